@@ -1,0 +1,75 @@
+"""The port between a sweep and whatever runs its jobs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol, runtime_checkable
+
+from ax_moo.trial import Job
+
+
+class JobState(StrEnum):
+    """PENDING -> RUNNING -> FINISHED (a result was written) | LOST (ended, and no result came)."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    FINISHED = "FINISHED"
+    LOST = "LOST"
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """A job to be submitted: the trial it belongs to and the task overrides it runs with."""
+
+    trial: int
+    overrides: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What a job that ended left behind: the task function's return value, or why there is none.
+
+    ``error`` is one line for people: the exception's type and message, or what the scheduler says of a lost job.
+    """
+
+    value: Any = None
+    error: str | None = None
+
+
+class JobHandle(Protocol):
+    """One submitted job. No method blocks for longer than one question to the scheduler takes."""
+
+    @property
+    def job(self) -> Job: ...
+
+    def state(self) -> JobState: ...
+
+    def result(self) -> JobResult:
+        """For a job that is FINISHED or LOST; never waits."""
+        ...
+
+    def cancel(self) -> None:
+        """Ask the job to end; it is gone when ``state`` says FINISHED or LOST."""
+        ...
+
+
+@runtime_checkable
+class AsyncLauncher(Protocol):
+    """A Hydra launcher that does not wait.
+
+    ``in_rounds`` is True for a launcher that cannot take a job before all jobs of the last ``submit`` have ended.
+    """
+
+    in_rounds: bool
+
+    def submit(self, requests: Sequence[JobRequest]) -> Sequence[JobHandle]:
+        """Hand jobs over, in one call where the scheduler can take them so; handles in the order of the requests."""
+        ...
+
+    def attach(self, job: Job) -> JobHandle:
+        """A handle of a job that an earlier process submitted."""
+        ...
+
+    def find(self, trial: int) -> JobHandle | None:
+        """The job that was submitted for this trial by a process that died before noting its id, if there is one."""
+        ...

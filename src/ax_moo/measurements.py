@@ -1,0 +1,95 @@
+"""What a running trial tells its sweep, and what the sweep asks of it: metrics.jsonl and the stop request.
+
+In the job: :func:`report` and :func:`should_stop`. In the sweep: :func:`read` and :func:`request_stop`.
+"""
+
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+MEASUREMENTS_FILE = "metrics.jsonl"
+STOP_FILE = "stop"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Metrics at one step of a training; ``elapsed_seconds`` since the job began to report."""
+
+    step: int
+    elapsed_seconds: float
+    metrics: dict[str, float]
+
+
+def report(step: int, **metrics: float) -> None:
+    """Append a measurement of this trial; does nothing outside a sweep.
+
+    Metric names that are no Python identifiers go in as ``report(step, **{"val/acc": 0.9})``. Torch and NumPy
+    scalars are numbers here.
+    """
+    folder = trial_folder()
+    if folder is None:
+        return
+    values = {name: float(value) for name, value in metrics.items()}
+    line = json.dumps({"step": int(step), "time": time.time(), "metrics": values})
+    # One write of a whole line in append mode: a reader sees it complete or sees a line without an end.
+    with open(folder / MEASUREMENTS_FILE, "ab", buffering=0) as file:
+        file.write(line.encode() + b"\n")
+
+
+def should_stop() -> bool:
+    """Whether the sweep has asked this trial to end; False outside a sweep."""
+    folder = trial_folder()
+    return folder is not None and (folder / STOP_FILE).exists()
+
+
+def read(folder: Path, offset: int = 0) -> tuple[list[Measurement], int]:
+    """The whole lines of a trial's measurements from a byte offset on, and the offset to read on from."""
+    try:
+        with open(folder / MEASUREMENTS_FILE, "rb") as file:
+            first = _parse(file.readline())
+            file.seek(offset)
+            data = file.read()
+    except FileNotFoundError:
+        return [], offset
+    complete = data[: data.rfind(b"\n") + 1]
+    rows = [row for row in map(_parse, complete.splitlines()) if row is not None]
+    begin = first["time"] if first else 0.0
+    return [
+        Measurement(row["step"], row["time"] - begin, row["metrics"]) for row in rows
+    ], offset + len(complete)
+
+
+def request_stop(folder: Path) -> None:
+    """Ask the trial whose job folder this is to end; it does so at its next :func:`should_stop`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / STOP_FILE).touch()
+
+
+def trial_folder() -> Path | None:
+    """The job folder of the trial that this process runs, or None outside a sweep of ours.
+
+    Hydra's own record of the running job is asked, so that it holds under every launcher. A process that has not
+    imported Hydra is no job of Hydra's.
+    """
+    module = sys.modules.get("hydra.core.hydra_config")
+    if module is None or not module.HydraConfig.initialized():
+        return None
+    config: Any = module.HydraConfig.get()
+    if config.mode is None or config.mode.name != "MULTIRUN":
+        return None
+    if "ax_moo" not in str(config.sweeper.get("_target_", "")):
+        return None
+    folder = config.runtime.get("output_dir")
+    return Path(os.fspath(folder)) if folder else None
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) and {"step", "time", "metrics"} <= row.keys() else None

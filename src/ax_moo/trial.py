@@ -1,0 +1,76 @@
+"""The vocabulary of a sweep: Trial, TrialStatus, Job, Outcome."""
+
+import dataclasses
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+ParameterValue: TypeAlias = Any
+"""What JSON can hold: None, bool, int, float, str, and lists and string-keyed mappings of these."""
+
+Parameterization: TypeAlias = Mapping[str, ParameterValue]
+Measured: TypeAlias = float | tuple[float, float]
+"""A mean, or a mean with its standard error (SEM)."""
+
+Outcome: TypeAlias = Mapping[str, Measured]
+
+
+class TrialStatus(StrEnum):
+    """Where a trial is in its life.
+
+    ::
+
+        STAGED -> RUNNING -> COMPLETED | FAILED | EARLY_STOPPED | ABANDONED
+    """
+
+    STAGED = "STAGED"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    EARLY_STOPPED = "EARLY_STOPPED"
+    ABANDONED = "ABANDONED"
+
+    @property
+    def is_finished(self) -> bool:
+        return self not in (TrialStatus.STAGED, TrialStatus.RUNNING)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is needed to find a job again after a restart: the scheduler's id and the job's own submitit folder."""
+
+    job_id: str
+    folder: str
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One candidate and what became of it; immutable, so that every new state is a new object.
+
+    ``time`` and ``start_time`` are seconds since the epoch: of this state, and of the trial's first RUNNING state.
+    ``arm`` holds the optimizer's own coordinates where they differ from the parameterization.
+    """
+
+    index: int
+    parameterization: Parameterization
+    status: TrialStatus = TrialStatus.STAGED
+    generation_node: str = ""
+    arm: Parameterization | None = None
+    job: Job | None = None
+    outcome: Outcome | None = None
+    reason: str | None = None
+    time: float = dataclasses.field(default_factory=time.time)
+    start_time: float | None = None
+
+    def to(self, status: TrialStatus, **changes: Any) -> "Trial":
+        """This trial in a new state, entered now."""
+        now = changes.pop("time", time.time())
+        if status is TrialStatus.RUNNING and self.start_time is None:
+            changes.setdefault("start_time", now)
+        return dataclasses.replace(self, status=status, time=now, **changes)
+
+    @property
+    def end_time(self) -> float | None:
+        return self.time if self.status.is_finished else None

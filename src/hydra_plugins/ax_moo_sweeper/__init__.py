@@ -1,0 +1,1 @@
+"""The Hydra sweeper ``ax_moo``."""

@@ -1,0 +1,38 @@
+"""The config of ``hydra/sweeper=ax_moo``: its keys and their defaults."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+
+
+@dataclass
+class AxMooSweeperConf:
+    """Scalars are untyped on purpose: ``ax_moo.settings`` checks them and says what would be right."""
+
+    _target_: str = "hydra_plugins.ax_moo_sweeper.sweeper.AxMooSweeper"
+    objectives: dict[str, Any] = field(default_factory=dict)
+    outcome_constraints: Any = field(default_factory=list)
+    params: dict[str, Any] = field(default_factory=dict)
+    parameter_constraints: Any = field(default_factory=list)
+    n_trials: Any = 20
+    n_jobs: Any = 4
+    timeout_hours: Any = None
+    method: Any = "auto"
+    n_initial: Any = None
+    initial: Any = field(default_factory=list)
+    seed: Any = None
+    max_failure_rate: Any = 0.5
+    progress: Any = "auto"
+
+
+def register() -> None:
+    """Store the config twice: an application's own ``conf/hydra/sweeper/ax_moo.yaml`` hides the first name, and
+    names the second in its defaults list."""
+    for name in ("ax_moo", "ax_moo_defaults"):
+        ConfigStore.instance().store(
+            group="hydra/sweeper", name=name, node=AxMooSweeperConf, provider="hydra-ax-moo"
+        )
+
+
+register()
