@@ -1,0 +1,35 @@
+"""When a sweep starts no more trials."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ax_moo.trial import Trial, TrialStatus
+
+FIRST_LOOK = 5
+"""Failures are not counted against ``max_failure_rate`` before so many trials have finished."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Trials, hours and failures that a sweep may spend."""
+
+    n_trials: int
+    timeout_hours: float | None = None
+    max_failure_rate: float = 1.0
+
+    def remaining(self, trials: Sequence[Trial]) -> int:
+        """How many trials may still be staged."""
+        return max(0, self.n_trials - len(trials))
+
+    def is_out_of_time(self, seconds: float) -> bool:
+        """Whether the sweep, after so many seconds, may start no trial any more."""
+        return self.timeout_hours is not None and seconds >= self.timeout_hours * 3600
+
+    def seconds_left(self, seconds: float) -> float | None:
+        return None if self.timeout_hours is None else max(0.0, self.timeout_hours * 3600 - seconds)
+
+    def has_failed(self, trials: Sequence[Trial]) -> bool:
+        """Whether more than ``max_failure_rate`` of the finished trials have failed."""
+        finished = [trial for trial in trials if trial.status.is_finished]
+        failed = sum(trial.status is TrialStatus.FAILED for trial in finished)
+        return len(finished) >= FIRST_LOOK and failed > self.max_failure_rate * len(finished)

@@ -1,0 +1,127 @@
+"""The sweep's only truth on disk: sweep.jsonl.
+
+The first line is the problem; every other line is one trial in one new state, and the last line about a trial wins.
+A line is written whole, flushed and fsynced before anybody acts on it. What a killed process left of a last line is
+cut off when the file is opened for writing and ignored when it is read. One process writes; any number may read.
+"""
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from ax_moo.trial import Job, Outcome, Trial, TrialStatus
+
+JOURNAL_FILE = "sweep.jsonl"
+FORMAT = 1
+
+
+class Journal:
+    """Opens or creates the journal of a sweep folder for writing."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / JOURNAL_FILE
+        self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 - closed by close()
+        self._cut_torn_tail()
+        _sync_folder(folder)
+
+    def begin(self, problem: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+        """Write the first line: the problem, and what a reader may want to know of the sweep (seed, command, ...)."""
+        self._append({"format": FORMAT, "problem": problem, **about})
+
+    def record(self, trial: Trial) -> None:
+        """Note a trial's new state; when this returns, the state is on the disk."""
+        self._append(to_line(trial))
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _append(self, row: Mapping[str, Any]) -> None:
+        data = json.dumps(row, ensure_ascii=False).encode() + b"\n"
+        size = os.fstat(self._file.fileno()).st_size
+        try:
+            _write_all(self._file, data)
+            os.fsync(self._file.fileno())
+        except OSError:
+            os.ftruncate(self._file.fileno(), size)  # a full disk must not leave half a line
+            raise
+
+    def _cut_torn_tail(self) -> None:
+        content = self.path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            os.ftruncate(self._file.fileno(), whole)
+
+
+def header(folder: Path) -> dict[str, Any] | None:
+    """The first line of a folder's journal, None where there is no journal or only a torn first line."""
+    return next(_rows(folder / JOURNAL_FILE), None)
+
+
+def events(folder: Path) -> Iterator[Trial]:
+    """Every state that every trial of the folder's sweep has been in, in the order of their writing."""
+    rows = _rows(folder / JOURNAL_FILE)
+    next(rows, None)
+    return map(from_line, rows)
+
+
+def trials(folder: Path) -> list[Trial]:
+    """Each trial in its last state, in the order of their numbers."""
+    last = {trial.index: trial for trial in events(folder)}
+    return [last[index] for index in sorted(last)]
+
+
+def to_line(trial: Trial) -> dict[str, Any]:
+    """The JSON form of a trial; fields without a value are left out."""
+    row = {"trial": trial.index, "status": str(trial.status)}
+    fields = {f.name: getattr(trial, f.name) for f in dataclasses.fields(trial)}
+    del fields["index"], fields["status"]
+    row |= {name: value for name, value in fields.items() if value is not None}
+    if trial.job is not None:
+        row["job"] = dataclasses.asdict(trial.job)
+    return row
+
+
+def from_line(row: Mapping[str, Any]) -> Trial:
+    """The trial that :func:`to_line` wrote; fields of a later version are ignored."""
+    known = {f.name for f in dataclasses.fields(Trial)}
+    fields = {name: value for name, value in row.items() if name in known}
+    fields["index"] = row["trial"]
+    fields["status"] = TrialStatus(row["status"])
+    if "job" in row:
+        fields["job"] = Job(**row["job"])
+    if "outcome" in row:
+        fields["outcome"] = _outcome(row["outcome"])
+    return Trial(**fields)
+
+
+def _outcome(row: Mapping[str, Any]) -> Outcome:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        file = open(path, "rb")  # noqa: SIM115 - closed by the with below
+    except FileNotFoundError:
+        return
+    with file:
+        for line in file:
+            if not line.endswith(b"\n"):
+                return
+            yield json.loads(line)
+
+
+def _write_all(file: IO[bytes], data: bytes) -> None:
+    while data:
+        data = data[file.write(data) :]
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
