@@ -1,0 +1,104 @@
+"""A 28x28 data set out of the digits that scikit-learn brings along: no download, and harder than it looks.
+
+The 1,797 images of 8x8 pixels are split once, 1,297 for training and 500 for validation. Each split is drawn
+from with repetition, and every draw is enlarged and bent a little in its own way. So there are thousands of
+different images, and no validation image has a twin in the training set.
+"""
+
+import logging
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Arrays = tuple[Array, Array, Array, Array]
+"""Training images (uint8, n x 28 x 28), training labels (int64), validation images, validation labels."""
+
+VERSION = 1
+"""Counted up when the recipe changes, so that nobody trains on an older recipe's cached images."""
+
+NUM_ORIGINAL_TRAIN = 1297
+SIDE, INNER = 28, 20
+ROTATION, SCALE, SHEAR, SHIFT, NOISE = np.deg2rad(7), 0.1, 0.1, 0.7, 0.06
+NAMES = ("train_images", "train_labels", "val_images", "val_labels")
+
+log = logging.getLogger(__name__)
+
+
+def load(folder: Path, num_train: int, num_val: int) -> Arrays:
+    """The data set, from its cache file in ``folder`` or made now and cached there."""
+    path = folder / f"digits-v{VERSION}-{num_train}-{num_val}.npz"
+    try:
+        return _read(path)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        log.warning("%s cannot be read (%s); it is made anew.", path, error)
+    arrays = make(num_train, num_val)
+    try:
+        _write(path, arrays)
+    except OSError as error:
+        log.warning("The images could not be cached, every training makes its own (set data.dir): %s", error)
+    return arrays
+
+
+def make(num_train: int, num_val: int) -> Arrays:
+    from scipy.ndimage import zoom
+    from sklearn.datasets import load_digits
+
+    random = np.random.default_rng(0)
+    images, labels = load_digits(return_X_y=True)
+    enlarged = zoom(images.reshape(-1, 8, 8) / 16, (1, INNER / 8, INNER / 8), order=1)
+    margin = (SIDE - INNER) // 2
+    padded = np.pad(enlarged, ((0, 0), (margin, margin), (margin, margin)))
+    order = random.permutation(len(labels))
+    train = random.choice(order[:NUM_ORIGINAL_TRAIN], num_train)
+    val = random.choice(order[NUM_ORIGINAL_TRAIN:], num_val)
+    labels = labels.astype(np.int64)
+    return _bend(padded[train], random), labels[train], _bend(padded[val], random), labels[val]
+
+
+def _bend(images: Array, random: np.random.Generator) -> Array:
+    """Each image turned, scaled, sheared and shifted by amounts of its own, with noise; as bytes."""
+    from scipy.ndimage import affine_transform
+
+    bent = np.empty_like(images)
+    center = np.full(2, (SIDE - 1) / 2)
+    for index, image in enumerate(images):
+        matrix = _affine(random)
+        offset = center - matrix @ (center + random.uniform(-SHIFT, SHIFT, 2))
+        affine_transform(image, matrix, offset, output=bent[index], order=1)
+    bent += random.normal(0, NOISE, bent.shape)
+    return np.asarray(np.rint(bent.clip(0, 1) * 255), dtype=np.uint8)
+
+
+def _affine(random: np.random.Generator) -> Array:
+    angle = random.uniform(-ROTATION, ROTATION)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    shear = np.array([[1, random.uniform(-SHEAR, SHEAR)], [0, 1]])
+    stretch = np.diag(random.uniform(1 - SCALE, 1 + SCALE, 2))
+    return np.asarray(turn @ shear @ stretch)
+
+
+def _read(path: Path) -> Arrays:
+    with np.load(path) as file:
+        train_images, train_labels, val_images, val_labels = (file[name] for name in NAMES)
+    return train_images, train_labels, val_images, val_labels
+
+
+def _write(path: Path, arrays: Arrays) -> None:
+    """Written aside and renamed: trials that start together each write a whole file, none reads half a one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".part")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            np.savez(file, allow_pickle=False, **dict(zip(NAMES, arrays, strict=True)))
+        os.replace(aside, path)
+    except BaseException:
+        os.unlink(aside)
+        raise

@@ -1,0 +1,50 @@
+"""How the network is trained and judged."""
+
+from collections.abc import Callable
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+from torchmetrics.classification import MulticlassAccuracy
+
+from nas.architecture import CLASSES
+
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "sgd": torch.optim.SGD,
+}
+
+Batch = tuple[Tensor, Tensor]
+
+
+class Classifier(LightningModule):
+    """Cross entropy for training; ``val_acc`` is the fraction of validation images classified right."""
+
+    def __init__(self, network: nn.Module, learning_rate: float, optimizer: str = "adam") -> None:
+        super().__init__()
+        self.network = network
+        self.learning_rate = learning_rate
+        self.optimizer = optimizer
+        # "micro" counts images. The default, "macro", is the mean over the classes: another number.
+        self.val_acc = MulticlassAccuracy(num_classes=CLASSES, average="micro")
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.network(images)
+        return logits
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        images, labels = batch
+        loss = nn.functional.cross_entropy(self(images), labels)
+        self.log("train_loss", loss, batch_size=len(labels))
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        images, labels = batch
+        logits = self(images)
+        self.val_acc(logits, labels)
+        self.log("val_loss", nn.functional.cross_entropy(logits, labels), batch_size=len(labels))
+        self.log("val_acc", self.val_acc, batch_size=len(labels))
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return OPTIMIZERS[self.optimizer](self.parameters(), lr=self.learning_rate)

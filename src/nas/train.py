@@ -1,0 +1,108 @@
+"""One training: from a config to the values of the objectives."""
+
+import logging
+import sys
+import warnings
+from pathlib import Path
+
+import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from pytorch_lightning import Callback, Trainer, seed_everything
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.plugins.environments import LightningEnvironment
+
+from ax_moo.lightning import SweepCallback
+from nas.architecture import mlp, num_params
+from nas.checks import check
+from nas.data import ImageData, load
+from nas.loggers import build_logger
+from nas.module import Classifier
+
+
+def train(config: DictConfig) -> dict[str, float]:
+    """Train the network that the config describes; returns val_acc after the last epoch, and num_params."""
+    check(config)
+    _quiet_lightning()
+    if config.trainer.torch_threads is not None:
+        torch.set_num_threads(config.trainer.torch_threads)
+    data = load(config.data)
+    if config.seed is not None:
+        # Right before the network gets its first weights, so that they do not depend on what the data did.
+        seed_everything(config.seed, verbose=False)
+    model = _model(config)
+    with build_logger(config) as run:
+        val_acc = _fit(config, model, data, run.logger)
+        outcome = {"val_acc": val_acc, "num_params": float(num_params(model))}
+        run.finish(outcome)
+    if not _is_trial():
+        print(f"val_acc {outcome['val_acc']:.4f}   num_params {outcome['num_params']:,.0f}")
+    return outcome
+
+
+def _model(config: DictConfig) -> Classifier:
+    network = mlp(config.model.hidden_size_1, config.model.hidden_size_2, config.model.dropout)
+    return Classifier(network, config.model.learning_rate, config.model.optimizer)
+
+
+def _fit(config: DictConfig, model: Classifier, data: ImageData, logger: Logger | None) -> float:
+    folder = Path(config.output_dir) / "checkpoints"
+    last = folder / "last.ckpt"
+    trainer = _trainer(config, logger, _callbacks(config, folder), len(data.train))
+    # A job that was requeued runs again in the same folder, and goes on from the last whole epoch.
+    resumed = last if last.exists() else None
+    trainer.fit(model, data.train, data.val, ckpt_path=resumed, weights_only=False)
+    if "val_acc" not in trainer.callback_metrics:
+        # Stopped after the last epoch's checkpoint and before the result: there was no epoch left to train.
+        trainer.validate(model, data.val, verbose=False)
+    return float(trainer.callback_metrics["val_acc"])
+
+
+def _callbacks(config: DictConfig, folder: Path) -> list[Callback]:
+    callbacks: list[Callback] = [SweepCallback(metrics=list(config.callbacks.report))]
+    if config.callbacks.checkpoint:
+        callbacks.append(ModelCheckpoint(folder, filename="last", save_top_k=1, enable_version_counter=False))
+    return callbacks
+
+
+def _trainer(
+    config: DictConfig, logger: Logger | None, callbacks: list[Callback], num_batches: int
+) -> Trainer:
+    return Trainer(
+        accelerator=config.trainer.accelerator,
+        devices=1,  # the first device that the job was given
+        max_epochs=config.trainer.max_epochs,
+        precision=config.trainer.precision,
+        logger=logger or False,
+        callbacks=callbacks,
+        # One process trains one network. Lightning's SLURMEnvironment, which it would find by itself, insists
+        # on the job's ntasks and answers the scheduler's warning signal with a requeue beside submitit's.
+        plugins=[LightningEnvironment()],
+        default_root_dir=config.output_dir,
+        enable_checkpointing=config.callbacks.checkpoint,
+        enable_progress_bar=_is_watched(),
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        log_every_n_steps=min(10, num_batches),
+    )
+
+
+def _is_trial() -> bool:
+    return HydraConfig.initialized() and bool(HydraConfig.get().mode == RunMode.MULTIRUN)
+
+
+def _is_watched() -> bool:
+    """Whether somebody looks at this training: not at a trial among others, and not at a log file."""
+    return sys.stdout.isatty() and not _is_trial()
+
+
+def _quiet_lightning() -> None:
+    """Leave out what Lightning says at each start: 48 trials would say it 48 times."""
+    # The devices it found, and tips.
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    # It wants srun wherever there is one; a trial is one process, under whichever launcher.
+    warnings.filterwarnings("ignore", message="The `srun` command is available")
+    # Lightning 2.6 asks Torch 2.13 in a way that Torch is about to drop.
+    warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
