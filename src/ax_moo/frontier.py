@@ -38,7 +38,7 @@ def non_dominated(points: Points) -> npt.NDArray[np.bool_]:
     """
     at_least = (points[:, None, :] >= points[None, :, :]).all(axis=2)
     better = (points[:, None, :] > points[None, :, :]).any(axis=2)
-    return ~(at_least & better).any(axis=0)
+    return np.asarray(~(at_least & better).any(axis=0), dtype=np.bool_)
 
 
 def pareto_trials(trials: Sequence[Trial], problem: Problem) -> list[Trial]:

@@ -62,6 +62,10 @@ class AsyncLauncher(Protocol):
 
     in_rounds: bool
 
+    def check(self) -> None:
+        """Find what is wrong with the launcher's settings before anything is submitted; raises ConfigError."""
+        ...
+
     def submit(self, requests: Sequence[JobRequest]) -> Sequence[JobHandle]:
         """Hand jobs over, in one call where the scheduler can take them so; handles in the order of the requests."""
         ...

@@ -8,6 +8,9 @@ from typing import Any
 from ax_moo.problem import Problem
 from ax_moo.trial import Measured, Outcome
 
+LARGEST = 1e100
+"""Beyond it the surrogate's variances overflow, which stops every later candidate just as infinity does."""
+
 
 class BadOutcome(Exception):
     """What a trial returned cannot be used; the message is the trial's reason."""
@@ -40,6 +43,21 @@ def measured(name: str, value: Any) -> Measured:
     return _number(name, value)
 
 
+def check_sems(outcome: Outcome, earlier: Outcome | None, problem: Problem) -> None:
+    """A metric has an SEM in all trials or in none: Ax refuses a mixture.
+
+    Raises:
+        BadOutcome: where this outcome differs from that of an earlier completed trial.
+    """
+    if earlier is None:
+        return
+    for name in problem.metric_names:
+        has_sem, had_sem = (isinstance(o[name], tuple) for o in (outcome, earlier))
+        if has_sem != had_sem:
+            now, before = ("an SEM", "none") if has_sem else ("no SEM", "one")
+            raise BadOutcome(f"{name!r} has {now}, earlier trials had {before}; expected the same in every trial")
+
+
 def _by_name(value: Any, problem: Problem) -> Mapping[Any, Any]:
     if isinstance(value, Mapping):
         return value
@@ -68,8 +86,7 @@ def _number(name: str, value: Any) -> float:
     if not _is_number(value):
         raise BadOutcome(f"{name!r} is {_shown(value)}; expected a number")
     number = float(value)
-    if not math.isfinite(number) or abs(number) > 1e300:
-        # A huge finite value overflows in the surrogate just as infinity does.
+    if not math.isfinite(number) or abs(number) > LARGEST:
         raise BadOutcome(f"{name!r} is {number}; expected a finite number")
     return number
 

@@ -30,9 +30,7 @@ def register() -> None:
     """Store the config twice: an application's own ``conf/hydra/sweeper/ax_moo.yaml`` hides the first name, and
     names the second in its defaults list."""
     for name in ("ax_moo", "ax_moo_defaults"):
-        ConfigStore.instance().store(
-            group="hydra/sweeper", name=name, node=AxMooSweeperConf, provider="hydra-ax-moo"
-        )
+        ConfigStore.instance().store(group="hydra/sweeper", name=name, node=AxMooSweeperConf, provider="hydra-ax-moo")
 
 
 register()

@@ -1,0 +1,100 @@
+"""The thread that owns the optimizer, so that a model's fit never holds up polling, stopping or refilling."""
+
+import logging
+import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING, Any
+
+from ax_moo.problem import Problem
+from ax_moo.settings import Settings
+from ax_moo.trial import Trial
+
+if TYPE_CHECKING:
+    from ax_moo.optimizer import Candidate, Optimizer
+
+log = logging.getLogger(__name__)
+
+
+class Asking:
+    """At most one candidate under way; tells and asks reach the optimizer in the order of the calls here.
+
+    The optimizer is built in the thread too: importing Ax takes seconds.
+    """
+
+    def __init__(self, problem: Problem, settings: Settings) -> None:
+        self._problem = problem
+        self._settings = settings
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ask")
+        self._optimizer: Future[Optimizer] = self._thread.submit(self._build)
+        self._candidate: Future[Candidate | None] | None = None
+        self._waits_for_more_than: int | None = None
+        self._asked_with = 0
+        self.is_exhausted = False
+        self.why = ""
+
+    def __enter__(self) -> "Asking":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a candidate is under way."""
+        return self._candidate is not None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the optimizer wants more results before it proposes again."""
+        return self._waits_for_more_than is not None
+
+    def ask(self, index: int, finished: int) -> None:
+        """Have a candidate prepared, unless one is under way or the optimizer waits for more results."""
+        if self.is_busy or self.is_exhausted:
+            return
+        if self._waits_for_more_than is not None and finished <= self._waits_for_more_than:
+            return
+        self._waits_for_more_than = None
+        self._asked_with = finished
+        self._candidate = self._thread.submit(lambda: self._optimizer.result().ask(index))
+
+    def take(self) -> "Candidate | None":
+        """The candidate, once it is ready; it is given out once."""
+        if self._candidate is None or not self._candidate.done():
+            return None
+        future, self._candidate = self._candidate, None
+        try:
+            candidate = future.result()
+        except Exception as error:
+            if type(error).__name__ != "SearchSpaceExhausted":
+                raise
+            self.is_exhausted, self.why = True, str(error)
+            return None
+        if candidate is None:
+            self._waits_for_more_than = self._asked_with
+            self.why = "no candidate without more results, and no trial is running"
+        return candidate
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, but not on when a candidate becomes ready."""
+        if self._candidate is None:
+            time.sleep(seconds)
+        else:
+            wait([self._candidate], timeout=seconds)
+
+    def tell(self, trial: Trial) -> None:
+        """Make a finished trial known to the optimizer."""
+        self._thread.submit(self._tell, trial)
+
+    def _tell(self, trial: Trial) -> Any:
+        try:
+            self._optimizer.result().tell(trial)
+        except Exception:
+            # The journal has the outcome; the optimizer goes on without it rather than the sweep ending.
+            log.exception("Ax did not take the outcome of trial %d", trial.index)
+
+    def _build(self) -> "Optimizer":
+        from ax_moo.optimizer import Optimizer
+
+        settings = self._settings
+        return Optimizer(self._problem, settings.method, settings.seed, settings.n_initial, settings.initial)

@@ -1,0 +1,124 @@
+"""A sweep's progress on the console: log lines, or a table that is redrawn on a terminal."""
+
+import logging
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ax_moo.frontier import hypervolume_trace, pareto_trials
+from ax_moo.observers import Observer, Progress
+from ax_moo.problem import Problem
+from ax_moo.summary import assignments, best_value, clock, measured_values
+from ax_moo.trial import Trial, TrialStatus
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+log = logging.getLogger(__name__)
+
+
+def console_observer(progress: str) -> Observer | None:
+    """The observer that ``hydra.sweeper.progress`` names; ``auto`` is a table on a terminal and log lines elsewhere."""
+    if progress == "none":
+        return None
+    if progress == "bar" or (progress == "auto" and sys.stdout.isatty()):
+        return LiveTable()
+    return LogLines()
+
+
+class LogLines:
+    """One log line per event."""
+
+    def open(self, problem: Problem) -> None:
+        self._problem = problem
+        self._completed: list[Trial] = []
+
+    def entered(self, trial: Trial) -> None:
+        match trial.status:
+            case TrialStatus.RUNNING:
+                job = trial.job.job_id if trial.job else "?"
+                log.info("Trial %d runs as job %s: %s", trial.index, job, assignments(trial))
+            case TrialStatus.COMPLETED:
+                self._completed.append(trial)
+                volume = hypervolume_trace(self._completed, self._problem)[-1]
+                log.info(
+                    "Trial %d completed: %s; hypervolume %.6g",
+                    trial.index,
+                    measured_values(trial.outcome),
+                    volume,
+                )
+            case TrialStatus.FAILED | TrialStatus.ABANDONED | TrialStatus.EARLY_STOPPED:
+                level = logging.WARNING if trial.status is TrialStatus.FAILED else logging.INFO
+                log.log(level, "Trial %d %s: %s", trial.index, trial.status.lower(), trial.reason)
+
+    def tick(self, progress: Progress) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class LiveTable:
+    """A table on the terminal that is redrawn as the sweep goes."""
+
+    def open(self, problem: Problem) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._problem = problem
+        self._figures: tuple[int, dict[str, str]] = (-1, {})
+        self._live: Live = Live(console=Console(), refresh_per_second=4, transient=True)
+        self._live.start()
+        self._redirected = _redirect_log_handlers()
+
+    def entered(self, trial: Trial) -> None:
+        if trial.status is TrialStatus.FAILED:
+            self._live.console.print(f"Trial {trial.index} failed: {trial.reason}", style="red", markup=False)
+
+    def tick(self, progress: Progress) -> None:
+        self._live.update(self._table(progress))
+
+    def close(self) -> None:
+        for handler, stream in self._redirected:
+            handler.setStream(stream)
+        self._live.stop()
+
+    def _table(self, progress: Progress) -> "Table":
+        from rich.table import Table
+
+        table = Table(show_header=False, title="ax_moo sweep", title_justify="left")
+        for name, value in self._rows(progress).items():
+            table.add_row(name, value)
+        return table
+
+    def _rows(self, progress: Progress) -> dict[str, str]:
+        done, total = progress.count(TrialStatus.COMPLETED), progress.budget.n_trials
+        failed, running = progress.count(TrialStatus.FAILED), progress.count(TrialStatus.RUNNING)
+        filled = round(24 * (done + failed) / total)
+        rows = {
+            "trials": f"{'█' * filled}{'░' * (24 - filled)} {done} done, {running} running, {failed} failed of {total}",
+            "time": f"{clock(progress.elapsed)} so far, {clock(progress.seconds_left)} left",
+            "candidate": "being prepared" if progress.is_asking else "-",
+        }
+        return rows | self._results(progress.trials, done)
+
+    def _results(self, trials: Sequence[Trial], done: int) -> dict[str, str]:
+        """Best values and hypervolume, computed anew only when another trial has completed."""
+        if self._figures[0] != done:
+            rows = {f"best {o.name}": best_value(trials, o) for o in self._problem.objectives}
+            if done:
+                front = len(pareto_trials(trials, self._problem))
+                volume = hypervolume_trace(trials, self._problem)[-1]
+                rows["frontier"] = f"{front} trials, hypervolume {volume:.6g}"
+            self._figures = (done, rows)
+        return self._figures[1]
+
+
+def _redirect_log_handlers() -> list[tuple["logging.StreamHandler[Any]", Any]]:
+    """Have log lines printed above the live table, whose console stands in for stdout and stderr now."""
+    redirected = []
+    for handler in logging.getLogger().handlers:
+        if type(handler) is logging.StreamHandler and handler.stream in (sys.__stdout__, sys.__stderr__):
+            redirected.append((handler, handler.stream))
+            handler.setStream(sys.stdout)
+    return redirected

@@ -1,0 +1,48 @@
+"""Those who are told how a sweep goes; they are written to and never read back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ax_moo.budget import Budget
+from ax_moo.problem import Problem
+from ax_moo.trial import Trial, TrialStatus
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A sweep at one moment; ``elapsed`` in seconds."""
+
+    trials: Sequence[Trial]
+    elapsed: float
+    budget: Budget
+    is_asking: bool
+
+    def count(self, status: TrialStatus) -> int:
+        return sum(trial.status is status for trial in self.trials)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the pace so far, within ``timeout_hours``; None before the first trial has finished."""
+        finished = sum(trial.status.is_finished for trial in self.trials)
+        if not finished:
+            return None
+        pace = self.elapsed / finished * (self.budget.n_trials - finished)
+        limit = self.budget.seconds_left(self.elapsed)
+        return pace if limit is None else min(pace, limit)
+
+
+class Observer(Protocol):
+    """Called from the sweep's loop, so every call returns at once. ``close`` is called however the sweep ends."""
+
+    def open(self, problem: Problem) -> None: ...
+
+    def entered(self, trial: Trial) -> None:
+        """A trial is in a new state."""
+        ...
+
+    def tick(self, progress: Progress) -> None:
+        """Called with every round of the loop, several times a second."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,282 @@
+"""Ask for candidates, tell outcomes: the only module that imports Ax.
+
+Ax's client is a cache. Everything in it comes from the problem, the settings and the trials in the journal, so that a
+fresh client which is told the same trials proposes the same candidates.
+"""
+
+import contextlib
+import itertools
+import keyword
+import logging
+import os
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ax_moo.coordinates import Axis, Coordinates
+from ax_moo.problem import ParameterConstraint, Problem
+from ax_moo.trial import Outcome, Parameterization, Trial, TrialStatus
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """OpenMP reads its number of threads once, when it is loaded; jobs must not inherit the setting.
+
+    Two threads are slower than one for the small matrices here, and oversubscribed they are slower by far.
+    """
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["OMP_NUM_THREADS"]
+        else:
+            os.environ["OMP_NUM_THREADS"] = before
+
+
+with _one_thread(), warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import sympy
+    import torch
+    from ax.adapter.registry import Generators
+    from ax.api.client import Client
+    from ax.api.configs import ChoiceParameterConfig, RangeParameterConfig
+    from ax.api.utils.generation_strategy_dispatch import choose_generation_strategy
+    from ax.api.utils.structs import GenerationStrategyDispatchStruct
+    from ax.exceptions.core import DataRequiredError, OptimizationComplete
+    from ax.exceptions.generation_strategy import MaxParallelismReachedException
+    from ax.generation_strategy.generation_strategy import GenerationNode, GenerationStrategy
+    from ax.generation_strategy.generator_spec import GeneratorSpec
+    from ax.utils.common.logger import set_ax_logger_levels
+    from botorch.acquisition.multi_objective import logei
+
+# BoTorch would compile a C++ kernel at the first candidate: half a minute, and a process killed meanwhile leaves a
+# lock on which every later process waits for ever.
+logei._load_attempted = True
+
+log = logging.getLogger(__name__)
+
+# Half the CPU of Ax's own settings at the same hypervolume, on a surrogate of the MNIST search (48 trials, 5 seeds).
+LIGHT_ACQUISITION = {
+    "model_gen_options": {
+        "optimizer_kwargs": {"num_restarts": 4, "raw_samples": 256, "options": {"maxiter_alternating": 16}}
+    }
+}
+
+
+class SearchSpaceExhausted(Exception):
+    """There is no candidate left that has not been tried."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A proposal; ``arm`` is given where Ax's coordinates cannot be had back exactly from the parameterization."""
+
+    parameterization: Parameterization
+    generation_node: str
+    arm: Parameterization | None = None
+
+
+class Optimizer:
+    """One sweep's Ax client behind ask and tell.
+
+    Not thread-safe: one thread owns it. The same seed and the same order of calls give the same candidates, also
+    when the first calls were a :meth:`replay`.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        method: str = "auto",
+        seed: int | None = None,
+        n_initial: int | None = None,
+        initial: Sequence[Parameterization] = (),
+    ) -> None:
+        self._problem = problem
+        self._method = method
+        self._seed = seed
+        self._n_initial = n_initial
+        self._initial = list(initial)
+        self._coordinates = Coordinates(problem)
+        self._parameter_alias = aliases([axis.name for axis in self._coordinates.axes], "parameter")
+        self._metric_alias = aliases(problem.metric_names, "metric")
+        self._ax_index: dict[int, int] = {}
+        self._told: set[int] = set()
+        set_ax_logger_levels(logging.ERROR)
+        torch.set_num_threads(1)
+        self._client = self._configure()
+        self._has_strategy = False
+
+    @property
+    def client(self) -> Client:
+        """Ax's own view of the sweep, for Ax's analyses."""
+        return self._client
+
+    def replay(self, trials: Iterable[Trial]) -> None:
+        """Bring a fresh optimizer to where it was when these trials, in their last states, had been asked and told."""
+        for trial in sorted(trials, key=lambda trial: trial.index):
+            arm = trial.arm or self._coordinates.to_arm(trial.parameterization)
+            self._attach(trial.index, arm)
+        for trial in trials:
+            if trial.status.is_finished:
+                self.tell(trial)
+
+    def ask(self, index: int) -> Candidate | None:
+        """A candidate for the trial of this number; None: ask again when another trial has finished.
+
+        Raises:
+            SearchSpaceExhausted: when nothing untried is left.
+        """
+        if index < len(self._initial):
+            return self._propose(index, self._initial[index], "initial")
+        if self._method == "grid":
+            return self._propose(index, self._grid_point(index), "grid")
+        try:
+            ((ax_index, parameters),) = self._generate().items()
+        except (DataRequiredError, MaxParallelismReachedException):
+            return None
+        except OptimizationComplete as error:
+            raise SearchSpaceExhausted(str(error)) from None
+        except Exception as error:
+            return self._ask_sobol(index, error)
+        self._ax_index[index] = ax_index
+        return self._candidate(self._unaliased(parameters), self._node_of(ax_index))
+
+    def tell(self, trial: Trial) -> None:
+        """Make a finished trial known; a second time is harmless.
+
+        A trial without an outcome leaves Ax's pending points and is not proposed again.
+        """
+        if trial.index in self._told:
+            return
+        self._told.add(trial.index)
+        ax_index = self._ax_index[trial.index]
+        if trial.status is TrialStatus.COMPLETED and trial.outcome is not None:
+            self._client.complete_trial(ax_index, self._raw_data(trial.outcome))
+        else:
+            self._client.mark_trial_abandoned(ax_index)
+
+    def _configure(self) -> Client:
+        client = Client(random_seed=self._seed)
+        client.configure_experiment(
+            [self._parameter(axis) for axis in self._coordinates.axes],
+            parameter_constraints=[self._constraint(c) for c in self._coordinates.constraints],
+        )
+        client.configure_optimization(self._objective(), self._outcome_constraints())
+        return client
+
+    def _parameter(self, axis: Axis) -> RangeParameterConfig | ChoiceParameterConfig:
+        name = self._parameter_alias[axis.name]
+        if axis.bounds is not None:
+            scaling = "log" if axis.log_scale else "linear"
+            return RangeParameterConfig(name, axis.bounds, axis.value_type, scaling=scaling)
+        return ChoiceParameterConfig(name, list(axis.values), axis.value_type, is_ordered=axis.is_ordered)
+
+    def _constraint(self, constraint: ParameterConstraint) -> str:
+        left = " + ".join(f"{weight!r} * {self._parameter_alias[name]}" for name, weight in constraint.terms)
+        return f"{left} <= {constraint.bound!r}"
+
+    def _objective(self) -> str:
+        signs = [("-" if o.minimize else "") + self._metric_alias[o.name] for o in self._problem.objectives]
+        return ", ".join(signs)
+
+    def _outcome_constraints(self) -> list[str]:
+        thresholds = [
+            f"{self._metric_alias[o.name]} {'<=' if o.minimize else '>='} {o.threshold!r}"
+            for o in self._problem.objectives
+            if o.threshold is not None
+        ]
+        constraints = [f"{self._metric_alias[c.metric]} {c.op} {c.bound!r}" for c in self._problem.outcome_constraints]
+        return thresholds + constraints
+
+    def _generate(self) -> dict[int, Any]:
+        if not self._has_strategy:
+            self._client.set_generation_strategy(self._strategy())
+            self._has_strategy = True
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            generated: dict[int, Any] = self._client.get_next_trials(1)
+        if not generated:
+            raise DataRequiredError("Ax has no candidate yet")
+        return generated
+
+    def _strategy(self) -> GenerationStrategy:
+        if self._method in ("sobol", "random"):
+            generator = Generators.SOBOL if self._method == "sobol" else Generators.UNIFORM
+            spec = GeneratorSpec(generator_enum=generator, generator_kwargs={"seed": self._seed})
+            node = GenerationNode(name=self._method, generator_specs=[spec], should_deduplicate=True)
+            return GenerationStrategy(name=self._method, nodes=[node])
+        strategy = choose_generation_strategy(
+            GenerationStrategyDispatchStruct(
+                method="fast",
+                initialization_budget=self._n_initial,
+                initialization_random_seed=self._seed,
+                # Only the first candidate of a sweep is the centre. Said explicitly, since a replayed strategy that
+                # begins with the centre node lags one node behind the one that went on without a stop.
+                initialize_with_center=not self._ax_index,
+                # No slot waits for the first results: more Sobol points go out until there are data for a model.
+                allow_exceeding_initialization_budget=True,
+            )
+        )
+        if self._method == "auto":
+            for spec in strategy.nodes_by_name["MBM"].generator_specs if "MBM" in strategy.nodes_by_name else ():
+                spec.generator_gen_kwargs = LIGHT_ACQUISITION
+        return strategy
+
+    def _ask_sobol(self, index: int, error: Exception) -> Candidate:
+        """One point without a model where the model failed numerically."""
+        log.warning("No candidate from the model (%s: %s); one Sobol point instead", type(error).__name__, error)
+        experiment = self._client._experiment
+        sobol = Generators.SOBOL(
+            search_space=experiment.search_space, seed=self._seed, init_position=len(experiment.trials)
+        )
+        (arm,) = sobol.gen(1).arms
+        return self._attach(index, self._unaliased(arm.parameters), "Sobol")
+
+    def _propose(self, index: int, parameterization: Parameterization, node: str) -> Candidate:
+        self._attach(index, self._coordinates.to_arm(parameterization))
+        return Candidate(dict(parameterization), node)
+
+    def _attach(self, index: int, arm: Parameterization, node: str = "") -> Candidate:
+        parameters = {self._parameter_alias[name]: value for name, value in arm.items()}
+        self._ax_index[index] = self._client.attach_trial(parameters)
+        return self._candidate(arm, node)
+
+    def _candidate(self, arm: Parameterization, node: str) -> Candidate:
+        parameterization = self._coordinates.to_parameterization(arm)
+        return Candidate(parameterization, node, arm if self._coordinates.lose_precision else None)
+
+    def _grid_point(self, index: int) -> Parameterization:
+        points = (
+            point
+            for point in self._problem.search_space.grid()
+            if all(c.holds(point) for c in self._problem.parameter_constraints)
+        )
+        point = next(itertools.islice(points, index, None), None)
+        if point is None:
+            raise SearchSpaceExhausted(f"the grid has {index} points, and every one was tried")
+        return point
+
+    def _unaliased(self, parameters: Parameterization) -> dict[str, Any]:
+        return {axis.name: parameters[self._parameter_alias[axis.name]] for axis in self._coordinates.axes}
+
+    def _raw_data(self, outcome: Outcome) -> dict[str, Any]:
+        return {self._metric_alias[name]: outcome[name] for name in self._problem.metric_names}
+
+    def _node_of(self, ax_index: int) -> str:
+        runs = self._client._experiment.trials[ax_index].generator_runs
+        return str(runs[0]._generation_node_name) if runs else ""
+
+
+def aliases(names: Sequence[str], kind: str) -> dict[str, str]:
+    """Names that Ax can parse in expressions: the names themselves, where SymPy takes them for plain symbols."""
+    return {name: name if _is_symbol(name) else f"{kind}_{i}" for i, name in enumerate(names)}
+
+
+def _is_symbol(name: str) -> bool:
+    if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", name):
+        return False
+    return not any(keyword.iskeyword(part) or hasattr(sympy, part) for part in name.split("."))

@@ -1,0 +1,74 @@
+"""A sweep's results in words and tables, for a terminal."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ax_moo.frontier import hypervolume_trace, is_feasible, mean, pareto_trials
+from ax_moo.problem import Objective, Problem
+from ax_moo.trial import Outcome, ParameterValue, Trial, TrialStatus
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def best_value(trials: Sequence[Trial], objective: Objective) -> str:
+    """The best value of one objective so far, with the trial that has it."""
+    found = [(mean(t.outcome[objective.name]), t.index) for t in trials if t.outcome is not None]
+    if not found:
+        return "-"
+    value, index = (min if objective.minimize else max)(found)
+    return f"{value:.6g} (trial {index})"
+
+
+def frontier_table(trials: Sequence[Trial], problem: Problem) -> "Table":
+    """The Pareto frontier (with one objective: the best trial) as a rich table, best first objective first."""
+    from rich.table import Table
+
+    front = pareto_trials(trials, problem)
+    first = problem.objectives[0]
+    front.sort(key=lambda t: mean((t.outcome or {})[first.name]), reverse=not first.minimize)
+    parameters = [p.name for p in problem.search_space.parameters]
+    title = "Pareto frontier" if problem.is_multi_objective else "Best trial"
+    table = Table(title=title, title_justify="left")
+    for name in ("trial", *problem.metric_names, *parameters):
+        table.add_column(name, overflow="fold")
+    for trial in front:
+        outcome = trial.outcome or {}
+        values = [f"{mean(outcome[name]):.6g}" for name in problem.metric_names]
+        table.add_row(str(trial.index), *values, *(_short(trial.parameterization[p]) for p in parameters))
+    return table
+
+
+def closing_lines(trials: Sequence[Trial], problem: Problem) -> list[str]:
+    """What became of the trials, and the hypervolume, as sentences."""
+    counts = Counter(str(trial.status).lower() for trial in trials)
+    lines = [f"{len(trials)} trials: " + ", ".join(f"{n} {status}" for status, n in sorted(counts.items()))]
+    trace = hypervolume_trace(trials, problem)
+    if trace and problem.is_multi_objective:
+        reference = "the thresholds" if problem.thresholds_given else "a reference point inferred from the trials"
+        lines.append(f"hypervolume {trace[-1]:.6g} above {reference}")
+    completed = [trial for trial in trials if trial.status is TrialStatus.COMPLETED and trial.outcome]
+    if completed and not any(is_feasible(trial.outcome or {}, problem) for trial in completed):
+        lines.append("no trial meets all thresholds and outcome constraints, so the frontier is empty")
+    return lines
+
+
+def clock(seconds: float | None) -> str:
+    """h:mm:ss."""
+    if seconds is None:
+        return "?"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
+def assignments(trial: Trial) -> str:
+    return " ".join(f"{name}={_short(value)}" for name, value in trial.parameterization.items())
+
+
+def measured_values(outcome: Outcome | None) -> str:
+    return ", ".join(f"{name}={mean(value):.6g}" for name, value in (outcome or {}).items())
+
+
+def _short(value: ParameterValue) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,66 @@
+"""Hydra's sweeper plug-in: from Hydra's config to a Sweep, and from its ending to an exit code."""
+
+import logging
+import sys
+from typing import TYPE_CHECKING, Any
+
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from hydra_plugins.ax_moo_sweeper import config as _config  # noqa: F401 - Hydra 1.4 imports only this module
+
+if TYPE_CHECKING:
+    from ax_moo.jobs import AsyncLauncher
+
+log = logging.getLogger(__name__)
+
+
+class AxMooSweeper(Sweeper):
+    """``hydra/sweeper=ax_moo``. Everything heavy is imported inside :meth:`sweep`."""
+
+    def __init__(self, **config: Any) -> None:
+        """Hydra passes the sweeper's config; :meth:`setup` takes it from the whole config instead, where
+        interpolations into other nodes resolve."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        from hydra.core.plugins import Plugins
+
+        self.hydra_context = hydra_context
+        self.config = config
+        self.launcher = Plugins.instance().instantiate_launcher(
+            config=config, hydra_context=hydra_context, task_function=task_function
+        )
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Run the sweep that the config describes.
+
+        Ends the process with 2 for a mistake of the user's, 1 for a sweep that failed, and 130 for Ctrl-C.
+        """
+        from ax_moo.errors import ConfigError
+        from ax_moo.from_hydra import run
+
+        try:
+            launcher = _asynchronous(self.launcher)
+            code = run(self.config, self.hydra_context.config_loader, launcher, arguments)
+        except ConfigError as error:
+            print(f"hydra/sweeper=ax_moo: {error}", file=sys.stderr)
+            code = 2
+        if code:
+            sys.exit(code)
+
+
+def _asynchronous(launcher: Launcher) -> "AsyncLauncher":
+    """Our launchers as they are, Submitit's stock ones made ours, every other one in rounds."""
+    from ax_moo.rounds import RoundsLauncher
+    from hydra_plugins.async_submitit_launcher._adopt import adopt
+
+    adopted: AsyncLauncher | None = adopt(launcher)
+    if adopted is not None:
+        return adopted
+    log.warning(
+        "%s waits for all of its jobs, so trials run in rounds; hydra/launcher=async_local does not",
+        type(launcher).__name__,
+    )
+    return RoundsLauncher(launcher)
