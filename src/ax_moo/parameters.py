@@ -59,11 +59,19 @@ class Range:
             raise ValueError(f"is no number but {value!r}")
         if self.value_type == "int" and value != int(value):
             raise ValueError(f"is {value!r}, which is no whole number")
+        value = self._on_a_bound(value)
         if not self.lower <= value <= self.upper:
             raise ValueError(f"is {value!r}, which is not between {self.lower} and {self.upper}")
         if self.step is not None:
             return self._on_the_grid(value)
         return int(value) if self.value_type == "int" else float(value)
+
+    def _on_a_bound(self, value: float) -> float:
+        """The bound that the value means: a way through a logarithm and back ends a hair beside it."""
+        for bound in (self.lower, self.upper):
+            if math.isclose(value, bound, rel_tol=1e-12):
+                return bound
+        return value
 
     def _on_the_grid(self, value: float) -> float:
         step = self.step or 1
@@ -188,8 +196,7 @@ def _check_range(parameter: Range) -> None:
         )
     if parameter.log_scale and lower <= 0:
         raise ConfigError(
-            f"{name}: a log scale needs bounds above 0, and the lower bound is {lower};"
-            " raise it, or leave log out"
+            f"{name}: a log scale needs bounds above 0, and the lower bound is {lower}; raise it, or leave log out"
         )
     if step is None:
         return

@@ -1,26 +1,25 @@
 """What the sweep is after: objectives and constraints over a search space."""
 
+import dataclasses
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ax_moo.constraints import OutcomeConstraint, ParameterConstraint
-from ax_moo.search_space import SearchSpace
+from ax_moo.constraints import OUTCOMES, PARAMETERS, OutcomeConstraint, ParameterConstraint
+from ax_moo.errors import ConfigError
+from ax_moo.objectives import Objective, read_objectives
+from ax_moo.parameter_config import resolved
+from ax_moo.search_space import Parameter, Range, SearchSpace
 
 __all__ = ["Objective", "OutcomeConstraint", "ParameterConstraint", "Problem"]
 
 
 @dataclass(frozen=True)
-class Objective:
-    """``threshold`` is the objective's coordinate of the reference point: worse values are of no interest."""
-
-    name: str
-    minimize: bool
-    threshold: float | None = None
-
-
-@dataclass(frozen=True)
 class Problem:
+    """Two sweeps with the same hash may share their trials."""
+
     search_space: SearchSpace
     objectives: tuple[Objective, ...]
     outcome_constraints: tuple[OutcomeConstraint, ...] = ()
@@ -34,11 +33,20 @@ class Problem:
         outcome_constraints: Sequence[str],
         parameter_constraints: Sequence[str],
     ) -> "Problem":
-        raise NotImplementedError
+        goals = read_objectives(resolved(objectives))
+        outcomes = [OutcomeConstraint.parse(text) for text in _lines(outcome_constraints, OUTCOMES)]
+        _check_outcome_constraints(outcomes, goals)
+        constraints = []
+        for text in _lines(parameter_constraints, PARAMETERS):
+            constraints.append(ParameterConstraint.parse(text, search_space.names))
+            _check_parameter_constraint(constraints[-1], text, search_space)
+        return cls(search_space, goals, tuple(outcomes), tuple(constraints))
 
     @property
     def hash(self) -> str:
-        raise NotImplementedError
+        """SHA-256 over the canonical JSON of everything that the problem holds."""
+        canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
 
     @property
     def is_multi_objective(self) -> bool:
@@ -55,8 +63,89 @@ class Problem:
         return tuple(dict.fromkeys([objective.name for objective in self.objectives] + metrics))
 
     def to_dict(self) -> dict[str, Any]:
-        raise NotImplementedError
+        """What JSON can hold; ``from_dict`` makes the equal problem of it."""
+        return {
+            "search_space": self.search_space.to_dict(),
+            "objectives": [dataclasses.asdict(objective) for objective in self.objectives],
+            "outcome_constraints": [dataclasses.asdict(each) for each in self.outcome_constraints],
+            "parameter_constraints": [
+                {"terms": [list(term) for term in each.terms], "bound": each.bound}
+                for each in self.parameter_constraints
+            ],
+        }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Problem":
-        raise NotImplementedError
+        return cls(
+            SearchSpace.from_dict(data["search_space"]),
+            tuple(Objective(**each) for each in data["objectives"]),
+            tuple(OutcomeConstraint(**each) for each in data["outcome_constraints"]),
+            tuple(
+                ParameterConstraint(tuple((name, weight) for name, weight in each["terms"]), each["bound"])
+                for each in data["parameter_constraints"]
+            ),
+        )
+
+
+def _lines(value: Any, key: str) -> Sequence[Any]:
+    value = resolved(value)
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise ConfigError(f"{key}: must be a list of constraints, such as ['a <= 3'], and is {value!r}")
+    return value
+
+
+def _check_outcome_constraints(constraints: Sequence[OutcomeConstraint], objectives: Sequence[Objective]) -> None:
+    seen: dict[tuple[str, str], OutcomeConstraint] = {}
+    for constraint in constraints:
+        metric, text = constraint.metric, constraint.text
+        if metric in [objective.name for objective in objectives]:
+            remedy = (
+                f"give it a threshold: hydra.sweeper.objectives.{metric}.threshold"
+                if len(objectives) > 1
+                else "leave the constraint out, because a single objective is improved without a bound"
+            )
+            raise ConfigError(f"{OUTCOMES}: {text!r} constrains an objective; {remedy}")
+        if (metric, constraint.op) in seen:
+            raise ConfigError(f"{OUTCOMES}: {metric} has two {constraint.op} bounds; keep the tighter one")
+        seen[metric, constraint.op] = constraint
+        low, high = seen.get((metric, ">=")), seen.get((metric, "<="))
+        if low and high and low.bound > high.bound:
+            raise ConfigError(
+                f"{OUTCOMES}: no value of {metric} meets both {low.text!r} and {high.text!r}; mend one of them"
+            )
+
+
+def _check_parameter_constraint(constraint: ParameterConstraint, text: str, space: SearchSpace) -> None:
+    by_name = {parameter.name: parameter for parameter in space.parameters}
+    where = f"{PARAMETERS}: {text!r}"
+    ranges = [_range(by_name[name], where) for name in constraint.names]
+    least = {
+        each.name: each.lower if weight > 0 else each.upper
+        for each, (_, weight) in zip(ranges, constraint.terms, strict=True)
+    }
+    if not constraint.holds(least):
+        raise ConfigError(
+            f"{where} holds nowhere in the search space: {_box(ranges)}; loosen the constraint or widen the bounds"
+        )
+    logs = [each.name for each in ranges if each.log_scale]
+    if logs and not (len(logs) == len(ranges) and constraint.has_log10_form):
+        raise ConfigError(
+            f"{where}: {', '.join(logs)} is searched on a log scale, where only an order such as"
+            f" '{logs[0]} <= 2*OTHER' between two log-scale parameters, or a bound above 0 on one, is possible;"
+            " write it so, or leave log out of the parameters in this constraint"
+        )
+
+
+def _range(parameter: Parameter, where: str) -> Range:
+    if isinstance(parameter, Range) and parameter.step is None:
+        return parameter
+    kind = "range with a step" if isinstance(parameter, Range) else f"{type(parameter).__name__.lower()} parameter"
+    raise ConfigError(
+        f"{where}: {parameter.name} is a {kind}, and constraints are possible on ranges without a step"
+        f" only; make it one, such as {parameter.name}=interval(LOWER, UPPER) or int(interval(LOWER, UPPER)), or leave"
+        " it out of the constraint"
+    )
+
+
+def _box(ranges: Sequence[Range]) -> str:
+    return ", ".join(f"{each.lower} <= {each.name} <= {each.upper}" for each in ranges)

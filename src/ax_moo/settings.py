@@ -1,19 +1,28 @@
 """How the sweep is run: everything of ``hydra.sweeper`` that is not the problem, checked."""
 
+import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ax_moo.errors import ConfigError
+from ax_moo.parameter_config import resolved
+from ax_moo.parameters import identity, is_number
 from ax_moo.problem import ParameterConstraint
 from ax_moo.search_space import SearchSpace
+from ax_moo.spelling import did_you_mean
 from ax_moo.trial import ParameterValue
 
 METHODS = ("auto", "fast", "sobol", "random", "grid")
 PROGRESS = ("auto", "bar", "log", "none")
+PROBLEM_KEYS = ("objectives", "outcome_constraints", "params", "parameter_constraints")
 
 
 @dataclass(frozen=True)
 class Settings:
+    """The defaults are those of ``hydra/sweeper=ax_moo``."""
+
     n_trials: int = 20
     n_jobs: int = 4
     timeout_hours: float | None = None
@@ -31,4 +40,104 @@ class Settings:
         search_space: SearchSpace,
         parameter_constraints: Sequence[ParameterConstraint] = (),
     ) -> "Settings":
-        raise NotImplementedError
+        """``config`` is ``hydra.sweeper``; the keys of the problem and those that begin with _ are passed over."""
+        given = {key: resolved(value) for key, value in config.items() if key not in PROBLEM_KEYS and key[:1] != "_"}
+        keys = [field.name for field in dataclasses.fields(cls)]
+        for key in given:
+            if key not in keys:
+                raise ConfigError(f"hydra.sweeper.{key}: unknown key; {did_you_mean(key, (*PROBLEM_KEYS, *keys))}")
+        value = {field.name: field.default for field in dataclasses.fields(cls)} | given
+        settings = cls(
+            n_trials=_whole(value, "n_trials", 1),
+            n_jobs=_whole(value, "n_jobs", 1),
+            timeout_hours=_timeout(value["timeout_hours"]),
+            method=_one_of(value, "method", METHODS),
+            n_initial=None if value["n_initial"] is None else _whole(value, "n_initial", 1),
+            initial=_initial(value["initial"], search_space, parameter_constraints),
+            seed=None if value["seed"] is None else _whole(value, "seed", 0, 2**32 - 1),
+            max_failure_rate=_rate(value["max_failure_rate"]),
+            progress=_one_of(value, "progress", PROGRESS),
+        )
+        _check_together(settings, search_space)
+        return settings
+
+
+def _whole(config: Mapping[str, Any], key: str, least: int, most: int | None = None) -> int:
+    value = config[key]
+    right = f"from {least} to {most}" if most else f"of at least {least}"
+    if type(value) is not int or value < least or (most is not None and value > most):
+        raise ConfigError(f"hydra.sweeper.{key}: must be a whole number {right}, and is {value!r}")
+    return value
+
+
+def _timeout(value: Any) -> float | None:
+    if value is None or (is_number(value) and value > 0 and math.isfinite(value)):
+        return None if value is None else float(value)
+    raise ConfigError(f"hydra.sweeper.timeout_hours: must be null or a number of hours above 0, and is {value!r}")
+
+
+def _rate(value: Any) -> float:
+    if is_number(value) and 0 <= value <= 1:
+        return float(value)
+    raise ConfigError(f"hydra.sweeper.max_failure_rate: must be a number between 0 and 1, and is {value!r}")
+
+
+def _one_of(config: Mapping[str, Any], key: str, valid: Sequence[str]) -> str:
+    value = config[key]
+    if not isinstance(value, str) or value not in valid:
+        raise ConfigError(f"hydra.sweeper.{key}: unknown {value!r}; {did_you_mean(value, valid)}")
+    return value
+
+
+def _initial(
+    points: Any, space: SearchSpace, constraints: Sequence[ParameterConstraint]
+) -> tuple[dict[str, ParameterValue], ...]:
+    where = "hydra.sweeper.initial"
+    example = "such as [{lr: 0.001, width: 64}]"
+    if isinstance(points, (str, Mapping)) or not isinstance(points, Sequence):
+        raise ConfigError(f"{where}: must be a list of mappings, {example}, and is {points!r}")
+    complete: list[dict[str, ParameterValue]] = []
+    for index, point in enumerate(points):
+        if not isinstance(point, Mapping):
+            raise ConfigError(f"{where}[{index}]: must be a mapping, {example}, and is {point!r}")
+        values = space.complete(point, f"{where}[{index}]")
+        for constraint in constraints:
+            if not constraint.holds(values):
+                raise ConfigError(
+                    f"{where}[{index}]: breaks the parameter constraint {constraint.text!r}; change the point"
+                )
+        if identity(values) in map(identity, complete):
+            raise ConfigError(f"{where}[{index}]: is a duplicate of an earlier point; give each point once")
+        complete.append(values)
+    return tuple(complete)
+
+
+def _check_together(settings: Settings, space: SearchSpace) -> None:
+    n_initial, n_points, method = settings.n_initial, len(settings.initial), settings.method
+    if n_initial is not None and method not in ("auto", "fast"):
+        raise ConfigError(
+            f"hydra.sweeper.n_initial: means nothing with method {method}, which has no model; leave it null,"
+            " or take method auto or fast"
+        )
+    if n_initial is not None and n_initial > settings.n_trials:
+        raise ConfigError(
+            f"hydra.sweeper.n_initial: is {n_initial}, which is more than n_trials {settings.n_trials}; lower it"
+        )
+    if n_points > settings.n_trials:
+        raise ConfigError(
+            f"hydra.sweeper.initial: holds {n_points} points, which is more than n_trials {settings.n_trials};"
+            " raise n_trials or give fewer points"
+        )
+    if method == "grid":
+        _check_grid(settings, space)
+
+
+def _check_grid(settings: Settings, space: SearchSpace) -> None:
+    if settings.initial:
+        raise ConfigError(
+            "hydra.sweeper.initial: means nothing with method grid, which visits every point anyway; leave it empty"
+        )
+    try:
+        space.grid_size()
+    except ConfigError as error:
+        raise ConfigError(f"hydra.sweeper.method: grid needs a finite search space, and {error}") from None

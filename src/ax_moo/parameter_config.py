@@ -1,0 +1,201 @@
+"""One parameter out of a Hydra sweep override, or out of an entry of ``hydra.sweeper.params``."""
+
+import math
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, IntervalSweep, Override, RangeSweep
+from omegaconf import OmegaConf
+
+from ax_moo.errors import ConfigError
+from ax_moo.override_grammar import key_of, parse_override, prefix_of
+from ax_moo.parameters import Choice, Fixed, Parameter, Range, finite_number, is_number, whole_number
+from ax_moo.spelling import did_you_mean
+
+TAGS = ("log", "ordered")
+PARAMS = "hydra.sweeper.params"
+_KEYS = {
+    "range": ("bounds", "value_type", "log_scale", "step"),
+    "choice": ("values", "value_type", "is_ordered"),
+    "fixed": ("value", "value_type"),
+}
+_NEEDED = {"range": "bounds", "choice": "values", "fixed": "value"}
+_TYPES: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool}
+
+
+def resolved(config: Any) -> Any:
+    """Plain lists, mappings and scalars out of OmegaConf's; anything else as it is."""
+    return OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config
+
+
+def read_entry(key: str, entry: Any, parser: OverridesParser) -> Parameter:
+    """A parameter from an entry of ``params``: a sweep string, a mapping with a ``type``, or a plain value."""
+    where = f"{PARAMS}.{key}"
+    if entry == "???":
+        raise ConfigError(f"{where}: has no value yet; give it a sweep, such as interval(0, 1), or a value")
+    if isinstance(entry, str):
+        override = parse_override(f"{key}={entry.strip()}", parser, where)
+        return read_override(override)
+    override = parse_override(f"{key}=null", parser, where)
+    refuse_hydra_key(override)
+    name, prefix = key_of(override), prefix_of(override)
+    if isinstance(entry, Mapping):
+        return _read_mapping(name, prefix, dict(entry))
+    if isinstance(entry, Sequence):
+        raise ConfigError(
+            f"{where}: a list may mean a choice or a value; write choice(...) or"
+            " {type: choice, values: [...]} for the one, {type: fixed, value: [...]} for the other"
+        )
+    return Fixed(name, entry, prefix)
+
+
+def read_override(override: Override) -> Parameter:
+    """A parameter from a parsed override; one without a sweep is fixed."""
+    refuse_hydra_key(override)
+    name, prefix, sweep = key_of(override), prefix_of(override), override.value()
+    if override.is_delete():
+        raise ConfigError(f"{PARAMS}.~{name}: a deletion is no parameter; give ~{name} on the command line")
+    if isinstance(sweep, Glob):
+        return _choice(name, _glob(name, override), False, prefix)
+    if not override.is_sweep_override():
+        return Fixed(name, sweep, prefix)
+    if unknown := sorted(sweep.tags - set(TAGS)):
+        raise ConfigError(f"{name}: unknown tag {unknown[0]!r}; {did_you_mean(unknown[0], TAGS)}")
+    log_scale = "log" in sweep.tags
+    if isinstance(sweep, IntervalSweep):
+        value_type = "int" if isinstance(sweep.start, int) else "float"
+        return _range(name, (sweep.start, sweep.end), value_type, log_scale, None, prefix)
+    if isinstance(sweep, RangeSweep):
+        return _stepped_range(name, sweep, log_scale, prefix)
+    if log_scale:
+        raise ConfigError(
+            f"{name}: a choice has no log scale; leave the tag log out (numbers keep their order),"
+            " or give tag(log, interval(LOWER, UPPER))"
+        )
+    values = [Override._convert_value(value) for value in sweep.list]
+    return _choice(name, values, "ordered" in sweep.tags or None, prefix)
+
+
+def refuse_hydra_key(override: Override) -> None:
+    name = key_of(override)
+    if name == "hydra" or name.startswith(("hydra.", "hydra/", "hydra@")):
+        raise ConfigError(
+            f"{name}: Hydra's own config cannot be searched over; it is the same for all trials,"
+            " so set it to one value on the command line or in the config"
+        )
+
+
+def _glob(name: str, override: Override) -> list[Any]:
+    if override.config_loader is None:
+        raise ConfigError(f"{name}: glob(...) needs the application's config groups; list the options: choice(a, b)")
+    if options := list(override.sweep_iterator()):
+        return options
+    raise ConfigError(f"{name}: glob(...) matches no option of the config group {override.key_or_group!r}")
+
+
+def _range(
+    name: str, bounds: tuple[Any, Any], value_type: Any, log_scale: bool, step: Any, prefix: str
+) -> Range | Fixed:
+    cast = whole_number if value_type == "int" else finite_number
+    lower, upper = cast(bounds[0], f"{name}: the lower bound"), cast(bounds[1], f"{name}: the upper bound")
+    if lower == upper:
+        return Fixed(name, lower, prefix)
+    return Range(name, lower, upper, value_type, log_scale, step, prefix)
+
+
+def _stepped_range(name: str, sweep: RangeSweep, log_scale: bool, prefix: str) -> Range | Fixed:
+    """Hydra's range leaves its stop out, may run downwards, and need not end on a whole step; ours does not."""
+    parts = (sweep.start, sweep.stop, sweep.step)
+    start, stop, step = (Decimal(str(finite_number(part, f"{name}: range(...)"))) for part in parts)
+    if all(isinstance(part, int) for part in parts):
+        start, stop, step = map(Decimal, parts)
+        value_type = "int"
+    else:
+        value_type = "float"
+    count = math.ceil((stop - start) / step) if step else 0
+    if count < 1:
+        raise ConfigError(
+            f"{name}: range({start}, {stop}, {step}) is empty; the step must lead from the first towards the second"
+        )
+    ends = sorted((start, start + (count - 1) * step))
+    cast = int if value_type == "int" else float
+    bounds = (cast(ends[0]), cast(ends[1]))
+    return _range(name, bounds, value_type, log_scale, cast(abs(step)), prefix)
+
+
+def _choice(name: str, values: Sequence[Any], is_ordered: bool | None, prefix: str) -> Choice | Fixed:
+    if is_ordered is None:
+        is_ordered = all(map(is_number, values))
+    if len(values) == 1:
+        return Fixed(name, values[0], prefix)
+    return Choice(name, tuple(values), is_ordered, prefix)
+
+
+def _read_mapping(name: str, prefix: str, entry: dict[str, Any]) -> Parameter:
+    where = f"{PARAMS}.{name}"
+    kind = entry.pop("type", None) or next((kind for kind, key in _NEEDED.items() if key in entry), None)
+    if kind not in _KEYS:
+        given = f"type is {kind!r}" if kind else f"no type among the keys {', '.join(map(str, entry)) or '(none)'}"
+        raise ConfigError(
+            f"{where}: {given}; {did_you_mean(kind, _KEYS)}. (Write the key of a nested value in one: model.lr)"
+        )
+    for key in entry:
+        if key not in _KEYS[kind]:
+            valid = ("type", *_KEYS[kind])
+            raise ConfigError(f"{where}: unknown key {key!r} for type {kind}; {did_you_mean(key, valid)}")
+    if _NEEDED[kind] not in entry:
+        raise ConfigError(f"{where}: type {kind} needs the key {_NEEDED[kind]!r}")
+    value_type = entry.pop("value_type", None)
+    if value_type is not None and value_type not in _TYPES:
+        raise ConfigError(f"{where}.value_type: unknown type {value_type!r}; {did_you_mean(value_type, _TYPES)}")
+    read = {"range": _range_mapping, "choice": _choice_mapping, "fixed": _fixed_mapping}[kind]
+    return read(name, prefix, value_type, entry)
+
+
+def _range_mapping(name: str, prefix: str, value_type: str | None, entry: dict[str, Any]) -> Parameter:
+    bounds = entry["bounds"]
+    if not isinstance(bounds, Sequence) or len(bounds) != 2 or not all(map(is_number, bounds)):
+        raise ConfigError(f"{PARAMS}.{name}.bounds: must be two numbers, such as [16, 128], and is {bounds!r}")
+    if value_type in ("str", "bool"):
+        raise ConfigError(f"{PARAMS}.{name}.value_type: a range is int or float, and not {value_type}")
+    if value_type is None:
+        value_type = "int" if all(isinstance(bound, int) for bound in bounds) else "float"
+    log_scale = _flag(name, entry, "log_scale") or False
+    step = entry.get("step")
+    if step is not None:
+        step = finite_number(step, f"{PARAMS}.{name}.step")
+    return _range(name, (bounds[0], bounds[1]), value_type, log_scale, step, prefix)
+
+
+def _choice_mapping(name: str, prefix: str, value_type: str | None, entry: dict[str, Any]) -> Parameter:
+    values = entry["values"]
+    if not isinstance(values, Sequence) or isinstance(values, str):
+        raise ConfigError(f"{PARAMS}.{name}.values: must be a list, such as [32, 64], and is {values!r}")
+    typed = [_typed(f"{PARAMS}.{name}.values", value, value_type) for value in values]
+    return _choice(name, typed, _flag(name, entry, "is_ordered"), prefix)
+
+
+def _fixed_mapping(name: str, prefix: str, value_type: str | None, entry: dict[str, Any]) -> Parameter:
+    return Fixed(name, _typed(f"{PARAMS}.{name}.value", entry["value"], value_type), prefix)
+
+
+def _typed(where: str, value: Any, value_type: str | None) -> Any:
+    if value_type is None:
+        return value
+    if value_type == "float" and is_number(value):
+        return finite_number(value, where)
+    if type(value) is _TYPES[value_type]:
+        return value
+    raise ConfigError(
+        f"{where}: {value!r} is no {value_type}, and value_type says {value_type}; write it as one,"
+        " or leave value_type out"
+    )
+
+
+def _flag(name: str, entry: Mapping[str, Any], key: str) -> bool | None:
+    flag = entry.get(key)
+    if flag is not None and not isinstance(flag, bool):
+        raise ConfigError(f"{PARAMS}.{name}.{key}: must be true or false, and is {flag!r}")
+    return flag
