@@ -1,0 +1,1 @@
+"""The Hydra launchers ``async_local`` and ``async_slurm``, on Submitit."""

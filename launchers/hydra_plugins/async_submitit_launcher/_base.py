@@ -1,0 +1,145 @@
+"""What both launchers share: Hydra's side of a job, in the controller and in the job's own process."""
+
+import logging
+import os
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobReturn, filter_overrides, setup_globals
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+
+from ax_moo.jobs import JobHandle, JobRequest, JobState
+from ax_moo.trial import Job
+from hydra_plugins.async_submitit_launcher._handle import SubmititHandle
+from hydra_plugins.async_submitit_launcher._params import Rule, check_params
+
+log = logging.getLogger(__name__)
+
+_POLL_S = 0.1
+
+
+class Queue(Protocol):
+    """Where jobs go: this machine, or Slurm."""
+
+    def check(self) -> None: ...
+
+    def submit(self, calls: Mapping[int, tuple[Any, ...]]) -> Sequence[SubmititHandle]:
+        """Submit one call (a function and its arguments) per trial."""
+        ...
+
+    def attach(self, job: Job) -> SubmititHandle: ...
+
+    def find(self, trial: int) -> SubmititHandle | None: ...
+
+
+class AsyncSubmititLauncher(Launcher, ABC):
+    """An ``ax_moo.jobs.AsyncLauncher`` that is also its jobs' picklable callable."""
+
+    name: ClassVar[str]
+    fields: ClassVar[Mapping[str, Rule]]
+    in_rounds: bool = False
+
+    def __init__(self, **params: Any) -> None:
+        self.params = {key: _plain(value) for key, value in params.items()}
+        self._queue: Queue | None = None
+
+    @abstractmethod
+    def _open_queue(self) -> Queue: ...
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_queue": None}
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.config = config
+        self.hydra_context = hydra_context
+        self.task_function = task_function
+
+    @property
+    def queue(self) -> Queue:
+        if self._queue is None:
+            self._queue = self._open_queue()
+        return self._queue
+
+    def check(self) -> None:
+        """Raise a ConfigError for settings with which no job could run."""
+        check_params(self.params, self.fields)
+        self.queue.check()
+
+    def submit(self, requests: Sequence[JobRequest]) -> Sequence[JobHandle]:
+        return self._submit(requests)
+
+    def attach(self, job: Job) -> JobHandle:
+        return self.queue.attach(job)
+
+    def find(self, trial: int) -> JobHandle | None:
+        return self.queue.find(trial)
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Hydra's own, blocking way: submit, wait for all, and return their results in order."""
+        self.check()
+        log.info("%s sweep output dir : %s", self.name, self.config.hydra.sweep.dir)
+        requests = [JobRequest(initial_job_idx + i, tuple(overrides)) for i, overrides in enumerate(job_overrides)]
+        for request in requests:
+            log.info("\t#%d : %s", request.trial, " ".join(filter_overrides(request.overrides)))
+        waiting = handles = self._submit(requests)
+        while waiting := [handle for handle in waiting if not _has_ended(handle)]:
+            time.sleep(_POLL_S)
+        return [handle.job_return() for handle in handles]
+
+    def __call__(
+        self,
+        sweep_overrides: list[str],
+        job_dir_key: str,
+        job_num: int,
+        job_id: str,
+        singleton_state: dict[type, Singleton],
+    ) -> JobReturn:
+        """Run one trial; this is what the job's process does."""
+        from hydra_plugins.async_submitit_launcher import _job
+
+        Singleton.set_state(singleton_state)
+        setup_globals()
+        return _job.run(self, sweep_overrides, job_dir_key, job_num)
+
+    def checkpoint(self, *args: Any, **kwargs: Any) -> Any:
+        """Submit the same call again when the job is preempted, or timed out and may be repeated."""
+        import submitit
+
+        return submitit.helpers.DelayedSubmission(self, *args, **kwargs)
+
+    def _submit(self, requests: Sequence[JobRequest]) -> Sequence[SubmititHandle]:
+        self._make_sweep_dir()
+        state = Singleton.get_state()
+        return self.queue.submit(
+            {
+                request.trial: (
+                    self,
+                    list(request.overrides),
+                    "hydra.sweep.dir",
+                    request.trial,
+                    f"job_id_for_{request.trial}",
+                    state,
+                )
+                for request in requests
+            }
+        )
+
+    def _make_sweep_dir(self) -> None:
+        sweep = self.config.hydra.sweep
+        Path(str(sweep.dir)).mkdir(parents=True, exist_ok=True)
+        if sweep.get("mode") is not None:
+            os.chmod(str(sweep.dir), int(str(sweep.mode), 8))
+
+
+def _plain(value: Any) -> Any:
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+
+
+def _has_ended(handle: SubmititHandle) -> bool:
+    return handle.state() in (JobState.FINISHED, JobState.LOST)

@@ -1,0 +1,44 @@
+"""The environment of a job: where it finds its modules, and what it must not inherit."""
+
+import itertools
+import os
+import sys
+import sysconfig
+from collections.abc import Mapping
+
+# A local job inside a Slurm allocation must not take itself for the allocation's task, and wandb's service belongs
+# to the process that started it. SLURM_CONF, SUBMITIT_PREEMPT_SIGNAL and the like are settings, and stay.
+_NOT_INHERITED = (
+    "SUBMITIT_EXECUTOR",
+    "SUBMITIT_FOLDER",
+    "SUBMITIT_LOCAL_",
+    "SLURM_ARRAY_",
+    "SLURM_JOB",
+    "SLURM_LOCALID",
+    "SLURM_NODEID",
+    "SLURM_NPROCS",
+    "SLURM_NTASKS",
+    "SLURM_PROCID",
+    "SLURM_STEP",
+    "SLURM_TASK",
+    "WANDB_SERVICE",
+)
+
+
+def import_paths() -> list[str]:
+    """Where this process looks for modules before its standard library, and then its working directory.
+
+    The first of these is the folder of the script, so that ``python src/train.py`` finds the modules beside it in
+    the job as well.
+    """
+    zipped = f"python{sys.version_info.major}{sys.version_info.minor}.zip"
+    library = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
+    front = itertools.takewhile(lambda path: not path.endswith(zipped) and path not in library, sys.path)
+    paths = [os.path.abspath(path) for path in front]
+    return list(dict.fromkeys([*paths, os.getcwd()]))
+
+
+def inherited(environ: Mapping[str, str]) -> dict[str, str]:
+    """What a local job inherits of the sweep's environment."""
+    kept = {key: value for key, value in environ.items() if not key.startswith(_NOT_INHERITED)}
+    return {**kept, "PYTHONPATH": os.pathsep.join(import_paths())}

@@ -1,0 +1,121 @@
+"""The files of a job in its trial's submitit folder, and what a handle reads from them."""
+
+import json
+import os
+import pickle
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any
+
+from hydra.core.utils import JobReturn, JobStatus
+
+from ax_moo.job_results import error_line, one_line, result_of
+from ax_moo.jobs import JobResult, JobState
+from ax_moo.trial import Job
+
+
+def submitted_file(folder: Path, job_id: str) -> Path:
+    return folder / f"{job_id}_submitted.pkl"
+
+
+def result_file(folder: Path, job_id: str, task: int = 0) -> Path:
+    return folder / f"{job_id}_{task}_result.pkl"
+
+
+def note_file(folder: Path, job_id: str) -> Path:
+    """Why a job ended without a result, in the job's own words."""
+    return folder / f"{job_id}_note.txt"
+
+
+def process_file(folder: Path, job_id: str) -> Path:
+    """Where a local job's process is: host, pid and start time."""
+    return folder / f"{job_id}_process.json"
+
+
+def exit_file(folder: Path, job_id: str) -> Path:
+    """How a local job's tasks ended."""
+    return folder / f"{job_id}_exit.json"
+
+
+def submitted_job(folder: Path) -> Job | None:
+    """The latest job that was submitted from a trial's folder."""
+    pickles = sorted(folder.glob("*_submitted.pkl"), key=lambda path: path.stat().st_mtime)
+    if not pickles:
+        return None
+    return Job(pickles[-1].name.removesuffix("_submitted.pkl"), str(folder))
+
+
+def write_aside(path: Path, text: str) -> None:
+    """Write and rename, so that nobody reads half a file."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(text)
+    temporary.rename(path)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+class SubmititHandle(ABC):
+    """One submitted job, known by its id and its folder alone."""
+
+    def __init__(self, job: Job, n_tasks: int) -> None:
+        self.job = job
+        self.folder = Path(job.folder)
+        self.n_tasks = n_tasks
+
+    @abstractmethod
+    def state(self) -> JobState: ...
+
+    @abstractmethod
+    def cancel(self) -> None: ...
+
+    @abstractmethod
+    def _why_lost(self) -> str:
+        """Why this job ended without a result, in one line."""
+
+    def result(self) -> JobResult:
+        left = self._left_behind()
+        return JobResult(error=left) if isinstance(left, str) else result_of(left)
+
+    def job_return(self) -> JobReturn:
+        """The result as Hydra's launchers hand it over; reading the value of a lost job raises."""
+        left = self._left_behind()
+        if not isinstance(left, str):
+            return left
+        lost = JobReturn()
+        lost.return_value = RuntimeError(f"job {self.job.job_id}: {left}; see the logs in {self.folder}")
+        lost.status = JobStatus.FAILED
+        return lost
+
+    def has_results(self, every: bool = True) -> bool:
+        """Whether the results are there: of every task, or of the first, which is the one that counts."""
+        tasks = range(self.n_tasks) if every else range(1)
+        return all(result_file(self.folder, self.job.job_id, task).exists() for task in tasks)
+
+    def _left_behind(self) -> JobReturn | str:
+        """What the job returned, or one line that says why there is nothing."""
+        if not self.has_results(every=False):
+            return one_line(self._note() or self._why_lost())
+        try:
+            outcome, result = pickle.loads(result_file(self.folder, self.job.job_id).read_bytes())
+        except Exception as error:
+            return one_line(f"the result cannot be read: {error_line(error)}")
+        return result if outcome == "success" else _last_exception(result)
+
+    def _note(self) -> str | None:
+        try:
+            return note_file(self.folder, self.job.job_id).read_text()
+        except OSError:
+            return None
+
+
+def _last_exception(traceback_text: str) -> str:
+    """Type and message from a formatted traceback: what follows its last indented line."""
+    lines = str(traceback_text).strip().splitlines()
+    indented = [number for number, line in enumerate(lines) if line.startswith("  ")]
+    return one_line(" ".join(lines[indented[-1] + 1 :] if indented else lines[-1:]) or lines[-1])

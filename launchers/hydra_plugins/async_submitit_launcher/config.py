@@ -1,0 +1,66 @@
+"""The configs of ``hydra/launcher=async_local`` and ``hydra/launcher=async_slurm``: their keys and defaults.
+
+Names are hydra-submitit-launcher's, so that a YAML file moves over unchanged.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+
+_MODULE = "hydra_plugins.async_submitit_launcher.launcher"
+
+
+@dataclass
+class _AsyncConf:
+    """Values are untyped on purpose: the launchers check them and say what would be right."""
+
+    submitit_folder: Any = "${hydra.sweep.dir}/.submitit/%j"
+    timeout_min: Any = None
+    cpus_per_task: Any = None
+    gpus_per_node: Any = None
+    tasks_per_node: Any = 1
+    mem_gb: Any = None
+    nodes: Any = 1
+    name: Any = "${hydra.job.name}"
+    stderr_to_stdout: Any = False
+
+
+@dataclass
+class AsyncLocalConf(_AsyncConf):
+    """``gpus`` is auto, none, or a list of ids or UUIDs; a job has no time limit unless ``timeout_min`` sets one."""
+
+    _target_: str = f"{_MODULE}.AsyncLocalLauncher"
+    gpus: Any = "auto"
+    jobs_per_gpu: Any = 1
+
+
+@dataclass
+class AsyncSlurmConf(_AsyncConf):
+    """What is null is left to the cluster."""
+
+    _target_: str = f"{_MODULE}.AsyncSlurmLauncher"
+    timeout_min: Any = 60
+    partition: Any = None
+    qos: Any = None
+    comment: Any = None
+    constraint: Any = None
+    exclude: Any = None
+    gres: Any = None
+    cpus_per_gpu: Any = None
+    gpus_per_task: Any = None
+    mem_per_gpu: Any = None
+    mem_per_cpu: Any = None
+    account: Any = None
+    signal_delay_s: Any = 120
+    max_num_timeout: Any = 0
+    additional_parameters: dict[str, Any] = field(default_factory=dict)
+    array_parallelism: Any = 256
+    setup: Any = None
+    python: Any = None
+    srun_args: Any = None
+    use_srun: Any = True
+
+
+for _name, _node in (("async_local", AsyncLocalConf), ("async_slurm", AsyncSlurmConf)):
+    ConfigStore.instance().store(group="hydra/launcher", name=_name, node=_node, provider="hydra-ax-moo")

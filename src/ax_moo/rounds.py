@@ -1,0 +1,88 @@
+"""Any Hydra launcher behind the port: one that can only run a whole batch, and wait for it."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from ax_moo.job_results import error_line, result_of
+from ax_moo.jobs import JobHandle, JobRequest, JobResult, JobState
+from ax_moo.trial import Job
+
+log = logging.getLogger(__name__)
+
+
+class _Round:
+    """The jobs of one ``submit``; they run when somebody first wants to know how they are."""
+
+    def __init__(self, launcher: Any, requests: Sequence[JobRequest]) -> None:
+        self.launcher = launcher
+        self.requests = list(requests)
+        self._results: list[JobResult] | None = None
+
+    def results(self) -> list[JobResult]:
+        if self._results is None:
+            # Set before the launcher runs, so that a Ctrl-C in the middle of a round does not run it again.
+            self._results = [JobResult(error="its round was interrupted")] * len(self.requests)
+            self._results = self._run()
+        return self._results
+
+    def _run(self) -> list[JobResult]:
+        overrides = [list(request.overrides) for request in self.requests]
+        try:
+            returns = self.launcher.launch(overrides, initial_job_idx=self.requests[0].trial)
+            results = [result_of(job_return) for job_return in returns]
+        except (Exception, SystemExit) as error:
+            log.debug("The launcher raised", exc_info=True)
+            return [JobResult(error=error_line(error))] * len(self.requests)
+        missing = len(self.requests) - len(results)
+        return results + [JobResult(error="the launcher returned nothing for this job")] * missing
+
+
+class _RoundHandle:
+    def __init__(self, job: Job, position: int, members: _Round | None) -> None:
+        self.job = job
+        self._position = position
+        self._round = members
+
+    def state(self) -> JobState:
+        if self._round is None:
+            return JobState.LOST
+        self._round.results()
+        return JobState.FINISHED
+
+    def result(self) -> JobResult:
+        if self._round is None:
+            return JobResult(error="it ran inside a sweep that has ended")
+        return self._round.results()[self._position]
+
+    def cancel(self) -> None:
+        """Nothing to cancel: a job has either not begun, or blocks everything until it ends."""
+
+
+class RoundsLauncher:
+    """An AsyncLauncher around a launcher that blocks (basic, joblib).
+
+    ``submit`` only remembers; the first question about a job's state runs its whole round in the calling thread.
+    The trials of a round must be consecutive.
+    """
+
+    in_rounds: bool = True
+
+    def __init__(self, launcher: Any) -> None:
+        self.launcher = launcher
+
+    def check(self) -> None:
+        """Nothing to check: the launcher's settings are its own."""
+
+    def submit(self, requests: Sequence[JobRequest]) -> Sequence[JobHandle]:
+        members = _Round(self.launcher, requests)
+        return [
+            _RoundHandle(Job(str(request.trial), ""), position, members) for position, request in enumerate(requests)
+        ]
+
+    def attach(self, job: Job) -> JobHandle:
+        return _RoundHandle(job, 0, None)
+
+    def find(self, trial: int) -> JobHandle | None:
+        del trial
+        return None
