@@ -1,0 +1,54 @@
+"""What a training is called in W&B, and where its data lie."""
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+LONGEST_NAME_IN_ID = 40
+
+
+@dataclass(frozen=True)
+class RunIdentity:
+    """``id`` is None where W&B is to make one up; W&B adds the folder ``wandb`` to ``folder``."""
+
+    folder: Path
+    id: str | None = None
+    name: str | None = None
+    group: str | None = None
+    job_type: str = "training"
+    config: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, config: DictConfig) -> "RunIdentity":
+        options = config.logger
+        if not HydraConfig.initialized():
+            return cls(Path.cwd(), name=options.name, group=options.group)
+        hydra = HydraConfig.get()
+        if hydra.mode != RunMode.MULTIRUN:
+            return cls(Path(hydra.runtime.output_dir), name=options.name, group=options.group)
+        folder = Path(os.path.abspath(os.path.join(hydra.runtime.cwd, hydra.sweep.dir)))
+        sweep = str(OmegaConf.select(config, "sweep_name") or folder.name)
+        trial = int(hydra.job.num)
+        return cls(
+            folder,
+            id=trial_run_id(sweep, folder, trial),
+            name=f"{sweep}-{trial}",
+            group=options.group or sweep,
+            job_type="trial",
+            config={"trial": trial, "overrides": list(hydra.overrides.task)},
+        )
+
+
+def trial_run_id(sweep: str, folder: Path, trial: int) -> str:
+    """The same for a requeued trial, so that it goes on with its run; another for a sweep in another folder."""
+    # W&B refuses :;,#?/' in ids, and ids that are too long.
+    readable = re.sub(r"[^A-Za-z0-9_-]+", "-", sweep)[:LONGEST_NAME_IN_ID]
+    where = hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]
+    return f"{readable}-{where}-{trial}"

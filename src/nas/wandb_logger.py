@@ -1,0 +1,70 @@
+"""A Lightning logger around a W&B run that may break at any moment."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pytorch_lightning.loggers import WandbLogger
+
+from nas.wandb_service import one_line, service_killed_after, tear_down
+
+log = logging.getLogger(__name__)
+
+STEP = "trainer/global_step"
+GRACE = 15.0
+"""Seconds more than its own timeout that wandb gets before its service is taken for stuck."""
+
+
+class TrialLogger(WandbLogger):
+    """Gives up on its run at the first error of W&B: says so once, and lets the training go on."""
+
+    def __init__(self, run: Any, finish_timeout: float) -> None:
+        super().__init__(experiment=run, project=run.project, save_dir=None, id=run.id, name=run.name)
+        self._patience = finish_timeout + GRACE
+        self._is_broken = False
+        self._attempt(self._define_axes)
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        self._attempt(super().log_metrics, metrics, step)
+
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        self._attempt(super().log_hyperparams, *args, **kwargs)
+
+    def finalize(self, status: str) -> None:
+        self._attempt(super().finalize, status)
+
+    def after_save_checkpoint(self, checkpoint_callback: Any) -> None:
+        self._attempt(super().after_save_checkpoint, checkpoint_callback)
+
+    def summarize(self, outcome: Mapping[str, float]) -> None:
+        values = {name: float(value) for name, value in outcome.items()}
+        self._attempt(lambda: self.experiment.summary.update(values))
+
+    def close(self, exit_code: int, preempted: bool = False) -> None:
+        """End the run, so that a later one in this process does not write into it."""
+        if preempted:
+            self._attempt(lambda: self.experiment.mark_preempting())
+        with service_killed_after(self._patience):
+            self._attempt(lambda: self.experiment.finish(exit_code=exit_code))
+        if self._is_broken:
+            import wandb
+
+            tear_down(wandb, self._patience)
+
+    def _define_axes(self) -> None:
+        # What WandbLogger does with a run that it started itself.
+        self.experiment.define_metric(STEP)
+        self.experiment.define_metric("*", step_metric=STEP, step_sync=True)
+
+    def _attempt(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        if self._is_broken:
+            return
+        try:
+            call(*args, **kwargs)
+        except Exception as error:
+            self._is_broken = True
+            log.warning(
+                "W&B: %s; training goes on without it. What was written until now can be uploaded: "
+                "wandb sync --include-online",
+                one_line(error),
+            )
