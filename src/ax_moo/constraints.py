@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ax_moo.errors import ConfigError
-from ax_moo.linear_terms import read_linear
+from ax_moo.linear_terms import LinearReader
 from ax_moo.trial import Parameterization
 
 OUTCOMES = "hydra.sweeper.outcome_constraints"
@@ -25,7 +25,7 @@ class OutcomeConstraint:
 
     @property
     def text(self) -> str:
-        return f"{self.metric} {self.op} {self.bound:g}"
+        return f"{self.metric} {self.op} {self.bound:.15g}"
 
     @classmethod
     def parse(cls, text: Any) -> "OutcomeConstraint":
@@ -36,9 +36,9 @@ class OutcomeConstraint:
             left, right = right, left
             op = "<=" if op == ">=" else ">="
         if not left or not _is_number(right):
-            raise ConfigError(f"{OUTCOMES}: {text!r} has no number on either side; {example}")
+            raise ConfigError(f"{OUTCOMES}: {text!r}: has no number on either side; {example}")
         if not math.isfinite(float(right)):
-            raise ConfigError(f"{OUTCOMES}: the bound in {text!r} must be a finite number")
+            raise ConfigError(f"{OUTCOMES}: {text!r}: the bound must be a finite number")
         return cls(left, op, float(right))
 
     def holds(self, value: float) -> bool:
@@ -55,7 +55,7 @@ class ParameterConstraint:
     @property
     def text(self) -> str:
         signed = [f"{'-' if weight < 0 else '+'} {_product(abs(weight), name)}" for name, weight in self.terms]
-        return f"{' '.join(signed).removeprefix('+ ')} <= {self.bound:g}"
+        return f"{' '.join(signed).removeprefix('+ ')} <= {self.bound:.15g}"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -66,20 +66,22 @@ class ParameterConstraint:
         """``names`` are the parameters that exist: in ``a-b <= 1`` they tell a name from a difference."""
         example = "write it as in 'a <= b', '2*a + 0.5*b - c <= 10' or 'a >= 3'"
         left, op, right = _split(text, PARAMETERS, example)
+        where = f"{PARAMETERS}: {text!r}"
+        reader = LinearReader(names, where, example)
         terms: dict[str, float] = {}
         bound = 0.0
         for side, sign in ((left, 1.0), (right, -1.0)):
-            for weight, name in read_linear(side, names, f"{PARAMETERS}: {text!r}", example):
+            for weight, name in reader.terms(side):
                 if name is None:
                     bound -= sign * weight
                 elif name in terms:
-                    raise ConfigError(f"{PARAMETERS}: {text!r} holds {name} twice; put its weights together")
+                    raise ConfigError(f"{where}: holds {name} twice; put its weights together")
                 else:
                     terms[name] = sign * weight
         if not terms or not all(terms.values()):
-            raise ConfigError(f"{PARAMETERS}: {text!r} constrains no parameter, or one with weight 0; {example}")
+            raise ConfigError(f"{where}: constrains no parameter, or one with weight 0; {example}")
         if not all(map(math.isfinite, (bound, *terms.values()))):
-            raise ConfigError(f"{PARAMETERS}: weights and bound of {text!r} must be finite numbers")
+            raise ConfigError(f"{where}: weights and bound must be finite numbers")
         flip = 1.0 if op == "<=" else -1.0
         return cls(tuple((name, flip * weight) for name, weight in terms.items()), flip * bound + 0.0)
 
@@ -116,10 +118,10 @@ def _split(text: Any, where: str, example: str) -> tuple[str, Any, str]:
         raise ConfigError(f"{where}: a constraint is a line of text, and {text!r} is none; {example}")
     operators = _OPERATOR.findall(text)
     if len(operators) > 1 and set(operators) <= {"<=", ">="}:
-        raise ConfigError(f"{where}: {text!r} holds two constraints; give each on its own")
+        raise ConfigError(f"{where}: {text!r}: holds two constraints; give each on its own")
     if len(operators) != 1 or operators[0] not in ("<=", ">="):
         found = f"the operator {operators[0]!r}" if operators else "no operator"
-        raise ConfigError(f"{where}: {text!r} has {found}, and only <= and >= are possible; {example}")
+        raise ConfigError(f"{where}: {text!r}: has {found}, and only <= and >= are possible; {example}")
     left, op, right = text.partition(operators[0])
     return left.strip(), op, right.strip()
 
@@ -133,4 +135,4 @@ def _is_number(text: str) -> bool:
 
 
 def _product(weight: float, name: str) -> str:
-    return name if weight == 1 else f"{weight:g}*{name}"
+    return name if weight == 1 else f"{weight:.15g}*{name}"

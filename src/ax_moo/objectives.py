@@ -57,5 +57,5 @@ def _read(name: str, entry: Any) -> Objective:
     if direction not in _DIRECTIONS:
         raise ConfigError(f"{where}.direction: unknown {direction!r}; {did_you_mean(direction, _DIRECTIONS)}")
     if threshold is not None:
-        threshold = finite_number(threshold, f"{where}.threshold")
+        threshold = finite_number(threshold, f"{where}.threshold:")
     return Objective(name, direction == "minimize", threshold)

@@ -165,7 +165,7 @@ def _range_mapping(name: str, prefix: str, value_type: str | None, entry: dict[s
     log_scale = _flag(name, entry, "log_scale") or False
     step = entry.get("step")
     if step is not None:
-        step = finite_number(step, f"{PARAMS}.{name}.step")
+        step = finite_number(step, f"{PARAMS}.{name}.step:")
     return _range(name, (bounds[0], bounds[1]), value_type, log_scale, step, prefix)
 
 
@@ -185,7 +185,7 @@ def _typed(where: str, value: Any, value_type: str | None) -> Any:
     if value_type is None:
         return value
     if value_type == "float" and is_number(value):
-        return finite_number(value, where)
+        return finite_number(value, f"{where}:")
     if type(value) is _TYPES[value_type]:
         return value
     raise ConfigError(

@@ -125,7 +125,7 @@ def _check_parameter_constraint(constraint: ParameterConstraint, text: str, spac
     }
     if not constraint.holds(least):
         raise ConfigError(
-            f"{where} holds nowhere in the search space: {_box(ranges)}; loosen the constraint or widen the bounds"
+            f"{where}: holds nowhere in the search space: {_box(ranges)}; loosen the constraint or widen the bounds"
         )
     logs = [each.name for each in ranges if each.log_scale]
     if logs and not (len(logs) == len(ranges) and constraint.has_log10_form):
