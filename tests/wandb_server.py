@@ -1,5 +1,6 @@
 """A W&B server on 127.0.0.1 for wandb's own client to talk to, and the ways in which such a server fails."""
 
+import contextlib
 import gzip
 import json
 import os
@@ -9,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
+import psutil
 import pytest
 from wandb_backend import Backend, FakeRun
 from wandb_graphql import UnknownQuery, answer
@@ -164,8 +166,22 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-@pytest.fixture
-def wandb_server() -> Iterator[FakeWandb]:
+@pytest.fixture(name="wandb_server")
+def provide_wandb_server() -> Iterator[FakeWandb]:
+    """A server of the test's own; the test fails if one of its clients left a process behind."""
     server = FakeWandb().start()
     yield server
+    _, alive = psutil.wait_procs(_service_processes(server.url), timeout=10)
     server.stop()
+    for process in alive:
+        process.kill()
+    assert not alive
+
+
+def _service_processes(url: str) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter(["name"]):
+        with contextlib.suppress(psutil.Error):
+            if process.info["name"] == "wandb-core" and process.environ().get("WANDB_BASE_URL") == url:
+                found.append(process)
+    return found

@@ -154,7 +154,8 @@ def _settings(config: DictConfig) -> dict[str, Any]:
 
 def _nested_config(config: DictConfig) -> dict[str, Any]:
     container: Any = OmegaConf.to_container(config, resolve=True)
-    return dict(container)
+    # Settings may hold an API key.
+    return {**container, "logger": {**container["logger"], "settings": None}}
 
 
 def _exit_code(error: BaseException, terminated: bool) -> int:
