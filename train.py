@@ -1,4 +1,4 @@
-"""`python train.py` trains one network, `python train.py -m hydra/sweeper=ax_moo` searches for the best ones."""
+"""`python train.py` trains one network, `python train.py -m hydra/sweeper=ax_moo` searches for good ones."""
 
 import warnings
 

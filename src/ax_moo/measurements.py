@@ -3,6 +3,7 @@
 In the job: :func:`report` and :func:`should_stop`. In the sweep: :func:`read` and :func:`request_stop`.
 """
 
+import io
 import json
 import os
 import sys
@@ -36,8 +37,8 @@ def report(step: int, **metrics: float) -> None:
     values = {name: float(value) for name, value in metrics.items()}
     line = json.dumps({"step": int(step), "time": time.time(), "metrics": values})
     # One write of a whole line in append mode: a reader sees it complete or sees a line without an end.
-    with open(folder / MEASUREMENTS_FILE, "ab", buffering=0) as file:
-        file.write(line.encode() + b"\n")
+    with open(folder / MEASUREMENTS_FILE, "ab+", buffering=0) as file:
+        file.write(_missing_line_end(file) + line.encode() + b"\n")
 
 
 def should_stop() -> bool:
@@ -50,17 +51,14 @@ def read(folder: Path, offset: int = 0) -> tuple[list[Measurement], int]:
     """The whole lines of a trial's measurements from a byte offset on, and the offset to read on from."""
     try:
         with open(folder / MEASUREMENTS_FILE, "rb") as file:
-            first = _parse(file.readline())
+            begin = next((row["time"] for row in map(_parse, file) if row), 0.0)
             file.seek(offset)
             data = file.read()
     except FileNotFoundError:
         return [], offset
     complete = data[: data.rfind(b"\n") + 1]
     rows = [row for row in map(_parse, complete.splitlines()) if row is not None]
-    begin = first["time"] if first else 0.0
-    return [
-        Measurement(row["step"], row["time"] - begin, row["metrics"]) for row in rows
-    ], offset + len(complete)
+    return [Measurement(row["step"], row["time"] - begin, row["metrics"]) for row in rows], offset + len(complete)
 
 
 def request_stop(folder: Path) -> None:
@@ -85,6 +83,14 @@ def trial_folder() -> Path | None:
         return None
     folder = config.runtime.get("output_dir")
     return Path(os.fspath(folder)) if folder else None
+
+
+def _missing_line_end(file: io.FileIO) -> bytes:
+    """What a job that was killed in the middle of a line left out, if it did; it runs again in the same folder."""
+    if file.seek(0, os.SEEK_END) == 0:
+        return b""
+    file.seek(-1, os.SEEK_END)
+    return b"" if file.read(1) == b"\n" else b"\n"
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:

@@ -1,9 +1,11 @@
 """What the values of the config have to be, so that a mistake ends in one sentence and not inside Torch."""
 
 import math
+import os
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from hydra.errors import CompactHydraException
 from omegaconf import DictConfig, OmegaConf
 
@@ -19,10 +21,18 @@ Rule = tuple[str, Callable[[Any], bool]]
 
 def check(config: DictConfig) -> None:
     """Raises InvalidConfig, naming the first key whose value cannot be trained with."""
-    for key, (wanted, is_right) in RULES.items():
-        value = OmegaConf.select(config, key, default=None)
+    is_digits = OmegaConf.select(config, "data.name") == "digits"
+    for key, (wanted, is_right) in (RULES | DIGITS_RULES if is_digits else RULES).items():
+        value = OmegaConf.select(config, key)
         if not is_right(value):
             raise InvalidConfig(f"{key}={value}: it must be {wanted}.")
+    has_gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
+    if config.trainer.accelerator == "gpu" and not has_gpu:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "not set")
+        raise InvalidConfig(
+            f"trainer.accelerator=gpu: Torch {torch.__version__} sees no GPU here (CUDA_VISIBLE_DEVICES: {visible}). "
+            "Use trainer=cpu, or a job with a GPU and a build of Torch for it."
+        )
 
 
 def _whole(at_least: int) -> Rule:
@@ -59,7 +69,9 @@ RULES: dict[str, Rule] = {
     "data.batch_size": _whole(1),
     "trainer.accelerator": _one_of("cpu", "gpu"),
     "trainer.max_epochs": _whole(1),
+    "trainer.precision": _one_of("32-true", "64-true", "bf16-true", "bf16-mixed", "16-mixed"),
     "trainer.torch_threads": _whole_or_null(1),
     "logger.kind": _one_of("csv", "wandb", "none"),
     "seed": _whole_or_null(0),
 }
+DIGITS_RULES: dict[str, Rule] = {"data.num_train": _whole(1), "data.num_val": _whole(1)}

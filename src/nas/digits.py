@@ -24,7 +24,7 @@ VERSION = 1
 
 NUM_ORIGINAL_TRAIN = 1297
 SIDE, INNER = 28, 20
-ROTATION, SCALE, SHEAR, SHIFT, NOISE = np.deg2rad(7), 0.1, 0.1, 0.7, 0.06
+ROTATION, SCALE, SHEAR, SHIFT, NOISE = np.deg2rad(7), 0.07, 0.1, 0.7, 0.06
 NAMES = ("train_images", "train_labels", "val_images", "val_labels")
 
 log = logging.getLogger(__name__)
@@ -86,18 +86,19 @@ def _affine(random: np.random.Generator) -> Array:
 
 
 def _read(path: Path) -> Arrays:
-    with np.load(path) as file:
+    with open(path, "rb") as raw, np.load(raw) as file:
         train_images, train_labels, val_images, val_labels = (file[name] for name in NAMES)
     return train_images, train_labels, val_images, val_labels
 
 
 def _write(path: Path, arrays: Arrays) -> None:
-    """Written aside and renamed: trials that start together each write a whole file, none reads half a one."""
+    """Written aside, then renamed: trials that start together write whole files, none reads half of one."""
+    images, labels, val_images, val_labels = arrays
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".part")
     try:
         with os.fdopen(descriptor, "wb") as file:
-            np.savez(file, allow_pickle=False, **dict(zip(NAMES, arrays, strict=True)))
+            np.savez(file, train_images=images, train_labels=labels, val_images=val_images, val_labels=val_labels)
         os.replace(aside, path)
     except BaseException:
         os.unlink(aside)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from hydra.errors import CompactHydraException
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
@@ -25,19 +26,19 @@ FILES = (
 UNSIGNED_BYTE = 0x08
 
 
-class DataError(Exception):
-    """Data that cannot be had or cannot be read; the message says what to do about it."""
+class DataError(CompactHydraException):
+    """Data that cannot be had or cannot be read. Hydra prints the message alone; it says what to do about it."""
 
 
 def load(folder: Path, url: str, checksums: dict[str, str]) -> Arrays:
-    """Training images and labels, then validation images and labels; ``checksums`` has one for each of FILES."""
+    """Training images and labels, validation images and labels; ``checksums`` has one for each of FILES."""
     paths = [_find(folder, name) or _download(folder, name, url, checksums) for name in FILES]
     arrays = [read_idx(path) for path in paths]
     for images, labels, path in zip(arrays[::2], arrays[1::2], paths[::2], strict=True):
         if images.shape != (len(labels), 28, 28) or labels.ndim != 1:
             raise DataError(
-                f"{path} holds images of shape {images.shape} and its labels are of shape {labels.shape}; MNIST "
-                "has images of 28 x 28 and one label each."
+                f"{path} holds images of shape {images.shape}, its labels are of shape {labels.shape}; "
+                "MNIST has images of 28 x 28 and one label each."
             )
     train_images, train_labels, val_images, val_labels = arrays
     return train_images, train_labels.astype(np.int64), val_images, val_labels.astype(np.int64)

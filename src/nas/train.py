@@ -63,13 +63,12 @@ def _fit(config: DictConfig, model: Classifier, data: ImageData, logger: Logger 
 def _callbacks(config: DictConfig, folder: Path) -> list[Callback]:
     callbacks: list[Callback] = [SweepCallback(metrics=list(config.callbacks.report))]
     if config.callbacks.checkpoint:
-        callbacks.append(ModelCheckpoint(folder, filename="last", save_top_k=1, enable_version_counter=False))
+        # Not save_last=True: alone, that saves when the training ends, and not after each epoch.
+        callbacks.append(ModelCheckpoint(folder, filename="last", enable_version_counter=False))
     return callbacks
 
 
-def _trainer(
-    config: DictConfig, logger: Logger | None, callbacks: list[Callback], num_batches: int
-) -> Trainer:
+def _trainer(config: DictConfig, logger: Logger | None, callbacks: list[Callback], num_batches: int) -> Trainer:
     return Trainer(
         accelerator=config.trainer.accelerator,
         devices=1,  # the first device that the job was given
@@ -102,6 +101,8 @@ def _quiet_lightning() -> None:
     """Leave out what Lightning says at each start: 48 trials would say it 48 times."""
     # The devices it found, and tips.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    # That a job which runs again finds its checkpoint is how it should be.
+    warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
     # It wants srun wherever there is one; a trial is one process, under whichever launcher.
     warnings.filterwarnings("ignore", message="The `srun` command is available")
     # Lightning 2.6 asks Torch 2.13 in a way that Torch is about to drop.
