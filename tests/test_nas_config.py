@@ -82,5 +82,5 @@ def test_a_mistake_ends_in_one_message_without_a_traceback(tmp_path: Path) -> No
 
 
 def run_train(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command: Sequence[str] = (sys.executable, str(ROOT / "train.py"), f"data.dir={folder}/data", *arguments)
+    command: Sequence[str] = (sys.executable, str(ROOT / "train.py"), *arguments, f"data.dir={folder}/data")
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
