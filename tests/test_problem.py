@@ -1,6 +1,7 @@
 """Objectives and constraints are read from the config, and mean what they say."""
 
 import json
+import math
 import random
 from typing import Any
 
@@ -110,8 +111,6 @@ def test_a_parameter_constraint_holds_up_to_and_on_its_bound() -> None:
     "text", ["model.h2 <= model.h1", "3*model.h2 >= 2*model.h1", "model.h1 <= 60", "2*model.h1 >= 60"]
 )
 def test_a_constraint_in_log10_holds_where_the_constraint_does(text: str) -> None:
-    import math
-
     constraint, rng = parse(text), random.Random(0)
     points = [{name: rng.uniform(16, 128) for name in ("model.h1", "model.h2")} for _ in range(300)]
     logs = [{name: math.log10(value) for name, value in point.items()} for point in points]

@@ -51,7 +51,6 @@ def test_all_settings_are_read() -> None:
             "timeout_hours": 2,
             "method": "fast",
             "n_initial": 5,
-            "initial": [POINT, {**POINT, "+a": 1}],
             "seed": 0,
             "max_failure_rate": 1,
             "progress": "none",
@@ -192,6 +191,8 @@ PARAM_MISTAKES: list[tuple[Any, str, list[str]]] = [
     ("interval(a, b)", "x", ["str is incompatible"]),
     ("choice()", "x", ["empty choice"]),
     ("choice(1, 1)", "x", ["duplicate value 1", "once"]),
+    ("choice(1, range(3))", "x", ["inside another", "choice(1, 2, 3)"]),
+    ("1,interval(0,1)", "x", ["inside another"]),
     ("a,b,a", "x", ["duplicate value 'a'", "once"]),
     ("tag(lgo, interval(1, 2))", "x", ["unknown tag 'lgo'", "'log'"]),
     ("tag(log, choice(1, 2))", "x", ["no log scale", "leave the tag log out"]),
@@ -224,6 +225,8 @@ PARAM_MISTAKES: list[tuple[Any, str, list[str]]] = [
     ({"bounds": [0, 3], "step": -1}, "x", ["step -1 does not fit", "above 0"]),
     ({"bounds": [0, 3], "step": 0.5}, "x", ["step", "whole number"]),
     ({"bounds": [0, 3], "step": "1"}, "x.step", ["finite number"]),
+    ({"bounds": [0, 1.0], "step": 1e-30}, "x", ["more than 1000000 values", "larger"]),
+    ("range(0, 1e300, 1)", "x", ["more than 1000000 values"]),
     ({"bounds": [0, 10**400]}, "x", ["finite number"]),
     ({"values": []}, "x", ["empty"]),
     ({"values": "a,b"}, "x.values", ["list"]),
@@ -279,6 +282,12 @@ def test_a_mistake_names_its_key_and_its_remedy(
     assert "\n" not in message
     assert message.startswith((f"{key}: ", f"hydra.sweeper.params.{key}: "))
     assert [word for word in words if word not in message.removeprefix(key)] == []
+
+
+def test_an_interpolation_to_nowhere_is_a_mistake_and_no_traceback() -> None:
+    config = OmegaConf.create({"params": {"x": "interval(0, ${nowhere})"}})
+    with pytest.raises(ConfigError, match=r"hydra\.sweeper: .*nowhere"):
+        SearchSpace.from_config(config.params, [])
 
 
 def test_a_sweep_without_parameters_tells_how_to_give_one() -> None:

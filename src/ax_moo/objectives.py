@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ax_moo.errors import ConfigError
-from ax_moo.parameters import finite_number
 from ax_moo.spelling import did_you_mean
+from ax_moo.values import finite_number
 
 KEY = "hydra.sweeper.objectives"
 DEFAULT_NAME = "objective"

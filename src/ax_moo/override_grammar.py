@@ -23,8 +23,8 @@ from hydra.core.override_parser.types import (
 from hydra.errors import HydraException
 
 from ax_moo.errors import ConfigError
-from ax_moo.parameters import identity
 from ax_moo.trial import ParameterValue
+from ax_moo.values import identity
 
 # What the grammar reads back as the very same string without quotes.
 _BARE = re.compile(r"[A-Za-z_/][A-Za-z0-9_/.\-]*")

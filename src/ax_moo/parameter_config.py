@@ -6,28 +6,28 @@ from decimal import Decimal
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, IntervalSweep, Override, RangeSweep
+from hydra.core.override_parser.types import Glob, IntervalSweep, Override, RangeSweep, Sweep
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from ax_moo.errors import ConfigError
 from ax_moo.override_grammar import key_of, parse_override, prefix_of
-from ax_moo.parameters import Choice, Fixed, Parameter, Range, finite_number, is_number, whole_number
+from ax_moo.parameter_mapping import PARAMS, choice_or_fixed, range_or_fixed, read_mapping
+from ax_moo.parameters import Fixed, Parameter, Range
 from ax_moo.spelling import did_you_mean
+from ax_moo.values import finite_number
 
 TAGS = ("log", "ordered")
-PARAMS = "hydra.sweeper.params"
-_KEYS = {
-    "range": ("bounds", "value_type", "log_scale", "step"),
-    "choice": ("values", "value_type", "is_ordered"),
-    "fixed": ("value", "value_type"),
-}
-_NEEDED = {"range": "bounds", "choice": "values", "fixed": "value"}
-_TYPES: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool}
 
 
 def resolved(config: Any) -> Any:
     """Plain lists, mappings and scalars out of OmegaConf's; anything else as it is."""
-    return OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config
+    if not OmegaConf.is_config(config):
+        return config
+    try:
+        return OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"hydra.sweeper: the config cannot be resolved: {' '.join(str(error).split())}") from None
 
 
 def read_entry(key: str, entry: Any, parser: OverridesParser) -> Parameter:
@@ -42,7 +42,7 @@ def read_entry(key: str, entry: Any, parser: OverridesParser) -> Parameter:
     refuse_hydra_key(override)
     name, prefix = key_of(override), prefix_of(override)
     if isinstance(entry, Mapping):
-        return _read_mapping(name, prefix, dict(entry))
+        return read_mapping(name, prefix, dict(entry))
     if isinstance(entry, Sequence):
         raise ConfigError(
             f"{where}: a list may mean a choice or a value; write choice(...) or"
@@ -58,7 +58,7 @@ def read_override(override: Override) -> Parameter:
     if override.is_delete():
         raise ConfigError(f"{PARAMS}.~{name}: a deletion is no parameter; give ~{name} on the command line")
     if isinstance(sweep, Glob):
-        return _choice(name, _glob(name, override), False, prefix)
+        return choice_or_fixed(name, _glob(name, override), False, prefix)
     if not override.is_sweep_override():
         return Fixed(name, sweep, prefix)
     if unknown := sorted(sweep.tags - set(TAGS)):
@@ -66,7 +66,7 @@ def read_override(override: Override) -> Parameter:
     log_scale = "log" in sweep.tags
     if isinstance(sweep, IntervalSweep):
         value_type = "int" if isinstance(sweep.start, int) else "float"
-        return _range(name, (sweep.start, sweep.end), value_type, log_scale, None, prefix)
+        return range_or_fixed(name, (sweep.start, sweep.end), value_type, log_scale, None, prefix)
     if isinstance(sweep, RangeSweep):
         return _stepped_range(name, sweep, log_scale, prefix)
     if log_scale:
@@ -74,8 +74,10 @@ def read_override(override: Override) -> Parameter:
             f"{name}: a choice has no log scale; leave the tag log out (numbers keep their order),"
             " or give tag(log, interval(LOWER, UPPER))"
         )
+    if any(isinstance(value, (Sweep, Glob)) for value in sweep.list):
+        raise ConfigError(f"{name}: one sweep cannot stand inside another; list the values themselves: choice(1, 2, 3)")
     values = [Override._convert_value(value) for value in sweep.list]
-    return _choice(name, values, "ordered" in sweep.tags or None, prefix)
+    return choice_or_fixed(name, values, "ordered" in sweep.tags or None, prefix)
 
 
 def refuse_hydra_key(override: Override) -> None:
@@ -95,16 +97,6 @@ def _glob(name: str, override: Override) -> list[Any]:
     raise ConfigError(f"{name}: glob(...) matches no option of the config group {override.key_or_group!r}")
 
 
-def _range(
-    name: str, bounds: tuple[Any, Any], value_type: Any, log_scale: bool, step: Any, prefix: str
-) -> Range | Fixed:
-    cast = whole_number if value_type == "int" else finite_number
-    lower, upper = cast(bounds[0], f"{name}: the lower bound"), cast(bounds[1], f"{name}: the upper bound")
-    if lower == upper:
-        return Fixed(name, lower, prefix)
-    return Range(name, lower, upper, value_type, log_scale, step, prefix)
-
-
 def _stepped_range(name: str, sweep: RangeSweep, log_scale: bool, prefix: str) -> Range | Fixed:
     """Hydra's range leaves its stop out, may run downwards, and need not end on a whole step; ours does not."""
     parts = (sweep.start, sweep.stop, sweep.step)
@@ -122,80 +114,4 @@ def _stepped_range(name: str, sweep: RangeSweep, log_scale: bool, prefix: str) -
     ends = sorted((start, start + (count - 1) * step))
     cast = int if value_type == "int" else float
     bounds = (cast(ends[0]), cast(ends[1]))
-    return _range(name, bounds, value_type, log_scale, cast(abs(step)), prefix)
-
-
-def _choice(name: str, values: Sequence[Any], is_ordered: bool | None, prefix: str) -> Choice | Fixed:
-    if is_ordered is None:
-        is_ordered = all(map(is_number, values))
-    if len(values) == 1:
-        return Fixed(name, values[0], prefix)
-    return Choice(name, tuple(values), is_ordered, prefix)
-
-
-def _read_mapping(name: str, prefix: str, entry: dict[str, Any]) -> Parameter:
-    where = f"{PARAMS}.{name}"
-    kind = entry.pop("type", None) or next((kind for kind, key in _NEEDED.items() if key in entry), None)
-    if kind not in _KEYS:
-        given = f"type is {kind!r}" if kind else f"no type among the keys {', '.join(map(str, entry)) or '(none)'}"
-        raise ConfigError(
-            f"{where}: {given}; {did_you_mean(kind, _KEYS)}. (Write the key of a nested value in one: model.lr)"
-        )
-    for key in entry:
-        if key not in _KEYS[kind]:
-            valid = ("type", *_KEYS[kind])
-            raise ConfigError(f"{where}: unknown key {key!r} for type {kind}; {did_you_mean(key, valid)}")
-    if _NEEDED[kind] not in entry:
-        raise ConfigError(f"{where}: type {kind} needs the key {_NEEDED[kind]!r}")
-    value_type = entry.pop("value_type", None)
-    if value_type is not None and value_type not in _TYPES:
-        raise ConfigError(f"{where}.value_type: unknown type {value_type!r}; {did_you_mean(value_type, _TYPES)}")
-    read = {"range": _range_mapping, "choice": _choice_mapping, "fixed": _fixed_mapping}[kind]
-    return read(name, prefix, value_type, entry)
-
-
-def _range_mapping(name: str, prefix: str, value_type: str | None, entry: dict[str, Any]) -> Parameter:
-    bounds = entry["bounds"]
-    if not isinstance(bounds, Sequence) or len(bounds) != 2 or not all(map(is_number, bounds)):
-        raise ConfigError(f"{PARAMS}.{name}.bounds: must be two numbers, such as [16, 128], and is {bounds!r}")
-    if value_type in ("str", "bool"):
-        raise ConfigError(f"{PARAMS}.{name}.value_type: a range is int or float, and not {value_type}")
-    if value_type is None:
-        value_type = "int" if all(isinstance(bound, int) for bound in bounds) else "float"
-    log_scale = _flag(name, entry, "log_scale") or False
-    step = entry.get("step")
-    if step is not None:
-        step = finite_number(step, f"{PARAMS}.{name}.step:")
-    return _range(name, (bounds[0], bounds[1]), value_type, log_scale, step, prefix)
-
-
-def _choice_mapping(name: str, prefix: str, value_type: str | None, entry: dict[str, Any]) -> Parameter:
-    values = entry["values"]
-    if not isinstance(values, Sequence) or isinstance(values, str):
-        raise ConfigError(f"{PARAMS}.{name}.values: must be a list, such as [32, 64], and is {values!r}")
-    typed = [_typed(f"{PARAMS}.{name}.values", value, value_type) for value in values]
-    return _choice(name, typed, _flag(name, entry, "is_ordered"), prefix)
-
-
-def _fixed_mapping(name: str, prefix: str, value_type: str | None, entry: dict[str, Any]) -> Parameter:
-    return Fixed(name, _typed(f"{PARAMS}.{name}.value", entry["value"], value_type), prefix)
-
-
-def _typed(where: str, value: Any, value_type: str | None) -> Any:
-    if value_type is None:
-        return value
-    if value_type == "float" and is_number(value):
-        return finite_number(value, f"{where}:")
-    if type(value) is _TYPES[value_type]:
-        return value
-    raise ConfigError(
-        f"{where}: {value!r} is no {value_type}, and value_type says {value_type}; write it as one,"
-        " or leave value_type out"
-    )
-
-
-def _flag(name: str, entry: Mapping[str, Any], key: str) -> bool | None:
-    flag = entry.get(key)
-    if flag is not None and not isinstance(flag, bool):
-        raise ConfigError(f"{PARAMS}.{name}.{key}: must be true or false, and is {flag!r}")
-    return flag
+    return range_or_fixed(name, bounds, value_type, log_scale, cast(abs(step)), prefix)

@@ -1,15 +1,16 @@
 """One dimension of a search space: Range, Choice or Fixed."""
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal, TypeAlias
 
 from ax_moo.errors import ConfigError
 from ax_moo.trial import ParameterValue
+from ax_moo.values import finite_number, identity, is_finite_number, is_number, plain, whole_number
 
-PREFIXES = ("", "+", "++")
+MOST_STEPS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Range:
 
     def accept(self, value: Any) -> float:
         """The value in this parameter's own type; ValueError, which says why, when it is not in the range."""
-        if not is_number(value) or not math.isfinite(value):
+        if not is_finite_number(value):
             raise ValueError(f"is no number but {value!r}")
         if self.value_type == "int" and value != int(value):
             raise ValueError(f"is {value!r}, which is no whole number")
@@ -141,53 +142,6 @@ class Fixed:
 Parameter: TypeAlias = Range | Choice | Fixed
 
 
-def is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def finite_number(value: Any, where: str) -> float:
-    try:
-        if is_number(value) and math.isfinite(value):
-            return float(value)
-    except OverflowError:  # an int of more than 308 digits
-        pass
-    raise ConfigError(f"{where} must be a finite number, and is {value!r}")
-
-
-def whole_number(value: Any, where: str) -> int:
-    finite_number(value, where)
-    if value != int(value):
-        raise ConfigError(f"{where} is {value!r}, and must be a whole number because the parameter is an int")
-    return int(value)
-
-
-def plain(value: Any, name: str) -> ParameterValue:
-    """The value as JSON can hold it, or a ConfigError when it cannot."""
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, float):
-        return finite_number(value, f"{name}: a value")
-    if isinstance(value, (list, tuple)):
-        return [plain(item, name) for item in value]
-    if isinstance(value, Mapping):
-        if odd := [key for key in value if not isinstance(key, str)]:
-            raise ConfigError(f"{name}: the keys of a mapping must be strings, and {odd[0]!r} is none")
-        return {key: plain(item, name) for key, item in value.items()}
-    raise ConfigError(
-        f"{name}: {value!r} is no value for a parameter; give null, true, false, a number, a string,"
-        " or a list or mapping of these"
-    )
-
-
-def identity(value: ParameterValue) -> Hashable:
-    """What two values have in common when they mean the same: 1 and 1.0 do; 1, '1' and true do not."""
-    if isinstance(value, (list, tuple)):
-        return ("list", tuple(map(identity, value)))
-    if isinstance(value, Mapping):
-        return ("mapping", frozenset((key, identity(item)) for key, item in value.items()))
-    return ("number" if is_number(value) else type(value).__name__, value)
-
-
 def _check_range(parameter: Range) -> None:
     name, lower, upper, step = parameter.name, parameter.lower, parameter.upper, parameter.step
     if lower >= upper:
@@ -205,6 +159,8 @@ def _check_range(parameter: Range) -> None:
             f"{name}: a log scale and a step do not go together; leave the step out"
             f" (tag(log, interval({lower}, {upper})), with int(...) around it for whole numbers), or give a choice(...)"
         )
+    if step > 0 and (upper - lower) / step > MOST_STEPS:
+        raise ConfigError(f"{name}: step {step} makes more than {MOST_STEPS} values; take a larger one, or none")
     if step <= 0 or (Decimal(str(upper)) - Decimal(str(lower))) % Decimal(str(step)) != 0:
         raise ConfigError(
             f"{name}: step {step} does not fit; it must be above 0 and lead from {lower} to {upper} in whole steps"

@@ -11,10 +11,12 @@ from hydra.core.override_parser.types import Override
 
 from ax_moo.errors import ConfigError
 from ax_moo.override_grammar import check_encodable, create_parser, encode, key_of, parse_override
-from ax_moo.parameter_config import PARAMS, read_entry, read_override, resolved
-from ax_moo.parameters import Choice, Fixed, Parameter, Range, plain
+from ax_moo.parameter_config import read_entry, read_override, resolved
+from ax_moo.parameter_mapping import PARAMS
+from ax_moo.parameters import Choice, Fixed, Parameter, Range
 from ax_moo.spelling import did_you_mean
 from ax_moo.trial import Parameterization, ParameterValue
+from ax_moo.values import plain
 
 __all__ = ["Choice", "Fixed", "Parameter", "Range", "SearchSpace"]
 

@@ -1,18 +1,17 @@
 """How the sweep is run: everything of ``hydra.sweeper`` that is not the problem, checked."""
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ax_moo.errors import ConfigError
 from ax_moo.parameter_config import resolved
-from ax_moo.parameters import identity, is_number
 from ax_moo.problem import ParameterConstraint
 from ax_moo.search_space import SearchSpace
 from ax_moo.spelling import did_you_mean
 from ax_moo.trial import ParameterValue
+from ax_moo.values import identity, is_finite_number
 
 METHODS = ("auto", "fast", "sobol", "random", "grid")
 PROGRESS = ("auto", "bar", "log", "none")
@@ -71,13 +70,13 @@ def _whole(config: Mapping[str, Any], key: str, least: int, most: int | None = N
 
 
 def _timeout(value: Any) -> float | None:
-    if value is None or (is_number(value) and value > 0 and math.isfinite(value)):
+    if value is None or (is_finite_number(value) and value > 0):
         return None if value is None else float(value)
     raise ConfigError(f"hydra.sweeper.timeout_hours: must be null or a number of hours above 0, and is {value!r}")
 
 
 def _rate(value: Any) -> float:
-    if is_number(value) and 0 <= value <= 1:
+    if is_finite_number(value) and 0 <= value <= 1:
         return float(value)
     raise ConfigError(f"hydra.sweeper.max_failure_rate: must be a number between 0 and 1, and is {value!r}")
 
