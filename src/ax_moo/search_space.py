@@ -100,7 +100,7 @@ class SearchSpace:
         return (_point(self.names, columns, index) for index in range(self.grid_size()))
 
     def grid_size(self) -> int:
-        return math.prod(len(_values(parameter)) for parameter in self.parameters)
+        return math.prod(_count(_values(parameter)) for parameter in self.parameters)
 
     def to_dict(self) -> dict[str, Any]:
         """What JSON can hold; ``from_dict`` makes the equal search space of it."""
@@ -157,9 +157,14 @@ def _values(parameter: Parameter) -> Sequence[ParameterValue]:
     return parameter.values if isinstance(parameter, Choice) else (parameter.value,)
 
 
+def _count(values: Sequence[ParameterValue]) -> int:
+    # len() of a range ends at 2**63.
+    return (values[-1] - values[0]) // values.step + 1 if isinstance(values, range) else len(values)
+
+
 def _point(names: Sequence[str], columns: Sequence[Sequence[Any]], index: int) -> dict[str, ParameterValue]:
     values = []
     for column in reversed(columns):
-        index, position = divmod(index, len(column))
+        index, position = divmod(index, _count(column))
         values.append(column[position])
     return dict(zip(names, reversed(values), strict=True))
