@@ -127,7 +127,7 @@ class SlurmCluster:
             return
         daemon.terminate()
         try:
-            daemon.wait(10)
+            daemon.wait(2)
         except subprocess.TimeoutExpired:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(daemon.pid, signal.SIGKILL)
@@ -205,6 +205,7 @@ SchedulerParameters=sched_interval=2,sched_min_interval=0,batch_sched_delay=0
 AccountingStorageType=accounting_storage/slurmdbd
 AccountingStorageHost=127.0.0.1
 AccountingStoragePort={dbd}
+AccountingStorageTRES=gres/gpu
 AccountingStoragePass={dir}/munge.socket
 JobAcctGatherType=jobacct_gather/none
 GresTypes=gpu

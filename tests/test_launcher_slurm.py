@@ -1,0 +1,226 @@
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from launching import open_launcher, submit, wait_for, wait_until
+from slurm.cluster import SlurmCluster
+
+from ax_moo.errors import ConfigError
+from ax_moo.jobs import JobHandle, JobState
+from hydra_plugins.async_submitit_launcher._adopt import adopt
+
+Task = Callable[[Any], Any]
+
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.usefixtures("slurm_cluster"),
+]
+
+
+# Tasks are nested functions, so that the job gets them by value and does not import pytest.
+def where_it_runs(sleep_s: float = 0.0) -> Task:
+    def task(config: Any) -> Any:
+        time.sleep(sleep_s)
+        return os.environ["SLURMD_NODENAME"], os.environ.get("CUDA_VISIBLE_DEVICES"), config.trial
+
+    return task
+
+
+def sleep_long() -> Task:
+    def task(config: Any) -> None:
+        time.sleep(120)
+
+    return task
+
+
+def accounting(handles: list[JobHandle]) -> list[list[str]]:
+    """State and number of GPUs by sacct, once it knows the end of all jobs."""
+    ids = ",".join(handle.job.job_id for handle in handles)
+    command = ["sacct", "-n", "-P", "-X", "-o", "JobID,State,AllocTRES", "-j", ids]
+    deadline = time.monotonic() + 20
+    while True:
+        rows = [row.split("|") for row in subprocess.check_output(command, text=True).splitlines()]
+        if all(row[1] not in ("RUNNING", "PENDING", "COMPLETING") for row in rows):
+            return rows
+        assert time.monotonic() < deadline, rows
+        time.sleep(0.2)
+
+
+def test_a_first_round_is_one_array_on_both_nodes_with_a_gpu_each(tmp_path: Path) -> None:
+    launcher = open_launcher(tmp_path, "async_slurm", where_it_runs(2.0), "hydra.launcher.gpus_per_node=1")
+    launcher.check()
+    handles = submit(launcher, 0, 1, 2, 3)
+
+    assert wait_for(handles, 60) == [JobState.FINISHED] * 4
+    array = handles[0].job.job_id.split("_")[0]
+    assert [handle.job.job_id for handle in handles] == [f"{array}_{trial}" for trial in range(4)]
+    assert [handle.job.folder for handle in handles] == [
+        str(tmp_path / f"sweep/.submitit/{trial}") for trial in range(4)
+    ]
+    values = [handle.result().value for handle in handles]
+    assert {value[:2] for value in values} == {("n1", "0"), ("n1", "1"), ("n2", "0"), ("n2", "1")}
+    assert [value[2] for value in values] == [0, 1, 2, 3]
+    rows = accounting(handles)
+    assert [row[1] for row in rows] == ["COMPLETED"] * 4
+    assert all("gres/gpu=1" in row[2] for row in rows)
+
+
+def test_later_jobs_go_out_one_by_one_and_are_found_again(tmp_path: Path) -> None:
+    launcher = open_launcher(tmp_path, "async_slurm", where_it_runs())
+    handles = submit(launcher, 5, 9)
+    again = open_launcher(tmp_path, "async_slurm", where_it_runs())
+    found, attached = again.find(9), again.attach(handles[0].job)
+
+    assert found.job == handles[1].job
+    assert found.job.folder == str(tmp_path / "sweep/.submitit/9")
+    assert again.find(6) is None
+    assert wait_for([attached, found]) == [JobState.FINISHED] * 2
+    assert [attached.result().value[2], found.result().value[2]] == [5, 9]
+
+
+def test_array_parallelism_is_kept(tmp_path: Path) -> None:
+    def task(config: Any) -> Any:
+        begin = time.time()
+        time.sleep(1)
+        return begin, time.time()
+
+    launcher = open_launcher(tmp_path, "async_slurm", task, "hydra.launcher.array_parallelism=1")
+    handles = submit(launcher, 0, 1)
+    wait_for(handles, 60)
+    (_, first_end), (second_begin, _) = sorted(handle.result().value for handle in handles)
+    assert second_begin >= first_end
+
+
+def test_every_lost_job_says_truly_why(tmp_path: Path) -> None:
+    def die(config: Any) -> None:
+        if config.trial == 0:
+            os._exit(9)
+        time.sleep(120)
+
+    folders = iter(range(3))
+
+    def open_one(*overrides: str) -> Any:
+        return open_launcher(tmp_path / str(next(folders)), "async_slurm", die, *overrides)
+
+    died = submit(open_one(), 0)
+    (cancelled,) = submit(open_one(), 2)
+    # Slurm signals a job signal_delay_s before its end: at once, where the limit is shorter than that.
+    (out_of_time,) = submit(open_one("hydra.launcher.timeout_min=1"), 2)
+    wait_until(cancelled, [JobState.RUNNING])
+    cancelled.cancel()
+    handles = [*died, cancelled, out_of_time]
+
+    assert wait_for(handles, 90) == [JobState.LOST] * 3
+    assert [handle.result().error for handle in handles] == [
+        "FAILED, exit code 9:0, no result written",
+        "CANCELLED by 0, no result written",
+        "time limit of 1 min reached",
+    ]
+
+
+def test_an_exception_in_the_task_is_its_one_line(tmp_path: Path) -> None:
+    def task(config: Any) -> None:
+        raise ValueError("boom\nand more")
+
+    handles = submit(open_launcher(tmp_path, "async_slurm", task), 0)
+    assert wait_for(handles) == [JobState.FINISHED]
+    assert handles[0].result().error == "ValueError: boom and more"
+
+
+def test_a_scheduler_that_does_not_answer_loses_no_job(tmp_path: Path, slurm_cluster: SlurmCluster) -> None:
+    (handle,) = submit(open_launcher(tmp_path, "async_slurm", where_it_runs(5.0)), 0)
+    wait_until(handle, [JobState.RUNNING])
+    slurm_cluster.stop_controller()
+    try:
+        deadline = time.monotonic() + 4
+        states = set()
+        while time.monotonic() < deadline:
+            states.add(handle.state())
+            time.sleep(0.2)
+        attached = open_launcher(tmp_path, "async_slurm", where_it_runs()).attach(handle.job)
+        states.add(attached.state())
+        assert states <= {JobState.RUNNING, JobState.PENDING, JobState.FINISHED}
+    finally:
+        slurm_cluster.start_controller()
+    assert wait_for([handle, attached], 60) == [JobState.FINISHED] * 2
+
+
+def test_a_requeued_job_waits_and_is_not_lost(tmp_path: Path) -> None:
+    (handle,) = submit(open_launcher(tmp_path, "async_slurm", sleep_long()), 0)
+    wait_until(handle, [JobState.RUNNING])
+    subprocess.run(["scontrol", "requeue", handle.job.job_id], check=True)
+    assert wait_until(handle, [JobState.PENDING, JobState.LOST]) is JobState.PENDING
+    handle.cancel()
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("hydra.launcher.partition=nowhere", "invalid partition"),
+        ("hydra.launcher.gpus_per_node=9", "Requested node configuration is not available"),
+        ("+hydra.launcher.additional_parameters.no-such-option=1", "unrecognized option"),
+    ],
+)
+def test_slurms_own_sentence_is_the_message_about_a_wrong_setting(tmp_path: Path, override: str, sentence: str) -> None:
+    launcher = open_launcher(tmp_path, "async_slurm", where_it_runs(), override)
+    with pytest.raises(ConfigError, match=sentence):
+        submit(launcher, 0, 1)
+    assert list((tmp_path / "sweep/.submitit").rglob("*.pkl")) == []
+
+
+def test_a_wrong_value_is_found_without_asking_slurm(tmp_path: Path) -> None:
+    launcher = open_launcher(tmp_path, "async_slurm", where_it_runs(), "hydra.launcher.setup=module load cuda")
+    with pytest.raises(ConfigError, match=r"hydra\.launcher\.setup .* must be a list of texts"):
+        launcher.check()
+
+
+def test_without_slurm_the_message_names_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    launcher = open_launcher(tmp_path, "async_slurm", where_it_runs())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ConfigError, match="async_slurm needs Slurm's sbatch"):
+        launcher.check()
+
+
+def test_a_users_stock_slurm_config_is_driven_without_waiting(tmp_path: Path) -> None:
+    options = ["hydra.launcher.gpus_per_node=1", "hydra.launcher.partition=gpu"]
+    launcher = adopt(open_launcher(tmp_path, "submitit_slurm", where_it_runs(), *options))
+    assert launcher is not None
+    handles = submit(launcher, 0, 1)
+    assert wait_for(handles) == [JobState.FINISHED] * 2
+    assert {handle.result().value[1] for handle in handles} <= {"0", "1"}
+
+
+APP = """
+import os
+import hydra
+from omegaconf import DictConfig
+import beside
+
+@hydra.main(version_base="1.3", config_path=None, config_name=None)
+def main(config: DictConfig) -> int:
+    print("by", os.environ["SLURMD_NODENAME"], os.environ.get("FROM_SETUP"))
+    return beside.twice(config.x)
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+def test_a_script_finds_the_module_beside_it_where_no_environment_is_handed_over(tmp_path: Path) -> None:
+    project = tmp_path / 'it\'s a "project" $HOME'
+    (project / "src").mkdir(parents=True)
+    (project / "src/train.py").write_text(APP)
+    (project / "src/beside.py").write_text("def twice(x):\n    print('twice', x)\n    return 2 * x\n")
+    options = ["hydra/launcher=async_slurm", "+hydra.launcher.additional_parameters.export=NONE"]
+    options += ["hydra.launcher.setup=['export FROM_SETUP=yes']", "+x=1,2", "hydra.sweep.dir=out"]
+    done = subprocess.run([sys.executable, "src/train.py", "-m", *options], cwd=project, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    logs = "".join(sorted(log.read_text() for log in (project / "out/.submitit").glob("*/*_log.out")))
+    assert "twice 1" in logs
+    assert "twice 2" in logs
+    assert logs.count(" yes") == 2
