@@ -40,16 +40,15 @@ class LogLines:
                 log.info("Trial %d runs as job %s: %s", trial.index, job, assignments(trial))
             case TrialStatus.COMPLETED:
                 self._completed.append(trial)
-                volume = hypervolume_trace(self._completed, self._problem)[-1]
-                log.info(
-                    "Trial %d completed: %s; hypervolume %.6g",
-                    trial.index,
-                    measured_values(trial.outcome),
-                    volume,
-                )
+                log.info("Trial %d completed: %s; %s", trial.index, measured_values(trial.outcome), self._so_far())
             case TrialStatus.FAILED | TrialStatus.ABANDONED | TrialStatus.EARLY_STOPPED:
                 level = logging.WARNING if trial.status is TrialStatus.FAILED else logging.INFO
                 log.log(level, "Trial %d %s: %s", trial.index, trial.status.lower(), trial.reason)
+
+    def _so_far(self) -> str:
+        if not self._problem.is_multi_objective:
+            return f"best {best_value(self._completed, self._problem.objectives[0])}"
+        return f"hypervolume {hypervolume_trace(self._completed, self._problem)[-1]:.6g}"
 
     def tick(self, progress: Progress) -> None:
         pass
@@ -106,7 +105,7 @@ class LiveTable:
         """Best values and hypervolume, computed anew only when another trial has completed."""
         if self._figures[0] != done:
             rows = {f"best {o.name}": best_value(trials, o) for o in self._problem.objectives}
-            if done:
+            if done and self._problem.is_multi_objective:
                 front = len(pareto_trials(trials, self._problem))
                 volume = hypervolume_trace(trials, self._problem)[-1]
                 rows["frontier"] = f"{front} trials, hypervolume {volume:.6g}"

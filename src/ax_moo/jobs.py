@@ -58,9 +58,11 @@ class AsyncLauncher(Protocol):
     """A Hydra launcher that does not wait.
 
     ``in_rounds`` is True for a launcher that cannot take a job before all jobs of the last ``submit`` have ended.
+    ``max_jobs`` is how many jobs it can run at once; None for as many as it is given.
     """
 
     in_rounds: bool
+    max_jobs: int | None
 
     def check(self) -> None:
         """Find what is wrong with the launcher's settings before anything is submitted; raises ConfigError."""

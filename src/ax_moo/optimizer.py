@@ -47,11 +47,12 @@ with _one_thread(), warnings.catch_warnings():
     from ax.api.utils.generation_strategy_dispatch import choose_generation_strategy
     from ax.api.utils.structs import GenerationStrategyDispatchStruct
     from ax.exceptions.core import DataRequiredError, OptimizationComplete
+    from ax.exceptions.core import UnsupportedError as AxUnsupportedError
     from ax.exceptions.generation_strategy import MaxParallelismReachedException
     from ax.generation_strategy.generation_strategy import GenerationNode, GenerationStrategy
     from ax.generation_strategy.generator_spec import GeneratorSpec
-    from ax.utils.common.logger import set_ax_logger_levels
     from botorch.acquisition.multi_objective import logei
+    from botorch.exceptions.errors import UnsupportedError as BotorchUnsupportedError
 
 # BoTorch would compile a C++ kernel at the first candidate: half a minute, and a process killed meanwhile leaves a
 # lock on which every later process waits for ever.
@@ -60,11 +61,9 @@ logei._load_attempted = True
 log = logging.getLogger(__name__)
 
 # Half the CPU of Ax's own settings at the same hypervolume, on a surrogate of the MNIST search (48 trials, 5 seeds).
-LIGHT_ACQUISITION = {
-    "model_gen_options": {
-        "optimizer_kwargs": {"num_restarts": 4, "raw_samples": 256, "options": {"maxiter_alternating": 16}}
-    }
-}
+LIGHT_SEARCH = {"num_restarts": 4, "raw_samples": 256, "options": {"maxiter_alternating": 16}}
+# Starting points in a constrained space come from a random walk through it: an eighth of the default lengths.
+SHORT_WALK = {"options": {"n_burnin": 1000, "n_thinning": 4}}
 
 
 class SearchSpaceExhausted(Exception):
@@ -105,10 +104,11 @@ class Optimizer:
         self._metric_alias = aliases(problem.metric_names, "metric")
         self._ax_index: dict[int, int] = {}
         self._told: set[int] = set()
-        set_ax_logger_levels(logging.ERROR)
+        _quiet_ax()
         torch.set_num_threads(1)
         self._client = self._configure()
         self._has_strategy = False
+        self._acquisition_options = self._acquisition_options_to_try()
 
     @property
     def client(self) -> Client:
@@ -196,12 +196,31 @@ class Optimizer:
         if not self._has_strategy:
             self._client.set_generation_strategy(self._strategy())
             self._has_strategy = True
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            generated: dict[int, Any] = self._client.get_next_trials(1)
-        if not generated:
-            raise DataRequiredError("Ax has no candidate yet")
-        return generated
+        while True:
+            self._set_acquisition_options()
+            try:
+                generated: dict[int, Any] = self._client.get_next_trials(1)
+            except (AxUnsupportedError, BotorchUnsupportedError):
+                # Ax chooses among optimizers of the acquisition by the kind of space, and each takes other options.
+                if not self._acquisition_options:
+                    raise
+                self._acquisition_options = self._acquisition_options[1:]
+                continue
+            if not generated:
+                raise DataRequiredError("Ax has no candidate yet")
+            return generated
+
+    def _acquisition_options_to_try(self) -> list[dict[str, Any]]:
+        """Options of the acquisition's optimizer, the best ones first; after the last come Ax's own."""
+        if self._method != "auto" or not self._problem.is_multi_objective:
+            return []
+        return [SHORT_WALK, LIGHT_SEARCH] if self._coordinates.constraints else [LIGHT_SEARCH]
+
+    def _set_acquisition_options(self) -> None:
+        node = self._client._generation_strategy.nodes_by_name.get("MBM")
+        for spec in node.generator_specs if node is not None else ():
+            options = self._acquisition_options[:1]
+            spec.generator_gen_kwargs = {"model_gen_options": {"optimizer_kwargs": options[0]}} if options else {}
 
     def _strategy(self) -> GenerationStrategy:
         if self._method in ("sobol", "random"):
@@ -209,7 +228,7 @@ class Optimizer:
             spec = GeneratorSpec(generator_enum=generator, generator_kwargs={"seed": self._seed})
             node = GenerationNode(name=self._method, generator_specs=[spec], should_deduplicate=True)
             return GenerationStrategy(name=self._method, nodes=[node])
-        strategy = choose_generation_strategy(
+        return choose_generation_strategy(
             GenerationStrategyDispatchStruct(
                 method="fast",
                 initialization_budget=self._n_initial,
@@ -221,18 +240,12 @@ class Optimizer:
                 allow_exceeding_initialization_budget=True,
             )
         )
-        if self._method == "auto":
-            for spec in strategy.nodes_by_name["MBM"].generator_specs if "MBM" in strategy.nodes_by_name else ():
-                spec.generator_gen_kwargs = LIGHT_ACQUISITION
-        return strategy
 
     def _ask_sobol(self, index: int, error: Exception) -> Candidate:
         """One point without a model where the model failed numerically."""
         log.warning("No candidate from the model (%s: %s); one Sobol point instead", type(error).__name__, error)
         experiment = self._client._experiment
-        sobol = Generators.SOBOL(
-            search_space=experiment.search_space, seed=self._seed, init_position=len(experiment.trials)
-        )
+        sobol = Generators.SOBOL(experiment=experiment, seed=self._seed, init_position=len(experiment.trials))
         (arm,) = sobol.gen(1).arms
         return self._attach(index, self._unaliased(arm.parameters), "Sobol")
 
@@ -269,6 +282,15 @@ class Optimizer:
     def _node_of(self, ax_index: int) -> str:
         runs = self._client._experiment.trials[ax_index].generator_runs
         return str(runs[0]._generation_node_name) if runs else ""
+
+
+def _quiet_ax() -> None:
+    """Ax gives each of its modules a logger with a level and a handler of its own. Its own function for this would
+    take our loggers for its own, by the first letters of their names. Its warnings are for those who call it."""
+    warnings.filterwarnings("ignore", module=r"(ax|botorch|gpytorch|linear_operator)(\.|$)")
+    for name in list(logging.root.manager.loggerDict):
+        if name == "ax" or name.startswith("ax."):
+            logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def aliases(names: Sequence[str], kind: str) -> dict[str, str]:

@@ -70,6 +70,8 @@ class RoundsLauncher:
 
     def __init__(self, launcher: Any) -> None:
         self.launcher = launcher
+        # Hydra's own launcher runs a batch one by one, in which only the first trial would be up to date.
+        self.max_jobs: int | None = 1 if type(launcher).__name__ == "BasicLauncher" else None
 
     def check(self) -> None:
         """Nothing to check: the launcher's settings are its own."""

@@ -63,6 +63,7 @@ class Sweep:
         self._problem = problem
         self._settings = settings
         self._launcher = launcher
+        self._slots = min(settings.n_jobs, launcher.max_jobs or settings.n_jobs)
         self._observers = observers
         self._about = dict(about or {})
         self._clock = clock
@@ -163,7 +164,7 @@ class Sweep:
             )
             self._enter(trial)
             self._staged.append(trial)
-        free = self._settings.n_jobs - len(self._handles) - len(self._staged)
+        free = self._slots - len(self._handles) - len(self._staged)
         if free > 0 and self._budget.remaining(self._known()) > 0:
             self._asking.ask(index=len(self._trials), finished=self._finished())
             if self._asking.is_exhausted or (self._asking.is_waiting and not self._handles and not self._staged):

@@ -44,6 +44,7 @@ class AsyncSubmititLauncher(Launcher, ABC):
     name: ClassVar[str]
     fields: ClassVar[Mapping[str, Rule]]
     in_rounds: bool = False
+    max_jobs: int | None = None
 
     def __init__(self, **params: Any) -> None:
         self.params = {key: _plain(value) for key, value in params.items()}

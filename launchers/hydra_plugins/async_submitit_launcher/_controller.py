@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from submitit.local import local  # noqa: TID253  this module is a program of its own
+from submitit.local import local  # this module is a program of its own
 
 from hydra_plugins.async_submitit_launcher._handle import exit_file, process_file, write_aside
 

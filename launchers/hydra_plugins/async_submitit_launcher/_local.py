@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from submitit.core import utils  # noqa: TID253  this module is imported when a job is submitted
-from submitit.local import local  # noqa: TID253
+from submitit.core import utils  # this module is imported when a job is submitted
+from submitit.local import local
 
 from ax_moo.errors import ConfigError
 from ax_moo.jobs import JobState

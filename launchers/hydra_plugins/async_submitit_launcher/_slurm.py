@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from submitit.core import utils  # noqa: TID253  this module is imported when a job is submitted
-from submitit.slurm import slurm  # noqa: TID253
+from submitit.core import utils  # this module is imported when a job is submitted
+from submitit.slurm import slurm
 
 from ax_moo.errors import ConfigError
 from ax_moo.jobs import JobState

@@ -59,8 +59,7 @@ def _asynchronous(launcher: Launcher) -> "AsyncLauncher":
     adopted: AsyncLauncher | None = adopt(launcher)
     if adopted is not None:
         return adopted
-    log.warning(
-        "%s waits for all of its jobs, so trials run in rounds; hydra/launcher=async_local does not",
-        type(launcher).__name__,
-    )
-    return RoundsLauncher(launcher)
+    rounds = RoundsLauncher(launcher)
+    how = "runs one trial at a time" if rounds.max_jobs == 1 else "waits for all of its jobs, so trials run in rounds"
+    log.warning("%s %s; hydra/launcher=async_local keeps n_jobs running", type(launcher).__name__, how)
+    return rounds

@@ -1,0 +1,103 @@
+"""A launcher whose jobs end when the test says so; everything else in these tests is the real thing."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ax_moo.jobs import JobHandle, JobRequest, JobResult, JobState
+from ax_moo.problem import Problem
+from ax_moo.search_space import SearchSpace
+from ax_moo.trial import Job
+
+Answer = Callable[[JobRequest], JobResult]
+
+
+def problem(
+    *arguments: str,
+    objectives: dict[str, Any] | None = None,
+    outcome_constraints: Sequence[str] = (),
+    parameter_constraints: Sequence[str] = (),
+) -> Problem:
+    """A problem as the command line and config would describe it."""
+    space = SearchSpace.from_config({}, arguments or ("x=interval(0, 1)", "y=interval(0, 1)"))
+    return Problem.from_config(space, objectives or {}, list(outcome_constraints), list(parameter_constraints))
+
+
+TWO_OBJECTIVES = {
+    "f": {"direction": "maximize", "threshold": 0.0},
+    "g": {"direction": "minimize", "threshold": 1.0},
+}
+
+
+@dataclass
+class ScriptedHandle:
+    """Ends at its ``polls``-th question with what ``answer`` makes of the request."""
+
+    request: JobRequest
+    answer: Answer
+    polls: int
+    log: list[str]
+    job: Job = field(init=False)
+    cancelled: bool = False
+
+    def __post_init__(self) -> None:
+        self.job = Job(f"job-{self.request.trial}", f"/jobs/{self.request.trial}")
+
+    def state(self) -> JobState:
+        self.polls -= 1
+        if self.polls > 0:
+            return JobState.RUNNING
+        self.log.append(f"end {self.request.trial}")
+        return JobState.FINISHED
+
+    def result(self) -> JobResult:
+        return self.answer(self.request)
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class ScriptedLauncher:
+    """Remembers every submission; ``polls`` says how many questions a trial's job lives for."""
+
+    in_rounds = False
+    max_jobs: int | None = None
+
+    def __init__(self, answer: Answer, polls: Callable[[int], int] = lambda trial: 2, in_rounds: bool = False) -> None:
+        self.answer = answer
+        self.polls = polls
+        self.in_rounds = in_rounds
+        self.batches: list[list[int]] = []
+        self.requests: dict[int, JobRequest] = {}
+        self.log: list[str] = []
+        self.most_at_once = 0
+        self.handles: list[ScriptedHandle] = []
+
+    def check(self) -> None:
+        pass
+
+    def submit(self, requests: Sequence[JobRequest]) -> Sequence[JobHandle]:
+        self.batches.append([request.trial for request in requests])
+        self.log += [f"submit {request.trial}" for request in requests]
+        self.requests |= {request.trial: request for request in requests}
+        handles = [ScriptedHandle(r, self.answer, self.polls(r.trial), self.log) for r in requests]
+        self.handles += handles
+        self.most_at_once = max(self.most_at_once, sum(handle.polls > 0 for handle in self.handles))
+        return handles
+
+    def attach(self, job: Job) -> JobHandle:
+        raise NotImplementedError
+
+    def find(self, trial: int) -> JobHandle | None:
+        return None
+
+
+def values_of(request: JobRequest) -> dict[str, float]:
+    """The numbers in a request's overrides, by key."""
+    return {key: float(value) for key, value in (o.split("=", 1) for o in request.overrides)}
+
+
+def two_objectives(request: JobRequest) -> JobResult:
+    """f and g in conflict over x and y."""
+    x = values_of(request)
+    return JobResult({"f": 1 - (x["x"] - 0.2) ** 2 - x["y"], "g": (x["x"] - 0.8) ** 2 + x["y"] / 2})

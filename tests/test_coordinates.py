@@ -1,0 +1,80 @@
+import math
+
+import pytest
+from fakes import problem
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ax_moo.coordinates import Coordinates
+from ax_moo.problem import Problem
+from ax_moo.search_space import Choice, Fixed, Range, SearchSpace
+
+
+def _over(*parameters: Range | Choice | Fixed) -> Coordinates:
+    return Coordinates(Problem.from_config(SearchSpace(parameters, ()), {}, [], []))
+
+
+def test_plain_parameters_are_the_same_on_both_sides() -> None:
+    plain = _over(Range("lr", 1e-4, 1e-2, "float", log_scale=True), Choice("opt", ("adam", "sgd"), False))
+    point = {"lr": 0.001, "opt": "sgd"}
+    assert plain.to_arm(point) == point
+    assert plain.to_parameterization(point) == point
+    assert not plain.lose_precision
+
+
+def test_fixed_parameters_are_no_axis_and_come_back_in_their_place() -> None:
+    mixed = _over(Fixed("a", [1, 2]), Range("b", 0, 1, "float"))
+    assert [axis.name for axis in mixed.axes] == ["b"]
+    assert list(mixed.to_parameterization({"b": 0.5}).items()) == [("a", [1, 2]), ("b", 0.5)]
+
+
+@pytest.mark.parametrize(
+    "values", [(None, 1, "1", True), ([1, 2], [1]), ({"a": 1}, {}), (1, 2.5), (True, False), (1, True), ("x", "é'\"")]
+)
+def test_choices_of_any_values_come_back_with_their_types(values: tuple[object, ...]) -> None:
+    chosen = _over(Choice("c", values, False), Range("b", 0, 1, "float"))
+    for value in values:
+        arm = chosen.to_arm({"c": value, "b": 0.0})
+        back = chosen.to_parameterization(arm)["c"]
+        assert (type(back), back) == (type(value), value)
+    assert len({type(v) for v in chosen.axes[0].values}) == 1
+
+
+def test_a_range_with_a_step_is_an_ordered_choice() -> None:
+    stepped = _over(Range("k", 1, 7, "int", step=2), Range("f", 0.0, 0.3, "float", step=0.1))
+    assert [axis.values for axis in stepped.axes] == [(1, 3, 5, 7), (0.0, 0.1, 0.2, 0.3)]
+    assert all(axis.is_ordered for axis in stepped.axes)
+
+
+LOGS = ("h1=int(tag(log, interval(16, 128)))", "h2=int(tag(log, interval(16, 128)))", "x=interval(0, 1)")
+
+
+def test_log_scale_parameters_of_a_constraint_become_their_logarithms() -> None:
+    constrained = Coordinates(problem(*LOGS, parameter_constraints=["h2 <= h1"]))
+    assert [axis.log_scale for axis in constrained.axes] == [False, False, False]
+    assert constrained.axes[0].bounds == pytest.approx((math.log10(16), math.log10(128)))
+    assert constrained.to_arm({"h1": 100, "h2": 16, "x": 0.5})["h1"] == 2.0
+    assert constrained.lose_precision
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    u=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    slack=st.floats(-1e-9, 0),
+    factor=st.sampled_from(["", "2 * ", "0.7 * "]),
+)
+def test_rounding_keeps_a_log_scale_constraint_exactly(u: tuple[float, float], slack: float, factor: str) -> None:
+    constrained = problem(*LOGS, parameter_constraints=[f"h2 <= {factor}h1"])
+    coordinates = Coordinates(constrained)
+    (axis, _, _) = coordinates.axes
+    low, high = axis.bounds or (0, 0)
+    offset = math.log10(float(factor.removesuffix(" * ") or 1))
+    h1 = low + u[0] * (high - low)
+    highest = min(high, h1 + offset)
+    if highest < low:
+        return
+    arm = {"h1": h1, "h2": min(high, highest - u[1] * (highest - low) - slack), "x": 0.0}
+    point = coordinates.to_parameterization(arm)
+    assert all(c.holds(point) for c in constrained.parameter_constraints)
+    assert 16 <= point["h1"] <= 128
+    assert isinstance(point["h2"], int)
