@@ -1,13 +1,14 @@
-"""A launcher whose jobs end when the test says so; everything else in these tests is the real thing."""
+"""A launcher whose jobs end when the test says so, and an optimizer that proposes what it is told to."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ax_moo.candidate import Candidate, SearchSpaceExhausted
 from ax_moo.jobs import JobHandle, JobRequest, JobResult, JobState
 from ax_moo.problem import Problem
 from ax_moo.search_space import SearchSpace
-from ax_moo.trial import Job
+from ax_moo.trial import Job, Trial
 
 Answer = Callable[[JobRequest], JobResult]
 
@@ -70,7 +71,6 @@ class ScriptedLauncher:
         self.batches: list[list[int]] = []
         self.requests: dict[int, JobRequest] = {}
         self.log: list[str] = []
-        self.most_at_once = 0
         self.handles: list[ScriptedHandle] = []
 
     def check(self) -> None:
@@ -82,7 +82,6 @@ class ScriptedLauncher:
         self.requests |= {request.trial: request for request in requests}
         handles = [ScriptedHandle(r, self.answer, self.polls(r.trial), self.log) for r in requests]
         self.handles += handles
-        self.most_at_once = max(self.most_at_once, sum(handle.polls > 0 for handle in self.handles))
         return handles
 
     def attach(self, job: Job) -> JobHandle:
@@ -101,3 +100,26 @@ def two_objectives(request: JobRequest) -> JobResult:
     """f and g in conflict over x and y."""
     x = values_of(request)
     return JobResult({"f": 1 - (x["x"] - 0.2) ** 2 - x["y"], "g": (x["x"] - 0.8) ** 2 + x["y"] / 2})
+
+
+class ListedCandidates:
+    """An optimizer without a model: x and y from a fixed sequence; remembers what it was asked and told, in order."""
+
+    def __init__(self, exhausted_after: int | None = None, waits_at: dict[int, int] | None = None) -> None:
+        self.log: list[str] = []
+        self._exhausted_after = exhausted_after
+        self._waits_at = waits_at or {}
+        self._told = 0
+
+    def ask(self, index: int) -> Candidate | None:
+        if self._exhausted_after is not None and index >= self._exhausted_after:
+            raise SearchSpaceExhausted(f"all {index} points were tried")
+        if self._told < self._waits_at.get(index, 0):
+            self.log.append(f"wait {index}")
+            return None
+        self.log.append(f"ask {index}")
+        return Candidate({"x": (index * 0.37) % 1, "y": (index * 0.61) % 1}, "Listed")
+
+    def tell(self, trial: Trial) -> None:
+        self._told += 1
+        self.log.append(f"tell {trial.index}")

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from fakes import TWO_OBJECTIVES, problem
 
-from ax_moo.optimizer import Candidate, Optimizer, SearchSpaceExhausted, aliases
+from ax_moo.candidate import Candidate, SearchSpaceExhausted
+from ax_moo.optimizer import Optimizer, aliases
 from ax_moo.problem import Problem
 from ax_moo.trial import Trial, TrialStatus
 

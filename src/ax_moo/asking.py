@@ -2,15 +2,12 @@
 
 import logging
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING, Any
 
-from ax_moo.problem import Problem
-from ax_moo.settings import Settings
+from ax_moo.candidate import AskTell, Candidate, SearchSpaceExhausted
+from ax_moo.errors import ConfigError
 from ax_moo.trial import Trial
-
-if TYPE_CHECKING:
-    from ax_moo.optimizer import Candidate, Optimizer
 
 log = logging.getLogger(__name__)
 
@@ -21,11 +18,9 @@ class Asking:
     The optimizer is built in the thread too: importing Ax takes seconds.
     """
 
-    def __init__(self, problem: Problem, settings: Settings) -> None:
-        self._problem = problem
-        self._settings = settings
+    def __init__(self, build: Callable[[], AskTell]) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ask")
-        self._optimizer: Future[Optimizer] = self._thread.submit(self._build)
+        self._optimizer = self._thread.submit(build)
         self._candidate: Future[Candidate | None] | None = None
         self._waits_for_more_than: int | None = None
         self._asked_with = 0
@@ -58,16 +53,20 @@ class Asking:
         self._asked_with = finished
         self._candidate = self._thread.submit(lambda: self._optimizer.result().ask(index))
 
-    def take(self) -> "Candidate | None":
-        """The candidate, once it is ready; it is given out once."""
+    def take(self) -> Candidate | None:
+        """The candidate, once it is ready; it is given out once.
+
+        Raises:
+            ConfigError: there is no optimizer, since Ax cannot be loaded or refuses the problem.
+        """
         if self._candidate is None or not self._candidate.done():
             return None
         future, self._candidate = self._candidate, None
+        if error := self._optimizer.exception():
+            raise ConfigError(f"Ax cannot be used here ({type(error).__name__}: {error})") from error
         try:
             candidate = future.result()
-        except Exception as error:
-            if type(error).__name__ != "SearchSpaceExhausted":
-                raise
+        except SearchSpaceExhausted as error:
             self.is_exhausted, self.why = True, str(error)
             return None
         if candidate is None:
@@ -86,15 +85,9 @@ class Asking:
         """Make a finished trial known to the optimizer."""
         self._thread.submit(self._tell, trial)
 
-    def _tell(self, trial: Trial) -> Any:
+    def _tell(self, trial: Trial) -> None:
         try:
             self._optimizer.result().tell(trial)
         except Exception:
             # The journal has the outcome; the optimizer goes on without it rather than the sweep ending.
             log.exception("Ax did not take the outcome of trial %d", trial.index)
-
-    def _build(self) -> "Optimizer":
-        from ax_moo.optimizer import Optimizer
-
-        settings = self._settings
-        return Optimizer(self._problem, settings.method, settings.seed, settings.n_initial, settings.initial)

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_moo import journal
+from ax_moo.candidate import AskTell
 from ax_moo.console import console_observer
 from ax_moo.errors import ConfigError
 from ax_moo.jobs import AsyncLauncher
@@ -48,7 +49,15 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
     if settings.seed is None:
         settings = dataclasses.replace(settings, seed=random.SystemRandom().randrange(2**31))
     observer = console_observer(settings.progress)
-    sweep = Sweep(problem, settings, launcher, folder, [observer] if observer else [], _about(config, settings))
+    sweep = Sweep(
+        problem,
+        settings,
+        launcher,
+        folder,
+        optimizer=lambda: _optimizer(problem, settings),
+        observers=[observer] if observer else [],
+        about=_about(config, settings),
+    )
     try:
         ending = sweep.run()
     except KeyboardInterrupt:
@@ -118,6 +127,13 @@ def _fresh_folder(config: DictConfig) -> Path:
     except OSError as error:
         raise ConfigError(f"hydra.sweep.dir: cannot write to {folder}: {error.strerror}") from None
     return folder
+
+
+def _optimizer(problem: Problem, settings: Settings) -> AskTell:
+    # Ax takes seconds to import, and a broken one must not be noticed before there is a sweep.
+    from ax_moo.optimizer import Optimizer
+
+    return Optimizer(problem, settings.method, settings.seed, settings.n_initial, settings.initial)
 
 
 def _about(config: DictConfig, settings: Settings) -> Mapping[str, Any]:

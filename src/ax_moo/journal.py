@@ -36,6 +36,10 @@ class Journal:
         """Note a trial's new state; when this returns, the state is on the disk."""
         self._append(to_line(trial))
 
+    def remove(self) -> None:
+        """Take the file away, after which the folder holds no sweep."""
+        self.path.unlink()
+
     def close(self) -> None:
         self._file.close()
 

@@ -12,9 +12,9 @@ import os
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from ax_moo.candidate import Candidate, SearchSpaceExhausted
 from ax_moo.coordinates import Axis, Coordinates
 from ax_moo.problem import ParameterConstraint, Problem
 from ax_moo.trial import Outcome, Parameterization, Trial, TrialStatus
@@ -64,19 +64,6 @@ log = logging.getLogger(__name__)
 LIGHT_SEARCH = {"num_restarts": 4, "raw_samples": 256, "options": {"maxiter_alternating": 16}}
 # Starting points in a constrained space come from a random walk through it: an eighth of the default lengths.
 SHORT_WALK = {"options": {"n_burnin": 1000, "n_thinning": 4}}
-
-
-class SearchSpaceExhausted(Exception):
-    """There is no candidate left that has not been tried."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A proposal; ``arm`` is given where Ax's coordinates cannot be had back exactly from the parameterization."""
-
-    parameterization: Parameterization
-    generation_node: str
-    arm: Parameterization | None = None
 
 
 class Optimizer:

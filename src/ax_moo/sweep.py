@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 
 from ax_moo.asking import Asking
 from ax_moo.budget import Budget
+from ax_moo.candidate import AskTell
 from ax_moo.errors import ConfigError
 from ax_moo.jobs import AsyncLauncher, JobHandle, JobRequest, JobState
 from ax_moo.journal import Journal
@@ -47,7 +49,7 @@ class Sweep:
     """One sweep in one folder. The journal is written before anybody acts on a trial's new state.
 
     Generating, submitting, supervising and collecting meet only here: ``asking`` owns the optimizer in a thread of
-    its own, ``launcher`` runs jobs, observers are told and never asked.
+    its own, ``launcher`` runs jobs, observers are told and never asked. ``optimizer`` is called in that thread, once.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Sweep:
         settings: Settings,
         launcher: AsyncLauncher,
         folder: Path,
+        optimizer: Callable[[], AskTell],
         observers: Sequence[Observer] = (),
         about: Mapping[str, Any] | None = None,
         clock: Callable[[], float] = time.time,
@@ -64,6 +67,7 @@ class Sweep:
         self._settings = settings
         self._launcher = launcher
         self._slots = min(settings.n_jobs, launcher.max_jobs or settings.n_jobs)
+        self._optimizer = optimizer
         self._observers = observers
         self._about = dict(about or {})
         self._clock = clock
@@ -80,17 +84,21 @@ class Sweep:
         """Run to the end of the budget.
 
         Raises:
-            ConfigError: the first submission was refused.
+            ConfigError: Ax cannot be used, or the first submission was refused; no job was submitted.
             KeyboardInterrupt: jobs go on; the trials are in the journal as RUNNING with their jobs.
         """
         self._started = self._clock()
         self._journal.begin(self._problem.to_dict(), {"time": self._started, **self._about})
-        with Asking(self._problem, self._settings) as self._asking, self._watched():
-            while self._step():
-                self._asking.wait(POLL_SECONDS)
-        ending = Ending(self._known(), self._why_no_more, self._too_many_failures)
-        self._journal.close()
-        return ending
+        try:
+            with Asking(self._optimizer) as self._asking, self._watched():
+                while self._step():
+                    self._asking.wait(POLL_SECONDS)
+        except ConfigError:
+            self._journal.remove()  # no job was submitted, so the mended command starts afresh in the same folder
+            raise
+        finally:
+            self._journal.close()
+        return Ending(self._known(), self._why_no_more, self._too_many_failures)
 
     @property
     def running(self) -> list[Trial]:
@@ -246,12 +254,14 @@ class _Watched:
         for observer in self._observers:
             observer.open(self._problem)
         self._before = signal.getsignal(signal.SIGTERM)
-        signal.signal(signal.SIGTERM, _interrupt)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, _interrupt)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        signal.signal(signal.SIGTERM, self._before)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self._before)
         for observer in self._observers:
             observer.close()
 

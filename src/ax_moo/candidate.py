@@ -1,0 +1,35 @@
+"""What the sweep and an optimizer say to each other."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from ax_moo.trial import Parameterization, Trial
+
+
+class SearchSpaceExhausted(Exception):
+    """There is no candidate left that has not been tried."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A proposal; ``arm`` is given where Ax's coordinates cannot be had back exactly from the parameterization."""
+
+    parameterization: Parameterization
+    generation_node: str
+    arm: Parameterization | None = None
+
+
+class AskTell(Protocol):
+    """An optimizer; one thread owns it."""
+
+    def ask(self, index: int) -> Candidate | None:
+        """A candidate for the trial of this number; None: ask again when another trial has finished.
+
+        Raises:
+            SearchSpaceExhausted: when nothing untried is left.
+        """
+        ...
+
+    def tell(self, trial: Trial) -> None:
+        """Make a finished trial known; a second time is harmless."""
+        ...
