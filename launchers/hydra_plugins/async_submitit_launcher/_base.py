@@ -1,12 +1,15 @@
-"""What both launchers share: Hydra's side of a job, in the controller and in the job's own process."""
+"""What both launchers share: Hydra's side of a job, in the controller and in the job's own process.
+
+Every Hydra application in the environment imports this module, so it imports nothing of ours before a job is submitted.
+"""
 
 import logging
 import os
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, filter_overrides, setup_globals
@@ -14,35 +17,21 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from ax_moo.jobs import JobHandle, JobRequest, JobState
-from ax_moo.trial import Job
-from hydra_plugins.async_submitit_launcher._handle import SubmititHandle
-from hydra_plugins.async_submitit_launcher._params import Rule, check_params
+if TYPE_CHECKING:
+    from ax_moo.jobs import JobHandle, JobRequest
+    from ax_moo.trial import Job
+    from hydra_plugins.async_submitit_launcher._handle import SubmititHandle
+    from hydra_plugins.async_submitit_launcher._queue import Queue
 
 log = logging.getLogger(__name__)
 
 _POLL_S = 0.1
 
 
-class Queue(Protocol):
-    """Where jobs go: this machine, or Slurm."""
-
-    def check(self) -> None: ...
-
-    def submit(self, calls: Mapping[int, tuple[Any, ...]]) -> Sequence[SubmititHandle]:
-        """Submit one call (a function and its arguments) per trial."""
-        ...
-
-    def attach(self, job: Job) -> SubmititHandle: ...
-
-    def find(self, trial: int) -> SubmititHandle | None: ...
-
-
 class AsyncSubmititLauncher(Launcher, ABC):
     """An ``ax_moo.jobs.AsyncLauncher`` that is also its jobs' picklable callable."""
 
     name: ClassVar[str]
-    fields: ClassVar[Mapping[str, Rule]]
     in_rounds: bool = False
     max_jobs: int | None = None
 
@@ -51,7 +40,7 @@ class AsyncSubmititLauncher(Launcher, ABC):
         self._queue: Queue | None = None
 
     @abstractmethod
-    def _open_queue(self) -> Queue: ...
+    def _open_queue(self) -> "Queue": ...
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_queue": None}
@@ -62,27 +51,31 @@ class AsyncSubmititLauncher(Launcher, ABC):
         self.task_function = task_function
 
     @property
-    def queue(self) -> Queue:
+    def queue(self) -> "Queue":
         if self._queue is None:
             self._queue = self._open_queue()
         return self._queue
 
     def check(self) -> None:
         """Raise a ConfigError for settings with which no job could run."""
-        check_params(self.params, self.fields)
+        from hydra_plugins.async_submitit_launcher._params import FIELDS, check_params
+
+        check_params(self.params, FIELDS[self.name])
         self.queue.check()
 
-    def submit(self, requests: Sequence[JobRequest]) -> Sequence[JobHandle]:
+    def submit(self, requests: "Sequence[JobRequest]") -> "Sequence[JobHandle]":
         return self._submit(requests)
 
-    def attach(self, job: Job) -> JobHandle:
+    def attach(self, job: "Job") -> "JobHandle":
         return self.queue.attach(job)
 
-    def find(self, trial: int) -> JobHandle | None:
+    def find(self, trial: int) -> "JobHandle | None":
         return self.queue.find(trial)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Hydra's own, blocking way: submit, wait for all, and return their results in order."""
+        from ax_moo.jobs import JobRequest
+
         self.check()
         log.info("%s sweep output dir : %s", self.name, self.config.hydra.sweep.dir)
         requests = [JobRequest(initial_job_idx + i, tuple(overrides)) for i, overrides in enumerate(job_overrides)]
@@ -114,7 +107,7 @@ class AsyncSubmititLauncher(Launcher, ABC):
 
         return submitit.helpers.DelayedSubmission(self, *args, **kwargs)
 
-    def _submit(self, requests: Sequence[JobRequest]) -> Sequence[SubmititHandle]:
+    def _submit(self, requests: "Sequence[JobRequest]") -> "Sequence[SubmititHandle]":
         self._make_sweep_dir()
         state = Singleton.get_state()
         return self.queue.submit(
@@ -142,5 +135,7 @@ def _plain(value: Any) -> Any:
     return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
 
 
-def _has_ended(handle: SubmititHandle) -> bool:
+def _has_ended(handle: "SubmititHandle") -> bool:
+    from ax_moo.jobs import JobState
+
     return handle.state() in (JobState.FINISHED, JobState.LOST)

@@ -61,6 +61,8 @@ SLURM: dict[str, Rule] = {
     "srun_args": _strings,
     "use_srun": _flag,
 }
+FIELDS = {"async_local": LOCAL, "async_slurm": SLURM}
+"""By the launchers' names."""
 
 
 def check_params(params: Mapping[str, Any], fields: Mapping[str, Rule]) -> None:

@@ -11,7 +11,9 @@ from hydra.core.config_store import ConfigStore
 _MODULE = "hydra_plugins.async_submitit_launcher.launcher"
 
 
-@dataclass
+# The classes are only schemas for Hydra: the methods of a dataclass would be half the cost of a module that every Hydra
+# application imports.
+@dataclass(init=False, repr=False, eq=False)
 class _AsyncConf:
     """Values are untyped on purpose: the launchers check them and say what would be right."""
 
@@ -26,7 +28,7 @@ class _AsyncConf:
     stderr_to_stdout: Any = False
 
 
-@dataclass
+@dataclass(init=False, repr=False, eq=False)
 class AsyncLocalConf(_AsyncConf):
     """``gpus`` is auto, none, or a list of ids or UUIDs; a job has no time limit unless ``timeout_min`` sets one."""
 
@@ -35,7 +37,7 @@ class AsyncLocalConf(_AsyncConf):
     jobs_per_gpu: Any = 1
 
 
-@dataclass
+@dataclass(init=False, repr=False, eq=False)
 class AsyncSlurmConf(_AsyncConf):
     """What is null is left to the cluster."""
 

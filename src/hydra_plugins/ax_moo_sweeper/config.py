@@ -6,7 +6,8 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 
 
-@dataclass
+# Only a schema for Hydra: the methods of a dataclass would cost every Hydra application a millisecond.
+@dataclass(init=False, repr=False, eq=False)
 class AxMooSweeperConf:
     """Scalars are untyped on purpose: ``ax_moo.settings`` checks them and says what would be right."""
 

@@ -1,0 +1,21 @@
+"""Where jobs go: this machine, or Slurm."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from ax_moo.trial import Job
+from hydra_plugins.async_submitit_launcher._handle import SubmititHandle
+
+
+class Queue(Protocol):
+    """What a launcher hands its jobs to."""
+
+    def check(self) -> None: ...
+
+    def submit(self, calls: Mapping[int, tuple[Any, ...]]) -> Sequence[SubmititHandle]:
+        """Submit one call (a function and its arguments) per trial."""
+        ...
+
+    def attach(self, job: Job) -> SubmititHandle: ...
+
+    def find(self, trial: int) -> SubmititHandle | None: ...
