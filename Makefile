@@ -1,0 +1,67 @@
+# make sweep   the main job: the search of conf/hydra/sweeper/ax_moo.yaml (more overrides in ARGS="...")
+# make test    every check and every test, under Hydra 1.3 and under Hydra 1.4
+# make clean   removes the environment; results stay
+#
+# Each sets up .venv where it is missing or out of date. PYTHON=python3.12 chooses the interpreter.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-builtin-rules
+.NOTPARALLEL:
+.PHONY: sweep test lint test-hydra-1.3 test-hydra-1.4 clean
+
+PY := .venv/bin/python
+INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check
+HYDRA_1_4 := hydra-core==1.4.0rc3 omegaconf==2.4.1rc1 hydra-submitit-launcher==1.4.0rc3
+PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses 3 --dist loadgroup --durations 10
+
+sweep: .venv/installed-nas
+	$(PY) train.py -m hydra/sweeper=ax_moo $(ARGS)
+
+# Everything is run, and the target fails if anything failed.
+test: .venv/installed-test
+	@$(MAKE) --no-print-directory --keep-going lint test-hydra-1.3 test-hydra-1.4
+
+lint: .venv/installed-test
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m mypy
+	.venv/bin/lint-imports
+
+test-hydra-1.3: .venv/installed-test
+	$(PYTEST) $(ARGS)
+
+# Tests that have nothing to do with Hydra have been run already.
+test-hydra-1.4: .venv/installed-test
+	PYTHONPATH="$(CURDIR)/.venv/hydra-1.4" $(PYTEST) -m "not hydra_free" $(ARGS)
+
+clean:
+	rm -rf .venv
+
+.venv/installed-nas: pyproject.toml constraints.txt | $(PY)
+	$(INSTALL) -c constraints.txt -e '.[nas]'
+	touch $@
+
+.venv/installed-test: pyproject.toml constraints.txt | $(PY)
+	$(INSTALL) -c constraints.txt -e '.[test]'
+	rm -rf .venv/hydra-1.4
+	$(INSTALL) --no-deps --target .venv/hydra-1.4 $(HYDRA_1_4)
+	touch .venv/installed-nas $@
+
+# The first Python of 3.11 or later that runs, with Debian's packages where they are missing and we may install them.
+$(PY):
+	@python=$$(for name in $(or $(PYTHON),python3.11 python3 python3.12 python3.13); do \
+	    if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo "$$name"; break; fi; \
+	done); \
+	may_install=$$(if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then echo yes; fi); \
+	if [ -z "$$python" ] && [ -z "$(PYTHON)" ]; then python=/usr/bin/python3; fi; \
+	if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null && [ -n "$$may_install" ] && [ -z "$(PYTHON)" ]; then \
+	    apt-get -qq update; \
+	    DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends python3 python3-venv; \
+	fi; \
+	if ! "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    echo 'This needs Python 3.11 or later with its venv module: apt-get install python3 python3-venv on Debian 12,' >&2; \
+	    echo 'or PYTHON=/path/to/python make ... for another one.' >&2; \
+	    exit 1; \
+	fi; \
+	"$$python" -m venv .venv
