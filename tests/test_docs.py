@@ -17,6 +17,7 @@ def test_every_relative_link_leads_to_a_file(page: Path) -> None:
 
 def test_the_manual_names_every_key_of_the_sweeper_and_no_other() -> None:
     manual = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-    documented = set(re.findall(r"^\| `(\w+)` \| `?[\[{\w]", manual, flags=re.MULTILINE))
+    tables = re.findall(r"^\| key \| default \|.*\n((?:\|.*\n)+)", manual, flags=re.MULTILINE)
+    documented = set(re.findall(r"^\| `(\w+)` \|", "".join(tables), flags=re.MULTILINE))
     keys = {key for key in AxMooSweeperConf.__dataclass_fields__ if not key.startswith("_")}
     assert documented == keys
