@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import pandas as pd
+import yaml
+from fakes import TWO_OBJECTIVES, problem
+
+from ax_moo.results import optimization_results, trials_frame, write_results
+from ax_moo.trial import Job, Trial, TrialStatus
+
+TWO = problem("x=interval(0, 1)", "opt=choice(adam, 'a,b')", objectives=TWO_OBJECTIVES)
+
+
+def _trials() -> list[Trial]:
+    first = Trial(0, {"x": 0.1 + 0.2, "opt": "a,b"}, generation_node="Sobol", time=10.0)
+    first = first.to(TrialStatus.RUNNING, job=Job("7", "/jobs/0"), time=11.0)
+    second = Trial(1, {"x": 0.5, "opt": "adam"}, time=10.0).to(TrialStatus.RUNNING, job=Job("8", "/jobs/1"), time=11.0)
+    return [
+        first.to(TrialStatus.COMPLETED, outcome={"f": (0.5, 0.01), "g": 0.25, "epoch": 3.0}, time=13.5),
+        second.to(TrialStatus.FAILED, reason="boom", time=12.0),
+        second.to(TrialStatus.COMPLETED, outcome={"f": -1.0, "g": 0.1}, time=14.0),
+    ]
+
+
+def test_the_table_has_the_documented_columns_in_their_order(tmp_path: Path) -> None:
+    write_results(tmp_path, _trials(), TWO)
+    table = pd.read_csv(tmp_path / "trials.csv")
+    about = ["trial", "status", "generation_node", "job_id", "start_time", "end_time", "duration_s"]
+    assert list(table.columns) == [*about, "x", "opt", "f", "g", "epoch", "f_sem", "feasible", "pareto"]
+    first = table.iloc[0]
+    assert (first.x, first.opt, first.f, first.f_sem) == (0.1 + 0.2, "a,b", 0.5, 0.01)
+    assert first.duration_s == 2.5
+    assert first.start_time == "1970-01-01T00:00:11.000+00:00"
+    assert table.pareto.tolist() == [True, False, False]
+    assert table.feasible.tolist()[0] is True
+    assert pd.isna(table.f[1])
+
+
+def test_the_frontier_is_written_with_exact_values(tmp_path: Path) -> None:
+    write_results(tmp_path, _trials(), TWO)
+    results = yaml.safe_load((tmp_path / "optimization_results.yaml").read_text())
+    solution = {"trial": 0, "params": {"x": 0.1 + 0.2, "opt": "a,b"}, "values": {"f": 0.5, "g": 0.25}}
+    assert results == {"name": "ax_moo", "solutions": [solution]}
+
+
+def test_with_one_objective_the_best_parameters_and_result_are_named() -> None:
+    one = problem("x=interval(0, 1)")
+    trials = [
+        Trial(i, {"x": x}, TrialStatus.COMPLETED, outcome={"objective": value})
+        for i, (x, value) in enumerate([(0.1, 3.0), (0.2, 1.0)])
+    ]
+    results = optimization_results(trials, one)
+    assert results["best_evaluated_params"] == {"x": 0.2}
+    assert results["best_evaluated_result"] == 1.0
+
+
+def test_names_that_are_taken_get_a_prefix() -> None:
+    clashing = problem("status=interval(0, 1)", "f=interval(0, 1)", objectives=TWO_OBJECTIVES)
+    trial = Trial(0, {"status": 0.5, "f": 0.25}, TrialStatus.COMPLETED, outcome={"f": 1.0, "g": 2.0})
+    row = trials_frame([trial], clashing).iloc[0]
+    assert (row["status"], row["param.status"], row["f"], row["metric.f"]) == ("COMPLETED", 0.5, 0.25, 1.0)
+
+
+def test_a_sweep_without_trials_is_an_empty_table() -> None:
+    frame = trials_frame([], TWO)
+    assert len(frame) == 0
+    assert "x" in frame.columns
