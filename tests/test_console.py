@@ -57,8 +57,11 @@ from test_console import TWO, _completed
 
 table = console_observer("auto")
 table.open(TWO)
-trials = [_completed(0, 0.5, 0.5), Trial(1, {}, TrialStatus.FAILED, reason="[red]boom")]
-trials.append(Trial(2, {}, TrialStatus.RUNNING)]
+trials = [
+    _completed(0, 0.5, 0.5),
+    Trial(1, {}, TrialStatus.FAILED, reason="[red]boom"),
+    Trial(2, {}, TrialStatus.RUNNING),
+]
 table.entered(trials[1])
 table.tick(Progress(trials, 90.0, Budget(6), False))
 time.sleep(0.6)
