@@ -1,5 +1,9 @@
+import pytest
+
 from ax_moo.budget import Budget
 from ax_moo.trial import Trial, TrialStatus
+
+pytestmark = pytest.mark.hydra_free
 
 
 def _trials(completed: int, failed: int, running: int = 0) -> list[Trial]:

@@ -9,6 +9,8 @@ from ax_moo.coordinates import Coordinates
 from ax_moo.problem import Problem
 from ax_moo.search_space import Choice, Fixed, Range, SearchSpace
 
+pytestmark = pytest.mark.hydra_free
+
 
 def _over(*parameters: Range | Choice | Fixed) -> Coordinates:
     return Coordinates(Problem.from_config(SearchSpace(parameters, ()), {}, [], []))

@@ -19,6 +19,8 @@ from ax_moo.frontier import (
 )
 from ax_moo.trial import Trial, TrialStatus
 
+pytestmark = pytest.mark.hydra_free
+
 # Whole numbers, so that ties and equal rows are frequent.
 point_sets = st.tuples(st.integers(1, 14), st.integers(1, 4)).flatmap(
     lambda shape: arrays(np.float64, shape, elements=st.integers(-3, 6).map(float))

@@ -11,6 +11,8 @@ from ax_moo import journal
 from ax_moo.journal import Journal
 from ax_moo.trial import Job, Trial, TrialStatus
 
+pytestmark = pytest.mark.hydra_free
+
 
 def _trials() -> list[Trial]:
     staged = Trial(

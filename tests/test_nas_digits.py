@@ -9,6 +9,8 @@ import torch
 
 from nas import data, digits
 
+pytestmark = pytest.mark.hydra_free
+
 
 @pytest.fixture(scope="module")
 def made() -> digits.Arrays:

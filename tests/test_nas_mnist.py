@@ -15,6 +15,8 @@ import pytest
 
 from nas import mnist
 
+pytestmark = pytest.mark.hydra_free
+
 COUNTS = {"train": 12, "t10k": 5}
 
 

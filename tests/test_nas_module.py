@@ -6,6 +6,8 @@ import torch
 from nas.architecture import mlp, num_params
 from nas.module import OPTIMIZERS, Classifier
 
+pytestmark = pytest.mark.hydra_free
+
 
 @pytest.mark.parametrize(("h1", "h2"), [(1, 1), (16, 128), (128, 16), (64, 32)])
 def test_num_params_counts_the_weights_and_biases_of_three_layers(h1: int, h2: int) -> None:

@@ -8,6 +8,8 @@ from fakes import TWO_OBJECTIVES, problem
 
 from ax_moo.outcomes import BadOutcome, check_sems, to_outcome
 
+pytestmark = pytest.mark.hydra_free
+
 ONE = problem()
 TWO = problem(objectives=TWO_OBJECTIVES)
 CONSTRAINED = problem(objectives=TWO_OBJECTIVES, outcome_constraints=["top 1 >= 0.5"])

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from wandb_server import FakeWandb, Fault, provide_wandb_server  # noqa: F401
 
+pytestmark = pytest.mark.hydra_free
+
 RUN = """
 import wandb
 run = wandb.init(project="search", id="one", name="first", group="sweep", job_type="trial", tags=["a", "b"],
