@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-builtin-rules
 .NOTPARALLEL:
-.PHONY: sweep test lint test-hydra-1.3 test-hydra-1.4 clean
+.PHONY: sweep test lint ruff mypy layers test-hydra-1.3 test-hydra-1.4 clean
 
 PY := .venv/bin/python
 INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check
@@ -22,10 +22,16 @@ sweep: .venv/installed-nas
 test: .venv/installed-test
 	@$(MAKE) --no-print-directory --keep-going lint test-hydra-1.3 test-hydra-1.4
 
-lint: .venv/installed-test
+lint: ruff mypy layers
+
+ruff: .venv/installed-test
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
+
+mypy: .venv/installed-test
 	$(PY) -m mypy
+
+layers: .venv/installed-test
 	.venv/bin/lint-imports
 
 test-hydra-1.3: .venv/installed-test
