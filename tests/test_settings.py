@@ -241,8 +241,8 @@ PARAM_MISTAKES: list[tuple[Any, str, list[str]]] = [
 
 KEY_MISTAKES: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"hydra.launcher.n_jobs": "1,2"}, "hydra.launcher.n_jobs", ["cannot be searched over", "one value"]),
-    ({"+hydra/launcher": {"values": ["a", "b"]}}, "hydra/launcher", ["cannot be searched over"]),
-    ({"+a": "1,2"}, "a", ["duplicate parameter", "once"]),
+    ({"+hydra/launcher": {"values": ["a", "b"]}}, "+hydra/launcher", ["cannot be searched over"]),
+    ({"+a": "1,2"}, "+a", ["duplicate parameter", "once"]),
     ({"~x": "1,2"}, "~x", ["command line"]),
     ({"x y": "1,2"}, "hydra.sweeper.params.x y", ["Hydra cannot read"]),
 ]
@@ -280,7 +280,8 @@ def test_a_mistake_names_its_key_and_its_remedy(
         check(config, arguments)
     message = str(error.value)
     assert "\n" not in message
-    assert message.startswith((f"{key}: ", f"hydra.sweeper.params.{key}: "))
+    places = (key, f"hydra.sweeper.params.{key}", *arguments)
+    assert message.startswith(tuple(f"{place}: " for place in places))
     assert [word for word in words if word not in message.removeprefix(key)] == []
 
 

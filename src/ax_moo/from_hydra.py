@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -18,10 +17,12 @@ from ax_moo import journal
 from ax_moo.candidate import AskTell
 from ax_moo.console import console_observer
 from ax_moo.errors import ConfigError
+from ax_moo.job_config import check_composes, first_line
 from ax_moo.jobs import AsyncLauncher
 from ax_moo.problem import Problem
 from ax_moo.results import write_results
-from ax_moo.search_space import Choice, Fixed, Range, SearchSpace
+from ax_moo.rounds import RoundsLauncher
+from ax_moo.search_space import SearchSpace
 from ax_moo.settings import Settings
 from ax_moo.summary import closing_lines, frontier_table
 from ax_moo.sweep import Ending, Sweep
@@ -43,9 +44,11 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
         space, options["objectives"], options["outcome_constraints"], options["parameter_constraints"]
     )
     settings = Settings.from_config(options, space, problem.parameter_constraints)
-    _check_composes(config, loader, space)
+    check_composes(config, loader, space, arguments)
     launcher.check()
     folder = _fresh_folder(config)
+    if isinstance(launcher, RoundsLauncher):
+        log.warning("%s; hydra/launcher=async_local keeps n_jobs running", launcher.manner)
     if settings.seed is None:
         settings = dataclasses.replace(settings, seed=random.SystemRandom().randrange(2**31))
     observer = console_observer(settings.progress)
@@ -71,61 +74,27 @@ def _options(config: DictConfig) -> dict[str, Any]:
     try:
         options: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
     except OmegaConfBaseException as error:
-        raise ConfigError(f"hydra.sweeper: {_first_line(error)}") from None
+        raise ConfigError(f"hydra.sweeper: {first_line(error)}") from None
     return {str(key): value for key, value in options.items() if key != "_target_"}
-
-
-def _check_composes(config: DictConfig, loader: ConfigLoader, space: SearchSpace) -> None:
-    """Compose one job's config, so that an override that does not fit the application is found before any job."""
-    overrides = space.to_overrides({p.name: _example(p) for p in space.parameters})
-    try:
-        loader.load_sweep_config(config, list(overrides))
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(
-            f"the application's config does not take the overrides of a trial ({' '.join(overrides)}): "
-            f"{_first_line(error)}. Mend the key or the values in hydra.sweeper.params or on the command line; a key "
-            "that the config does not have takes + before it"
-        ) from None
-    for parameter in space.parameters:
-        _check_options(loader, parameter)
-
-
-def _check_options(loader: ConfigLoader, parameter: Range | Choice | Fixed) -> None:
-    """A choice among a config group's options names only options that exist."""
-    if not isinstance(parameter, Choice):
-        return
-    options = loader.get_group_options(parameter.name.split("@")[0])
-    unknown = [value for value in parameter.values if options and value not in (*options, None)]
-    if unknown and not any(isinstance(value, list) for value in unknown):
-        raise ConfigError(
-            f"{parameter.name}: the config group has no option {', '.join(map(repr, unknown))}; "
-            f"it has {', '.join(options)}"
-        )
-
-
-def _example(parameter: Range | Choice | Fixed) -> Any:
-    match parameter:
-        case Range():
-            return parameter.lower
-        case Choice():
-            return parameter.values[0]
-        case Fixed():
-            return parameter.value
 
 
 def _fresh_folder(config: DictConfig) -> Path:
     """The sweep folder, with Hydra's multirun.yaml in it."""
     folder = Path(str(config.hydra.sweep.dir)).absolute()
-    if journal.header(folder) is not None:
-        raise ConfigError(
-            f"hydra.sweep.dir: {folder} holds a sweep already; name another folder (hydra.sweep.dir=..., in this "
-            "project's application sweep_name=...), or remove this one"
-        )
     try:
+        is_used = journal.header(folder) is not None
         folder.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(config, folder / "multirun.yaml")
+        if not is_used:
+            OmegaConf.save(config, folder / "multirun.yaml")
     except OSError as error:
-        raise ConfigError(f"hydra.sweep.dir: cannot write to {folder}: {error.strerror}") from None
+        raise ConfigError(
+            f"hydra.sweep.dir: cannot write to {folder}: {error.strerror}; name a folder that you can write to"
+        ) from None
+    if is_used:
+        raise ConfigError(
+            f"hydra.sweep.dir: {folder} holds a sweep already; name another folder (hydra.sweep.dir=..., or the key "
+            "that your config makes it from), or remove this one"
+        )
     return folder
 
 
@@ -174,8 +143,3 @@ def _say_interrupted(sweep: Sweep, folder: Path, problem: Problem) -> None:
         f"interrupted: no new trials were started{still}. Their logs are in {folder / '.submitit'}",
         file=sys.stderr,
     )
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -51,7 +51,8 @@ def parse_override(text: str, parser: OverridesParser, where: str) -> Override:
     try:
         override = parser.parse_override(text)
     except HydraException as error:
-        raise ConfigError(f"{where}: Hydra cannot read {text!r}: {' '.join(str(error).split())}") from None
+        what = "it" if text == where else repr(text)
+        raise ConfigError(f"{where}: Hydra cannot read {what}: {' '.join(str(error).split())}") from None
     override.config_loader = parser.config_loader
     return override
 

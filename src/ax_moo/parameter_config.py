@@ -1,7 +1,8 @@
 """One parameter out of a Hydra sweep override, or out of an entry of ``hydra.sweeper.params``."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -30,6 +31,18 @@ def resolved(config: Any) -> Any:
         raise ConfigError(f"hydra.sweeper: the config cannot be resolved: {' '.join(str(error).split())}") from None
 
 
+@contextmanager
+def given_as(where: str, name: str) -> Iterator[None]:
+    """Have a mistake told with the place where the parameter was given, and not with its name alone."""
+    try:
+        yield
+    except ConfigError as error:
+        message = str(error)
+        raise (
+            ConfigError(f"{where}: {message.removeprefix(f'{name}: ')}") if message.startswith(f"{name}: ") else error
+        ) from None
+
+
 def read_entry(key: str, entry: Any, parser: OverridesParser) -> Parameter:
     """A parameter from an entry of ``params``: a sweep string, a mapping with a ``type``, or a plain value."""
     where = f"{PARAMS}.{key}"
@@ -56,7 +69,7 @@ def read_override(override: Override) -> Parameter:
     refuse_hydra_key(override)
     name, prefix, sweep = key_of(override), prefix_of(override), override.value()
     if override.is_delete():
-        raise ConfigError(f"{PARAMS}.~{name}: a deletion is no parameter; give ~{name} on the command line")
+        raise ConfigError(f"{name}: a deletion is no parameter; give ~{name} alone, and on the command line")
     if isinstance(sweep, Glob):
         return choice_or_fixed(name, _glob(name, override), False, prefix)
     if not override.is_sweep_override():

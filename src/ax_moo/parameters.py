@@ -48,7 +48,7 @@ class Range:
             return range(int(self.lower), int(self.upper) + 1, int(self.step or 1))
         if self.step is None:
             raise ConfigError(
-                f"{self.name}: is continuous and has no list of values; give it a step, such as"
+                f"{self.name}: is continuous, and its values cannot be listed; give it a step, such as"
                 f" {self.name}=range({self.lower}, {self.upper}, STEP), or a choice(...)"
             )
         count = round((self.upper - self.lower) / self.step) + 1

@@ -73,6 +73,12 @@ class RoundsLauncher:
         # Hydra's own launcher runs a batch one by one, in which only the first trial would be up to date.
         self.max_jobs: int | None = 1 if type(launcher).__name__ == "BasicLauncher" else None
 
+    @property
+    def manner(self) -> str:
+        """How it runs trials, in words for the user."""
+        how = "runs one trial at a time" if self.max_jobs == 1 else "waits for all of its jobs, so trials run in rounds"
+        return f"{type(self.launcher).__name__} {how}"
+
     def check(self) -> None:
         """Nothing to check: the launcher's settings are its own."""
 

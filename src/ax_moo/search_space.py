@@ -11,7 +11,7 @@ from hydra.core.override_parser.types import Override
 
 from ax_moo.errors import ConfigError
 from ax_moo.override_grammar import check_encodable, create_parser, encode, key_of, parse_override
-from ax_moo.parameter_config import read_entry, read_override, resolved
+from ax_moo.parameter_config import given_as, read_entry, read_override, resolved
 from ax_moo.parameter_mapping import PARAMS
 from ax_moo.parameters import Choice, Fixed, Parameter, Range
 from ax_moo.spelling import did_you_mean
@@ -45,7 +45,7 @@ class SearchSpace:
         to a search and is not kept.
         """
         parser = create_parser(config_loader)
-        configured = cls(tuple(_read_params(params, parser))).parameters
+        configured = _read_params(params, parser)
         swept, plain_ones = _read_arguments(arguments, parser)
         decided = {*(parameter.name for parameter in swept), *map(key_of, plain_ones)}
         # What only + would have added is not in the application's config, so that deleting it there would fail.
@@ -117,18 +117,30 @@ class SearchSpace:
         return cls(tuple(parameters), tuple(data["overrides"]))
 
 
-def _read_params(params: Mapping[str, Any], parser: OverridesParser) -> Iterator[Parameter]:
+def _read_params(params: Mapping[str, Any], parser: OverridesParser) -> list[Parameter]:
     params = resolved(params)
     if not isinstance(params, Mapping):
         raise ConfigError(f"{PARAMS}: must be a mapping of keys to sweeps, and is {params!r}")
+    parameters: list[Parameter] = []
     for key, entry in params.items():
-        yield read_entry(str(key), entry, parser)
+        where = f"{PARAMS}.{key}"
+        with given_as(where, str(key).lstrip("+~")):
+            parameters.append(read_entry(str(key), entry, parser))
+            _check_writable(parameters[-1])
+        if parameters[-1].name in [parameter.name for parameter in parameters[:-1]]:
+            raise ConfigError(f"{where}: duplicate parameter {parameters[-1].name}; give it once")
+    return parameters
 
 
 def _read_arguments(arguments: Sequence[str], parser: OverridesParser) -> tuple[list[Parameter], list[Override]]:
     """The swept parameters, and the overrides without a sweep."""
-    parsed = [parse_override(argument, parser, argument.partition("=")[0]) for argument in arguments]
-    swept = [read_override(override) for override in parsed if override.is_sweep_override()]
+    parsed = [parse_override(argument, parser, argument) for argument in arguments]
+    swept: list[Parameter] = []
+    for override in parsed:
+        if override.is_sweep_override():
+            with given_as(str(override.input_line), key_of(override)):
+                swept.append(read_override(override))
+                _check_writable(swept[-1])
     plain_ones = [override for override in parsed if not override.is_sweep_override()]
     names = [parameter.name for parameter in swept]
     assigned = [key_of(override) for override in plain_ones if not override.is_delete()]
@@ -145,10 +157,12 @@ def _check_searchable(space: SearchSpace) -> None:
             f"{PARAMS}: there is no parameter to search over{fixed}; give one there, such as"
             " lr: tag(log, interval(1e-4, 1e-1)), or on the command line: 'lr=tag(log, interval(1e-4, 1e-1))'"
         )
-    for parameter in space.parameters:
-        if not isinstance(parameter, Range):
-            for value in _values(parameter):
-                check_encodable(parameter.name, value)
+
+
+def _check_writable(parameter: Parameter) -> None:
+    if not isinstance(parameter, Range):
+        for value in _values(parameter):
+            check_encodable(parameter.name, value)
 
 
 def _values(parameter: Parameter) -> Sequence[ParameterValue]:

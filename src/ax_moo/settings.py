@@ -139,4 +139,5 @@ def _check_grid(settings: Settings, space: SearchSpace) -> None:
     try:
         space.grid_size()
     except ConfigError as error:
-        raise ConfigError(f"hydra.sweeper.method: grid needs a finite search space, and {error}") from None
+        why = str(error).replace(": ", " ", 1)
+        raise ConfigError(f"hydra.sweeper.method: grid needs a finite search space, and {why}") from None

@@ -9,12 +9,12 @@ from hydra.core.config_store import ConfigStore
 # Only a schema for Hydra: the methods of a dataclass would cost every Hydra application a millisecond.
 @dataclass(init=False, repr=False, eq=False)
 class AxMooSweeperConf:
-    """Scalars are untyped on purpose: ``ax_moo.settings`` checks them and says what would be right."""
+    """Values are untyped on purpose: ``ax_moo`` checks them and says what would be right."""
 
     _target_: str = "hydra_plugins.ax_moo_sweeper.sweeper.AxMooSweeper"
-    objectives: dict[str, Any] = field(default_factory=dict)
+    objectives: Any = field(default_factory=dict)
     outcome_constraints: Any = field(default_factory=list)
-    params: dict[str, Any] = field(default_factory=dict)
+    params: Any = field(default_factory=dict)
     parameter_constraints: Any = field(default_factory=list)
     n_trials: Any = 20
     n_jobs: Any = 4

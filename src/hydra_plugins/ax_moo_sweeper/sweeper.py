@@ -1,6 +1,5 @@
 """Hydra's sweeper plug-in: from Hydra's config to a Sweep, and from its ending to an exit code."""
 
-import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +12,6 @@ from hydra_plugins.ax_moo_sweeper import config as _config  # noqa: F401 - Hydra
 
 if TYPE_CHECKING:
     from ax_moo.jobs import AsyncLauncher
-
-log = logging.getLogger(__name__)
 
 
 class AxMooSweeper(Sweeper):
@@ -59,7 +56,4 @@ def _asynchronous(launcher: Launcher) -> "AsyncLauncher":
     adopted: AsyncLauncher | None = adopt(launcher)
     if adopted is not None:
         return adopted
-    rounds = RoundsLauncher(launcher)
-    how = "runs one trial at a time" if rounds.max_jobs == 1 else "waits for all of its jobs, so trials run in rounds"
-    log.warning("%s %s; hydra/launcher=async_local keeps n_jobs running", type(launcher).__name__, how)
-    return rounds
+    return RoundsLauncher(launcher)

@@ -1,0 +1,104 @@
+"""Whether the application's config takes what a trial overrides, found out before there is a trial."""
+
+import dataclasses
+import difflib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ax_moo.errors import ConfigError
+from ax_moo.search_space import Choice, Fixed, Parameter, Range, SearchSpace
+from ax_moo.spelling import did_you_mean
+from ax_moo.trial import ParameterValue
+
+
+def check_composes(config: DictConfig, loader: ConfigLoader, space: SearchSpace, arguments: Sequence[str]) -> None:
+    """Compose one job's config, so that an override that does not fit the application is found before any job."""
+    for parameter in space.parameters:
+        _check_options(loader, parameter, arguments)
+    error = _composing_error(config, loader, space)
+    if error is None:
+        return
+    for parameter in space.parameters:
+        alone = dataclasses.replace(space, parameters=(parameter,))
+        if reason := _composing_error(config, loader, alone):
+            raise ConfigError(f"{_origin(parameter, arguments)}: {_why_not(reason, parameter, config)}")
+    overrides = " ".join(space.to_overrides(_examples(space)))
+    raise ConfigError(
+        f"hydra.sweeper.params: Hydra cannot compose the config of a trial ({overrides}): {first_line(error)}; mend "
+        "these overrides"
+    )
+
+
+def _composing_error(config: DictConfig, loader: ConfigLoader, space: SearchSpace) -> Exception | None:
+    try:
+        loader.load_sweep_config(config, list(space.to_overrides(_examples(space))))
+    except (HydraException, OmegaConfBaseException) as error:
+        return error
+    return None
+
+
+def _why_not(error: Exception, parameter: Parameter, config: DictConfig) -> str:
+    why = first_line(error)
+    name = parameter.name
+    if why.startswith("Could not override"):
+        near = difflib.get_close_matches(name, list(_keys(config)), n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        return f"the application's config has no key {name!r}; {hint}Mend the key, or add it with + before it: +{name}"
+    if why.startswith("Could not append"):
+        return f"the application's config has the key {name!r} already; leave the + out"
+    return f"the application's config does not take it: {why}; mend the key or its values"
+
+
+def _keys(config: DictConfig) -> Iterator[str]:
+    """The keys of the application's config, also those of its inner nodes."""
+    container: Any = OmegaConf.to_container(config)
+    nodes = [(str(key), value) for key, value in container.items() if key != "hydra"]
+    for key, value in nodes:
+        yield key
+        if isinstance(value, dict):
+            nodes += [(f"{key}.{inner}", child) for inner, child in value.items()]
+
+
+def _origin(parameter: Parameter, arguments: Sequence[str]) -> str:
+    """Where the user gave the parameter: the argument, or the key of the config."""
+    key = f"{parameter.prefix}{parameter.name}"
+    typed = [argument for argument in arguments if argument.startswith(f"{key}=")]
+    return typed[-1] if typed else f"hydra.sweeper.params.{key}"
+
+
+def _check_options(loader: ConfigLoader, parameter: Parameter, arguments: Sequence[str]) -> None:
+    """What chooses among a config group's options names only options that exist."""
+    if isinstance(parameter, Range):
+        return
+    options = loader.get_group_options(parameter.name.split("@")[0])
+    values = parameter.values if isinstance(parameter, Choice) else (parameter.value,)
+    unknown = [value for value in values if options and value not in (*options, None)]
+    if unknown and not any(isinstance(value, list) for value in unknown):
+        raise ConfigError(
+            f"{_origin(parameter, arguments)}: the config group {parameter.name} has no option {unknown[0]!r}; "
+            f"{did_you_mean(unknown[0], options)}"
+        )
+
+
+def _examples(space: SearchSpace) -> dict[str, ParameterValue]:
+    return {parameter.name: _example(parameter) for parameter in space.parameters}
+
+
+def _example(parameter: Parameter) -> ParameterValue:
+    match parameter:
+        case Range():
+            return parameter.lower
+        case Choice():
+            return parameter.values[0]
+        case Fixed():
+            return parameter.value
+
+
+def first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -1,0 +1,227 @@
+"""Every mistake in config or usage ends with exit code 2 and one message that names the key and the remedy."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from command_line import CommandLine, Ended, open_command_line
+
+APP = """
+import warnings
+
+import hydra
+
+warnings.filterwarnings("ignore", message="The version_base parameter is deprecated")
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="config")
+def main(config):
+    return {"objective": config.x**2, "accuracy": -(config.x**2), "size": config.x}
+
+
+main()
+"""
+CONFIG = {"defaults": [{"model": "mlp"}, "_self_"], "x": 1.0, "y": 1.0, "n": 3, "act": "relu", "opt": {"lr": 0.1}}
+X = "x=interval(0,1)"
+SWEEPER = "hydra.sweeper"
+LOCAL = (X, "hydra/launcher=async_local")
+FOLDER = "hydra.sweep.dir=sweep"
+
+
+@pytest.fixture(scope="module")
+def command_line() -> Iterator[CommandLine]:
+    with open_command_line() as command_line:
+        yield command_line
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An application with nested keys and a config group, that knows nothing of the sweeper."""
+    folder = tmp_path_factory.mktemp("application")
+    (folder / "app.py").write_text(APP)
+    (folder / "conf/model").mkdir(parents=True)
+    (folder / "conf/config.yaml").write_text(yaml.safe_dump(CONFIG, sort_keys=False))
+    (folder / "conf/model/mlp.yaml").write_text("width: 3")
+    (folder / "conf/model/cnn.yaml").write_text("depth: 3")
+    return folder / "app.py"
+
+
+# What is typed after `python app.py -m hydra/sweeper=ax_moo`, the key that the message begins with, and the remedy.
+Mistake = tuple[tuple[str, ...], str, str]
+
+OBJECTIVES: list[Mistake] = [
+    ((X, f"{SWEEPER}.objectives=5"), f"{SWEEPER}.objectives", "must be a mapping"),
+    (
+        (X, f"+{SWEEPER}.objectives.accuracy.directions=maximize"),
+        f"{SWEEPER}.objectives.accuracy",
+        "did you mean 'direction'",
+    ),
+    (
+        (X, f"+{SWEEPER}.objectives.accuracy.direction=maximise"),
+        f"{SWEEPER}.objectives.accuracy.direction",
+        "did you mean 'maximize'",
+    ),
+    ((X, f"+{SWEEPER}.objectives.accuracy.threshold=0"), f"{SWEEPER}.objectives.accuracy", "add direction: maximize"),
+    (
+        (X, f"+{SWEEPER}.objectives={{accuracy: {{direction: maximize, threshold: high}}, size: minimize}}"),
+        f"{SWEEPER}.objectives.accuracy.threshold",
+        "must be a finite number",
+    ),
+    (
+        (X, f"+{SWEEPER}.objectives={{accuracy: {{direction: maximize, threshold: 0}}, size: minimize}}"),
+        f"{SWEEPER}.objectives.size.threshold",
+        "give a threshold to all objectives or to none",
+    ),
+    (
+        (X, f"+{SWEEPER}.objectives={{accuracy: {{direction: maximize, threshold: 0}}}}"),
+        f"{SWEEPER}.objectives.accuracy.threshold",
+        "leave the threshold out",
+    ),
+    (
+        (X, f"{SWEEPER}.outcome_constraints=['objective <= 1']"),
+        f"{SWEEPER}.outcome_constraints",
+        "leave the constraint out",
+    ),
+    ((X, f"{SWEEPER}.outcome_constraints=['size = 1']"), f"{SWEEPER}.outcome_constraints", "only <= and >="),
+    ((X, f"{SWEEPER}.outcome_constraints=['size <= small']"), f"{SWEEPER}.outcome_constraints", "METRIC <= NUMBER"),
+    ((X, f"{SWEEPER}.outcome_constraints='size <= 1'"), f"{SWEEPER}.outcome_constraints", "must be a list"),
+]
+
+PARAMETERS: list[Mistake] = [
+    ((), f"{SWEEPER}.params", "or on the command line: 'lr="),
+    (("x=3",), f"{SWEEPER}.params", "or on the command line: 'lr="),
+    ((f"{SWEEPER}.params=5",), f"{SWEEPER}.params", "must be a mapping of keys to sweeps"),
+    (("x=interval(1,0)",), "x=interval(1,0)", "write the smaller one first"),
+    ((f"+{SWEEPER}.params={{x: 'interval(1,0)'}}",), f"{SWEEPER}.params.x", "write the smaller one first"),
+    (("opt.lr=tag(log,interval(0,1))",), "opt.lr=tag(log,interval(0,1))", "raise it, or leave log out"),
+    ((f"+{SWEEPER}.params={{x: 'choice()'}}",), f"{SWEEPER}.params.x", "empty choice"),
+    (
+        (f"+{SWEEPER}.params={{x: {{type: choice, values: []}}}}",),
+        f"{SWEEPER}.params.x",
+        "give at least two values",
+    ),
+    (("act=choice(relu,tanh,relu)",), "act=choice(relu,tanh,relu)", "give each value once"),
+    ((X, "x=interval(0,2)"), "x", "duplicate parameter on the command line; give it once"),
+    ((X, "x=3"), "x", "duplicate parameter on the command line; give it once"),
+    ((X, f"+{SWEEPER}.params={{hydra.job.name: 'choice(a,b)'}}"), f"{SWEEPER}.params.hydra.job.name", "set it to one"),
+    (("x=tag(lgo,interval(1,2))",), "x=tag(lgo,interval(1,2))", "did you mean 'log'"),
+    (("act=tag(log,choice(a,b))",), "act=tag(log,choice(a,b))", "leave the tag log out"),
+    ((f"+{SWEEPER}.params={{x: {{type: rnage, bounds: [0, 1]}}}}",), f"{SWEEPER}.params.x", "did you mean 'range'"),
+    ((f"+{SWEEPER}.params={{x: {{bounds: [0, 1], log: true}}}}",), f"{SWEEPER}.params.x", "log_scale"),
+    ((f"+{SWEEPER}.params={{x: {{bounds: [0, 1, 2]}}}}",), f"{SWEEPER}.params.x.bounds", "must be two numbers"),
+    ((f"+{SWEEPER}.params={{opt: {{lr: 'interval(0,1)'}}}}",), f"{SWEEPER}.params.opt", "model.lr"),
+    (("opt.lrr=interval(0,1)",), "opt.lrr=interval(0,1)", "did you mean 'opt.lr'? Mend the key, or add it with +"),
+    ((f"+{SWEEPER}.params={{opt.lrr: 'interval(0,1)'}}",), f"{SWEEPER}.params.opt.lrr", "did you mean 'opt.lr'"),
+    (("+x=interval(0,1)",), "+x=interval(0,1)", "leave the + out"),
+    (("model=choice(mlp,cnnn)",), "model=choice(mlp,cnnn)", "did you mean 'cnn'? valid: cnn, mlp"),
+    (("model=cnn", "model.width=interval(0,1)"), "model.width=interval(0,1)", "no key 'model.width'"),
+]
+
+CONSTRAINTS: list[Mistake] = [
+    ((X, f"{SWEEPER}.parameter_constraints=['z <= 1']"), f"{SWEEPER}.parameter_constraints", "valid: x"),
+    ((X, f"{SWEEPER}.parameter_constraints=['x < 1']"), f"{SWEEPER}.parameter_constraints", "only <= and >="),
+    ((X, f"{SWEEPER}.parameter_constraints=['x 1 <= 1']"), f"{SWEEPER}.parameter_constraints", "write it as in"),
+    (
+        (X, "n=choice(1,2)", f"{SWEEPER}.parameter_constraints=['n <= x']"),
+        f"{SWEEPER}.parameter_constraints",
+        "make it one, such as n=interval",
+    ),
+    (
+        (X, "y=tag(log,interval(1,2))", f"{SWEEPER}.parameter_constraints=['x <= y']"),
+        f"{SWEEPER}.parameter_constraints",
+        "or leave log out",
+    ),
+    (
+        (X, "y=interval(3,4)", f"{SWEEPER}.parameter_constraints=['y <= x']"),
+        f"{SWEEPER}.parameter_constraints",
+        "loosen the constraint or widen the bounds",
+    ),
+]
+
+SETTINGS: list[Mistake] = [
+    ((X, f"{SWEEPER}.n_trials=0"), f"{SWEEPER}.n_trials", "a whole number of at least 1"),
+    ((X, f"{SWEEPER}.n_trials=ten"), f"{SWEEPER}.n_trials", "a whole number of at least 1"),
+    ((X, f"{SWEEPER}.n_jobs=0"), f"{SWEEPER}.n_jobs", "a whole number of at least 1"),
+    ((X, f"{SWEEPER}.n_jobs=2.5"), f"{SWEEPER}.n_jobs", "a whole number of at least 1"),
+    ((X, f"{SWEEPER}.method=bayes"), f"{SWEEPER}.method", "valid: auto, fast, sobol"),
+    ((X, f"{SWEEPER}.method=grid"), f"{SWEEPER}.method", "give it a step, such as x=range"),
+    ((X, f"{SWEEPER}.seed=-1"), f"{SWEEPER}.seed", "from 0 to"),
+    ((X, f"{SWEEPER}.timeout_hours=0"), f"{SWEEPER}.timeout_hours", "a number of hours above 0"),
+    ((X, f"{SWEEPER}.max_failure_rate=2"), f"{SWEEPER}.max_failure_rate", "between 0 and 1"),
+    ((X, f"{SWEEPER}.progress=pretty"), f"{SWEEPER}.progress", "valid: auto, bar"),
+    ((X, f"{SWEEPER}.n_initial=0"), f"{SWEEPER}.n_initial", "a whole number of at least 1"),
+    ((X, f"+{SWEEPER}.n_trial=3"), f"{SWEEPER}.n_trial", "did you mean 'n_trials'"),
+    ((X, f"{SWEEPER}.initial=[{{x: 3}}]"), f"{SWEEPER}.initial[0].x", "not between 0.0 and 1.0"),
+    ((X, f"{SWEEPER}.initial=[{{x: big}}]"), f"{SWEEPER}.initial[0].x", "give a value of the search space"),
+    ((X, f"{SWEEPER}.initial=[{{x: 0.5, z: 1}}]"), f"{SWEEPER}.initial[0].z", "valid: x"),
+    ((X, "y=interval(0,1)", f"{SWEEPER}.initial=[{{x: 0.5}}]"), f"{SWEEPER}.initial[0]", "'y' is missing; give it"),
+    (
+        (X, f"{SWEEPER}.initial=[{{x: 0.5}}, {{x: 0.6}}]", f"{SWEEPER}.n_trials=1"),
+        f"{SWEEPER}.initial",
+        "raise n_trials or give fewer",
+    ),
+]
+
+LAUNCHERS: list[Mistake] = [
+    ((*LOCAL, "hydra.launcher.gpus=[7,7]"), "hydra.launcher.gpus", "give jobs_per_gpu to share"),
+    ((*LOCAL, "hydra.launcher.jobs_per_gpu=0"), "hydra.launcher.jobs_per_gpu", "a whole number from 1 on"),
+    ((*LOCAL, "+hydra.launcher.partition=gpu"), "hydra.launcher.partition", "is not a key of this launcher"),
+    ((X, "hydra/launcher=async_slurm", "hydra.launcher.timeout_min=soon"), "hydra.launcher.timeout_min", "above 0"),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "key", "remedy"), [*OBJECTIVES, *PARAMETERS, *CONSTRAINTS, *SETTINGS, *LAUNCHERS]
+)
+def test_a_mistake_ends_with_2_and_one_message_and_leaves_nothing(
+    command_line: CommandLine, app: Path, tmp_path: Path, arguments: tuple[str, ...], key: str, remedy: str
+) -> None:
+    ended = command_line.run(tmp_path, "-m", "hydra/sweeper=ax_moo", FOLDER, *arguments, app=app)
+    assert_refused(ended, key, remedy)
+    assert list(tmp_path.iterdir()) == []
+
+
+def assert_refused(ended: Ended, key: str, remedy: str) -> None:
+    assert (ended.code, ended.stdout) == (2, "")
+    (message,) = ended.stderr.splitlines()
+    assert message.startswith((f"hydra/sweeper=ax_moo: {key}: ", f"hydra/sweeper=ax_moo: {key} "))
+    assert remedy in message
+
+
+def test_slurm_that_is_not_there_is_said_before_any_job(command_line: CommandLine, app: Path, tmp_path: Path) -> None:
+    nowhere = {"PATH": str(tmp_path)}
+    arguments = ("-m", "hydra/sweeper=ax_moo", X, FOLDER, "hydra/launcher=async_slurm")
+    ended = command_line.run(tmp_path, *arguments, app=app, environment=nowhere)
+    assert_refused(ended, "hydra/launcher=async_slurm", "async_local")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_said(command_line: CommandLine, app: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    arguments = ("-m", "hydra/sweeper=ax_moo", X, "hydra.sweep.dir=file/sweep")
+    ended = command_line.run(tmp_path, *arguments, app=app)
+    assert_refused(ended, "hydra.sweep.dir", "name a folder that you can write to")
+
+
+def test_a_command_without_its_mistake_runs_and_its_folder_is_then_used(
+    command_line: CommandLine, app: Path, tmp_path: Path
+) -> None:
+    arguments = ("-m", "hydra/sweeper=ax_moo", X, FOLDER, f"{SWEEPER}.method=random")
+    assert command_line.run(tmp_path, *arguments, f"{SWEEPER}.n_trials=0", app=app).code == 2
+    mended = command_line.run(tmp_path, *arguments, f"{SWEEPER}.n_trials=2", app=app)
+    assert mended.code == 0, mended.stderr
+    jobs = sorted(path.name for path in (tmp_path / "sweep").iterdir() if path.name.isdigit())
+    assert jobs == ["0", "1"]
+    again = command_line.run(tmp_path, *arguments, app=app)
+    assert_refused(again, "hydra.sweep.dir", "name another folder")
+    assert len([path for path in (tmp_path / "sweep").iterdir() if path.name.isdigit()]) == 2
+
+
+def test_the_same_message_comes_from_a_python_of_its_own(app: Path, tmp_path: Path) -> None:
+    command = [sys.executable, str(app), "-m", "hydra/sweeper=ax_moo", X, FOLDER, f"{SWEEPER}.n_jobs=0"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert_refused(Ended(ended.returncode, ended.stdout, ended.stderr), f"{SWEEPER}.n_jobs", "at least 1")
+    assert list(tmp_path.iterdir()) == []
