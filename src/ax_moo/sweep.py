@@ -1,8 +1,6 @@
 """The asynchronous loop: poll, then fill."""
 
 import logging
-import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ax_moo import interrupts
 from ax_moo.asking import Asking
 from ax_moo.budget import Budget
 from ax_moo.candidate import AskTell
@@ -90,7 +89,7 @@ class Sweep:
         self._started = self._clock()
         self._journal.begin(self._problem.to_dict(), {"time": self._started, **self._about})
         try:
-            with Asking(self._optimizer) as self._asking, self._watched():
+            with interrupts.sigterm_as_ctrl_c(), Asking(self._optimizer) as self._asking, self._watched():
                 while self._step():
                     self._asking.wait(POLL_SECONDS)
         except ConfigError:
@@ -189,15 +188,16 @@ class Sweep:
         batch = self._staged if self._gathers else self._staged[:1]
         space = self._problem.search_space
         requests = [JobRequest(trial.index, space.to_overrides(trial.parameterization)) for trial in batch]
-        try:
-            handles = self._launcher.submit(requests)
-        except Exception as error:
-            self._refused(error)
-            return
-        self._staged = self._staged[len(batch) :]
-        for trial, handle in zip(batch, handles, strict=True):
-            self._handles[trial.index] = handle
-            self._enter(trial.to(TrialStatus.RUNNING, job=handle.job, time=self._clock()))
+        with interrupts.put_off():
+            try:
+                handles = self._launcher.submit(requests)
+            except Exception as error:
+                self._refused(error)
+                return
+            self._staged = self._staged[len(batch) :]
+            for trial, handle in zip(batch, handles, strict=True):
+                self._handles[trial.index] = handle
+                self._enter(trial.to(TrialStatus.RUNNING, job=handle.job, time=self._clock()))
 
     def _refused(self, error: Exception) -> None:
         """A submission failed: a mistake if it is the first, a full queue or a scheduler that is away if it is not."""
@@ -244,7 +244,7 @@ class Sweep:
 
 
 class _Watched:
-    """Opens the observers and closes them however the sweep ends; SIGTERM ends it as Ctrl-C does."""
+    """Opens the observers and closes them however the sweep ends."""
 
     def __init__(self, observers: Sequence[Observer], problem: Problem) -> None:
         self._observers = observers
@@ -253,18 +253,9 @@ class _Watched:
     def __enter__(self) -> None:
         for observer in self._observers:
             observer.open(self._problem)
-        self._before = signal.getsignal(signal.SIGTERM)
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, _interrupt)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, self._before)
         for observer in self._observers:
             observer.close()
-
-
-def _interrupt(number: int, frame: Any) -> None:
-    raise KeyboardInterrupt

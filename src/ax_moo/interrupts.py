@@ -1,0 +1,52 @@
+"""Ctrl-C and SIGTERM both end a sweep by KeyboardInterrupt, but never between a job and the note of its id."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def sigterm_as_ctrl_c() -> Iterator[None]:
+    with _handled(_interrupt, signal.SIGTERM):
+        yield
+
+
+@contextmanager
+def put_off() -> Iterator[None]:
+    """Raise KeyboardInterrupt at the end of the block for a signal that came within it.
+
+    A second signal is not put off: the scheduler may hang.
+    """
+    came: list[int] = []
+
+    def note(number: int, frame: Any) -> None:
+        if came:
+            raise KeyboardInterrupt
+        came.append(number)
+
+    # One that is ignored, as under nohup, stays so.
+    with _handled(note, *(number for number in _SIGNALS if callable(signal.getsignal(number)))):
+        yield
+    if came:
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _handled(handler: Callable[[int, Any], None], *numbers: signal.Signals) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set handlers
+        return
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt

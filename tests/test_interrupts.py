@@ -1,0 +1,55 @@
+import os
+import signal
+
+import pytest
+
+from ax_moo import interrupts
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_within_the_block_ends_it_only_when_it_is_through(number: signal.Signals) -> None:
+    done = []
+
+    def submit() -> None:
+        with interrupts.sigterm_as_ctrl_c(), interrupts.put_off():
+            os.kill(os.getpid(), number)
+            done.append("noted")
+
+    with pytest.raises(KeyboardInterrupt):
+        submit()
+    assert done == ["noted"]
+
+
+def test_a_second_signal_is_not_put_off() -> None:
+    done = []
+
+    def submit() -> None:
+        with interrupts.put_off():
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+            done.append("noted")
+
+    with pytest.raises(KeyboardInterrupt):
+        submit()
+    assert done == []
+
+
+def test_what_the_process_ignores_stays_ignored_and_handlers_come_back() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with interrupts.put_off():
+            os.kill(os.getpid(), signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_return_from_the_block_is_interrupted_as_well() -> None:
+    def submit() -> str:
+        with interrupts.put_off():
+            os.kill(os.getpid(), signal.SIGINT)
+            return "through"
+        raise AssertionError
+
+    with pytest.raises(KeyboardInterrupt):
+        submit()
