@@ -1,15 +1,12 @@
-"""Jobs as processes of this machine."""
+"""Jobs as processes of this machine, and the GPUs that each gets."""
 
 import contextlib
 import json
-import logging
 import os
 import shlex
-import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,19 +19,10 @@ from ax_moo.errors import ConfigError
 from ax_moo.jobs import JobState
 from ax_moo.trial import Job
 from hydra_plugins.async_submitit_launcher import _environment, _gpus
-from hydra_plugins.async_submitit_launcher._handle import (
-    SubmititHandle,
-    exit_file,
-    process_file,
-    read_json,
-    submitted_job,
-    write_aside,
-)
-
-log = logging.getLogger(__name__)
+from hydra_plugins.async_submitit_launcher._handle import process_file, submitted_job, write_aside
+from hydra_plugins.async_submitit_launcher._local_handle import LocalHandle
 
 _CONTROLLER = "hydra_plugins.async_submitit_launcher._controller"
-_SILENCE_S = 60.0
 _FOR_EVER_MIN = 60 * 24 * 365 * 10
 
 
@@ -58,20 +46,20 @@ class LocalQueue:
             self._pool = _gpus.open_pool(self.params)
             self._checked = True
 
-    def submit(self, calls: Mapping[int, tuple[Any, ...]]) -> Sequence["LocalHandle"]:
+    def submit(self, calls: Mapping[int, tuple[Any, ...]]) -> Sequence[LocalHandle]:
         self.check()
         return [self._submit_one(trial, call) for trial, call in calls.items()]
 
-    def attach(self, job: Job) -> "LocalHandle":
+    def attach(self, job: Job) -> LocalHandle:
         handle = LocalHandle(job, self.params.get("tasks_per_node") or 1)
         self._jobs.append(handle)
         return handle
 
-    def find(self, trial: int) -> "LocalHandle | None":
+    def find(self, trial: int) -> LocalHandle | None:
         job = submitted_job(self.base / str(trial))
         return None if job is None else self.attach(job)
 
-    def _submit_one(self, trial: int, call: tuple[Any, ...]) -> "LocalHandle":
+    def _submit_one(self, trial: int, call: tuple[Any, ...]) -> LocalHandle:
         executor = _Executor(self.base / str(trial), self._next_gpus(), self.params)
         job = executor.submit(*call)
         return self.attach(Job(job.job_id, str(executor.folder)))
@@ -84,104 +72,6 @@ class LocalQueue:
         held = [handle.gpus for handle, state in states if state is JobState.RUNNING]
         fading = [handle.gpus for handle, state in states if state is not JobState.RUNNING]
         return self._pool.take(held, fading)
-
-
-class LocalHandle(SubmititHandle):
-    """A local job, known by its controller's pid and start time, so that any later process can watch it."""
-
-    def __init__(self, job: Job, n_tasks: int) -> None:
-        super().__init__(job, n_tasks)
-        self._record = read_json(process_file(self.folder, job.job_id)) or {}
-        self._heartbeat: float | None = None
-        self._heard_at = time.monotonic()
-
-    @property
-    def gpus(self) -> tuple[str, ...]:
-        return tuple(self._record.get("gpus") or ())
-
-    def state(self) -> JobState:
-        if self.has_results():
-            self.is_alive()
-            return JobState.FINISHED
-        if self.is_alive():
-            return JobState.RUNNING
-        # Asked again after the process is known to be gone: it may have written its result in between.
-        return JobState.FINISHED if self.has_results(every=False) else JobState.LOST
-
-    def cancel(self) -> None:
-        """The controller ends its tasks, at first kindly; without one the rest of its group is killed."""
-        if not self._is_here():
-            log.warning("Job %s runs on %s and can be cancelled there only.", self.job.job_id, self._record.get("host"))
-        elif self._has_controller():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGTERM)
-        elif self._orphans():
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._pid, signal.SIGKILL)
-
-    def is_alive(self) -> bool:
-        """Whether any process of this job runs: its controller, or tasks that outlived a killed controller."""
-        if not self._is_here():
-            return not self._has_ended() and self._is_heard()
-        return self._has_controller() or (not self._has_ended() and bool(self._orphans()))
-
-    @property
-    def _pid(self) -> int:
-        return int(self.job.job_id)
-
-    def _is_here(self) -> bool:
-        return bool(self._record.get("host") == socket.gethostname())
-
-    def _has_ended(self) -> bool:
-        return exit_file(self.folder, self.job.job_id).exists()
-
-    def _has_controller(self) -> bool:
-        try:
-            process = psutil.Process(self._pid)
-            # A pid is given out again; its start time is not.
-            if abs(process.create_time() - self._record["create_time"]) > 2:
-                return False
-            if process.status() != psutil.STATUS_ZOMBIE:
-                return True
-        except psutil.NoSuchProcess:
-            return False
-        # If it is a child of ours, let it go, or it stays a zombie as long as we live.
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(self._pid, os.WNOHANG)
-        return False
-
-    def _orphans(self) -> list[int]:
-        """What is left of the process group of a controller that is gone."""
-        try:
-            os.killpg(self._pid, 0)
-        except OSError:
-            return []
-        return [
-            process.pid
-            for process in psutil.process_iter(["status"])
-            if process.info["status"] != psutil.STATUS_ZOMBIE and _group(process.pid) == self._pid
-        ]
-
-    def _is_heard(self) -> bool:
-        """Seen from another host a job's only sign of life is its controller's touch; ages by our own clock."""
-        try:
-            heartbeat = process_file(self.folder, self.job.job_id).stat().st_mtime
-        except OSError:
-            return False
-        if heartbeat != self._heartbeat:
-            self._heartbeat, self._heard_at = heartbeat, time.monotonic()
-        return time.monotonic() - self._heard_at < _SILENCE_S
-
-    def _why_lost(self) -> str:
-        note = read_json(exit_file(self.folder, self.job.job_id))
-        if note is None and not self._is_here():
-            return f"no result, and no sign of life from {self._record.get('host', 'its host')}, where it ran"
-        if note is None:
-            return f"killed together with its controller process {self.job.job_id}, no result written"
-        if note.get("reason"):
-            return str(note["reason"])
-        failed = [code for code in note.get("exit_codes", []) if code]
-        return _exit_words(failed[0] if failed else 0)
 
 
 class _Executor(local.LocalExecutor):
@@ -243,20 +133,3 @@ class _Executor(local.LocalExecutor):
                 "gpus": self.gpus,
             }
             write_aside(process_file(self.folder, str(pid)), json.dumps(record))
-
-
-def _group(pid: int) -> int | None:
-    try:
-        return os.getpgid(pid)
-    except OSError:
-        return None
-
-
-def _exit_words(code: int) -> str:
-    if code >= 0:
-        return f"exit code {code}, no result written"
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        name = "unknown"
-    return f"killed by signal {-code} ({name}), no result written"

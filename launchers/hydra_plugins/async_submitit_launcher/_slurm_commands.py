@@ -1,0 +1,93 @@
+"""Slurm's commands and what they answer."""
+
+import logging
+import re
+import subprocess
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+_TIMEOUT_S = 30.0
+
+NO_ACCOUNTING = "no accounting"
+ENDED = {
+    "BOOT_FAIL",
+    "CANCELLED",
+    "COMPLETED",
+    "DEADLINE",
+    "FAILED",
+    "NODE_FAIL",
+    "OUT_OF_MEMORY",
+    "PREEMPTED",
+    "REVOKED",
+    "TIMEOUT",
+}
+
+
+def call(command: Sequence[str], timeout_s: float = _TIMEOUT_S) -> tuple[int, str, str]:
+    """Exit status, output and error output of one of Slurm's commands; -1 where it could not run or did not end.
+
+    In a session of its own: Ctrl-C in the terminal is for the sweep, and must not end sbatch half way.
+    """
+    options: dict[str, Any] = {"capture_output": True, "text": True, "start_new_session": True}
+    try:
+        done = subprocess.run(command, timeout=timeout_s, check=False, **options)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return -1, "", str(error)
+    return done.returncode, done.stdout, done.stderr
+
+
+def queue_states(job_ids: Iterable[str]) -> dict[str, str] | None:
+    """State by job id, of those that the controller knows; None where it does not answer."""
+    wanted = ",".join(job_ids)
+    command = ["squeue", "--noheader", "--array", "--states=all", "--format=%i %T", f"--jobs={wanted}"]
+    status, output, error = call(command)
+    if status != 0 and "Invalid job id" not in error:
+        log.debug("squeue does not answer: %s", error.strip())
+        return None
+    return {fields[0]: fields[1] for line in output.splitlines() if len(fields := line.split()) == 2}
+
+
+def account_words(job_ids: Iterable[str]) -> dict[str, str] | None:
+    """How jobs ended, of those that accounting has seen end; None where it does not answer."""
+    wanted = ",".join(job_ids)
+    columns = "--format=JobID,State,ExitCode"
+    command = ["sacct", "--noheader", "--parsable2", "--allocations", columns, f"--jobs={wanted}"]
+    status, output, error = call(command)
+    if status != 0:
+        if "accounting storage is disabled" in error:
+            return {NO_ACCOUNTING: ""}
+        log.debug("sacct does not answer: %s", error.strip())
+        return None
+    rows = [line.split("|") for line in output.splitlines()]
+    return {
+        job_id: _words(row[1], row[2])
+        for row in rows
+        if len(row) == 3 and row[1].split(" ")[0] in ENDED
+        for job_id in _expanded(row[0])
+    }
+
+
+def _expanded(job_id: str) -> list[str]:
+    """The jobs that a line of sacct's is about: a cancelled array's waiting tasks share one, ``12_[3-5]``."""
+    from submitit.slurm.slurm import read_job_id
+
+    found: list[str] = []
+    for main, *task in read_job_id(job_id):
+        indices = range(int(task[0]), int(task[-1]) + 1) if task else ()
+        found += [f"{main}_{index}" for index in indices] or [main]
+    return found
+
+
+def controller_words(job_id: str) -> str | None:
+    status, output, _ = call(["scontrol", "--oneliner", "show", "job", job_id])
+    state = re.search(r"\bJobState=(\S+)", output)
+    if status != 0 or state is None:
+        return None
+    exit_code = re.search(r"\bExitCode=(\d+:\d+)", output)
+    return _words(state.group(1), exit_code.group(1) if exit_code else "0:0")
+
+
+def _words(state: str, exit_code: str) -> str:
+    return state if exit_code == "0:0" else f"{state}, exit code {exit_code}"
