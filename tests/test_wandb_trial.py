@@ -4,18 +4,16 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Literal
 
 import pytest
 from omegaconf import OmegaConf
 from wandb_job import TRAIN, WandbJob
-from wandb_server import API_KEY, FakeWandb, Fault, provide_wandb_server  # noqa: F401
+from wandb_server import FakeWandb, Fault, provide_wandb_server  # noqa: F401
 
 from nas.checks import InvalidConfig
 from nas.wandb_identity import trial_run_id
 
 SHORT = ("logger.init_timeout=6", "logger.finish_timeout=4")
-REAL_TRAININGS = ("experiment=smoke", "model.hidden_size_1=16,32")
 SLACK = 25.0
 """Seconds more than a timeout that starting a process and the like may take on a busy machine."""
 
@@ -159,34 +157,6 @@ def test_without_wandb_the_training_goes_on_and_says_what_to_install(wandb_serve
     assert ended.code == 0
     (complaint,) = ended.complaints
     assert "pip install hydra-ax-moo[wandb]" in complaint
-
-
-def test_real_trainings_are_runs_with_group_config_and_objectives(wandb_server: FakeWandb, tmp_path: Path) -> None:
-    ended = WandbJob(wandb_server, tmp_path, *REAL_TRAININGS, *SHORT, app=TRAIN).end()
-    assert (ended.code, ended.complaints) == (0, [])
-    runs = sorted(wandb_server.runs.values(), key=lambda run: run.id)
-    assert [run.config["model"]["hidden_size_1"] for run in runs] == [16, 32]
-    for run in runs:
-        assert (run.group, run.job_type, run.state) == ("nas", "trial", "finished")
-        assert 0 < run.summary["val_acc"] < 1
-        assert run.summary["num_params"] > 10_000
-
-
-@pytest.mark.parametrize("broken", ["refuse", "silent", "500", "no key"])
-def test_real_trainings_complete_whatever_is_wrong_with_wandb(
-    wandb_server: FakeWandb, tmp_path: Path, broken: Literal[Fault, "no key"]
-) -> None:
-    if broken != "no key":
-        wandb_server.fault = broken
-    key = None if broken == "no key" else API_KEY
-    overrides = ("logger.mode=offline,online", *REAL_TRAININGS[:1], *SHORT)
-    ended = WandbJob(wandb_server, tmp_path, *overrides, app=TRAIN, environment={"WANDB_API_KEY": key}).end()
-    assert ended.code == 0
-    (complaint,) = ended.complaints
-    assert "wandb sync" in complaint
-    assert len(list((tmp_path / "sweeps/nas/wandb").glob("offline-run-*"))) == 2
-    assert len(list((tmp_path / "sweeps/nas").glob("*/checkpoints/last.ckpt"))) == 2
-    assert not wandb_server.runs
 
 
 @pytest.mark.parametrize(
