@@ -6,6 +6,7 @@ fresh client which is told the same trials proposes the same candidates.
 
 import contextlib
 import itertools
+import json
 import keyword
 import logging
 import os
@@ -17,6 +18,7 @@ from typing import Any
 from ax_moo.candidate import Candidate, SearchSpaceExhausted
 from ax_moo.coordinates import Axis, Coordinates
 from ax_moo.problem import ParameterConstraint, Problem
+from ax_moo.search_space import Range, SearchSpace
 from ax_moo.trial import Outcome, Parameterization, Trial, TrialStatus
 
 
@@ -89,6 +91,8 @@ class Optimizer:
         self._coordinates = Coordinates(problem)
         self._parameter_alias = aliases([axis.name for axis in self._coordinates.axes], "parameter")
         self._metric_alias = aliases(problem.metric_names, "metric")
+        self._number_of_points = _number_of_points(problem.search_space)
+        self._proposed: set[str] = set()
         self._ax_index: dict[int, int] = {}
         self._told: set[int] = set()
         _quiet_ax()
@@ -121,6 +125,9 @@ class Optimizer:
             return self._propose(index, self._initial[index], "initial")
         if self._method == "grid":
             return self._propose(index, self._grid_point(index), "grid")
+        if len(self._proposed) == self._number_of_points:
+            # Ax would look for another one for minutes.
+            raise SearchSpaceExhausted(f"all {self._number_of_points} points were tried")
         try:
             ((ax_index, parameters),) = self._generate().items()
         except (DataRequiredError, MaxParallelismReachedException):
@@ -237,7 +244,7 @@ class Optimizer:
         return self._attach(index, self._unaliased(arm.parameters), "Sobol")
 
     def _propose(self, index: int, parameterization: Parameterization, node: str) -> Candidate:
-        self._attach(index, self._coordinates.to_arm(parameterization))
+        self._attach(index, self._coordinates.to_arm(parameterization), node)
         return Candidate(dict(parameterization), node)
 
     def _attach(self, index: int, arm: Parameterization, node: str = "") -> Candidate:
@@ -247,6 +254,7 @@ class Optimizer:
 
     def _candidate(self, arm: Parameterization, node: str) -> Candidate:
         parameterization = self._coordinates.to_parameterization(arm)
+        self._proposed.add(json.dumps(parameterization, sort_keys=True))
         return Candidate(parameterization, node, arm if self._coordinates.lose_precision else None)
 
     def _grid_point(self, index: int) -> Parameterization:
@@ -269,6 +277,11 @@ class Optimizer:
     def _node_of(self, ax_index: int) -> str:
         runs = self._client._experiment.trials[ax_index].generator_runs
         return str(runs[0]._generation_node_name) if runs else ""
+
+
+def _number_of_points(space: SearchSpace) -> int | None:
+    is_finite = all(p.is_finite for p in space.parameters if isinstance(p, Range))
+    return space.grid_size() if is_finite else None
 
 
 def _quiet_ax() -> None:
