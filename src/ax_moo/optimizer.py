@@ -65,7 +65,7 @@ log = logging.getLogger(__name__)
 # Half the CPU of Ax's own settings at the same hypervolume, on a surrogate of the MNIST search (48 trials, 5 seeds).
 LIGHT_SEARCH = {"num_restarts": 4, "raw_samples": 256, "options": {"maxiter_alternating": 16}}
 # Starting points in a constrained space come from a random walk through it: an eighth of the default lengths.
-SHORT_WALK = {"options": {"n_burnin": 1000, "n_thinning": 4}}
+SHORT_WALK = {"num_restarts": 4, "raw_samples": 256, "options": {"n_burnin": 1000, "n_thinning": 4}}
 
 
 class Optimizer:
