@@ -51,6 +51,20 @@ def accounting(handles: list[JobHandle]) -> list[list[str]]:
         time.sleep(0.2)
 
 
+def wait_for_task(handle: JobHandle) -> None:
+    """Wait until Hydra has begun the job's task function."""
+    folder = Path(handle.job.folder)
+    deadline = time.monotonic() + 60
+    while not (folder.parent.parent / folder.name / ".hydra/overrides.yaml").exists():
+        assert time.monotonic() < deadline, f"job {handle.job.job_id} did not start"
+        time.sleep(0.05)
+
+
+def move_end(handle: JobHandle, seconds: int) -> None:
+    command = ["scontrol", "update", f"jobid={handle.job.job_id}", f"EndTime=now+{seconds}"]
+    subprocess.run(command, check=True)
+
+
 def test_a_first_round_is_one_array_on_both_nodes_with_a_gpu_each(tmp_path: Path) -> None:
     launcher = open_launcher(tmp_path, "async_slurm", where_it_runs(2.0), "hydra.launcher.gpus_per_node=1")
     launcher.check()
@@ -102,24 +116,29 @@ def test_every_lost_job_says_truly_why(tmp_path: Path) -> None:
             os._exit(9)
         time.sleep(120)
 
-    folders = iter(range(3))
+    folders = iter(range(4))
 
     def open_one(*overrides: str) -> Any:
         return open_launcher(tmp_path / str(next(folders)), "async_slurm", die, *overrides)
 
     died = submit(open_one(), 0)
     (cancelled,) = submit(open_one(), 2)
-    # Slurm signals a job signal_delay_s before its end: at once, where the limit is shorter than that.
-    (out_of_time,) = submit(open_one("hydra.launcher.timeout_min=1"), 2)
-    wait_until(cancelled, [JobState.RUNNING])
+    (out_of_time,) = submit(open_one("hydra.launcher.timeout_min=30"), 2)
+    (ended_by_slurm,) = submit(open_one("hydra.launcher.signal_delay_s=0"), 2)
+    for handle in (cancelled, out_of_time, ended_by_slurm):
+        wait_for_task(handle)
     cancelled.cancel()
-    handles = [*died, cancelled, out_of_time]
+    # The shortest limit is a minute, but the end of a running job can be moved; Slurm looks every half minute.
+    move_end(out_of_time, 90)
+    move_end(ended_by_slurm, 1)
+    handles = [*died, cancelled, out_of_time, ended_by_slurm]
 
-    assert wait_for(handles, 90) == [JobState.LOST] * 3
+    assert wait_for(handles, 120) == [JobState.LOST] * 4
     assert [handle.result().error for handle in handles] == [
         "FAILED, exit code 9:0, no result written",
         "CANCELLED by 0, no result written",
-        "time limit of 1 min reached",
+        "time limit of 30 min reached",
+        "TIMEOUT, no result written",
     ]
 
 
@@ -171,6 +190,19 @@ def test_slurms_own_sentence_is_the_message_about_a_wrong_setting(tmp_path: Path
     with pytest.raises(ConfigError, match=sentence):
         submit(launcher, 0, 1)
     assert list((tmp_path / "sweep/.submitit").rglob("*.pkl")) == []
+
+
+def test_a_refusal_after_the_first_job_is_no_mistake_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    launcher = open_launcher(tmp_path, "async_slurm", where_it_runs())
+    handles = submit(launcher, 0)
+    subprocess.run(["scontrol", "update", "partition=gpu", "state=INACTIVE"], check=True)
+    try:
+        with pytest.raises(OSError, match=r"Slurm did not take a job: .*Required partition not available"):
+            submit(launcher, 1)
+        assert list((tmp_path / "sweep/.submitit/1").iterdir()) == []
+    finally:
+        subprocess.run(["scontrol", "update", "partition=gpu", "state=UP"], check=True)
+    assert wait_for([*handles, *submit(launcher, 1)]) == [JobState.FINISHED] * 2
 
 
 def test_a_wrong_value_is_found_without_asking_slurm(tmp_path: Path) -> None:

@@ -58,6 +58,11 @@ class SlurmWatcher:
             self._asked_at = time.monotonic()
         return self._verdicts.get(job_id, Verdict(Phase.PENDING, time.monotonic()))
 
+    def how_it_ended(self, job_id: str) -> str:
+        """In the words of accounting, which may have come to know a job's end some time after the controller."""
+        accounts = commands.account_words([job_id]) or {}
+        return accounts.get(job_id) or self.verdict(job_id).words or "ended"
+
     def _ask(self) -> None:
         open_jobs = [job_id for job_id in sorted(self._watched) if not self._is_ended(job_id)]
         if not open_jobs:

@@ -128,4 +128,4 @@ class SlurmHandle(SubmititHandle):
         return True
 
     def _why_lost(self) -> str:
-        return f"{self._watcher.verdict(self.job.job_id).words or 'ended'}, no result written"
+        return f"{self._watcher.how_it_ended(self.job.job_id)}, no result written"
