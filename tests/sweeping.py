@@ -49,7 +49,9 @@ def write_app(project: Path, text: str, name: str = "app.py") -> Path:
 
 def start_sweep(project: Path, *options: str, script: str = "app.py") -> subprocess.Popen[str]:
     """In a session of its own, so that a test can send it what a terminal sends on Ctrl-C."""
-    command = [sys.executable, script, "-m", "hydra/sweeper=ax_moo", f"hydra.sweep.dir={SWEEP_DIR}", *options]
+    sweep = [sys.executable, script, "-m", "hydra/sweeper=ax_moo", f"hydra.sweep.dir={SWEEP_DIR}", *options]
+    # A test run in the background of a script ignores Ctrl-C, and hands that down.
+    command = ["env", "--default-signal=INT", *sweep]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=project, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
 
