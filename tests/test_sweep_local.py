@@ -173,7 +173,9 @@ def test_an_app_that_knows_nothing_of_the_sweep_finds_booths_minimum(tmp_path: P
     options = ("+x1=interval(-10,10)", "+x2=interval(-10,10)", "hydra.sweeper.n_trials=20", "hydra.sweeper.seed=0")
     swept = run_sweep(write_app(tmp_path, BOOTH), *options)
     assert swept.code == 0, swept.err
-    results = yaml.safe_load((swept.folder / "optimization_results.yaml").read_text())
+    text = (swept.folder / "optimization_results.yaml").read_text()
+    assert "&" not in text, "a YAML alias is hard to read"
+    results = yaml.safe_load(text)
     assert results["best_evaluated_params"] == pytest.approx({"x1": 1, "x2": 3}, abs=0.5)
     assert results["best_evaluated_result"] == min(row["outcome"]["objective"] for row in swept.last)
     # Hydra's own launcher runs here: one trial at a time, each proposed with the results of all before it.

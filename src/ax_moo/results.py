@@ -58,7 +58,7 @@ def optimization_results(trials: Sequence[Trial], problem: Problem) -> dict[str,
     ]
     results: dict[str, Any] = {"name": "ax_moo", "solutions": solutions}
     if not problem.is_multi_objective and solutions:
-        results["best_evaluated_params"] = solutions[0]["params"]
+        results["best_evaluated_params"] = dict(solutions[0]["params"])  # the same object would be a YAML alias
         results["best_evaluated_result"] = solutions[0]["values"][problem.objectives[0].name]
     return results
 
