@@ -123,12 +123,13 @@ def test_every_lost_job_says_truly_why(tmp_path: Path) -> None:
 
     died = submit(open_one(), 0)
     (cancelled,) = submit(open_one(), 2)
-    (out_of_time,) = submit(open_one("hydra.launcher.timeout_min=30"), 2)
+    (out_of_time,) = submit(open_one("hydra.launcher.timeout_min=5"), 2)
     (ended_by_slurm,) = submit(open_one("hydra.launcher.signal_delay_s=0"), 2)
     for handle in (cancelled, out_of_time, ended_by_slurm):
         wait_for_task(handle)
     cancelled.cancel()
-    # The shortest limit is a minute, but the end of a running job can be moved; Slurm looks every half minute.
+    # The shortest limit is a minute, but the end of a running job can be moved; Slurm looks every half minute. Where
+    # a limit is longer than ten minutes, submitit would take an early signal for a preemption.
     move_end(out_of_time, 90)
     move_end(ended_by_slurm, 1)
     handles = [*died, cancelled, out_of_time, ended_by_slurm]
@@ -137,7 +138,7 @@ def test_every_lost_job_says_truly_why(tmp_path: Path) -> None:
     assert [handle.result().error for handle in handles] == [
         "FAILED, exit code 9:0, no result written",
         "CANCELLED by 0, no result written",
-        "time limit of 30 min reached",
+        "time limit of 5 min reached",
         "TIMEOUT, no result written",
     ]
 
