@@ -62,10 +62,17 @@ class SlurmCluster:
 
     def stop(self) -> None:
         with contextlib.suppress(OSError, subprocess.SubprocessError):
-            self._run("scancel", "--user=root")
+            self._end_jobs()
         for name in reversed(list(self._daemons)):
             self._end(name)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _end_jobs(self) -> None:
+        """Each job has a process of Slurm's that stays where its node's daemon ends first."""
+        self._run("scancel", "--user=root")
+        deadline = time.monotonic() + 10
+        while self._run("squeue", "-h").stdout and time.monotonic() < deadline:
+            time.sleep(0.2)
 
     def start_controller(self) -> None:
         self._start("slurmctld", "slurmctld", "-D", "-i")
