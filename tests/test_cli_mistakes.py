@@ -191,6 +191,19 @@ def assert_refused(ended: Ended, key: str, remedy: str) -> None:
     assert remedy in message
 
 
+def test_a_misspelt_key_in_a_yaml_file_is_named_with_the_right_one(
+    command_line: CommandLine, app: Path, tmp_path: Path
+) -> None:
+    defaults = ["config", {"override hydra/sweeper": "ax_moo"}, "_self_"]
+    sweeper = {"n_job": 3, "params": {"x": "interval(0, 1)"}}
+    (app.parent / "conf/misspelt.yaml").write_text(
+        yaml.safe_dump({"defaults": defaults, "hydra": {"sweeper": sweeper}})
+    )
+    ended = command_line.run(tmp_path, "--config-name=misspelt", "-m", FOLDER, app=app)
+    assert_refused(ended, "hydra.sweeper.n_job", "did you mean 'n_jobs'")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_slurm_that_is_not_there_is_said_before_any_job(command_line: CommandLine, app: Path, tmp_path: Path) -> None:
     nowhere = {"PATH": str(tmp_path)}
     arguments = ("-m", "hydra/sweeper=ax_moo", X, FOLDER, "hydra/launcher=async_slurm")

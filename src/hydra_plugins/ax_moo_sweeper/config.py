@@ -1,6 +1,6 @@
 """The config of ``hydra/sweeper=ax_moo``: its keys and their defaults."""
 
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -29,9 +29,16 @@ class AxMooSweeperConf:
 
 def register() -> None:
     """Store the config twice: an application's own ``conf/hydra/sweeper/ax_moo.yaml`` hides the first name, and
-    names the second in its defaults list."""
+    names the second in its defaults list.
+
+    It is stored as a mapping: into a dataclass Hydra merges no key that it does not have, so that a misspelt one in a
+    YAML file would not reach ``ax_moo.settings``, which names the right one.
+    """
+    defaults: dict[str, Any] = {}
+    for key in fields(AxMooSweeperConf):
+        defaults[key.name] = key.default if key.default_factory is MISSING else key.default_factory()
     for name in ("ax_moo", "ax_moo_defaults"):
-        ConfigStore.instance().store(group="hydra/sweeper", name=name, node=AxMooSweeperConf, provider="hydra-ax-moo")
+        ConfigStore.instance().store(group="hydra/sweeper", name=name, node=defaults, provider="hydra-ax-moo")
 
 
 register()
