@@ -1,12 +1,16 @@
 """What all tests share: Hydra's plug-ins found once, one thread per process, a Slurm cluster, and no skips in CI."""
 
+import functools
 import os
 from collections.abc import Iterator
 from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra.core.plugins import Plugins
 from slurm.cluster import SlurmCluster, why_not_here
+from xdist.scheduler import LoadScopeScheduling
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
@@ -20,21 +24,26 @@ def pytest_report_header() -> str:
     return f"hydra-core {version('hydra-core')}, omegaconf {version('omegaconf')}"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Under pytest-xdist one process has the Slurm cluster, and what a module's tests share is made once."""
-    for item in items:
-        if item.get_closest_marker("slurm"):
-            item.add_marker(pytest.mark.xdist_group("slurm"))
-        elif _shares_a_fixture(item):
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Under pytest-xdist one process has the Slurm cluster, and what a module's tests share is made once.
+
+    In place of xdist_group marks, which pytest-xdist 3.8 does not see under pytest 9.2.
+    """
+    return _InGroups(config, log)
 
 
-def _shares_a_fixture(item: pytest.Item) -> bool:
-    if not isinstance(item, pytest.Function):
-        return False
-    definitions = item._fixtureinfo.name2fixturedefs.values()
-    return any(definition[-1].scope in ("module", "class") for definition in definitions)
+class _InGroups(LoadScopeScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::")[0]
+        if "slurm" in nodeid.lower():
+            return "slurm"
+        return file if _shares_fixtures(self.config.rootpath / file) else nodeid
+
+
+@functools.cache
+def _shares_fixtures(file: Path) -> bool:
+    return 'scope="module"' in file.read_text()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
