@@ -14,9 +14,9 @@ warnings.filterwarnings("ignore", message="\\s*'hydra/sweeper/ax_moo' is validat
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
 def main(config: DictConfig) -> dict[str, float]:
     # Imported in the job: the sweep itself needs no Lightning, which takes seconds to import.
-    from nas.train import train
+    from nas.train import run
 
-    return train(config)
+    return run(config)
 
 
 if __name__ == "__main__":

@@ -118,6 +118,7 @@ PARAMETERS: list[Mistake] = [
     (("+x=interval(0,1)",), "+x=interval(0,1)", "leave the + out"),
     (("model=choice(mlp,cnnn)",), "model=choice(mlp,cnnn)", "did you mean 'cnn'? valid: cnn, mlp"),
     (("model=cnn", "model.width=interval(0,1)"), "model.width=interval(0,1)", "no key 'model.width'"),
+    (("model=choice(mlp,cnn)", "model.width=interval(0,1)"), "model=choice(mlp,cnn)", "with model=cnn"),
 ]
 
 CONSTRAINTS: list[Mistake] = [

@@ -2,7 +2,7 @@
 
 import dataclasses
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -17,15 +17,19 @@ from ax_moo.trial import ParameterValue
 
 
 def check_composes(config: DictConfig, loader: ConfigLoader, space: SearchSpace, arguments: Sequence[str]) -> None:
-    """Compose one job's config, so that an override that does not fit the application is found before any job."""
+    """Compose jobs' configs, so that an override that does not fit the application is found before any job.
+
+    One job is composed, and one more for every further option of each config group that is searched.
+    """
     for parameter in space.parameters:
         _check_options(loader, parameter, arguments)
-    error = _composing_error(config, loader, space)
+    error = _composing_error(config, loader, space, _examples(space))
     if error is None:
+        _check_every_option(config, loader, space, arguments)
         return
     for parameter in space.parameters:
         alone = dataclasses.replace(space, parameters=(parameter,))
-        if reason := _composing_error(config, loader, alone):
+        if reason := _composing_error(config, loader, alone, _examples(alone)):
             raise ConfigError(f"{_origin(parameter, arguments)}: {_why_not(reason, parameter, config)}")
     overrides = " ".join(space.to_overrides(_examples(space)))
     raise ConfigError(
@@ -34,9 +38,24 @@ def check_composes(config: DictConfig, loader: ConfigLoader, space: SearchSpace,
     )
 
 
-def _composing_error(config: DictConfig, loader: ConfigLoader, space: SearchSpace) -> Exception | None:
+def _check_every_option(config: DictConfig, loader: ConfigLoader, space: SearchSpace, arguments: Sequence[str]) -> None:
+    for parameter in space.parameters:
+        if not isinstance(parameter, Choice) or not loader.get_group_options(parameter.name.split("@")[0]):
+            continue
+        for option in parameter.values[1:]:
+            point = _examples(space) | {parameter.name: option}
+            if error := _composing_error(config, loader, space, point):
+                raise ConfigError(
+                    f"{_origin(parameter, arguments)}: with {parameter.name}={option} the config of a trial cannot be "
+                    f"composed: {first_line(error)}; every option needs every key that is searched"
+                )
+
+
+def _composing_error(
+    config: DictConfig, loader: ConfigLoader, space: SearchSpace, point: Mapping[str, ParameterValue]
+) -> Exception | None:
     try:
-        loader.load_sweep_config(config, list(space.to_overrides(_examples(space))))
+        loader.load_sweep_config(config, list(space.to_overrides(point)))
     except (HydraException, OmegaConfBaseException) as error:
         return error
     return None

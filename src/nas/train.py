@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from pytorch_lightning import Callback, Trainer, seed_everything
@@ -20,6 +21,20 @@ from nas.checks import check
 from nas.data import ImageData, load
 from nas.loggers import build_logger
 from nas.module import Classifier
+
+
+def run(config: DictConfig) -> dict[str, float]:
+    """:func:`train` as a command: in a single run a mistake ends the process with code 2 and its message alone.
+
+    Hydra 1.4 would print a traceback above it. In a trial the exception is the trial's reason.
+    """
+    try:
+        return train(config)
+    except CompactHydraException as error:
+        if _is_trial():
+            raise
+        print(error, file=sys.stderr)
+        sys.exit(2)
 
 
 def train(config: DictConfig) -> dict[str, float]:
