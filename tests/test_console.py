@@ -55,6 +55,8 @@ from ax_moo.observers import Progress
 from ax_moo.trial import Trial, TrialStatus
 from test_console import TWO, _completed
 
+pytestmark = pytest.mark.hydra_free
+
 table = console_observer("auto")
 table.open(TWO)
 trials = [

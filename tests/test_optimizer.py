@@ -10,6 +10,8 @@ from ax_moo.optimizer import Optimizer, aliases
 from ax_moo.problem import Problem
 from ax_moo.trial import Trial, TrialStatus
 
+pytestmark = pytest.mark.hydra_free
+
 SPACE = (
     "x=interval(0, 1)",
     "h=int(tag(log, interval(4, 64)))",

@@ -1,11 +1,14 @@
 from pathlib import Path
 
 import pandas as pd
+import pytest
 import yaml
 from fakes import TWO_OBJECTIVES, problem
 
 from ax_moo.results import optimization_results, trials_frame, write_results
 from ax_moo.trial import Job, Trial, TrialStatus
+
+pytestmark = pytest.mark.hydra_free
 
 TWO = problem("x=interval(0, 1)", "opt=choice(adam, 'a,b')", objectives=TWO_OBJECTIVES)
 
