@@ -159,12 +159,26 @@ class _Refusing(ScriptedLauncher):
         return super().submit(requests)
 
 
-def test_a_first_submission_that_is_refused_is_a_mistake_and_leaves_no_sweep(tmp_path: Path) -> None:
+def test_a_first_submission_that_is_refused_is_a_mistake_and_leaves_no_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "SUBMIT_AGAIN_SECONDS", 0.01)
     launcher = _Refusing(two_objectives)
     launcher.refused = lambda n: True
     with pytest.raises(ConfigError, match="QOSMaxSubmitJobPerUserLimit"):
         _run(tmp_path, launcher)
     assert journal.header(tmp_path) is None
+
+
+def test_a_first_round_that_is_too_much_for_the_queue_goes_out_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "SUBMIT_AGAIN_SECONDS", 0.01)
+    launcher = _Refusing(two_objectives)
+    launcher.refused = lambda n: n == 1
+    ending = _run(tmp_path, launcher)
+    assert launcher.batches[:4] == [[0], [1], [2], [3]]
+    assert len(_by_status(ending, TrialStatus.COMPLETED)) == 12
 
 
 def test_a_later_submission_that_is_refused_is_tried_again(

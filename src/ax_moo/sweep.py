@@ -76,6 +76,7 @@ class Sweep:
         self._handles: dict[int, JobHandle] = {}
         self._staged: list[Trial] = []
         self._submit_not_before = 0.0
+        self._first_as_one = True
         self._why_no_more = ""
         self._too_many_failures = False
 
@@ -180,7 +181,11 @@ class Sweep:
     @property
     def _gathers(self) -> bool:
         """The first round, and every round of a launcher that works in rounds, is handed over as a whole."""
-        return self._launcher.in_rounds or not any(trial.job for trial in self._trials.values())
+        return self._launcher.in_rounds or (self._first_as_one and not self._has_submitted)
+
+    @property
+    def _has_submitted(self) -> bool:
+        return any(trial.job for trial in self._trials.values())
 
     def _submit(self) -> None:
         if self._clock() < self._submit_not_before:
@@ -192,18 +197,22 @@ class Sweep:
             try:
                 handles = self._launcher.submit(requests)
             except Exception as error:
-                self._refused(error)
+                self._refused(error, len(batch))
                 return
             self._staged = self._staged[len(batch) :]
             for trial, handle in zip(batch, handles, strict=True):
                 self._handles[trial.index] = handle
                 self._enter(trial.to(TrialStatus.RUNNING, job=handle.job, time=self._clock()))
 
-    def _refused(self, error: Exception) -> None:
-        """A submission failed: a mistake if it is the first, a full queue or a scheduler that is away if it is not."""
-        if not any(trial.job for trial in self._trials.values()):
-            raise (error if isinstance(error, ConfigError) else ConfigError(f"hydra/launcher: {error}")) from error
+    def _refused(self, error: Exception, number: int) -> None:
+        """A submission failed: a mistake if it is the first, a full queue or a scheduler that is away if it is not.
+
+        A first round that is too much for the queue is handed over one by one.
+        """
+        if not self._has_submitted and not (isinstance(error, OSError) and number > 1):
+            raise error if isinstance(error, ConfigError) else ConfigError(f"hydra/launcher: {error}") from error
         log.warning("Submission failed, again in %.0f s: %s", SUBMIT_AGAIN_SECONDS, error)
+        self._first_as_one = False
         self._submit_not_before = self._clock() + SUBMIT_AGAIN_SECONDS
 
     def _enter(self, trial: Trial) -> None:
