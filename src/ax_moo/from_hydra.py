@@ -121,9 +121,8 @@ def _say_ending(ending: Ending, folder: Path, problem: Problem) -> None:
     _print_frontier(ending, problem)
     for line in closing_lines(ending.trials, problem):
         print(line)
-    print(
-        f"files in {folder}: {', '.join(path.name for path in files)}, {journal.JOURNAL_FILE}, multirun.yaml, 0/ 1/ 2/ ..."
-    )
+    names = [*(path.name for path in files), journal.JOURNAL_FILE, "multirun.yaml", "0/ 1/ 2/ ..."]
+    print(f"files in {folder}: {', '.join(names)}")
     if not ending.succeeded:
         print(f"the sweep failed: {ending.why}", file=sys.stderr)
 
