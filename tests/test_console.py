@@ -15,6 +15,8 @@ from ax_moo.observers import Progress
 from ax_moo.summary import clock, closing_lines, frontier_table
 from ax_moo.trial import Job, Trial, TrialStatus
 
+pytestmark = pytest.mark.hydra_free
+
 TWO = problem(objectives=TWO_OBJECTIVES)
 
 
@@ -55,8 +57,6 @@ from ax_moo.observers import Progress
 from ax_moo.trial import Trial, TrialStatus
 from test_console import TWO, _completed
 
-pytestmark = pytest.mark.hydra_free
-
 table = console_observer("auto")
 table.open(TWO)
 trials = [
@@ -87,7 +87,7 @@ def test_on_a_terminal_a_table_shows_counts_best_values_hypervolume_and_time_lef
             if not chunk:
                 break
             shown += chunk
-    assert process.wait() == 0
+    assert process.wait() == 0, shown.decode()
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
     for words in (
         "1 done, 1 running, 1 failed of 6",
