@@ -113,10 +113,11 @@ PARAMETERS: list[Mistake] = [
     ((f"+{SWEEPER}.params={{x: {{bounds: [0, 1], log: true}}}}",), f"{SWEEPER}.params.x", "log_scale"),
     ((f"+{SWEEPER}.params={{x: {{bounds: [0, 1, 2]}}}}",), f"{SWEEPER}.params.x.bounds", "must be two numbers"),
     ((f"+{SWEEPER}.params={{opt: {{lr: 'interval(0,1)'}}}}",), f"{SWEEPER}.params.opt", "model.lr"),
-    (("opt.lrr=interval(0,1)",), "opt.lrr=interval(0,1)", "did you mean 'opt.lr'? Mend the key, or add it with +"),
+    (("opt.lrr=interval(0,1)",), "opt.lrr=interval(0,1)", "did you mean 'opt.lr'? mend the key, or add it with +"),
     ((f"+{SWEEPER}.params={{opt.lrr: 'interval(0,1)'}}",), f"{SWEEPER}.params.opt.lrr", "did you mean 'opt.lr'"),
     (("+x=interval(0,1)",), "+x=interval(0,1)", "leave the + out"),
     (("model=choice(mlp,cnnn)",), "model=choice(mlp,cnnn)", "did you mean 'cnn'? valid: cnn, mlp"),
+    ((X, "hydra.sweep.dir='${nope}'"), "hydra.sweep.dir", "give the folder of the sweep"),
     (("model=cnn", "model.width=interval(0,1)"), "model.width=interval(0,1)", "no key 'model.width'"),
     (("model=choice(mlp,cnn)", "model.width=interval(0,1)"), "model=choice(mlp,cnn)", "with model=cnn"),
 ]

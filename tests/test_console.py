@@ -1,3 +1,4 @@
+import io
 import logging
 import os
 import pty
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from fakes import TWO_OBJECTIVES, problem
+from rich.console import Console
 
 from ax_moo.budget import Budget
 from ax_moo.console import LiveTable, LogLines, console_observer
@@ -31,11 +33,11 @@ def test_without_a_terminal_every_event_is_a_line(caplog: pytest.LogCaptureFixtu
     with caplog.at_level(logging.INFO):
         lines.entered(Trial(0, {"x": 0.25}, TrialStatus.RUNNING, job=Job("7", "/jobs/0")))
         lines.entered(_completed(0, 0.5, 0.5))
-        lines.entered(Trial(1, {"x": 0.25}, TrialStatus.FAILED, reason="ValueError: boom"))
+        lines.entered(Trial(1, {"x": 0.25}, TrialStatus.FAILED, job=Job("8", "/jobs/1"), reason="ValueError: boom"))
     assert [record.getMessage() for record in caplog.records] == [
         "Trial 0 runs as job 7: x=0.25",
         "Trial 0 completed: f=0.5, g=0.5; hypervolume 0.25",
-        "Trial 1 failed: ValueError: boom",
+        "Trial 1 failed: ValueError: boom (logs in /jobs/1)",
     ]
     assert caplog.records[2].levelname == "WARNING"
 
@@ -116,6 +118,28 @@ def test_the_closing_table_holds_the_frontier_best_first() -> None:
     table = frontier_table([_completed(0, 0.4, 0.2), _completed(1, 0.8, 0.6), _completed(2, 0.3, 0.7)], TWO)
     assert list(table.columns[0].cells) == ["1", "0"]
     assert [column.header for column in table.columns] == ["trial", "f", "g", "x", "y"]
+
+
+def test_values_that_look_like_markup_are_shown_as_they_are() -> None:
+    odd = problem(
+        "p=choice('[a-z]+', '[/b]')", "x=interval(0, 1)", objectives={"acc[top1]": "maximize", "g": "minimize"}
+    )
+    trial = Trial(0, {"p": "[/b]", "x": 0.5}, TrialStatus.COMPLETED, outcome={"acc[top1]": 1.0, "g": 2.0})
+    console = Console(file=io.StringIO(), width=100)
+    console.print(frontier_table([trial], odd))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "[/b]" in shown
+    assert "acc[top1]" in shown
+
+
+def test_without_thresholds_the_log_counts_the_frontier_instead_of_an_incomparable_volume(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    lines = LogLines()
+    lines.open(problem(objectives={"f": "maximize", "g": "minimize"}))
+    with caplog.at_level(logging.INFO):
+        lines.entered(_completed(0, 0.5, 0.5))
+    assert caplog.records[0].getMessage().endswith("; 1 trials on the frontier")
 
 
 def test_a_sweep_that_met_no_threshold_says_so() -> None:

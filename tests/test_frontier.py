@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 from ax_moo.frontier import (
     as_maximization,
     hypervolume,
+    hypervolume_of,
     hypervolume_trace,
     is_feasible,
     non_dominated,
@@ -70,6 +71,13 @@ def test_the_trace_never_falls_and_skips_trials_without_an_outcome() -> None:
     assert len(trace) == 30
     assert trace == sorted(trace)
     assert trace[-1] > trace[0]
+
+
+def test_an_infeasible_trial_does_not_move_an_inferred_reference_point() -> None:
+    two = problem(objectives={"f": "minimize", "g": "minimize"}, outcome_constraints=["lat <= 5"])
+    trials = [_completed(0, f=1, g=0.5, lat=1), _completed(1, f=0.5, g=1, lat=1), _completed(2, f=0, g=0, lat=9)]
+    assert hypervolume_of(trials, two) > 0
+    assert hypervolume_trace(trials, two)[-1] == hypervolume_of(trials, two)
 
 
 def test_without_thresholds_and_outcomes_there_is_no_reference_point() -> None:

@@ -279,6 +279,16 @@ def test_without_a_gpu_the_environment_stays_as_it_is(
     assert handle.result().value == [seen]
 
 
+@pytest.mark.parametrize(("options", "most"), [((), 3), (("jobs_per_gpu=2",), 6), (("gpus_per_node=2",), 1)])
+def test_no_more_jobs_run_at_once_than_the_gpus_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], most: int
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,7")
+    launcher = open_launcher(tmp_path, "async_local", lambda config: 0, *(f"hydra.launcher.{o}" for o in options))
+    launcher.check()
+    assert launcher.max_jobs == most
+
+
 def test_gpus_none_hides_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     launcher = open_launcher(

@@ -1,6 +1,8 @@
 """What a trial tells its sweep arrives, and a process that is no trial tells nothing."""
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +22,12 @@ pytestmark = pytest.mark.filterwarnings(*HYDRA_WARNINGS)
 def trial(tmp_path: Path) -> Iterator[Path]:
     with hydra_job(tmp_path):
         yield tmp_path
+
+
+def test_the_lightning_callback_is_there_without_an_import_of_its_own() -> None:
+    code = "import sys, ax_moo; assert 'torch' not in sys.modules; print(ax_moo.lightning.SweepCallback.__name__)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown == "SweepCallback\n"
 
 
 def test_a_report_is_read_back_with_its_step_and_metrics(trial: Path) -> None:

@@ -127,6 +127,19 @@ def test_a_failed_trial_is_not_proposed_again() -> None:
         optimizer.ask(4)
 
 
+def test_a_finite_space_is_exhausted_when_its_allowed_points_are() -> None:
+    space = ("k=int(interval(0, 2))", "m=int(interval(0, 2))")
+    optimizer = Optimizer(
+        problem(*space, objectives=TWO_OBJECTIVES, parameter_constraints=["k + m <= 1"]), method="sobol"
+    )
+    for index in range(3):
+        candidate = optimizer.ask(index)
+        assert candidate is not None
+        assert candidate.parameterization["k"] + candidate.parameterization["m"] <= 1
+    with pytest.raises(SearchSpaceExhausted, match="all 3 points"):
+        optimizer.ask(3)
+
+
 def test_telling_twice_is_harmless() -> None:
     optimizer = Optimizer(_two(), seed=7)
     candidate = optimizer.ask(0)

@@ -30,6 +30,14 @@ def parse(text: str) -> ParameterConstraint:
     return constraint
 
 
+def test_constraints_that_hold_one_by_one_but_never_together_are_refused() -> None:
+    space = SearchSpace.from_config({}, ["a=interval(0, 9)", "b=interval(0, 9)", "k=tag(log, interval(1, 9))"])
+    for together in (["a - b >= 5", "b - a >= 5"], ["k <= 2", "k >= 3"]):
+        with pytest.raises(ConfigError, match="no point of the search space meets all of them"):
+            Problem.from_config(space, {}, [], together)
+    assert Problem.from_config(space, {}, [], ["a - b >= 5", "b - a <= 5", "k <= 3"]).parameter_constraints
+
+
 def test_no_objective_in_the_config_means_one_that_is_minimised() -> None:
     problem = Problem.from_config(SPACE, {}, [], [])
     assert problem.objectives == (Objective("objective", minimize=True),)

@@ -63,6 +63,23 @@ def test_names_that_are_taken_get_a_prefix() -> None:
     assert (row["status"], row["param.status"], row["f"], row["metric.f"]) == ("COMPLETED", 0.5, 0.25, 1.0)
 
 
+def test_a_metric_that_is_called_like_anothers_sem_keeps_its_column() -> None:
+    trial = Trial(
+        0, {"x": 0.5, "opt": "adam"}, TrialStatus.COMPLETED, outcome={"f": (1.0, 0.1), "g": 2.0, "f_sem": 7.0}
+    )
+    row = trials_frame([trial], TWO).iloc[0]
+    assert (row["f_sem"], row["sem.f_sem"]) == (7.0, 0.1)
+
+
+def test_a_value_that_stands_in_two_places_is_written_twice(tmp_path: Path) -> None:
+    one = problem("x=choice([1, 2], [3])", "y=interval(0, 1)")
+    trial = Trial(0, {"x": [1, 2], "y": 0.5}, TrialStatus.COMPLETED, outcome={"objective": 1.0})
+    write_results(tmp_path, [trial], one)
+    text = (tmp_path / "optimization_results.yaml").read_text()
+    assert "&id" not in text
+    assert yaml.safe_load(text)["best_evaluated_params"] == {"x": [1, 2], "y": 0.5}
+
+
 def test_a_sweep_without_trials_is_an_empty_table() -> None:
     frame = trials_frame([], TWO)
     assert len(frame) == 0

@@ -96,6 +96,27 @@ def test_an_exhausted_search_space_ends_the_sweep_with_a_sentence(tmp_path: Path
     assert ending.succeeded
 
 
+def test_an_optimizer_that_fails_ends_the_sweep_with_a_sentence_and_keeps_the_results(tmp_path: Path) -> None:
+    class Failing(ListedCandidates):
+        def ask(self, index: int) -> Any:
+            if index == 5:
+                raise RuntimeError("no point in the polytope")
+            return super().ask(index)
+
+    ending = _run(tmp_path, ScriptedLauncher(two_objectives), Failing())
+    assert ending.why == "Ax has no candidate (RuntimeError: no point in the polytope)"
+    assert len(_by_status(ending, TrialStatus.COMPLETED)) == 5
+
+
+def test_a_queue_that_takes_no_job_any_more_ends_the_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep, "SUBMIT_AGAIN_SECONDS", 0.001)
+    launcher = _Refusing(two_objectives)
+    launcher.refused = lambda n: n > 1
+    ending = _run(tmp_path, launcher)
+    assert len(_by_status(ending, TrialStatus.COMPLETED)) == 4
+    assert "no job was taken 60 times in a row" in ending.why
+
+
 def _failing(request: JobRequest) -> JobResult:
     results: dict[int, JobResult] = {
         1: JobResult(error="ValueError: boom"),
@@ -116,6 +137,35 @@ def test_bad_trials_fail_with_their_own_reasons_and_the_others_complete(tmp_path
     assert all(words in str(reasons[i]) for i, words in {2: "nan", 4: "nonsense", 5: "no 'g'", 6: "SEM"}.items())
     assert len(_by_status(ending, TrialStatus.COMPLETED)) == 7
     assert all(f"tell {i}" in optimizer.log for i in reasons)
+
+
+class _Unreadable:
+    def __repr__(self) -> str:
+        raise RuntimeError("no CUDA device")
+
+
+def test_a_return_value_that_cannot_even_be_shown_fails_its_trial_only(tmp_path: Path) -> None:
+    odd = {1: JobResult(_Unreadable()), 2: JobResult(error="ValueError: bad file \udcff")}
+    launcher = ScriptedLauncher(lambda request: odd.get(request.trial) or two_objectives(request))
+    ending = _run(tmp_path, launcher, n_trials=6)
+    assert _by_status(ending, TrialStatus.FAILED) == [1, 2]
+    assert "no CUDA device" in str(ending.trials[1].reason)
+    assert journal.trials(tmp_path) == list(ending.trials)
+
+
+def test_an_observer_that_breaks_is_left_out_and_the_sweep_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(_Watching):
+        def entered(self, trial: Trial) -> None:
+            raise OSError(5, "Input/output error")
+
+    watching = _Watching()
+    settings = Settings(n_trials=4, n_jobs=1)
+    observers = [Broken(), watching]
+    Sweep(TWO, settings, ScriptedLauncher(two_objectives), tmp_path, ListedCandidates, observers).run()
+    assert watching.seen[-2:] == ["3 COMPLETED", "close"]
+    assert caplog.text.count("Progress is not shown any more") == 1
 
 
 def test_too_many_failures_end_the_sweep_with_the_most_frequent_reason(tmp_path: Path) -> None:

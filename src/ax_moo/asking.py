@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from ax_moo.candidate import AskTell, Candidate, SearchSpaceExhausted
 from ax_moo.errors import ConfigError
+from ax_moo.job_results import error_line
 from ax_moo.trial import Trial
 
 log = logging.getLogger(__name__)
@@ -67,7 +68,11 @@ class Asking:
         try:
             candidate = future.result()
         except SearchSpaceExhausted as error:
-            self.is_exhausted, self.why = True, str(error)
+            self.is_exhausted, self.why = True, f"the search space is exhausted: {error}"
+            return None
+        except Exception as error:
+            self.is_exhausted, self.why = True, f"Ax has no candidate ({error_line(error)})"
+            log.debug("No candidate", exc_info=True)
             return None
         if candidate is None:
             self._waits_for_more_than = self._asked_with

@@ -15,7 +15,7 @@ class Budget:
 
     n_trials: int
     timeout_hours: float | None = None
-    max_failure_rate: float = 1.0
+    max_failure_rate: float = 0.5
 
     def remaining(self, trials: Sequence[Trial]) -> int:
         """How many trials may still be staged."""

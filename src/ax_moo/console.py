@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ax_moo.frontier import hypervolume_trace, pareto_trials
+from ax_moo.frontier import hypervolume_of, pareto_trials
 from ax_moo.observers import Observer, Progress
 from ax_moo.problem import Problem
 from ax_moo.summary import assignments, best_value, clock, measured_values
@@ -43,12 +43,15 @@ class LogLines:
                 log.info("Trial %d completed: %s; %s", trial.index, measured_values(trial.outcome), self._so_far())
             case TrialStatus.FAILED | TrialStatus.ABANDONED | TrialStatus.EARLY_STOPPED:
                 level = logging.WARNING if trial.status is TrialStatus.FAILED else logging.INFO
-                log.log(level, "Trial %d %s: %s", trial.index, trial.status.lower(), trial.reason)
+                log.log(level, "Trial %d %s: %s%s", trial.index, trial.status.lower(), trial.reason, _where(trial))
 
     def _so_far(self) -> str:
         if not self._problem.is_multi_objective:
-            return f"best {best_value(self._completed, self._problem.objectives[0])}"
-        return f"hypervolume {hypervolume_trace(self._completed, self._problem)[-1]:.6g}"
+            return f"best {best_value(self._completed, self._problem.objectives[0], self._problem)}"
+        if not self._problem.thresholds_given:
+            # A reference point that moves with every result makes numbers that cannot be compared.
+            return f"{len(pareto_trials(self._completed, self._problem))} trials on the frontier"
+        return f"hypervolume {hypervolume_of(self._completed, self._problem):.6g}"
 
     def tick(self, progress: Progress) -> None:
         pass
@@ -72,7 +75,9 @@ class LiveTable:
 
     def entered(self, trial: Trial) -> None:
         if trial.status is TrialStatus.FAILED:
-            self._live.console.print(f"Trial {trial.index} failed: {trial.reason}", style="red", markup=False)
+            self._live.console.print(
+                f"Trial {trial.index} failed: {trial.reason}{_where(trial)}", style="red", markup=False
+            )
 
     def tick(self, progress: Progress) -> None:
         self._live.update(self._table(progress))
@@ -83,11 +88,12 @@ class LiveTable:
         self._live.stop()
 
     def _table(self, progress: Progress) -> "Table":
+        from rich.markup import escape
         from rich.table import Table
 
         table = Table(show_header=False, title="ax_moo sweep", title_justify="left")
         for name, value in self._rows(progress).items():
-            table.add_row(name, value)
+            table.add_row(escape(name), escape(value))
         return table
 
     def _rows(self, progress: Progress) -> dict[str, str]:
@@ -104,13 +110,17 @@ class LiveTable:
     def _results(self, trials: Sequence[Trial], done: int) -> dict[str, str]:
         """Best values and hypervolume, computed anew only when another trial has completed."""
         if self._figures[0] != done:
-            rows = {f"best {o.name}": best_value(trials, o) for o in self._problem.objectives}
+            rows = {f"best {o.name}": best_value(trials, o, self._problem) for o in self._problem.objectives}
             if done and self._problem.is_multi_objective:
                 front = len(pareto_trials(trials, self._problem))
-                volume = hypervolume_trace(trials, self._problem)[-1]
-                rows["frontier"] = f"{front} trials, hypervolume {volume:.6g}"
+                volume = f", hypervolume {hypervolume_of(trials, self._problem):.6g}"
+                rows["frontier"] = f"{front} trials{volume if self._problem.thresholds_given else ''}"
             self._figures = (done, rows)
         return self._figures[1]
+
+
+def _where(trial: Trial) -> str:
+    return f" (logs in {trial.job.folder})" if trial.job and trial.job.folder else ""
 
 
 def _redirect_log_handlers() -> list[tuple["logging.StreamHandler[Any]", Any]]:

@@ -12,7 +12,7 @@ from ax_moo.trial import Parameterization
 
 OUTCOMES = "hydra.sweeper.outcome_constraints"
 PARAMETERS = "hydra.sweeper.parameter_constraints"
-_OPERATOR = re.compile(r"[<>=!]=|[<>=]")
+_OPERATOR = re.compile(r"[<>=!]+")
 
 
 @dataclass(frozen=True)

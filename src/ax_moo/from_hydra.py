@@ -13,7 +13,7 @@ from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ax_moo import journal
+from ax_moo import journal, lock
 from ax_moo.candidate import AskTell
 from ax_moo.console import console_observer
 from ax_moo.errors import ConfigError
@@ -26,6 +26,7 @@ from ax_moo.search_space import SearchSpace
 from ax_moo.settings import Settings
 from ax_moo.summary import closing_lines, frontier_table
 from ax_moo.sweep import Ending, Sweep
+from ax_moo.trial import TrialStatus
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,15 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
     settings = Settings.from_config(options, space, problem.parameter_constraints)
     check_composes(config, loader, space, arguments)
     launcher.check()
-    folder = _fresh_folder(config)
+    folder = _sweep_folder(config)
+    with lock.held(folder):
+        _begin_afresh(folder, config)
+        return _run(problem, settings, launcher, folder, config)
+
+
+def _run(problem: Problem, settings: Settings, launcher: AsyncLauncher, folder: Path, config: DictConfig) -> int:
+    if launcher.max_jobs is not None and launcher.max_jobs < settings.n_jobs and not launcher.in_rounds:
+        log.info("n_jobs=%d is lowered to %d, one job for each GPU", settings.n_jobs, launcher.max_jobs)
     if isinstance(launcher, RoundsLauncher):
         log.warning("%s; hydra/launcher=async_local keeps n_jobs running", launcher.manner)
     if settings.seed is None:
@@ -64,7 +73,7 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
     try:
         ending = sweep.run()
     except KeyboardInterrupt:
-        _say_interrupted(sweep, folder, problem)
+        _say_interrupted(sweep, launcher, folder, problem)
         return INTERRUPTED
     _say_ending(ending, folder, problem)
     return 0 if ending.succeeded else 1
@@ -78,24 +87,29 @@ def _options(config: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in options.items() if key != "_target_"}
 
 
-def _fresh_folder(config: DictConfig) -> Path:
-    """The sweep folder, with Hydra's multirun.yaml in it."""
-    folder = Path(str(config.hydra.sweep.dir)).absolute()
+def _sweep_folder(config: DictConfig) -> Path:
     try:
-        is_used = journal.header(folder) is not None
+        folder = Path(str(config.hydra.sweep.dir)).absolute()
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"hydra.sweep.dir: {first_line(error)}; give the folder of the sweep") from None
+    try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not is_used:
-            OmegaConf.save(config, folder / "multirun.yaml")
+        (folder / lock.LOCK_FILE).touch()
     except OSError as error:
         raise ConfigError(
             f"hydra.sweep.dir: cannot write to {folder}: {error.strerror}; name a folder that you can write to"
         ) from None
-    if is_used:
+    return folder
+
+
+def _begin_afresh(folder: Path, config: DictConfig) -> None:
+    """Hydra's multirun.yaml, in a folder that holds no sweep yet."""
+    if journal.has_begun(folder):
         raise ConfigError(
             f"hydra.sweep.dir: {folder} holds a sweep already; name another folder (hydra.sweep.dir=..., or the key "
             "that your config makes it from), or remove this one"
         )
-    return folder
+    OmegaConf.save(config, folder / "multirun.yaml")
 
 
 def _optimizer(problem: Problem, settings: Settings) -> AskTell:
@@ -124,7 +138,16 @@ def _say_ending(ending: Ending, folder: Path, problem: Problem) -> None:
     names = [*(path.name for path in files), journal.JOURNAL_FILE, "multirun.yaml", "0/ 1/ 2/ ..."]
     print(f"files in {folder}: {', '.join(names)}")
     if not ending.succeeded:
-        print(f"the sweep failed: {ending.why}", file=sys.stderr)
+        print(f"the sweep failed: {_why_failed(ending)}", file=sys.stderr)
+
+
+def _why_failed(ending: Ending) -> str:
+    failed = [trial for trial in ending.trials if trial.status is TrialStatus.FAILED]
+    if ending.too_many_failures or not failed:
+        return ending.why
+    last = failed[-1]
+    where = f"; see {last.job.folder}" if last.job and last.job.folder else ""
+    return f"no trial completed; the last one that failed, trial {last.index}: {last.reason}{where}"
 
 
 def _print_frontier(ending: Ending, problem: Problem) -> None:
@@ -136,11 +159,9 @@ def _print_frontier(ending: Ending, problem: Problem) -> None:
         console.print(table)
 
 
-def _say_interrupted(sweep: Sweep, folder: Path, problem: Problem) -> None:
+def _say_interrupted(sweep: Sweep, launcher: AsyncLauncher, folder: Path, problem: Problem) -> None:
     write_results(folder, journal.trials(folder), problem)
-    jobs = [trial.job.job_id for trial in sweep.running if trial.job]
-    still = f"; these jobs keep running: {', '.join(jobs)}" if jobs else "; no job is running"
-    print(
-        f"interrupted: no new trials were started{still}. Their logs are in {folder / '.submitit'}",
-        file=sys.stderr,
-    )
+    jobs = [] if launcher.in_rounds else [trial.job.job_id for trial in sweep.running if trial.job]
+    logs = f"; their logs are in {folder / '.submitit'}"
+    still = f"these jobs keep running: {', '.join(jobs)}{logs}" if jobs else "no job is running"
+    print(f"interrupted: no new trials were started; {still}", file=sys.stderr)

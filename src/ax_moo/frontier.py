@@ -3,12 +3,12 @@
 Points are rows of objective values, all to be maximised: see :func:`as_maximization`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from ax_moo.problem import Objective, OutcomeConstraint, Problem
+from ax_moo.problem import Objective, Problem
 from ax_moo.trial import Measured, Outcome, Trial, TrialStatus
 
 Points = npt.NDArray[np.float64]
@@ -27,7 +27,7 @@ def as_maximization(outcomes: Sequence[Outcome], objectives: Sequence[Objective]
 
 def is_feasible(outcome: Outcome, problem: Problem) -> bool:
     """Whether an outcome meets every outcome constraint and every threshold."""
-    constraints = all(_meets(outcome, constraint) for constraint in problem.outcome_constraints)
+    constraints = all(c.holds(mean(outcome[c.metric])) for c in problem.outcome_constraints)
     return constraints and all(_reaches(outcome, objective) for objective in problem.objectives)
 
 
@@ -80,13 +80,22 @@ def hypervolume(points: Points, reference: Points) -> float:
     return _volume(above) if len(above) else 0.0
 
 
+def hypervolume_of(trials: Sequence[Trial], problem: Problem) -> float:
+    """Hypervolume of the feasible completed trials, from the thresholds or an inferred reference point."""
+    front = pareto_trials(trials, problem)
+    reference = reference_point(problem, [_outcome(t) for t in front])
+    if reference is None or not front:
+        return 0.0
+    return hypervolume(as_maximization([_outcome(t) for t in front], problem.objectives), reference)
+
+
 def hypervolume_trace(trials: Sequence[Trial], problem: Problem) -> list[float]:
     """Hypervolume of the feasible completed trials after each completed trial, in the order given.
 
     An inferred reference point is inferred once, from all the trials, so that the trace never falls.
     """
     completed = [t for t in trials if t.status is TrialStatus.COMPLETED]
-    reference = reference_point(problem, [_outcome(t) for t in completed])
+    reference = reference_point(problem, [_outcome(t) for t in pareto_trials(completed, problem)])
     trace: list[float] = []
     front = np.empty((0, len(problem.objectives)))
     volume = 0.0
@@ -127,11 +136,6 @@ def _reaches(outcome: Outcome, objective: Objective) -> bool:
     if objective.threshold is None:
         return True
     return _signed(mean(outcome[objective.name]), objective) >= _signed(objective.threshold, objective)
-
-
-def _meets(outcome: Mapping[str, Measured], constraint: OutcomeConstraint) -> bool:
-    value = mean(outcome[constraint.metric])
-    return value <= constraint.bound if constraint.op == "<=" else value >= constraint.bound
 
 
 def _outcome(trial: Trial) -> Outcome:

@@ -67,7 +67,7 @@ def _why_not(error: Exception, parameter: Parameter, config: DictConfig) -> str:
     if why.startswith("Could not override"):
         near = difflib.get_close_matches(name, list(_keys(config)), n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        return f"the application's config has no key {name!r}; {hint}Mend the key, or add it with + before it: +{name}"
+        return f"the application's config has no key {name!r}; {hint}mend the key, or add it with + before it: +{name}"
     if why.startswith("Could not append"):
         return f"the application's config has the key {name!r} already; leave the + out"
     return f"the application's config does not take it: {why}; mend the key or its values"
@@ -96,7 +96,8 @@ def _check_options(loader: ConfigLoader, parameter: Parameter, arguments: Sequen
         return
     options = loader.get_group_options(parameter.name.split("@")[0])
     values = parameter.values if isinstance(parameter, Choice) else (parameter.value,)
-    unknown = [value for value in values if options and value not in (*options, None)]
+    # Options in folders below the group, and names with an ending, are left to composing.
+    unknown = [v for v in values if options and v not in (*options, None) and not ("/" in str(v) or "." in str(v))]
     if unknown and not any(isinstance(value, list) for value in unknown):
         raise ConfigError(
             f"{_origin(parameter, arguments)}: the config group {parameter.name} has no option {unknown[0]!r}; "

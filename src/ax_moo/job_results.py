@@ -31,7 +31,8 @@ def error_line(error: BaseException) -> str:
 
 def one_line(text: str) -> str:
     """Text as one line that fits into a table."""
-    line = " ".join(text.split())
+    # Undecodable bytes of a file name live on in Python's strings, and no file or terminal takes them.
+    line = " ".join(text.encode("utf-8", "backslashreplace").decode().split())
     return line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "..."
 
 

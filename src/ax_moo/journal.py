@@ -44,7 +44,7 @@ class Journal:
         self._file.close()
 
     def _append(self, row: Mapping[str, Any]) -> None:
-        data = json.dumps(row, ensure_ascii=False).encode() + b"\n"
+        data = json.dumps(row).encode() + b"\n"
         size = os.fstat(self._file.fileno()).st_size
         try:
             _write_all(self._file, data)
@@ -58,6 +58,12 @@ class Journal:
         whole = content.rfind(b"\n") + 1
         if whole < len(content):
             os.ftruncate(self._file.fileno(), whole)
+
+
+def has_begun(folder: Path) -> bool:
+    """Whether the folder holds a journal with at least a whole first line, of whatever kind."""
+    path = folder / JOURNAL_FILE
+    return path.exists() and b"\n" in path.read_bytes()
 
 
 def header(folder: Path) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from typing import Any
 from ax_moo.candidate import Candidate, SearchSpaceExhausted
 from ax_moo.coordinates import Axis, Coordinates
 from ax_moo.problem import ParameterConstraint, Problem
-from ax_moo.search_space import Range, SearchSpace
+from ax_moo.search_space import Range
 from ax_moo.trial import Outcome, Parameterization, Trial, TrialStatus
 
 
@@ -91,7 +91,7 @@ class Optimizer:
         self._coordinates = Coordinates(problem)
         self._parameter_alias = aliases([axis.name for axis in self._coordinates.axes], "parameter")
         self._metric_alias = aliases(problem.metric_names, "metric")
-        self._number_of_points = _number_of_points(problem.search_space)
+        self._number_of_points = _number_of_points(problem)
         self._proposed: set[str] = set()
         self._ax_index: dict[int, int] = {}
         self._told: set[int] = set()
@@ -279,9 +279,12 @@ class Optimizer:
         return str(runs[0]._generation_node_name) if runs else ""
 
 
-def _number_of_points(space: SearchSpace) -> int | None:
-    is_finite = all(p.is_finite for p in space.parameters if isinstance(p, Range))
-    return space.grid_size() if is_finite else None
+def _number_of_points(problem: Problem) -> int | None:
+    """How many parameterizations there are; None where they are infinitely many, or too many to count."""
+    space = problem.search_space
+    if not all(p.is_finite for p in space.parameters if isinstance(p, Range)) or space.grid_size() > 100_000:
+        return None
+    return sum(all(c.holds(point) for c in problem.parameter_constraints) for point in space.grid())
 
 
 def _quiet_ax() -> None:

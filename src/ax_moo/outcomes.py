@@ -61,6 +61,8 @@ def check_sems(outcome: Outcome, earlier: Outcome | None, problem: Problem) -> N
 def _by_name(value: Any, problem: Problem) -> Mapping[Any, Any]:
     if isinstance(value, Mapping):
         return value
+    if len(getattr(value, "shape", ())) == 1:
+        value = value.tolist()
     objectives = [objective.name for objective in problem.objectives]
     if len(objectives) == 1 and (_is_number(value) or _is_mean_and_sem(value)):
         return {objectives[0]: value}
@@ -85,7 +87,10 @@ def _extra_metrics(metrics: Mapping[Any, Any], needed: Outcome) -> dict[str, Mea
 def _number(name: str, value: Any) -> float:
     if not _is_number(value):
         raise BadOutcome(f"{name!r} is {_shown(value)}; expected a number")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
     if not math.isfinite(number) or abs(number) > LARGEST:
         raise BadOutcome(f"{name!r} is {number}; expected a finite number")
     return number

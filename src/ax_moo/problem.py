@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +41,7 @@ class Problem:
         for text in _lines(parameter_constraints, PARAMETERS):
             constraints.append(ParameterConstraint.parse(text, search_space.names))
             _check_parameter_constraint(constraints[-1], text, search_space)
+        _check_joint_feasibility(constraints, search_space)
         return cls(search_space, goals, tuple(outcomes), tuple(constraints))
 
     @property
@@ -115,6 +117,25 @@ def _check_outcome_constraints(constraints: Sequence[OutcomeConstraint], objecti
             )
 
 
+def _check_joint_feasibility(constraints: Sequence[ParameterConstraint], space: SearchSpace) -> None:
+    """Each constraint alone can hold; together they may leave no point. Log-scale ones are linear in logarithms."""
+    if len(constraints) < 2:
+        return
+    from scipy.optimize import linprog
+
+    ranges = {p.name: p for p in space.parameters if isinstance(p, Range)}
+    names = sorted({name for constraint in constraints for name in constraint.names})
+    linear = [c.in_log10() if ranges[c.names[0]].log_scale else c for c in constraints]
+    left = [[dict(constraint.terms).get(name, 0.0) for name in names] for constraint in linear]
+    bounds = [
+        (math.log10(r.lower), math.log10(r.upper)) if r.log_scale else (r.lower, r.upper)
+        for r in (ranges[name] for name in names)
+    ]
+    infeasible = 2
+    if linprog([0.0] * len(names), A_ub=left, b_ub=[c.bound for c in linear], bounds=bounds).status == infeasible:
+        raise ConfigError(f"{PARAMETERS}: no point of the search space meets all of them together; loosen one")
+
+
 def _check_parameter_constraint(constraint: ParameterConstraint, text: str, space: SearchSpace) -> None:
     by_name = {parameter.name: parameter for parameter in space.parameters}
     where = f"{PARAMETERS}: {text!r}"
@@ -130,8 +151,8 @@ def _check_parameter_constraint(constraint: ParameterConstraint, text: str, spac
     logs = [each.name for each in ranges if each.log_scale]
     if logs and not (len(logs) == len(ranges) and constraint.has_log10_form):
         raise ConfigError(
-            f"{where}: {', '.join(logs)} is searched on a log scale, where only an order such as"
-            f" '{logs[0]} <= 2*OTHER' between two log-scale parameters, or a bound above 0 on one, is possible;"
+            f"{where}: {', '.join(logs)} {'is' if len(logs) == 1 else 'are'} searched on a log scale, where only an"
+            f" order such as '{logs[0]} <= 2*OTHER' between two log-scale parameters, or a bound above 0 on one, is possible;"
             " write it so, or leave log out of the parameters in this constraint"
         )
 

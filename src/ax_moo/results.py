@@ -32,16 +32,17 @@ def trials_frame(trials: Sequence[Trial], problem: Problem) -> "pd.DataFrame":
     metrics = _metrics(trials, problem)
     parameter_columns = _free_names(parameters, {*COLUMNS, "feasible", "pareto"}, "param.")
     metric_columns = _free_names(metrics, {*COLUMNS, "feasible", "pareto", *parameter_columns.values()}, "metric.")
+    sem_columns = _free_names([f"{name}_sem" for name in metrics], {*parameter_columns.values(), *metrics}, "sem.")
     rows = []
     for trial in trials:
         row = _about(trial)
         row |= {parameter_columns[name]: trial.parameterization.get(name) for name in parameters}
-        row |= _measured(trial, metric_columns)
+        row |= _measured(trial, metric_columns, sem_columns)
         completed = trial.status is TrialStatus.COMPLETED and trial.outcome is not None
         row["feasible"] = is_feasible(trial.outcome or {}, problem) if completed else None
         row["pareto"] = trial.index in front
         rows.append(row)
-    sems = [f"{column}_sem" for column in metric_columns.values() if any(f"{column}_sem" in row for row in rows)]
+    sems = [column for column in sem_columns.values() if any(column in row for row in rows)]
     columns = [*COLUMNS, *parameter_columns.values(), *metric_columns.values(), *sems, "feasible", "pareto"]
     return pd.DataFrame(rows, columns=columns, dtype=object).infer_objects()
 
@@ -58,7 +59,7 @@ def optimization_results(trials: Sequence[Trial], problem: Problem) -> dict[str,
     ]
     results: dict[str, Any] = {"name": "ax_moo", "solutions": solutions}
     if not problem.is_multi_objective and solutions:
-        results["best_evaluated_params"] = dict(solutions[0]["params"])  # the same object would be a YAML alias
+        results["best_evaluated_params"] = solutions[0]["params"]
         results["best_evaluated_result"] = solutions[0]["values"][problem.objectives[0].name]
     return results
 
@@ -67,9 +68,16 @@ def write_results(folder: Path, trials: Sequence[Trial], problem: Problem) -> li
     """Write trials.csv and optimization_results.yaml, each aside and renamed."""
     table, results = folder / TRIALS_FILE, folder / RESULTS_FILE
     _replace(table, trials_frame(trials, problem).to_csv(index=False))
-    text = yaml.safe_dump(optimization_results(trials, problem), sort_keys=False, allow_unicode=True)
+    text = yaml.dump(optimization_results(trials, problem), Dumper=_PlainDumper, sort_keys=False, allow_unicode=True)
     _replace(results, text)
     return [table, results]
+
+
+class _PlainDumper(yaml.SafeDumper):
+    """Writes what stands in two places twice, and not as an alias."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
 def _about(trial: Trial) -> dict[str, Any]:
@@ -85,12 +93,12 @@ def _about(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _measured(trial: Trial, columns: dict[str, str]) -> dict[str, Any]:
+def _measured(trial: Trial, columns: dict[str, str], sem_columns: dict[str, str]) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for name, value in (trial.outcome or {}).items():
         row[columns[name]] = mean(value)
         if isinstance(value, tuple):
-            row[f"{columns[name]}_sem"] = value[1]
+            row[sem_columns[f"{name}_sem"]] = value[1]
     return row
 
 
@@ -109,5 +117,5 @@ def _iso(seconds: float | None) -> str | None:
 
 def _replace(path: Path, text: str) -> None:
     aside = path.with_name(path.name + ".new")
-    aside.write_text(text, encoding="utf-8")
+    aside.write_text(text, encoding="utf-8", errors="backslashreplace")
     aside.replace(path)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ax_moo.frontier import hypervolume_trace, is_feasible, mean, pareto_trials
+from ax_moo.frontier import hypervolume_of, is_feasible, mean, pareto_trials
 from ax_moo.problem import Objective, Problem
 from ax_moo.trial import Outcome, ParameterValue, Trial, TrialStatus
 
@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-def best_value(trials: Sequence[Trial], objective: Objective) -> str:
-    """The best value of one objective so far, with the trial that has it."""
-    found = [(mean(t.outcome[objective.name]), t.index) for t in trials if t.outcome is not None]
+def best_value(trials: Sequence[Trial], objective: Objective, problem: Problem) -> str:
+    """The best value of one objective among the feasible trials so far, with the trial that has it."""
+    feasible = [t for t in trials if t.outcome is not None and is_feasible(t.outcome, problem)]
+    found = [(mean((t.outcome or {})[objective.name]), t.index) for t in feasible]
     if not found:
         return "-"
     value, index = (min if objective.minimize else max)(found)
@@ -23,6 +24,7 @@ def best_value(trials: Sequence[Trial], objective: Objective) -> str:
 
 def frontier_table(trials: Sequence[Trial], problem: Problem) -> "Table":
     """The Pareto frontier (with one objective: the best trial) as a rich table, best first objective first."""
+    from rich.markup import escape
     from rich.table import Table
 
     front = pareto_trials(trials, problem)
@@ -32,22 +34,23 @@ def frontier_table(trials: Sequence[Trial], problem: Problem) -> "Table":
     title = "Pareto frontier" if problem.is_multi_objective else "Best trial"
     table = Table(title=title, title_justify="left")
     for name in ("trial", *problem.metric_names, *parameters):
-        table.add_column(name, overflow="fold")
+        table.add_column(escape(name), overflow="fold")
     for trial in front:
         outcome = trial.outcome or {}
         values = [f"{mean(outcome[name]):.6g}" for name in problem.metric_names]
-        table.add_row(str(trial.index), *values, *(_short(trial.parameterization[p]) for p in parameters))
+        chosen = [escape(_short(trial.parameterization[p])) for p in parameters]
+        table.add_row(str(trial.index), *values, *chosen)
     return table
 
 
 def closing_lines(trials: Sequence[Trial], problem: Problem) -> list[str]:
     """What became of the trials, and the hypervolume, as sentences."""
     counts = Counter(str(trial.status).lower() for trial in trials)
-    lines = [f"{len(trials)} trials: " + ", ".join(f"{n} {status}" for status, n in sorted(counts.items()))]
-    trace = hypervolume_trace(trials, problem)
-    if trace and problem.is_multi_objective:
+    found = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()))
+    lines = [f"{len(trials)} trials: {found}" if found else "no trial was started"]
+    if problem.is_multi_objective and any(trial.outcome for trial in trials):
         reference = "the thresholds" if problem.thresholds_given else "a reference point inferred from the trials"
-        lines.append(f"hypervolume {trace[-1]:.6g} above {reference}")
+        lines.append(f"hypervolume {hypervolume_of(trials, problem):.6g} above {reference}")
     completed = [trial for trial in trials if trial.status is TrialStatus.COMPLETED and trial.outcome]
     if completed and not any(is_feasible(trial.outcome or {}, problem) for trial in completed):
         lines.append("no trial meets all thresholds and outcome constraints, so the frontier is empty")

@@ -14,6 +14,7 @@ from ax_moo.asking import Asking
 from ax_moo.budget import Budget
 from ax_moo.candidate import AskTell
 from ax_moo.errors import ConfigError
+from ax_moo.job_results import error_line, one_line
 from ax_moo.jobs import AsyncLauncher, JobHandle, JobRequest, JobState
 from ax_moo.journal import Journal
 from ax_moo.observers import Observer, Progress
@@ -28,6 +29,8 @@ POLL_SECONDS = 0.2
 """Fixed and without back-off: a slot is empty for no longer than this and the next candidate's time."""
 
 SUBMIT_AGAIN_SECONDS = 10.0
+MOST_REFUSALS = 60
+"""So many refusals in a row, with no job running whose end could help, end the sweep."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Sweep:
         self._launcher = launcher
         self._slots = min(settings.n_jobs, launcher.max_jobs or settings.n_jobs)
         self._optimizer = optimizer
-        self._observers = observers
+        self._observers = list(observers)
         self._about = dict(about or {})
         self._clock = clock
         self._budget = Budget(settings.n_trials, settings.timeout_hours, settings.max_failure_rate)
@@ -77,6 +80,7 @@ class Sweep:
         self._staged: list[Trial] = []
         self._submit_not_before = 0.0
         self._first_as_one = True
+        self._refusals = 0
         self._why_no_more = ""
         self._too_many_failures = False
 
@@ -84,7 +88,7 @@ class Sweep:
         """Run to the end of the budget.
 
         Raises:
-            ConfigError: Ax cannot be used, or the first submission was refused; no job was submitted.
+            ConfigError: Ax cannot be used, or the first submission was refused.
             KeyboardInterrupt: jobs go on; the trials are in the journal as RUNNING with their jobs.
         """
         self._started = self._clock()
@@ -94,7 +98,8 @@ class Sweep:
                 while self._step():
                     self._asking.wait(POLL_SECONDS)
         except ConfigError:
-            self._journal.remove()  # no job was submitted, so the mended command starts afresh in the same folder
+            if not self._has_submitted:
+                self._journal.remove()  # the mended command starts afresh in the same folder
             raise
         finally:
             self._journal.close()
@@ -111,8 +116,7 @@ class Sweep:
         if not self._why_no_more:
             self._fill()
         progress = Progress(self._known(), self._elapsed(), self._budget, self._asking.is_busy)
-        for observer in self._observers:
-            observer.tick(progress)
+        self._tell_observers(lambda observer: observer.tick(progress))
         return bool(self._handles) or not self._why_no_more
 
     def _poll(self) -> None:
@@ -133,7 +137,10 @@ class Sweep:
             outcome = to_outcome(result.value, self._problem)
             check_sems(outcome, self._earlier_outcome(), self._problem)
         except BadOutcome as error:
-            return trial.to(TrialStatus.FAILED, reason=str(error), time=now)
+            return trial.to(TrialStatus.FAILED, reason=one_line(str(error)), time=now)
+        except Exception as error:  # what the application returned may run code of its own when it is looked at
+            reason = f"its return value cannot be read: {error_line(error)}"
+            return trial.to(TrialStatus.FAILED, reason=reason, time=now)
         return trial.to(TrialStatus.COMPLETED, outcome=outcome, time=now)
 
     def _earlier_outcome(self) -> Outcome | None:
@@ -176,7 +183,7 @@ class Sweep:
         if free > 0 and self._budget.remaining(self._known()) > 0:
             self._asking.ask(index=len(self._trials), finished=self._finished())
             if self._asking.is_exhausted or (self._asking.is_waiting and not self._handles and not self._staged):
-                self._end(f"the search space is exhausted: {self._asking.why}")
+                self._end(self._asking.why)
 
     @property
     def _gathers(self) -> bool:
@@ -199,6 +206,7 @@ class Sweep:
             except Exception as error:
                 self._refused(error, len(batch))
                 return
+            self._refusals = 0
             self._staged = self._staged[len(batch) :]
             for trial, handle in zip(batch, handles, strict=True):
                 self._handles[trial.index] = handle
@@ -211,6 +219,10 @@ class Sweep:
         """
         if not self._has_submitted and not (isinstance(error, OSError) and number > 1):
             raise error if isinstance(error, ConfigError) else ConfigError(f"hydra/launcher: {error}") from error
+        self._refusals += 1
+        if self._refusals >= MOST_REFUSALS and not self._handles:
+            self._end(f"no job was taken {self._refusals} times in a row: {error}")
+            return
         log.warning("Submission failed, again in %.0f s: %s", SUBMIT_AGAIN_SECONDS, error)
         self._first_as_one = False
         self._submit_not_before = self._clock() + SUBMIT_AGAIN_SECONDS
@@ -219,8 +231,16 @@ class Sweep:
         """A trial's new state: journal first, then memory, then those who watch."""
         self._journal.record(trial)
         self._trials[trial.index] = trial
-        for observer in self._observers:
-            observer.entered(trial)
+        self._tell_observers(lambda observer: observer.entered(trial))
+
+    def _tell_observers(self, call: Callable[[Observer], None]) -> None:
+        for observer in list(self._observers):
+            try:
+                call(observer)
+            except Exception:
+                # A terminal that is gone must not end the sweep.
+                self._observers.remove(observer)
+                log.exception("Progress is not shown any more")
 
     def _end(self, why: str) -> None:
         self._why_no_more = why

@@ -33,7 +33,7 @@ class AsyncSubmititLauncher(Launcher, ABC):
 
     name: ClassVar[str]
     in_rounds: bool = False
-    max_jobs: int | None = None
+    max_jobs: int | None = None  # known once the settings were checked
 
     def __init__(self, **params: Any) -> None:
         self.params = {key: _plain(value) for key, value in params.items()}
@@ -62,6 +62,7 @@ class AsyncSubmititLauncher(Launcher, ABC):
 
         check_params(self.params, FIELDS[self.name])
         self.queue.check()
+        self.max_jobs = self.queue.max_jobs
 
     def submit(self, requests: "Sequence[JobRequest]") -> "Sequence[JobHandle]":
         return self._submit(requests)

@@ -1,6 +1,7 @@
 """What runs in the job's own process."""
 
 import pickle
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.utils import JobReturn, JobStatus, run_job
@@ -28,6 +29,8 @@ def _compose_and_run(
 ) -> JobReturn:
     import submitit
 
+    # Hydra 1.3 warns of every application's own hydra/sweeper/ax_moo.yaml, in the log of every trial.
+    warnings.filterwarnings("ignore", message=r"\s*'hydra/sweeper/ax_moo' is validated")
     config = launcher.hydra_context.config_loader.load_sweep_config(launcher.config, overrides)
     with open_dict(config):
         config.hydra.job.id = submitit.JobEnvironment().job_id
@@ -52,9 +55,19 @@ def _end_at_time_limit(result: JobReturn, params: dict[str, Any]) -> None:
     error = result._return_value
     if type(error) is submitit.core.utils.UncompletedJobError and "not requeued" in str(error):
         environment = submitit.JobEnvironment()
-        note = f"time limit of {params.get('timeout_min')} min reached"
+        limit = params.get("timeout_min")
+        note = f"time limit of {limit} min reached" if limit else "time limit reached"
         write_aside(note_file(environment.paths.folder, environment.job_id), note)
         raise SystemExit(note)
+
+
+def _on_cpu(value: Any) -> Any:
+    """The value with its tensors on the CPU: the sweep may run where there is no GPU to unpickle them to."""
+    if type(value) is dict:
+        return {key: _on_cpu(each) for key, each in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(_on_cpu, value))
+    return value.detach().cpu() if hasattr(value, "detach") and hasattr(value, "cpu") else value
 
 
 def _portable(result: JobReturn) -> JobReturn:
@@ -66,6 +79,8 @@ def _portable(result: JobReturn) -> JobReturn:
 
     if result.status is JobStatus.FAILED:
         result.error_line = error_line(result._return_value)
+    else:
+        result.return_value = _on_cpu(result._return_value)
     try:
         pickle.loads(cloudpickle.dumps(result))
     except Exception as error:

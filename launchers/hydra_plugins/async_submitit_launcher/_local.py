@@ -39,6 +39,14 @@ class LocalQueue:
     def base(self) -> Path:
         return Path(utils.JobPaths.get_first_id_independent_folder(str(self.params["submitit_folder"])))
 
+    @property
+    def max_jobs(self) -> int | None:
+        """How many jobs the GPUs take; None where jobs need none."""
+        self.check()
+        if self._pool is None or not self._pool.gpus_per_job:
+            return None
+        return len(self._pool.gpus) * self._pool.jobs_per_gpu // self._pool.gpus_per_job
+
     def check(self) -> None:
         if (self.params.get("nodes") or 1) > 1:
             raise ConfigError("hydra.launcher.nodes is more than 1, but a local job has this machine only: set 1.")
@@ -48,7 +56,16 @@ class LocalQueue:
 
     def submit(self, calls: Mapping[int, tuple[Any, ...]]) -> Sequence[LocalHandle]:
         self.check()
-        return [self._submit_one(trial, call) for trial, call in calls.items()]
+        handles: list[LocalHandle] = []
+        try:
+            for trial, call in calls.items():
+                handles.append(self._submit_one(trial, call))
+        except BaseException:
+            # All or none: the caller would not know of those that run already.
+            for handle in handles:
+                handle.cancel()
+            raise
+        return handles
 
     def attach(self, job: Job) -> LocalHandle:
         handle = LocalHandle(job, self.params.get("tasks_per_node") or 1)
@@ -65,10 +82,10 @@ class LocalQueue:
         return self.attach(Job(job.job_id, str(executor.folder)))
 
     def _next_gpus(self) -> tuple[str, ...] | None:
+        self._jobs = [handle for handle in self._jobs if handle.is_alive()]
         if self._pool is None:
             return None
-        states = [(handle, handle.state()) for handle in self._jobs if handle.is_alive()]
-        self._jobs = [handle for handle, _ in states]
+        states = [(handle, handle.state()) for handle in self._jobs]
         held = [handle.gpus for handle, state in states if state is JobState.RUNNING]
         fading = [handle.gpus for handle, state in states if state is not JobState.RUNNING]
         return self._pool.take(held, fading)
@@ -97,10 +114,17 @@ class _Executor(local.LocalExecutor):
             # Ctrl-C in the terminal is for the sweep: its jobs go on.
             start_new_session=True,
         )
+        self._forget_earlier(process.pid)
         self._record(process.pid)
         # Tells subprocess that nobody waits for this one: LocalHandle reaps it by its pid.
         process.returncode = 0
         return local.LocalJob(folder=self.folder, job_id=str(process.pid), tasks=list(range(self.n_tasks)))
+
+    def _forget_earlier(self, pid: int) -> None:
+        """Process ids come again, and a folder may hold what an earlier job of the same id left there."""
+        for pattern in (f"{pid}_*_result.pkl", f"{pid}_exit.json", f"{pid}_note.txt"):
+            for path in self.folder.glob(pattern):
+                path.unlink()
 
     @property
     def _submitit_command_str(self) -> str:

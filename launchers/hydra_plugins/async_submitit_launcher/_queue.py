@@ -10,6 +10,11 @@ from hydra_plugins.async_submitit_launcher._handle import SubmititHandle
 class Queue(Protocol):
     """What a launcher hands its jobs to."""
 
+    @property
+    def max_jobs(self) -> int | None:
+        """How many jobs run at once at most; None for as many as there are."""
+        ...
+
     def check(self) -> None: ...
 
     def submit(self, calls: Mapping[int, tuple[Any, ...]]) -> Sequence[SubmititHandle]:

@@ -38,6 +38,8 @@ class SlurmQueue:
         self.watcher = _scheduler.SlurmWatcher()
         self._has_submitted = False
 
+    max_jobs: int | None = None
+
     @property
     def base(self) -> Path:
         return Path(utils.JobPaths.get_first_id_independent_folder(str(self.params["submitit_folder"])))
@@ -89,8 +91,8 @@ class SlurmQueue:
         if self._has_submitted or _BUSY.search(message):
             return OSError(f"Slurm did not take a job: {message}")
         return ConfigError(
-            f"Slurm refuses the job that hydra.launcher describes: {message} Mend its partition, account, qos or "
-            "resources."
+            f"Slurm refuses the job that hydra.launcher describes: {message}; mend its partition, account, qos or "
+            "resources, or use hydra/launcher=async_local where no Slurm controller can be reached"
         )
 
 
