@@ -152,8 +152,8 @@ def _check_parameter_constraint(constraint: ParameterConstraint, text: str, spac
     if logs and not (len(logs) == len(ranges) and constraint.has_log10_form):
         raise ConfigError(
             f"{where}: {', '.join(logs)} {'is' if len(logs) == 1 else 'are'} searched on a log scale, where only an"
-            f" order such as '{logs[0]} <= 2*OTHER' between two log-scale parameters, or a bound above 0 on one, is possible;"
-            " write it so, or leave log out of the parameters in this constraint"
+            f" order such as '{logs[0]} <= 2*OTHER' between two log-scale parameters, or a bound above 0 on one, is"
+            " possible; write it so, or leave log out of the parameters in this constraint"
         )
 
 
