@@ -84,6 +84,9 @@ class ScriptedLauncher:
         self.handles += handles
         return handles
 
+    def cancel_command(self, jobs: Sequence[Job]) -> str:
+        return ""
+
     def attach(self, job: Job) -> JobHandle:
         raise NotImplementedError
 

@@ -233,6 +233,7 @@ def test_an_interrupted_sweep_names_its_jobs_and_they_go_on(interrupted: dict[st
     jobs = [row["job"] for row in swept.in_state("RUNNING")]
     assert swept.code == 130
     assert f"these jobs keep running: {', '.join(job['job_id'] for job in jobs)}" in swept.err
+    assert f"end them with: kill -9 {' '.join('-' + job['job_id'] for job in jobs)}" in swept.err
     assert "Traceback" not in swept.err
     assert len(jobs) == 2
     assert [row["status"] for row in swept.last] == ["RUNNING"] * 2

@@ -161,7 +161,9 @@ def _print_frontier(ending: Ending, problem: Problem) -> None:
 
 def _say_interrupted(sweep: Sweep, launcher: AsyncLauncher, folder: Path, problem: Problem) -> None:
     write_results(folder, journal.trials(folder), problem)
-    jobs = [] if launcher.in_rounds else [trial.job.job_id for trial in sweep.running if trial.job]
-    logs = f"; their logs are in {folder / '.submitit'}"
-    still = f"these jobs keep running: {', '.join(jobs)}{logs}" if jobs else "no job is running"
+    jobs = [] if launcher.in_rounds else [trial.job for trial in sweep.running if trial.job]
+    ids = ", ".join(job.job_id for job in jobs)
+    logs = f"their logs are in {folder / '.submitit'}"
+    still = f"these jobs keep running: {ids} (end them with: {launcher.cancel_command(jobs)}); {logs}"
+    still = still if jobs else "no job is running"
     print(f"interrupted: no new trials were started; {still}", file=sys.stderr)

@@ -76,6 +76,10 @@ class AsyncLauncher(Protocol):
         """A handle of a job that an earlier process submitted."""
         ...
 
+    def cancel_command(self, jobs: Sequence[Job]) -> str:
+        """What a user types to end these jobs when the sweep is not there to do it."""
+        ...
+
     def find(self, trial: int) -> JobHandle | None:
         """The job that was submitted for this trial by a process that died before noting its id, if there is one."""
         ...

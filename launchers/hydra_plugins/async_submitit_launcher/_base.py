@@ -70,6 +70,9 @@ class AsyncSubmititLauncher(Launcher, ABC):
     def attach(self, job: "Job") -> "JobHandle":
         return self.queue.attach(job)
 
+    def cancel_command(self, jobs: "Sequence[Job]") -> str:
+        return self.queue.cancel_command([job.job_id for job in jobs])
+
     def find(self, trial: int) -> "JobHandle | None":
         return self.queue.find(trial)
 

@@ -72,6 +72,10 @@ class LocalQueue:
         self._jobs.append(handle)
         return handle
 
+    def cancel_command(self, job_ids: Sequence[str]) -> str:
+        # A job is a session: its controller, whose process id this is, and the tasks, which ignore SIGTERM.
+        return f"kill -9 {' '.join(f'-{job_id}' for job_id in job_ids)}"
+
     def find(self, trial: int) -> LocalHandle | None:
         job = submitted_job(self.base / str(trial))
         return None if job is None else self.attach(job)

@@ -73,6 +73,9 @@ class SlurmQueue:
         n_tasks = (self.params.get("tasks_per_node") or 1) * (self.params.get("nodes") or 1)
         return SlurmHandle(job, n_tasks, self.watcher)
 
+    def cancel_command(self, job_ids: Sequence[str]) -> str:
+        return f"scancel {' '.join(job_ids)}"
+
     def find(self, trial: int) -> "SlurmHandle | None":
         job = submitted_job(self.base / str(trial))
         return None if job is None else self.attach(job)
