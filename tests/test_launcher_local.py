@@ -459,8 +459,8 @@ def test_a_script_finds_the_module_beside_it_also_under_an_ugly_path(tmp_path: P
     command = [sys.executable, "src/train.py", "-m", "hydra/launcher=async_local", "+x=1,2", "hydra.sweep.dir=out"]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    logs = sorted(log.read_text() for log in (project / "out/.submitit").glob("*/*_log.out"))
-    assert [line for log in logs for line in log.splitlines() if "twice" in line] == ["twice 1", "twice 2"]
+    logs = [log.read_text() for log in (project / "out/.submitit").glob("*/*_log.out")]
+    assert sorted(line for log in logs for line in log.splitlines() if "twice" in line) == ["twice 1", "twice 2"]
 
 
 def test_what_comes_before_the_standard_library_comes_before_it_in_the_job(
