@@ -90,7 +90,7 @@ class ScriptedLauncher:
     def attach(self, job: Job) -> JobHandle:
         raise NotImplementedError
 
-    def find(self, trial: int) -> JobHandle | None:
+    def find(self, trial: int, attempt: int = 1) -> JobHandle | None:
         return None
 
 

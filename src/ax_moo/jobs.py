@@ -19,10 +19,14 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True)
 class JobRequest:
-    """A job to be submitted: the trial it belongs to and the task overrides it runs with."""
+    """A job to be submitted: the trial it belongs to, the task overrides it runs with, and which attempt it is.
+
+    Attempts are counted from 1. Each has files of its own, so that a later one is never taken for an earlier one.
+    """
 
     trial: int
     overrides: tuple[str, ...]
+    attempt: int = 1
 
 
 @dataclass(frozen=True)
@@ -73,13 +77,13 @@ class AsyncLauncher(Protocol):
         ...
 
     def attach(self, job: Job) -> JobHandle:
-        """A handle of a job that an earlier process submitted."""
+        """A handle of a job that an earlier process submitted, perhaps by a launcher of another kind."""
         ...
 
     def cancel_command(self, jobs: Sequence[Job]) -> str:
         """What a user types to end these jobs when the sweep is not there to do it."""
         ...
 
-    def find(self, trial: int) -> JobHandle | None:
-        """The job that was submitted for this trial by a process that died before noting its id, if there is one."""
+    def find(self, trial: int, attempt: int = 1) -> JobHandle | None:
+        """The job of this attempt at a trial, if one was submitted by a process that died before noting its id."""
         ...

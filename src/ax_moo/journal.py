@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from ax_moo.trial import Job, Outcome, Trial, TrialStatus
+from ax_moo.trial import Attempt, Job, Outcome, Trial, TrialStatus
 
 JOURNAL_FILE = "sweep.jsonl"
 FORMAT = 1
@@ -86,12 +86,14 @@ def trials(folder: Path) -> list[Trial]:
 
 def to_line(trial: Trial) -> dict[str, Any]:
     """The JSON form of a trial; fields without a value are left out."""
-    row = {"trial": trial.index, "status": str(trial.status)}
+    row = {"trial": trial.index, "status": str(trial.status), "attempt": trial.attempt}
     fields = {f.name: getattr(trial, f.name) for f in dataclasses.fields(trial)}
     del fields["index"], fields["status"]
-    row |= {name: value for name, value in fields.items() if value is not None}
+    row |= {name: value for name, value in fields.items() if value is not None and value != ()}
     if trial.job is not None:
         row["job"] = dataclasses.asdict(trial.job)
+    if trial.earlier:
+        row["earlier"] = [dataclasses.asdict(attempt) for attempt in trial.earlier]
     return row
 
 
@@ -103,6 +105,10 @@ def from_line(row: Mapping[str, Any]) -> Trial:
     fields["status"] = TrialStatus(row["status"])
     if "job" in row:
         fields["job"] = Job(**row["job"])
+    if "earlier" in row:
+        fields["earlier"] = tuple(
+            Attempt(Job(**each["job"]), each["reason"], each["counts"]) for each in row["earlier"]
+        )
     if "outcome" in row:
         fields["outcome"] = _outcome(row["outcome"])
     return Trial(**fields)

@@ -23,6 +23,7 @@ class TrialStatus(StrEnum):
     ::
 
         STAGED -> RUNNING -> COMPLETED | FAILED | EARLY_STOPPED | ABANDONED
+          ^---------'  its job was lost, and the trial gets another attempt
     """
 
     STAGED = "STAGED"
@@ -46,6 +47,18 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """An attempt at a trial whose job came to nothing; ``counts`` is False where neither job nor machine was to blame.
+
+    A cancelled attempt, for one, uses up none of the trial's retries.
+    """
+
+    job: Job
+    reason: str
+    counts: bool = True
+
+
+@dataclass(frozen=True)
 class Trial:
     """One candidate and what became of it; immutable, so that every new state is a new object.
 
@@ -59,6 +72,7 @@ class Trial:
     generation_node: str = ""
     arm: Parameterization | None = None
     job: Job | None = None
+    earlier: tuple[Attempt, ...] = ()
     outcome: Outcome | None = None
     reason: str | None = None
     time: float = dataclasses.field(default_factory=time.time)
@@ -70,6 +84,22 @@ class Trial:
         if status is TrialStatus.RUNNING and self.start_time is None:
             changes.setdefault("start_time", now)
         return dataclasses.replace(self, status=status, time=now, **changes)
+
+    def again(self, reason: str, counts: bool = True, **changes: Any) -> "Trial":
+        """This trial staged for another attempt, since its job came to nothing."""
+        if self.job is None:
+            raise ValueError(f"trial {self.index} has no job that could have been lost")
+        lost = Attempt(self.job, reason, counts)
+        return self.to(TrialStatus.STAGED, job=None, earlier=(*self.earlier, lost), **changes)
+
+    @property
+    def attempt(self) -> int:
+        """The number of the attempt that is staged or running, or was the last; the first is 1."""
+        return len(self.earlier) + 1
+
+    @property
+    def retries_used(self) -> int:
+        return sum(attempt.counts for attempt in self.earlier)
 
     @property
     def end_time(self) -> float | None:
