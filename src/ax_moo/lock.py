@@ -1,46 +1,152 @@
 """One sweeper per folder."""
 
-import json
+import contextlib
+import dataclasses
+import errno
+import fcntl
+import logging
 import os
-import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from filelock import FileLock, Timeout
-
+from ax_moo import heartbeat
 from ax_moo.errors import ConfigError
+from ax_moo.holder import Holder, Record, read, this_process
+
+log = logging.getLogger(__name__)
 
 LOCK_FILE = "lock"
 
+ACQUIRE_SECONDS = 1.0
+"""Longer than a reader needs to find out whether the lock is held."""
+
+SETTLE_SECONDS = 2.0
+_TRY_SECONDS = 0.05
+_WITHOUT_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}
+
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Hold the sweep folder's lock, which names host, pid and time.
+def held(folder: Path, about: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Hold the sweep folder's lock, which names host, pid and time, and holds what ``about`` adds.
 
-    The operating system lets go of it when the process ends, however it ends.
+    The operating system lets go of it when the process ends, however it ends. Where the file system has no locks, or
+    only such as do not reach from host to host, a heartbeat tells a live holder from one that is gone.
 
     Raises:
-        ConfigError: another process holds it.
+        ConfigError: another process holds it, or the folder cannot be written to.
     """
     path = folder / LOCK_FILE
-    lock = FileLock(path, timeout=0)
+    descriptor = _opened(path)
     try:
-        lock.acquire()
-    except Timeout:
-        raise ConfigError(f"hydra.sweep.dir: a sweep runs in {folder} already ({_holder(path)})") from None
-    try:
-        holder = {"host": socket.gethostname(), "pid": os.getpid(), "time": time.time()}
-        path.write_text(json.dumps(holder) + "\n")
-        yield
+        is_locked = _acquire(descriptor, path)
+        _check_gone(read(path), path)
+        me, record = this_process(about or {}), Record(descriptor)
+        record.write(me)
+        if not is_locked:
+            _check_won(me, path)
+        try:
+            with heartbeat.beating(descriptor, record.write_again):
+                yield
+        finally:
+            record.write(dataclasses.replace(me, ended=time.time()))
     finally:
-        lock.release()
+        os.close(descriptor)
 
 
-def _holder(path: Path) -> str:
+def holder(folder: Path) -> Holder | None:
+    """Who holds the folder's lock or held it last, without disturbing them; None where nobody did."""
+    path = folder / LOCK_FILE
+    is_locked = _is_locked(path)
+    found = read(path)
+    if is_locked:
+        return _unknown(path) if found is None or _has_gone(found) else dataclasses.replace(found, is_alive=True)
+    if found is None or found.ended is not None:
+        return found
+    return dataclasses.replace(found, is_alive=found.runs_here() if found.is_here else heartbeat.is_fresh(path))
+
+
+def _opened(path: Path) -> int:
     try:
-        holder = json.loads(path.read_text())
-        return f"process {holder['pid']} on {holder['host']}"
-    except (OSError, ValueError, KeyError):
-        return "its process has not said who it is"
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise ConfigError(
+            f"hydra.sweep.dir: cannot write to {path.parent}: {error.strerror}; name a folder that you can write to"
+        ) from None
+
+
+def _acquire(descriptor: int, path: Path) -> bool:
+    """Lock the open file; False where its file system has no locks."""
+    until = time.monotonic() + ACQUIRE_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except OSError as error:
+            if error.errno in _WITHOUT_LOCKS:
+                return False
+            if not _is_contention(error):
+                raise
+        if time.monotonic() > until:
+            raise _refusal(path, holder(path.parent) or _unknown(path))
+        time.sleep(_TRY_SECONDS)
+
+
+def _check_gone(before: Holder | None, path: Path) -> None:
+    """Whether the holder that the lock file names is gone indeed, although nothing has kept us from its lock."""
+    if before is None or before.ended is not None:
+        return
+    if before.runs_here():
+        raise _refusal(path, before)
+    if not before.is_here and heartbeat.is_fresh(path):
+        log.warning("The lock of %s names %s: watching whether that process still lives", path.parent, before)
+        if heartbeat.moves(path):
+            raise _refusal(path, before)
+    log.warning("Taking over the lock of %s from a sweeper that is gone: %s", path.parent, before)
+
+
+def _check_won(me: Holder, path: Path) -> None:
+    """Of several processes that write the file at the same time, the last one has it."""
+    time.sleep(SETTLE_SECONDS)
+    now = read(path)
+    if now is not None and (now.host, now.pid, now.time) != (me.host, me.pid, me.time):
+        raise _refusal(path, now)
+
+
+def _refusal(path: Path, by: Holder) -> ConfigError:
+    return ConfigError(
+        f"hydra.sweep.dir: a sweep runs in {path.parent} already ({by}); follow it with: ax-moo status {path.parent}"
+    )
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        # Shared, so that readers do not take each other for the holder.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return _is_contention(error)
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _is_contention(error: OSError) -> bool:
+    return error.errno in (errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES)
+
+
+def _has_gone(found: Holder) -> bool:
+    return found.ended is not None or (found.is_here and not found.runs_here())
+
+
+def _unknown(path: Path) -> Holder:
+    """A holder that has not written its name yet, or has found no room for it."""
+    since = time.time()
+    with contextlib.suppress(OSError):
+        since = path.stat().st_mtime
+    return Holder("", 0, since, is_alive=True)
