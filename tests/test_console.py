@@ -29,7 +29,7 @@ def _completed(index: int, f: float, g: float) -> Trial:
 
 def test_without_a_terminal_every_event_is_a_line(caplog: pytest.LogCaptureFixture) -> None:
     lines = LogLines()
-    lines.open(TWO)
+    lines.open(TWO, [])
     with caplog.at_level(logging.INFO):
         lines.entered(Trial(0, {"x": 0.25}, TrialStatus.RUNNING, job=Job("7", "/jobs/0")))
         lines.entered(_completed(0, 0.5, 0.5))
@@ -60,7 +60,7 @@ from ax_moo.trial import Trial, TrialStatus
 from test_console import TWO, _completed
 
 table = console_observer("auto")
-table.open(TWO)
+table.open(TWO, [])
 trials = [
     _completed(0, 0.5, 0.5),
     Trial(1, {}, TrialStatus.FAILED, reason="[red]boom"),
@@ -136,7 +136,7 @@ def test_without_thresholds_the_log_counts_the_frontier_instead_of_an_incomparab
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     lines = LogLines()
-    lines.open(problem(objectives={"f": "maximize", "g": "minimize"}))
+    lines.open(problem(objectives={"f": "maximize", "g": "minimize"}), [])
     with caplog.at_level(logging.INFO):
         lines.entered(_completed(0, 0.5, 0.5))
     assert caplog.records[0].getMessage().endswith("; 1 trials on the frontier")

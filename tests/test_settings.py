@@ -58,7 +58,7 @@ def test_all_settings_are_read() -> None:
         | {"initial": [POINT, {**{k: v for k, v in POINT.items() if k != "a"}, "+a": 1}]}
     )
     points = (POINT, {**POINT, "a": 1.0})
-    assert settings == Settings(48, 8, 2.0, "fast", 5, points, 0, 1.0, "none")
+    assert settings == Settings(48, 8, 2.0, "fast", 5, points, 0, 1.0, 3, "never", "none")
 
 
 def test_the_config_may_be_omegaconfs() -> None:

@@ -1,12 +1,12 @@
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, two_objectives
 
-from ax_moo import journal, sweep
+from ax_moo import journal, submitting, sweep
 from ax_moo.errors import ConfigError
 from ax_moo.jobs import JobHandle, JobRequest, JobResult
 from ax_moo.observers import Progress
@@ -28,7 +28,11 @@ def _run(folder: Path, launcher: ScriptedLauncher, optimizer: Any = None, **sett
     options: dict[str, Any] = {"n_trials": 12, "n_jobs": 4, "max_failure_rate": 1.0} | settings
     clock = options.pop("clock", None)
     extra = {"clock": clock} if clock else {}
-    return Sweep(TWO, Settings(**options), launcher, folder, lambda: optimizer or ListedCandidates(), **extra).run()
+    return Sweep(TWO, Settings(**options), launcher, folder, lambda known: optimizer or ListedCandidates(), **extra).run()
+
+
+def _listed(known: Sequence[Trial]) -> ListedCandidates:
+    return ListedCandidates()
 
 
 def _by_status(ending: Ending, status: TrialStatus) -> list[int]:
@@ -109,7 +113,7 @@ def test_an_optimizer_that_fails_ends_the_sweep_with_a_sentence_and_keeps_the_re
 
 
 def test_a_queue_that_takes_no_job_any_more_ends_the_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweep, "SUBMIT_AGAIN_SECONDS", 0.001)
+    monkeypatch.setattr(submitting, "AGAIN_SECONDS", 0.001)
     launcher = _Refusing(two_objectives)
     launcher.refused = lambda n: n > 1
     ending = _run(tmp_path, launcher)
@@ -163,7 +167,7 @@ def test_an_observer_that_breaks_is_left_out_and_the_sweep_goes_on(
     watching = _Watching()
     settings = Settings(n_trials=4, n_jobs=1)
     observers = [Broken(), watching]
-    Sweep(TWO, settings, ScriptedLauncher(two_objectives), tmp_path, ListedCandidates, observers).run()
+    Sweep(TWO, settings, ScriptedLauncher(two_objectives), tmp_path, _listed, observers).run()
     assert watching.seen[-2:] == ["3 COMPLETED", "close"]
     assert caplog.text.count("Progress is not shown any more") == 1
 
@@ -193,7 +197,7 @@ def test_no_trial_starts_after_its_time(tmp_path: Path) -> None:
     # The clock moves on by one second with every look at it; there are a few looks between the check and the start.
     assert max(started) < 360 + 10
     assert "the time is up" in ending.why
-    assert all(t.status in (TrialStatus.COMPLETED, TrialStatus.ABANDONED) for t in ending.trials)
+    assert all(t.status in (TrialStatus.COMPLETED, TrialStatus.STAGED) for t in ending.trials)
 
 
 class _Refusing(ScriptedLauncher):
@@ -212,7 +216,7 @@ class _Refusing(ScriptedLauncher):
 def test_a_first_submission_that_is_refused_is_a_mistake_and_leaves_no_sweep(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweep, "SUBMIT_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(submitting, "AGAIN_SECONDS", 0.01)
     launcher = _Refusing(two_objectives)
     launcher.refused = lambda n: True
     with pytest.raises(ConfigError, match="QOSMaxSubmitJobPerUserLimit"):
@@ -223,7 +227,7 @@ def test_a_first_submission_that_is_refused_is_a_mistake_and_leaves_no_sweep(
 def test_a_first_round_that_is_too_much_for_the_queue_goes_out_one_by_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweep, "SUBMIT_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(submitting, "AGAIN_SECONDS", 0.01)
     launcher = _Refusing(two_objectives)
     launcher.refused = lambda n: n == 1
     ending = _run(tmp_path, launcher)
@@ -234,7 +238,7 @@ def test_a_first_round_that_is_too_much_for_the_queue_goes_out_one_by_one(
 def test_a_later_submission_that_is_refused_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(sweep, "SUBMIT_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(submitting, "AGAIN_SECONDS", 0.01)
     launcher = _Refusing(two_objectives)
     launcher.refused = lambda n: n in (2, 3)
     ending = _run(tmp_path, launcher)
@@ -243,7 +247,7 @@ def test_a_later_submission_that_is_refused_is_tried_again(
 
 
 def test_an_optimizer_that_cannot_be_built_is_a_clear_error_before_any_job(tmp_path: Path) -> None:
-    def broken() -> Any:
+    def broken(known: object) -> Any:
         raise ImportError("libcudart.so is missing")
 
     launcher = ScriptedLauncher(two_objectives)
@@ -286,7 +290,7 @@ class _Watching:
         self.seen: list[str] = []
         self.most_done = 0
 
-    def open(self, problem: Problem) -> None:
+    def open(self, problem: Problem, trials: Sequence[Trial]) -> None:
         self.seen.append("open")
 
     def entered(self, trial: Trial) -> None:
@@ -302,7 +306,7 @@ class _Watching:
 def test_observers_are_told_of_every_state_and_closed_at_the_end(tmp_path: Path) -> None:
     watching = _Watching()
     Sweep(
-        TWO, Settings(n_trials=2, n_jobs=1), ScriptedLauncher(two_objectives), tmp_path, ListedCandidates, [watching]
+        TWO, Settings(n_trials=2, n_jobs=1), ScriptedLauncher(two_objectives), tmp_path, _listed, [watching]
     ).run()
     steps = [f"{i} {status}" for i in range(2) for status in ("STAGED", "RUNNING", "COMPLETED")]
     assert watching.seen == ["open", *steps, "close"]
@@ -317,7 +321,7 @@ def test_an_interrupted_sweep_leaves_its_jobs_running_and_in_the_journal(tmp_pat
             return list(super().submit(requests))
 
     launcher = Interrupting(two_objectives, polls=lambda trial: 3 if trial in (0, 4) else 10_000)
-    interrupted = Sweep(TWO, Settings(), launcher, tmp_path, ListedCandidates)
+    interrupted = Sweep(TWO, Settings(), launcher, tmp_path, _listed)
     with pytest.raises(KeyboardInterrupt):
         interrupted.run()
     running = [t.index for t in journal.trials(tmp_path) if t.status is TrialStatus.RUNNING]
@@ -329,7 +333,7 @@ def test_an_interrupted_sweep_leaves_its_jobs_running_and_in_the_journal(tmp_pat
 def test_two_sweeps_with_one_seed_and_one_order_of_completions_propose_the_same(tmp_path: Path) -> None:
     def run(folder: Path, seed: int) -> list[Any]:
         launcher = ScriptedLauncher(two_objectives, polls=lambda trial: 1)
-        ending = Sweep(TWO, Settings(n_trials=8, n_jobs=1), launcher, folder, lambda: Optimizer(TWO, seed=seed)).run()
+        ending = Sweep(TWO, Settings(n_trials=8, n_jobs=1), launcher, folder, lambda known: Optimizer(TWO, seed=seed)).run()
         return [trial.parameterization for trial in ending.trials]
 
     first = run(tmp_path / "a", 3)
@@ -339,7 +343,7 @@ def test_two_sweeps_with_one_seed_and_one_order_of_completions_propose_the_same(
 
 def test_a_restart_with_the_same_trials_finished_goes_on_with_the_same_candidates(tmp_path: Path) -> None:
     launcher = ScriptedLauncher(two_objectives, polls=lambda trial: 1)
-    Sweep(TWO, Settings(n_trials=8, n_jobs=1), launcher, tmp_path, lambda: Optimizer(TWO, seed=3)).run()
+    Sweep(TWO, Settings(n_trials=8, n_jobs=1), launcher, tmp_path, lambda known: Optimizer(TWO, seed=3)).run()
     told = journal.trials(tmp_path)
     replayed = Optimizer(TWO, seed=3)
     replayed.replay(told[:7])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ax_moo.frontier import hypervolume_of, pareto_trials
 from ax_moo.observers import Observer, Progress
 from ax_moo.problem import Problem
-from ax_moo.summary import assignments, best_value, clock, measured_values
+from ax_moo.summary import assignments, best_value, clock, lost_attempt, measured_values
 from ax_moo.trial import Trial, TrialStatus
 
 if TYPE_CHECKING:
@@ -29,12 +29,14 @@ def console_observer(progress: str) -> Observer | None:
 class LogLines:
     """One log line per event."""
 
-    def open(self, problem: Problem) -> None:
+    def open(self, problem: Problem, trials: Sequence[Trial]) -> None:
         self._problem = problem
-        self._completed: list[Trial] = []
+        self._completed = [trial for trial in trials if trial.status is TrialStatus.COMPLETED]
 
     def entered(self, trial: Trial) -> None:
         match trial.status:
+            case TrialStatus.STAGED if trial.earlier:
+                log.warning("%s", lost_attempt(trial))
             case TrialStatus.RUNNING:
                 job = trial.job.job_id if trial.job else "?"
                 log.info("Trial %d runs as job %s: %s", trial.index, job, assignments(trial))
@@ -63,7 +65,7 @@ class LogLines:
 class LiveTable:
     """A table on the terminal that is redrawn as the sweep goes."""
 
-    def open(self, problem: Problem) -> None:
+    def open(self, problem: Problem, trials: Sequence[Trial]) -> None:
         from rich.console import Console
         from rich.live import Live
 
@@ -74,6 +76,8 @@ class LiveTable:
         self._redirected = _redirect_log_handlers()
 
     def entered(self, trial: Trial) -> None:
+        if trial.status is TrialStatus.STAGED and trial.earlier:
+            self._live.console.print(lost_attempt(trial), style="yellow", markup=False)
         if trial.status is TrialStatus.FAILED:
             self._live.console.print(
                 f"Trial {trial.index} failed: {trial.reason}{_where(trial)}", style="red", markup=False

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM both end a sweep by KeyboardInterrupt, but never between a job and the note of its id."""
+"""Ctrl-C, SIGTERM and SIGHUP end a sweep by KeyboardInterrupt, but never between a job and the note of its id."""
 
 import signal
 import threading
@@ -6,18 +6,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Terminated(KeyboardInterrupt):
+    """A batch system, or a terminal that was closed, ends the process: nobody is there to press Ctrl-C again."""
 
 
 @contextmanager
 def sigterm_as_ctrl_c() -> Iterator[None]:
-    with _handled(_interrupt, signal.SIGTERM):
+    """Within the block SIGTERM and SIGHUP raise Terminated, where they are not ignored, as SIGHUP is under nohup."""
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    with _handled(_interrupt, *(number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN)):
         yield
 
 
 @contextmanager
 def put_off() -> Iterator[None]:
-    """Raise KeyboardInterrupt at the end of the block for a signal that came within it.
+    """Raise at the end of the block for a signal that came within it: KeyboardInterrupt, or Terminated.
 
     A second signal is not put off: the scheduler may hang.
     """
@@ -25,14 +31,14 @@ def put_off() -> Iterator[None]:
 
     def note(number: int, frame: Any) -> None:
         if came:
-            raise KeyboardInterrupt
+            _interrupt(number, frame)
         came.append(number)
 
     # One that is ignored, as under nohup, stays so.
     with _handled(note, *(number for number in _SIGNALS if callable(signal.getsignal(number)))):
         yield
     if came:
-        raise KeyboardInterrupt
+        _interrupt(came[0], None)
 
 
 @contextmanager
@@ -49,4 +55,4 @@ def _handled(handler: Callable[[int, Any], None], *numbers: signal.Signals) -> I
 
 
 def _interrupt(number: int, frame: Any) -> None:
-    raise KeyboardInterrupt
+    raise KeyboardInterrupt if number == signal.SIGINT else Terminated

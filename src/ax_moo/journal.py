@@ -5,6 +5,7 @@ A line is written whole, flushed and fsynced before anybody acts on it. What a k
 cut off when the file is opened for writing and ignored when it is read. One process writes; any number may read.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from ax_moo.errors import ConfigError
 from ax_moo.trial import Attempt, Job, Outcome, Trial, TrialStatus
 
 JOURNAL_FILE = "sweep.jsonl"
@@ -25,7 +27,7 @@ class Journal:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / JOURNAL_FILE
         self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 - closed by close()
-        self._cut_torn_tail()
+        self._size = self._cut_torn_tail()
         _sync_folder(folder)
 
     def begin(self, problem: Mapping[str, Any], about: Mapping[str, Any]) -> None:
@@ -44,44 +46,68 @@ class Journal:
         self._file.close()
 
     def _append(self, row: Mapping[str, Any]) -> None:
+        """OSError leaves the file as it was: a full disk must not leave half a line, nor a line that is in doubt."""
         data = json.dumps(row).encode() + b"\n"
-        size = os.fstat(self._file.fileno()).st_size
         try:
+            self._cut(self._size)
             _write_all(self._file, data)
             os.fsync(self._file.fileno())
         except OSError:
-            os.ftruncate(self._file.fileno(), size)  # a full disk must not leave half a line
+            with contextlib.suppress(OSError):  # else it is cut before the next line is written
+                self._cut(self._size)
             raise
+        self._size += len(data)
 
-    def _cut_torn_tail(self) -> None:
+    def _cut_torn_tail(self) -> int:
         content = self.path.read_bytes()
         whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            os.ftruncate(self._file.fileno(), whole)
+        self._cut(whole)
+        return whole
 
-
-def has_begun(folder: Path) -> bool:
-    """Whether the folder holds a journal with at least a whole first line, of whatever kind."""
-    path = folder / JOURNAL_FILE
-    return path.exists() and b"\n" in path.read_bytes()
+    def _cut(self, size: int) -> None:
+        if os.fstat(self._file.fileno()).st_size > size:
+            os.ftruncate(self._file.fileno(), size)
 
 
 def header(folder: Path) -> dict[str, Any] | None:
-    """The first line of a folder's journal, None where there is no journal or only a torn first line."""
-    return next(_rows(folder / JOURNAL_FILE), None)
+    """The first line of a folder's journal, None where there is no journal or only a torn first line.
+
+    Raises:
+        ConfigError: it is of a kind that this version does not know.
+    """
+    path = folder / JOURNAL_FILE
+    first = next(_rows(path), None)
+    if first is not None and (not isinstance(first, dict) or first.get("format") != FORMAT):
+        raise ConfigError(f"{path} is not a journal of this version of ax_moo; use the version that wrote it")
+    return first
 
 
 def events(folder: Path) -> Iterator[Trial]:
     """Every state that every trial of the folder's sweep has been in, in the order of their writing."""
-    rows = _rows(folder / JOURNAL_FILE)
+    path = folder / JOURNAL_FILE
+    rows = _rows(path)
     next(rows, None)
-    return map(from_line, rows)
+    for number, row in enumerate(rows, start=2):
+        try:
+            yield from_line(row)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConfigError(
+                f"{path}: line {number} is not a trial ({error!r}); put the file back as it was"
+            ) from None
 
 
 def trials(folder: Path) -> list[Trial]:
     """Each trial in its last state, in the order of their numbers."""
-    last = {trial.index: trial for trial in events(folder)}
-    return [last[index] for index in sorted(last)]
+    return sorted(last_states(folder), key=lambda trial: trial.index)
+
+
+def last_states(folder: Path) -> list[Trial]:
+    """Each trial in its last state, in the order in which they came into these states."""
+    last: dict[int, Trial] = {}
+    for trial in events(folder):
+        last.pop(trial.index, None)
+        last[trial.index] = trial
+    return list(last.values())
 
 
 def to_line(trial: Trial) -> dict[str, Any]:
@@ -124,10 +150,16 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
     except FileNotFoundError:
         return
     with file:
-        for line in file:
+        for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
                 return
-            yield json.loads(line)
+            try:
+                yield json.loads(line)
+            except ValueError as error:
+                raise ConfigError(
+                    f"{path}: line {number} is not what the sweep wrote ({error}); put the file back as it was, or mend"
+                    " that line"
+                ) from None
 
 
 def _write_all(file: IO[bytes], data: bytes) -> None:

@@ -35,7 +35,9 @@ class Progress:
 class Observer(Protocol):
     """Called from the sweep's loop, so every call returns at once. ``close`` is called however the sweep ends."""
 
-    def open(self, problem: Problem) -> None: ...
+    def open(self, problem: Problem, trials: Sequence[Trial]) -> None:
+        """``trials`` are those of earlier lives of the sweep, in their last states."""
+        ...
 
     def entered(self, trial: Trial) -> None:
         """A trial is in a new state."""

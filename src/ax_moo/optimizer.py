@@ -5,7 +5,6 @@ fresh client which is told the same trials proposes the same candidates.
 """
 
 import contextlib
-import itertools
 import json
 import keyword
 import logging
@@ -107,10 +106,14 @@ class Optimizer:
         return self._client
 
     def replay(self, trials: Iterable[Trial]) -> None:
-        """Bring a fresh optimizer to where it was when these trials, in their last states, had been asked and told."""
+        """Bring a fresh optimizer to where it was when these trials, in their last states, had been asked and told.
+
+        They are told in the order in which they come here, which has to be that of their completions.
+        """
         for trial in sorted(trials, key=lambda trial: trial.index):
             arm = trial.arm or self._coordinates.to_arm(trial.parameterization)
             self._attach(trial.index, arm)
+            self._proposed.add(_key(trial.parameterization))
         for trial in trials:
             if trial.status.is_finished:
                 self.tell(trial)
@@ -121,10 +124,11 @@ class Optimizer:
         Raises:
             SearchSpaceExhausted: when nothing untried is left.
         """
-        if index < len(self._initial):
-            return self._propose(index, self._initial[index], "initial")
+        for point in self._initial:
+            if _key(point) not in self._proposed:
+                return self._propose(index, point, "initial")
         if self._method == "grid":
-            return self._propose(index, self._grid_point(index), "grid")
+            return self._propose(index, self._grid_point(), "grid")
         if len(self._proposed) == self._number_of_points:
             # Ax would look for another one for minutes.
             raise SearchSpaceExhausted(f"all {self._number_of_points} points were tried")
@@ -245,6 +249,7 @@ class Optimizer:
 
     def _propose(self, index: int, parameterization: Parameterization, node: str) -> Candidate:
         self._attach(index, self._coordinates.to_arm(parameterization), node)
+        self._proposed.add(_key(parameterization))
         return Candidate(dict(parameterization), node)
 
     def _attach(self, index: int, arm: Parameterization, node: str = "") -> Candidate:
@@ -254,19 +259,15 @@ class Optimizer:
 
     def _candidate(self, arm: Parameterization, node: str) -> Candidate:
         parameterization = self._coordinates.to_parameterization(arm)
-        self._proposed.add(json.dumps(parameterization, sort_keys=True))
+        self._proposed.add(_key(parameterization))
         return Candidate(parameterization, node, arm if self._coordinates.lose_precision else None)
 
-    def _grid_point(self, index: int) -> Parameterization:
-        points = (
-            point
-            for point in self._problem.search_space.grid()
-            if all(c.holds(point) for c in self._problem.parameter_constraints)
-        )
-        point = next(itertools.islice(points, index, None), None)
-        if point is None:
-            raise SearchSpaceExhausted(f"the grid has {index} points, and every one was tried")
-        return point
+    def _grid_point(self) -> Parameterization:
+        constraints = self._problem.parameter_constraints
+        for point in self._problem.search_space.grid():
+            if all(c.holds(point) for c in constraints) and _key(point) not in self._proposed:
+                return point
+        raise SearchSpaceExhausted(f"the grid has {len(self._proposed)} points, and every one was tried")
 
     def _unaliased(self, parameters: Parameterization) -> dict[str, Any]:
         return {axis.name: parameters[self._parameter_alias[axis.name]] for axis in self._coordinates.axes}
@@ -277,6 +278,10 @@ class Optimizer:
     def _node_of(self, ax_index: int) -> str:
         runs = self._client._experiment.trials[ax_index].generator_runs
         return str(runs[0]._generation_node_name) if runs else ""
+
+
+def _key(parameterization: Parameterization) -> str:
+    return json.dumps(parameterization, sort_keys=True)
 
 
 def _number_of_points(problem: Problem) -> int | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from ax_moo.frontier import is_feasible, mean, pareto_trials
+from ax_moo.journal import JOURNAL_FILE
 from ax_moo.problem import Problem
 from ax_moo.trial import Trial, TrialStatus
 
@@ -73,6 +74,13 @@ def write_results(folder: Path, trials: Sequence[Trial], problem: Problem) -> li
     return [table, results]
 
 
+def is_written(folder: Path) -> bool:
+    """Whether both files are there, and are not older than the journal."""
+    journal_time = (folder / JOURNAL_FILE).stat().st_mtime
+    paths = (folder / TRIALS_FILE, folder / RESULTS_FILE)
+    return all(path.exists() and path.stat().st_mtime >= journal_time for path in paths)
+
+
 class _PlainDumper(yaml.SafeDumper):
     """Writes what stands in two places twice, and not as an alias."""
 
@@ -117,5 +125,9 @@ def _iso(seconds: float | None) -> str | None:
 
 def _replace(path: Path, text: str) -> None:
     aside = path.with_name(path.name + ".new")
-    aside.write_text(text, encoding="utf-8", errors="backslashreplace")
+    try:
+        aside.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError:
+        aside.unlink(missing_ok=True)  # a full disk must not leave half a table
+        raise
     aside.replace(path)

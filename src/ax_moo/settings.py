@@ -14,6 +14,7 @@ from ax_moo.trial import ParameterValue
 from ax_moo.values import identity, is_finite_number
 
 METHODS = ("auto", "fast", "sobol", "random", "grid")
+RESUME = ("auto", "never", "require")
 PROGRESS = ("auto", "bar", "log", "none")
 PROBLEM_KEYS = ("objectives", "outcome_constraints", "params", "parameter_constraints")
 
@@ -30,6 +31,8 @@ class Settings:
     initial: tuple[dict[str, ParameterValue], ...] = ()
     seed: int | None = None
     max_failure_rate: float = 0.5
+    retries: int = 1
+    resume: str = "auto"
     progress: str = "auto"
 
     @classmethod
@@ -55,6 +58,8 @@ class Settings:
             initial=_initial(value["initial"], search_space, parameter_constraints),
             seed=None if value["seed"] is None else _whole(value, "seed", 0, 2**32 - 1),
             max_failure_rate=_rate(value["max_failure_rate"]),
+            retries=_whole(value, "retries", 0),
+            resume=_one_of(value, "resume", RESUME),
             progress=_one_of(value, "progress", PROGRESS),
         )
         _check_together(settings, search_space)

@@ -57,6 +57,19 @@ def closing_lines(trials: Sequence[Trial], problem: Problem) -> list[str]:
     return lines
 
 
+def failure_sentence(trials: Sequence[Trial], max_failure_rate: float) -> str:
+    """That too many trials have failed, with the most frequent reason and where to read more of it."""
+    failed = [trial for trial in trials if trial.status is TrialStatus.FAILED]
+    finished = sum(trial.status.is_finished for trial in trials)
+    reason, times = Counter(trial.reason for trial in failed).most_common(1)[0]
+    first = next(trial for trial in failed if trial.reason == reason)
+    where = f"; see {first.job.folder}" if first.job else ""
+    return (
+        f"{len(failed)} of {finished} trials failed (max_failure_rate={max_failure_rate}),"
+        f" {times} of them with: {reason}{where}"
+    )
+
+
 def clock(seconds: float | None) -> str:
     """h:mm:ss."""
     if seconds is None:
@@ -67,6 +80,13 @@ def clock(seconds: float | None) -> str:
 
 def assignments(trial: Trial) -> str:
     return " ".join(f"{name}={_short(value)}" for name, value in trial.parameterization.items())
+
+
+def lost_attempt(trial: Trial) -> str:
+    """Why the last attempt at a trial that is staged once more came to nothing."""
+    last = trial.earlier[-1]
+    where = f" (logs in {last.job.folder})" if last.job.folder else ""
+    return f"Trial {trial.index}: attempt {len(trial.earlier)} ended: {last.reason}{where}; there will be another"
 
 
 def measured_values(outcome: Outcome | None) -> str:

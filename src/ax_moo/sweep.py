@@ -1,36 +1,35 @@
 """The asynchronous loop: poll, then fill."""
 
 import logging
-import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ax_moo import interrupts
+from ax_moo import disk, interrupts, stop_request
 from ax_moo.asking import Asking
 from ax_moo.budget import Budget
+from ax_moo.cancelling import cancel_and_wait
 from ax_moo.candidate import AskTell
+from ax_moo.clock import steady_clock
 from ax_moo.errors import ConfigError
-from ax_moo.job_results import error_line, one_line
-from ax_moo.jobs import AsyncLauncher, JobHandle, JobRequest, JobState
+from ax_moo.jobs import AsyncLauncher, JobHandle, JobState
 from ax_moo.journal import Journal
+from ax_moo.judging import judged
 from ax_moo.observers import Observer, Progress
-from ax_moo.outcomes import BadOutcome, check_sems, to_outcome
 from ax_moo.problem import Problem
+from ax_moo.resuming import Past
 from ax_moo.settings import Settings
+from ax_moo.submitting import Submitting
+from ax_moo.summary import failure_sentence
 from ax_moo.trial import Outcome, Trial, TrialStatus
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
 """Fixed and without back-off: a slot is empty for no longer than this and the next candidate's time."""
-
-SUBMIT_AGAIN_SECONDS = 10.0
-MOST_REFUSALS = 60
-"""So many refusals in a row, with no job running whose end could help, end the sweep."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,7 @@ class Ending:
     trials: Sequence[Trial]
     why: str
     too_many_failures: bool = False
+    stopped: bool = False
 
     @property
     def succeeded(self) -> bool:
@@ -51,7 +51,8 @@ class Sweep:
     """One sweep in one folder. The journal is written before anybody acts on a trial's new state.
 
     Generating, submitting, supervising and collecting meet only here: ``asking`` owns the optimizer in a thread of
-    its own, ``launcher`` runs jobs, observers are told and never asked. ``optimizer`` is called in that thread, once.
+    its own, ``launcher`` runs jobs, observers are told and never asked. ``optimizer`` is called in that thread, once,
+    with the trials of the sweep's earlier lives. ``past`` is None for a sweep that begins.
     """
 
     def __init__(
@@ -60,29 +61,32 @@ class Sweep:
         settings: Settings,
         launcher: AsyncLauncher,
         folder: Path,
-        optimizer: Callable[[], AskTell],
+        optimizer: Callable[[Sequence[Trial]], AskTell],
         observers: Sequence[Observer] = (),
         about: Mapping[str, Any] | None = None,
-        clock: Callable[[], float] = time.time,
+        past: Past | None = None,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self._problem = problem
         self._settings = settings
         self._launcher = launcher
+        self._folder = folder
         self._slots = min(settings.n_jobs, launcher.max_jobs or settings.n_jobs)
         self._optimizer = optimizer
         self._observers = list(observers)
         self._about = dict(about or {})
-        self._clock = clock
+        self._past = past
+        self._clock = clock or steady_clock(past.last_time if past else 0.0)
         self._budget = Budget(settings.n_trials, settings.timeout_hours, settings.max_failure_rate)
-        self._journal = Journal(folder)
         self._trials: dict[int, Trial] = {}
         self._handles: dict[int, JobHandle] = {}
         self._staged: list[Trial] = []
-        self._submit_not_before = 0.0
-        self._first_as_one = True
-        self._refusals = 0
-        self._why_no_more = ""
+        self._submitting = Submitting(launcher, problem.search_space)
+        self._enough = ""
+        self._closed = ""
         self._too_many_failures = False
+        self._stopped = False
+        self._paused = False
 
     def run(self) -> Ending:
         """Run to the end of the budget.
@@ -91,10 +95,12 @@ class Sweep:
             ConfigError: Ax cannot be used, or the first submission was refused.
             KeyboardInterrupt: jobs go on; the trials are in the journal as RUNNING with their jobs.
         """
-        self._started = self._clock()
-        self._journal.begin(self._problem.to_dict(), {"time": self._started, **self._about})
+        self._journal = disk.until_written(lambda: Journal(self._folder), self._folder)
+        known = list(self._past.trials) if self._past else []
+        asking = Asking(lambda: self._optimizer(known))
         try:
-            with interrupts.sigterm_as_ctrl_c(), Asking(self._optimizer) as self._asking, self._watched():
+            with interrupts.sigterm_as_ctrl_c(), asking as self._asking, self._watched(known):
+                self._begin(known)
                 while self._step():
                     self._asking.wait(POLL_SECONDS)
         except ConfigError:
@@ -103,61 +109,120 @@ class Sweep:
             raise
         finally:
             self._journal.close()
-        return Ending(self._known(), self._why_no_more, self._too_many_failures)
+        return Ending(self._known(), self._closed or self._enough, self._too_many_failures, self._stopped)
 
     @property
     def running(self) -> list[Trial]:
         return [self._trials[index] for index in self._handles]
 
+    def cancel(self) -> None:
+        """End the running jobs of a sweep that was interrupted, and wait until they are gone."""
+        self._observers = []
+        with closing(Journal(self._folder)) as self._journal:
+            self._cancel()
+
+    def _begin(self, known: Sequence[Trial]) -> None:
+        """Write the first line; or take up each trial where an earlier life of the sweep has left it."""
+        stop_request.clear(self._folder)
+        self._started = self._past.started if self._past else self._clock()
+        if not self._past:
+            about = {"time": self._started, **self._about}
+            disk.until_written(lambda: self._journal.begin(self._problem.to_dict(), about), self._folder)
+        self._trials = {trial.index: trial for trial in sorted(known, key=lambda trial: trial.index)}
+        for trial in self._known():
+            if trial.status is TrialStatus.STAGED:
+                self._take_up_staged(trial)
+            elif trial.status is TrialStatus.RUNNING:
+                self._take_up_running(trial)
+
+    def _take_up_staged(self, trial: Trial) -> None:
+        handle = self._launcher.find(trial.index, trial.attempt)
+        if handle is None:
+            self._staged.append(trial)
+        else:
+            self._note_running(trial, handle)
+
+    def _take_up_running(self, trial: Trial) -> None:
+        if trial.job is not None and trial.job.folder:
+            self._handles[trial.index] = self._launcher.attach(trial.job)
+        else:
+            self._enter_staged(trial.again("it ran inside a sweep that was ended", counts=False, time=self._clock()))
+
     def _step(self) -> bool:
         """One round of the loop; False when nothing runs and nothing more will be started."""
         self._poll()
-        self._check_budget()
-        if not self._why_no_more:
+        self._look_for_an_end()
+        if not self._closed and self._has_room():
             self._fill()
         progress = Progress(self._known(), self._elapsed(), self._budget, self._asking.is_busy)
         self._tell_observers(lambda observer: observer.tick(progress))
-        return bool(self._handles) or not self._why_no_more
+        return bool(self._handles) or not (self._closed or (self._enough and not self._staged))
 
     def _poll(self) -> None:
         for index, handle in list(self._handles.items()):
-            state = handle.state()
-            if state in (JobState.FINISHED, JobState.LOST):
-                del self._handles[index]
-                trial = self._judged(self._trials[index], handle)
-                self._enter(trial)
-                self._asking.tell(trial)
+            try:
+                trial = self._looked_at(self._trials[index], handle)
+            except OSError as error:
+                # A network file system has such moments; what is there is there at the next look.
+                log.debug("Trial %d cannot be looked at: %s", index, error)
+                continue
+            if trial is not None:
+                self._collect(trial)
 
-    def _judged(self, trial: Trial, handle: JobHandle) -> Trial:
-        result = handle.result()
-        now = self._clock()
-        if result.error is not None:
-            return trial.to(TrialStatus.FAILED, reason=result.error, time=now)
-        try:
-            outcome = to_outcome(result.value, self._problem)
-            check_sems(outcome, self._earlier_outcome(), self._problem)
-        except BadOutcome as error:
-            return trial.to(TrialStatus.FAILED, reason=one_line(str(error)), time=now)
-        except Exception as error:  # what the application returned may run code of its own when it is looked at
-            reason = f"its return value cannot be read: {error_line(error)}"
-            return trial.to(TrialStatus.FAILED, reason=reason, time=now)
-        return trial.to(TrialStatus.COMPLETED, outcome=outcome, time=now)
+    def _looked_at(self, trial: Trial, handle: JobHandle) -> Trial | None:
+        """The trial's next state, once its job has ended."""
+        state = handle.state()
+        if state not in (JobState.FINISHED, JobState.LOST):
+            return None
+        retries = self._settings.retries
+        return judged(trial, handle, state, self._problem, self._earlier_outcome(), retries, self._clock())
+
+    def _collect(self, trial: Trial) -> None:
+        del self._handles[trial.index]
+        if trial.status is TrialStatus.STAGED:
+            self._enter_staged(trial)
+        else:
+            self._enter(trial)
+            self._asking.tell(trial)
+
+    def _enter_staged(self, trial: Trial) -> None:
+        self._enter(trial)
+        self._staged = sorted([*self._staged, trial], key=lambda each: each.index)
 
     def _earlier_outcome(self) -> Outcome | None:
         outcomes = (trial.outcome for trial in self._trials.values() if trial.outcome is not None)
         return next(outcomes, None)
 
-    def _check_budget(self) -> None:
-        """Note why no more trials start, once that is so."""
-        if self._why_no_more:
-            return
-        if self._budget.has_failed(self._known()):
+    def _look_for_an_end(self) -> None:
+        """Note why no more jobs start, once that is so."""
+        request = None if self._closed else stop_request.asked(self._folder)
+        if request is not None:
+            self._stopped = True
+            self._close("ax-moo stop asks for an end")
+            if request is stop_request.StopRequest.NOW:
+                self._cancel()
+        elif self._budget.has_failed(self._known()):
             self._too_many_failures = True
-            self._end(self._failure_sentence())
+            self._close(failure_sentence(self._known(), self._settings.max_failure_rate))
         elif self._budget.is_out_of_time(self._elapsed()):
-            self._end(f"the time is up (timeout_hours={self._settings.timeout_hours})")
-        elif self._budget.remaining(self._known()) == 0 and not self._staged:
-            self._end(f"all {self._settings.n_trials} trials were started")
+            self._close(f"the time is up (timeout_hours={self._settings.timeout_hours})")
+        elif self._budget.remaining(self._known()) == 0:
+            self._no_more_new(f"all {self._settings.n_trials} trials were started")
+
+    def _cancel(self) -> None:
+        handles = {index: (self._trials[index], handle) for index, handle in self._handles.items()}
+        cancel_and_wait(handles, self._enter)
+        self._handles = {}
+
+    def _has_room(self) -> bool:
+        """A job that starts on a full disk is lost; those that run, and the journal, wait for room by themselves."""
+        has_room = disk.has_room(self._folder)
+        if not has_room and not self._paused:
+            log.warning("Paused: the disk of %s is full; trials start again as soon as there is room", self._folder)
+        elif has_room and self._paused:
+            log.info("There is room on the disk again")
+        self._paused = not has_room
+        return has_room
 
     def _fill(self) -> None:
         if self._launcher.in_rounds and self._handles:
@@ -177,59 +242,42 @@ class Sweep:
                 arm=candidate.arm,
                 time=self._clock(),
             )
-            self._enter(trial)
-            self._staged.append(trial)
-        free = self._slots - len(self._handles) - len(self._staged)
-        if free > 0 and self._budget.remaining(self._known()) > 0:
+            self._enter_staged(trial)
+        if self._free > len(self._staged) and self._budget.remaining(self._known()) > 0 and not self._enough:
             self._asking.ask(index=len(self._trials), finished=self._finished())
             if self._asking.is_exhausted or (self._asking.is_waiting and not self._handles and not self._staged):
-                self._end(self._asking.why)
+                self._no_more_new(self._asking.why)
+
+    @property
+    def _free(self) -> int:
+        return self._slots - len(self._handles)
 
     @property
     def _gathers(self) -> bool:
         """The first round, and every round of a launcher that works in rounds, is handed over as a whole."""
-        return self._launcher.in_rounds or (self._first_as_one and not self._has_submitted)
+        return self._launcher.in_rounds or (not self._submitting.one_by_one and not self._has_submitted)
 
     @property
     def _has_submitted(self) -> bool:
-        return any(trial.job for trial in self._trials.values())
+        return any(trial.job or trial.earlier for trial in self._trials.values())
 
     def _submit(self) -> None:
-        if self._clock() < self._submit_not_before:
-            return
-        batch = self._staged if self._gathers else self._staged[:1]
-        space = self._problem.search_space
-        requests = [JobRequest(trial.index, space.to_overrides(trial.parameterization)) for trial in batch]
+        ready = self._staged[: self._free]
         with interrupts.put_off():
-            try:
-                handles = self._launcher.submit(requests)
-            except Exception as error:
-                self._refused(error, len(batch))
-                return
-            self._refusals = 0
-            self._staged = self._staged[len(batch) :]
+            batch, handles = self._submitting.submit(ready if self._gathers else ready[:1], not self._has_submitted)
             for trial, handle in zip(batch, handles, strict=True):
-                self._handles[trial.index] = handle
-                self._enter(trial.to(TrialStatus.RUNNING, job=handle.job, time=self._clock()))
+                self._staged.remove(trial)
+                self._note_running(trial, handle)
+        if self._submitting.has_given_up and not self._handles:
+            self._close(self._submitting.why)
 
-    def _refused(self, error: Exception, number: int) -> None:
-        """A submission failed: a mistake if it is the first, a full queue or a scheduler that is away if it is not.
-
-        A first round that is too much for the queue is handed over one by one.
-        """
-        if not self._has_submitted and not (isinstance(error, OSError) and number > 1):
-            raise error if isinstance(error, ConfigError) else ConfigError(f"hydra/launcher: {error}") from error
-        self._refusals += 1
-        if self._refusals >= MOST_REFUSALS and not self._handles:
-            self._end(f"no job was taken {self._refusals} times in a row: {error}")
-            return
-        log.warning("Submission failed, again in %.0f s: %s", SUBMIT_AGAIN_SECONDS, error)
-        self._first_as_one = False
-        self._submit_not_before = self._clock() + SUBMIT_AGAIN_SECONDS
+    def _note_running(self, trial: Trial, handle: JobHandle) -> None:
+        self._handles[trial.index] = handle
+        self._enter(trial.to(TrialStatus.RUNNING, job=handle.job, time=self._clock()))
 
     def _enter(self, trial: Trial) -> None:
         """A trial's new state: journal first, then memory, then those who watch."""
-        self._journal.record(trial)
+        disk.until_written(lambda: self._journal.record(trial), self._folder)
         self._trials[trial.index] = trial
         self._tell_observers(lambda observer: observer.entered(trial))
 
@@ -242,22 +290,19 @@ class Sweep:
                 self._observers.remove(observer)
                 log.exception("Progress is not shown any more")
 
-    def _end(self, why: str) -> None:
-        self._why_no_more = why
-        for trial in self._staged:
-            self._enter(trial.to(TrialStatus.ABANDONED, reason=why, time=self._clock()))
-        self._staged = []
-        log.info("No new trials: %s%s", why, f"; {len(self._handles)} still running" if self._handles else "")
+    def _no_more_new(self, why: str) -> None:
+        if not self._enough and not self._closed:
+            self._enough = why
+            self._say_no_more(why)
 
-    def _failure_sentence(self) -> str:
-        failed = [trial for trial in self._known() if trial.status is TrialStatus.FAILED]
-        reason, times = Counter(trial.reason for trial in failed).most_common(1)[0]
-        first = next(trial for trial in failed if trial.reason == reason)
-        where = f"; see {first.job.folder}" if first.job else ""
-        return (
-            f"{len(failed)} of {self._finished()} trials failed (max_failure_rate="
-            f"{self._settings.max_failure_rate}), {times} of them with: {reason}{where}"
-        )
+    def _close(self, why: str) -> None:
+        """No more jobs, also not for trials that are staged: these wait for a resume."""
+        if not self._closed:
+            self._closed = why
+            self._say_no_more(why)
+
+    def _say_no_more(self, why: str) -> None:
+        log.info("No new trials: %s%s", why, f"; {len(self._handles)} still running" if self._handles else "")
 
     def _known(self) -> list[Trial]:
         return list(self._trials.values())
@@ -268,20 +313,21 @@ class Sweep:
     def _elapsed(self) -> float:
         return self._clock() - self._started
 
-    def _watched(self) -> "_Watched":
-        return _Watched(self._observers, self._problem)
+    def _watched(self, known: Sequence[Trial]) -> "_Watched":
+        return _Watched(self._observers, self._problem, known)
 
 
 class _Watched:
     """Opens the observers and closes them however the sweep ends."""
 
-    def __init__(self, observers: Sequence[Observer], problem: Problem) -> None:
+    def __init__(self, observers: Sequence[Observer], problem: Problem, known: Sequence[Trial]) -> None:
         self._observers = observers
         self._problem = problem
+        self._known = known
 
     def __enter__(self) -> None:
         for observer in self._observers:
-            observer.open(self._problem)
+            observer.open(self._problem, self._known)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

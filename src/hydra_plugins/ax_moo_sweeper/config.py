@@ -24,6 +24,8 @@ class AxMooSweeperConf:
     initial: Any = field(default_factory=list)
     seed: Any = None
     max_failure_rate: Any = 0.5
+    retries: Any = 1
+    resume: Any = "auto"
     progress: Any = "auto"
 
 
