@@ -244,16 +244,6 @@ submit(open_launcher(Path({str(tmp_path)!r}), "async_local", task), 0, 1)
     assert {handle.result().error for handle in handles} == {"exit code 9, no result written"}
 
 
-def test_a_process_with_a_reused_pid_is_not_the_job(tmp_path: Path) -> None:
-    launcher = open_launcher(tmp_path, "async_local", environment_of())
-    folder = tmp_path / "sweep/.submitit/0"
-    folder.mkdir(parents=True)
-    pid = os.getpid()
-    (folder / f"{pid}_submitted.pkl").touch()
-    (folder / f"{pid}_process.json").write_text(f'{{"host": "{os.uname().nodename}", "create_time": 1.0}}')
-    assert launcher.find(0).state() is JobState.LOST
-
-
 def test_every_job_gets_a_gpu_of_the_parents_mask(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -71,10 +71,12 @@ class AsyncSubmititLauncher(Launcher, ABC):
         return self.queue.attach(job)
 
     def cancel_command(self, jobs: "Sequence[Job]") -> str:
-        return self.queue.cancel_command([job.job_id for job in jobs])
+        from hydra_plugins.async_submitit_launcher._attach import cancel_command
 
-    def find(self, trial: int) -> "JobHandle | None":
-        return self.queue.find(trial)
+        return cancel_command(jobs)
+
+    def find(self, trial: int, attempt: int = 1) -> "JobHandle | None":
+        return self.queue.find(trial, attempt)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Hydra's own, blocking way: submit, wait for all, and return their results in order."""
@@ -116,7 +118,7 @@ class AsyncSubmititLauncher(Launcher, ABC):
         state = Singleton.get_state()
         return self.queue.submit(
             {
-                request.trial: (
+                request: (
                     self,
                     list(request.overrides),
                     "hydra.sweep.dir",

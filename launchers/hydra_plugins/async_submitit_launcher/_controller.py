@@ -15,7 +15,7 @@ from typing import Any
 
 from submitit.local import local  # this module is a program of its own
 
-from hydra_plugins.async_submitit_launcher._handle import exit_file, process_file, write_aside
+from hydra_plugins.async_submitit_launcher._files import exit_file, process_file, write_aside
 
 _POLL_S = 0.04
 _GRACE_S = 5.0

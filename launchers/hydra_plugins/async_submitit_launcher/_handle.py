@@ -1,63 +1,15 @@
-"""The files of a job in its trial's submitit folder, and what a handle reads from them."""
+"""What a handle reads from the files of its job."""
 
-import json
-import os
 import pickle
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
 
 from ax_moo.job_results import error_line, one_line, result_of
 from ax_moo.jobs import JobResult, JobState
 from ax_moo.trial import Job
-
-
-def submitted_file(folder: Path, job_id: str) -> Path:
-    return folder / f"{job_id}_submitted.pkl"
-
-
-def result_file(folder: Path, job_id: str, task: int = 0) -> Path:
-    return folder / f"{job_id}_{task}_result.pkl"
-
-
-def note_file(folder: Path, job_id: str) -> Path:
-    """Why a job ended without a result, in the job's own words."""
-    return folder / f"{job_id}_note.txt"
-
-
-def process_file(folder: Path, job_id: str) -> Path:
-    """Where a local job's process is: host, pid and start time."""
-    return folder / f"{job_id}_process.json"
-
-
-def exit_file(folder: Path, job_id: str) -> Path:
-    """How a local job's tasks ended."""
-    return folder / f"{job_id}_exit.json"
-
-
-def submitted_job(folder: Path) -> Job | None:
-    """The latest job that was submitted from a trial's folder."""
-    pickles = sorted(folder.glob("*_submitted.pkl"), key=lambda path: path.stat().st_mtime)
-    if not pickles:
-        return None
-    return Job(pickles[-1].name.removesuffix("_submitted.pkl"), str(folder))
-
-
-def write_aside(path: Path, text: str) -> None:
-    """Write and rename, so that nobody reads half a file."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text)
-    temporary.rename(path)
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None
+from hydra_plugins.async_submitit_launcher._files import note_file, result_file
 
 
 class SubmititHandle(ABC):

@@ -8,7 +8,7 @@ from hydra.core.utils import JobReturn, JobStatus, run_job
 from omegaconf import open_dict
 
 from ax_moo.job_results import error_line
-from hydra_plugins.async_submitit_launcher._handle import note_file, write_aside
+from hydra_plugins.async_submitit_launcher._files import note_file, write_aside
 
 if TYPE_CHECKING:
     from hydra_plugins.async_submitit_launcher._base import AsyncSubmititLauncher

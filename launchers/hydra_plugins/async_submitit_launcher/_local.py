@@ -1,6 +1,5 @@
 """Jobs as processes of this machine, and the GPUs that each gets."""
 
-import contextlib
 import json
 import os
 import shlex
@@ -11,29 +10,32 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
 from submitit.core import utils  # this module is imported when a job is submitted
 from submitit.local import local
 
 from ax_moo.errors import ConfigError
-from ax_moo.jobs import JobState
+from ax_moo.jobs import JobHandle, JobRequest, JobState
 from ax_moo.trial import Job
 from hydra_plugins.async_submitit_launcher import _environment, _gpus
-from hydra_plugins.async_submitit_launcher._handle import process_file, submitted_job, write_aside
+from hydra_plugins.async_submitit_launcher._attach import attach
+from hydra_plugins.async_submitit_launcher._files import attempt_folder, process_file, submitted_job, write_aside
 from hydra_plugins.async_submitit_launcher._local_handle import LocalHandle
+from hydra_plugins.async_submitit_launcher._processes import boot_of_machine, start_of
+from hydra_plugins.async_submitit_launcher._scheduler import SlurmWatcher
 
 _CONTROLLER = "hydra_plugins.async_submitit_launcher._controller"
 _FOR_EVER_MIN = 60 * 24 * 365 * 10
 
 
 class LocalQueue:
-    """Submits to this machine, and remembers which GPUs its unfinished jobs hold."""
+    """Submits to this machine, and remembers which GPUs the unfinished jobs on it hold."""
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         self.params = params
         self._pool: _gpus.GpuPool | None = None
         self._checked = False
-        self._jobs: list[LocalHandle] = []
+        self._jobs: dict[Job, LocalHandle] = {}
+        self._watcher = SlurmWatcher()
 
     @property
     def base(self) -> Path:
@@ -54,12 +56,12 @@ class LocalQueue:
             self._pool = _gpus.open_pool(self.params)
             self._checked = True
 
-    def submit(self, calls: Mapping[int, tuple[Any, ...]]) -> Sequence[LocalHandle]:
+    def submit(self, calls: Mapping[JobRequest, tuple[Any, ...]]) -> Sequence[LocalHandle]:
         self.check()
         handles: list[LocalHandle] = []
         try:
-            for trial, call in calls.items():
-                handles.append(self._submit_one(trial, call))
+            for request, call in calls.items():
+                handles.append(self._submit_one(request, call))
         except BaseException:
             # All or none: the caller would not know of those that run already.
             for handle in handles:
@@ -67,29 +69,28 @@ class LocalQueue:
             raise
         return handles
 
-    def attach(self, job: Job) -> LocalHandle:
-        handle = LocalHandle(job, self.params.get("tasks_per_node") or 1)
-        self._jobs.append(handle)
+    def attach(self, job: Job) -> JobHandle:
+        handle = attach(job, self._watcher)
+        if isinstance(handle, LocalHandle) and handle.is_here:
+            self._jobs[job] = handle
         return handle
 
-    def cancel_command(self, job_ids: Sequence[str]) -> str:
-        # A job is a session: its controller, whose process id this is, and the tasks, which ignore SIGTERM.
-        return f"kill -9 {' '.join(f'-{job_id}' for job_id in job_ids)}"
-
-    def find(self, trial: int) -> LocalHandle | None:
-        job = submitted_job(self.base / str(trial))
+    def find(self, trial: int, attempt: int = 1) -> JobHandle | None:
+        job = submitted_job(attempt_folder(self.base, trial, attempt))
         return None if job is None else self.attach(job)
 
-    def _submit_one(self, trial: int, call: tuple[Any, ...]) -> LocalHandle:
-        executor = _Executor(self.base / str(trial), self._next_gpus(), self.params)
-        job = executor.submit(*call)
-        return self.attach(Job(job.job_id, str(executor.folder)))
+    def _submit_one(self, request: JobRequest, call: tuple[Any, ...]) -> LocalHandle:
+        folder = attempt_folder(self.base, request.trial, request.attempt)
+        executor = _Executor(folder, self._next_gpus(), self.params)
+        job = Job(executor.submit(*call).job_id, str(folder))
+        self._jobs[job] = LocalHandle(job)
+        return self._jobs[job]
 
     def _next_gpus(self) -> tuple[str, ...] | None:
-        self._jobs = [handle for handle in self._jobs if handle.is_alive()]
+        self._jobs = {job: handle for job, handle in self._jobs.items() if handle.is_alive()}
         if self._pool is None:
             return None
-        states = [(handle, handle.state()) for handle in self._jobs]
+        states = [(handle, handle.state()) for handle in self._jobs.values()]
         held = [handle.gpus for handle, state in states if state is JobState.RUNNING]
         fading = [handle.gpus for handle, state in states if state is not JobState.RUNNING]
         return self._pool.take(held, fading)
@@ -126,8 +127,8 @@ class _Executor(local.LocalExecutor):
 
     def _forget_earlier(self, pid: int) -> None:
         """Process ids come again, and a folder may hold what an earlier job of the same id left there."""
-        for pattern in (f"{pid}_*_result.pkl", f"{pid}_exit.json", f"{pid}_note.txt"):
-            for path in self.folder.glob(pattern):
+        for path in self.folder.glob(f"{pid}_*"):
+            if path.suffix in (".pkl", ".json", ".txt"):
                 path.unlink()
 
     @property
@@ -153,11 +154,12 @@ class _Executor(local.LocalExecutor):
         return environ
 
     def _record(self, pid: int) -> None:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            record = {
-                "host": socket.gethostname(),
-                "pid": pid,
-                "create_time": psutil.Process(pid).create_time(),
-                "gpus": self.gpus,
-            }
-            write_aside(process_file(self.folder, str(pid)), json.dumps(record))
+        record = {
+            "host": socket.gethostname(),
+            "boot": boot_of_machine(),
+            "pid": pid,
+            "start": start_of(pid),
+            "gpus": self.gpus,
+            "n_tasks": self.n_tasks,
+        }
+        write_aside(process_file(self.folder, str(pid)), json.dumps(record))

@@ -6,12 +6,13 @@ import os
 import signal
 import socket
 import time
-
-import psutil
+from pathlib import Path
 
 from ax_moo.jobs import JobState
 from ax_moo.trial import Job
-from hydra_plugins.async_submitit_launcher._handle import SubmititHandle, exit_file, process_file, read_json
+from hydra_plugins.async_submitit_launcher._files import exit_file, process_file, read_json
+from hydra_plugins.async_submitit_launcher._handle import SubmititHandle
+from hydra_plugins.async_submitit_launcher._processes import boot_of_machine, group_members, is_zombie, start_of
 
 log = logging.getLogger(__name__)
 
@@ -19,11 +20,11 @@ _SILENCE_S = 60.0
 
 
 class LocalHandle(SubmititHandle):
-    """A local job, known by its controller's pid and start time, so that any later process can watch it."""
+    """A local job, known by its controller's pid and start, so that any later process can watch it."""
 
-    def __init__(self, job: Job, n_tasks: int) -> None:
-        super().__init__(job, n_tasks)
-        self._record = read_json(process_file(self.folder, job.job_id)) or {}
+    def __init__(self, job: Job) -> None:
+        self._record = read_json(process_file(Path(job.folder), job.job_id)) or {}
+        super().__init__(job, self._record.get("n_tasks", 1))
         self._heartbeat: float | None = None
         self._heard_at = time.monotonic()
 
@@ -42,7 +43,7 @@ class LocalHandle(SubmititHandle):
 
     def cancel(self) -> None:
         """The controller ends its tasks, at first kindly; without one the rest of its group is killed."""
-        if not self._is_here():
+        if not self.is_here:
             log.warning("Job %s runs on %s and can be cancelled there only.", self.job.job_id, self._record.get("host"))
         elif self._has_controller():
             with contextlib.suppress(ProcessLookupError):
@@ -53,7 +54,7 @@ class LocalHandle(SubmititHandle):
 
     def is_alive(self) -> bool:
         """Whether any process of this job runs: its controller, or tasks that outlived a killed controller."""
-        if not self._is_here():
+        if not self.is_here:
             return not self._has_ended() and self._is_heard()
         return self._has_controller() or (not self._has_ended() and bool(self._orphans()))
 
@@ -61,38 +62,36 @@ class LocalHandle(SubmititHandle):
     def _pid(self) -> int:
         return int(self.job.job_id)
 
-    def _is_here(self) -> bool:
+    @property
+    def is_here(self) -> bool:
         return bool(self._record.get("host") == socket.gethostname())
 
     def _has_ended(self) -> bool:
         return exit_file(self.folder, self.job.job_id).exists()
 
     def _has_controller(self) -> bool:
-        try:
-            process = psutil.Process(self._pid)
-            # A pid is given out again; its start time is not.
-            if abs(process.create_time() - self._record["create_time"]) > 2:
-                return False
-            if process.status() != psutil.STATUS_ZOMBIE:
-                return True
-        except psutil.NoSuchProcess:
+        start = start_of(self._pid)
+        if start is None or start != self._record.get("start") or not self._is_same_boot:
             return False
+        if not is_zombie(self._pid):
+            return True
         # If it is a child of ours, let it go, or it stays a zombie as long as we live.
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self._pid, os.WNOHANG)
         return False
 
     def _orphans(self) -> list[int]:
-        """What is left of the process group of a controller that is gone."""
-        try:
-            os.killpg(self._pid, 0)
-        except OSError:
+        """What is left of the process group of a controller that is gone.
+
+        No pid is given out again while a group bears it: another process of that pid means that the group is gone.
+        """
+        if not self._is_same_boot or start_of(self._pid) not in (None, self._record.get("start")):
             return []
-        return [
-            process.pid
-            for process in psutil.process_iter(["status"])
-            if process.info["status"] != psutil.STATUS_ZOMBIE and _group(process.pid) == self._pid
-        ]
+        return group_members(self._pid)
+
+    @property
+    def _is_same_boot(self) -> bool:
+        return bool(self._record.get("boot") == boot_of_machine())
 
     def _is_heard(self) -> bool:
         """Seen from another host a job's only sign of life is its controller's touch; ages by our own clock."""
@@ -106,7 +105,7 @@ class LocalHandle(SubmititHandle):
 
     def _why_lost(self) -> str:
         note = read_json(exit_file(self.folder, self.job.job_id))
-        if note is None and not self._is_here():
+        if note is None and not self.is_here:
             return f"no result, and no sign of life from {self._record.get('host', 'its host')}, where it ran"
         if note is None:
             return f"killed together with its controller process {self.job.job_id}, no result written"
@@ -114,13 +113,6 @@ class LocalHandle(SubmititHandle):
             return str(note["reason"])
         failed = [code for code in note.get("exit_codes", []) if code]
         return _exit_words(failed[0] if failed else 0)
-
-
-def _group(pid: int) -> int | None:
-    try:
-        return os.getpgid(pid)
-    except OSError:
-        return None
 
 
 def _exit_words(code: int) -> str:

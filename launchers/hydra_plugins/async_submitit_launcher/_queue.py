@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from ax_moo.jobs import JobHandle, JobRequest
 from ax_moo.trial import Job
 from hydra_plugins.async_submitit_launcher._handle import SubmititHandle
 
@@ -17,12 +18,10 @@ class Queue(Protocol):
 
     def check(self) -> None: ...
 
-    def submit(self, calls: Mapping[int, tuple[Any, ...]]) -> Sequence[SubmititHandle]:
-        """Submit one call (a function and its arguments) per trial."""
+    def submit(self, calls: Mapping[JobRequest, tuple[Any, ...]]) -> Sequence[SubmititHandle]:
+        """Submit one call (a function and its arguments) per request: all of them, or none where this raises."""
         ...
 
-    def attach(self, job: Job) -> SubmititHandle: ...
+    def attach(self, job: Job) -> JobHandle: ...
 
-    def cancel_command(self, job_ids: Sequence[str]) -> str: ...
-
-    def find(self, trial: int) -> SubmititHandle | None: ...
+    def find(self, trial: int, attempt: int = 1) -> JobHandle | None: ...

@@ -14,7 +14,7 @@ from submitit.slurm import slurm
 
 from ax_moo.trial import Job
 from hydra_plugins.async_submitit_launcher import _environment
-from hydra_plugins.async_submitit_launcher._handle import submitted_file
+from hydra_plugins.async_submitit_launcher._files import submitted_file
 from hydra_plugins.async_submitit_launcher._slurm_commands import call
 
 _FOR_EVER_MIN = 60 * 24 * 365 * 10
@@ -26,11 +26,11 @@ class Refused(Exception):
 
 
 class Executor(slurm.SlurmExecutor):
-    """Submitit's Slurm executor, but for the folders of an array's jobs, which are their trials' here."""
+    """Submitit's Slurm executor, but that every job of an array has a folder of its own."""
 
-    def submit_trials(self, base: Path, submissions: Mapping[int, utils.DelayedSubmission]) -> list[Job]:
-        folders = {trial: base / str(trial) for trial in submissions}
-        pickles = {trial: self._dump(folders[trial], submission) for trial, submission in submissions.items()}
+    def submit_calls(self, base: Path, submissions: Mapping[Path, utils.DelayedSubmission]) -> list[Job]:
+        """The jobs of calls by their folders, in one array where there are several."""
+        pickles = {folder: self._dump(folder, submission) for folder, submission in submissions.items()}
         script = base / f".submission_{uuid.uuid4().hex}.sh"
         if len(submissions) > 1:
             self.parameters["map_count"] = len(submissions)
@@ -46,8 +46,8 @@ class Executor(slurm.SlurmExecutor):
         first = self._get_job_id_from_submission_command(output)
         script.rename(base / f"{first}_submission.sh")
         return [
-            self._publish(pickles[trial], folders[trial], f"{first}_{trial}" if len(submissions) > 1 else first)
-            for trial in submissions
+            self._publish(pickle, folder, f"{first}_{number}" if len(submissions) > 1 else first)
+            for number, (folder, pickle) in enumerate(pickles.items())
         ]
 
     def _dump(self, folder: Path, submission: utils.DelayedSubmission) -> Path:

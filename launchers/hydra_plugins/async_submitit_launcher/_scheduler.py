@@ -56,7 +56,8 @@ class SlurmWatcher:
         if time.monotonic() - self._asked_at >= self.interval_s:
             self._ask()
             self._asked_at = time.monotonic()
-        return self._verdicts.get(job_id, Verdict(Phase.PENDING, time.monotonic()))
+        # Where Slurm has never answered nobody knows more of a job than that it was submitted.
+        return self._verdicts.get(job_id, Verdict(Phase.RUNNING, time.monotonic()))
 
     def how_it_ended(self, job_id: str) -> str:
         """In the words of accounting, which may have come to know a job's end some time after the controller."""

@@ -1,0 +1,67 @@
+"""The files of an attempt's job, in the submitit folder of its own.
+
+What submitit names itself begins with the job's id: ``<id>_submitted.pkl``, ``<id>_<task>_result.pkl`` and the logs.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from ax_moo.trial import Job
+
+
+def attempt_folder(base: Path, trial: int, attempt: int) -> Path:
+    """A folder for each attempt, so that no job is ever taken for one of another attempt."""
+    first = base / str(trial)
+    return first if attempt == 1 else first / f"attempt-{attempt}"
+
+
+def submitted_file(folder: Path, job_id: str) -> Path:
+    return folder / f"{job_id}_submitted.pkl"
+
+
+def result_file(folder: Path, job_id: str, task: int = 0) -> Path:
+    return folder / f"{job_id}_{task}_result.pkl"
+
+
+def note_file(folder: Path, job_id: str) -> Path:
+    """Why a job ended without a result, in the job's own words."""
+    return folder / f"{job_id}_note.txt"
+
+
+def process_file(folder: Path, job_id: str) -> Path:
+    """Where a local job's process is: host, pid and what tells it from a later process of that pid."""
+    return folder / f"{job_id}_process.json"
+
+
+def exit_file(folder: Path, job_id: str) -> Path:
+    """How a local job's tasks ended."""
+    return folder / f"{job_id}_exit.json"
+
+
+def submitted_job(folder: Path) -> Job | None:
+    """The latest job that was submitted from an attempt's folder."""
+    pickles = sorted(folder.glob("*_submitted.pkl"), key=lambda path: path.stat().st_mtime)
+    if not pickles:
+        return None
+    return Job(pickles[-1].name.removesuffix("_submitted.pkl"), str(folder))
+
+
+def write_aside(path: Path, text: str) -> None:
+    """Write and rename, so that nobody reads half a file; on a full disk nothing of it is left."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text)
+        temporary.rename(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None

@@ -1,0 +1,128 @@
+"""Which job belongs to which attempt at a trial, and how a job of any kind is attached."""
+
+import json
+import os
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from launching import open_launcher, submit, wait_for
+
+from ax_moo.jobs import JobRequest, JobState
+from ax_moo.trial import Job
+from hydra_plugins.async_submitit_launcher._attach import attach, cancel_command
+from hydra_plugins.async_submitit_launcher._processes import boot_of_machine, start_of
+
+
+def test_every_attempt_has_files_of_its_own_and_is_found_by_its_number(tmp_path: Path) -> None:
+    launcher = open_launcher(tmp_path, "async_local", lambda config: int(config.attempt))
+    requests = [JobRequest(4, (f"+attempt={number}",), number) for number in (1, 2, 3)]
+    first, second = launcher.submit(requests[:2])
+
+    again = open_launcher(tmp_path, "async_local", lambda config: 0)
+    assert first.job.folder == str(tmp_path / "sweep/.submitit/4")
+    assert second.job.folder == str(tmp_path / "sweep/.submitit/4/attempt-2")
+    assert again.find(4).job == again.find(4, 1).job == first.job
+    assert again.find(4, 2).job == second.job
+    assert again.find(4, 3) is None
+    assert wait_for([first, again.find(4, 2)]) == [JobState.FINISHED] * 2
+    assert [again.find(4, number).result().value for number in (1, 2)] == [1, 2]
+
+
+def test_every_attempt_runs_in_the_same_job_folder(tmp_path: Path) -> None:
+    def task(config: Any) -> str:
+        from hydra.core.hydra_config import HydraConfig
+
+        return str(HydraConfig.get().runtime.output_dir)
+
+    handles = open_launcher(tmp_path, "async_local", task).submit([JobRequest(4, (), 1), JobRequest(4, (), 2)])
+    wait_for(handles)
+    assert [handle.result().value for handle in handles] == [str(tmp_path / "sweep/4")] * 2
+
+
+def test_a_local_job_is_attached_without_its_launcher(tmp_path: Path) -> None:
+    def task(config: Any) -> int:
+        time.sleep(0.5)
+        return 7
+
+    (handle,) = submit(open_launcher(tmp_path, "async_local", task, "hydra.launcher.tasks_per_node=2"), 0)
+    attached = attach(handle.job)
+    assert attached.state() is JobState.RUNNING
+    wait_for([attached])
+    assert attached.result().value == 7
+    assert (tmp_path / f"sweep/.submitit/0/{handle.job.job_id}_1_result.pkl").exists(), "it waits for both tasks"
+
+
+def test_a_job_that_ran_inside_its_sweep_has_ended_with_it() -> None:
+    handle = attach(Job("3", ""))
+    assert handle.state() is JobState.LOST
+    assert handle.result().error == "it ran inside a sweep that has ended"
+    handle.cancel()
+
+
+def test_a_slurm_job_is_not_lost_where_slurm_cannot_be_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command-less machine is this one with an empty PATH; what Slurm says of jobs is tested with the cluster."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    handle = attach(Job("12_3", str(tmp_path)))
+    assert handle.state() is JobState.RUNNING
+    handle.cancel()
+    assert handle.state() is JobState.RUNNING
+
+
+def test_the_command_that_ends_jobs_names_each_by_its_kind(tmp_path: Path) -> None:
+    (tmp_path / "17_process.json").touch()
+    jobs = [Job("17", str(tmp_path)), Job("12_3", str(tmp_path)), Job("0", ""), Job("14", str(tmp_path))]
+    assert cancel_command(jobs) == "kill -9 -17; scancel 12_3 14"
+    assert cancel_command(jobs[:1]) == "kill -9 -17"
+    assert cancel_command(jobs[2:3]) == ""
+
+
+def test_attached_jobs_hold_their_gpus_on_their_own_host_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def task(config: Any) -> Any:
+        time.sleep(1)
+        return os.environ["CUDA_VISIBLE_DEVICES"]
+
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5")
+    (first,) = submit(open_launcher(tmp_path, "async_local", task), 0)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "99_process.json").write_text('{"host": "another", "gpus": ["5"]}')
+
+    again = open_launcher(tmp_path, "async_local", task)
+    assert again.attach(Job("99", str(elsewhere))).state() is JobState.RUNNING, "its heartbeat is fresh"
+    attached = again.attach(first.job)
+    (second,) = submit(again, 1)
+    wait_for([attached, second])
+    assert [attached.result().value, second.result().value] == ["4", "5"]
+
+
+def record_of(pid: int, **changes: str | None) -> str:
+    about = {"host": socket.gethostname(), "boot": boot_of_machine(), "pid": pid, "start": start_of(pid)}
+    return json.dumps({**about, **changes})
+
+
+@pytest.mark.parametrize("changes", [{"start": "1"}, {"boot": "before"}], ids=["another process", "another boot"])
+def test_a_process_that_only_has_the_jobs_pid_is_left_alone(tmp_path: Path, changes: dict[str, str]) -> None:
+    other = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    try:
+        (tmp_path / f"{other.pid}_process.json").write_text(record_of(other.pid, **changes))
+        handle = attach(Job(str(other.pid), str(tmp_path)))
+        assert handle.state() is JobState.LOST
+        handle.cancel()
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(0.2)
+    finally:
+        other.kill()
+        other.wait()
+
+
+def test_the_clock_may_be_set_while_a_job_runs(tmp_path: Path) -> None:
+    """psutil makes a process's time of day from that of the machine's start, which moves with the clock."""
+    before = start_of(os.getpid())
+    assert before is not None
+    assert before.isdigit(), "it is the kernel's count, not a time of day"
+    (tmp_path / f"{os.getpid()}_process.json").write_text(record_of(os.getpid()))
+    assert attach(Job(str(os.getpid()), str(tmp_path))).state() is JobState.RUNNING
