@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from ax_moo import heartbeat, lock
+from ax_moo import disk, heartbeat, lock
 from ax_moo.errors import ConfigError
 from ax_moo.lock import LOCK_FILE, held, holder
 
@@ -274,3 +274,24 @@ def test_a_lock_file_that_says_nothing_sensible_is_taken(tmp_path: Path, caplog:
             assert content(tmp_path)["pid"] == os.getpid()
     assert caplog.messages == []
     shutil.rmtree(tmp_path)
+
+
+def test_the_holder_may_leave_last_words(tmp_path: Path) -> None:
+    with held(tmp_path, {"n_trials": 48}) as last_words:
+        last_words["exit_code"] = 0
+    assert content(tmp_path)["about"] == {"n_trials": 48, "exit_code": 0}
+
+
+def test_a_full_disk_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk, "TRY_AGAIN_SECONDS", 0.01)
+    create, refusals = os.open, [errno.ENOSPC, errno.EDQUOT]
+
+    def refuse(path: Any, flags: int, mode: int = 0o777, **options: Any) -> int:
+        if flags & os.O_CREAT and str(path).startswith(str(tmp_path)) and refusals:
+            raise OSError(refusals.pop(), "no room")
+        return create(path, flags, mode, **options)
+
+    monkeypatch.setattr(os, "open", refuse)
+    with held(tmp_path):
+        assert content(tmp_path)["pid"] == os.getpid()
+    assert refusals == []

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ax_moo import heartbeat
+from ax_moo import disk, heartbeat
 from ax_moo.errors import ConfigError
 from ax_moo.holder import Holder, Record, read, this_process
 
@@ -29,17 +29,18 @@ _WITHOUT_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}
 
 
 @contextmanager
-def held(folder: Path, about: Mapping[str, Any] | None = None) -> Iterator[None]:
+def held(folder: Path, about: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
     """Hold the sweep folder's lock, which names host, pid and time, and holds what ``about`` adds.
 
-    The operating system lets go of it when the process ends, however it ends. Where the file system has no locks, or
+    What is put into the yielded mapping is added to it when the lock is let go of: how the sweep ended, for one. The
+    operating system lets go of it when the process ends, however it ends. Where the file system has no locks, or
     only such as do not reach from host to host, a heartbeat tells a live holder from one that is gone.
 
     Raises:
         ConfigError: another process holds it, or the folder cannot be written to.
     """
     path = folder / LOCK_FILE
-    descriptor = _opened(path)
+    descriptor = disk.until_written(lambda: _opened(path), folder)
     try:
         is_locked = _acquire(descriptor, path)
         _check_gone(read(path), path)
@@ -47,11 +48,12 @@ def held(folder: Path, about: Mapping[str, Any] | None = None) -> Iterator[None]
         record.write(me)
         if not is_locked:
             _check_won(me, path)
+        last_words: dict[str, Any] = {}
         try:
             with heartbeat.beating(descriptor, record.write_again):
-                yield
+                yield last_words
         finally:
-            record.write(dataclasses.replace(me, ended=time.time()))
+            record.write(dataclasses.replace(me, ended=time.time(), about={**me.about, **last_words}))
     finally:
         os.close(descriptor)
 
@@ -72,6 +74,8 @@ def _opened(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
+        if error.errno in disk.NO_ROOM:
+            raise
         raise ConfigError(
             f"hydra.sweep.dir: cannot write to {path.parent}: {error.strerror}; name a folder that you can write to"
         ) from None
