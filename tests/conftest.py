@@ -3,13 +3,15 @@
 import functools
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hydra.core.plugins import Plugins
-from slurm.cluster import SlurmCluster, why_not_here
+from slurm.cluster import SlurmCluster, running
+from slurm.packages import why_not_here
 from xdist.scheduler import LoadScopeScheduling
 
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -26,7 +28,8 @@ def pytest_report_header() -> str:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """Under pytest-xdist one process has the Slurm cluster, and what a module's tests share is made once.
+    """Under pytest-xdist one process has the Slurm cluster, another has those that tests break on purpose, and what a
+    module's tests share is made once.
 
     In place of xdist_group marks, which pytest-xdist 3.8 does not see under pytest 9.2.
     """
@@ -36,6 +39,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 class _InGroups(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::")[0]
+        if "outage" in file:
+            return "outages"
         if "slurm" in nodeid.lower():
             return "slurm"
         return file if _shares_fixtures(self.config.rootpath / file) else nodeid
@@ -64,14 +69,30 @@ def _skipped(config: pytest.Config) -> int:
 @pytest.fixture(scope="session")
 def slurm_cluster() -> Iterator[SlurmCluster]:
     """Two nodes with two GPUs each; ``SLURM_CONF`` points at them until the tests are over."""
+    with _cluster_to_use() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def fragile_cluster() -> Iterator[SlurmCluster]:
+    """A cluster for the tests of one module to break; each leaves it as it was (``restore``)."""
+    with _cluster_to_use() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def cluster_without_accounting() -> Iterator[SlurmCluster]:
+    with _cluster_to_use(accounting=False) as cluster:
+        yield cluster
+
+
+@contextmanager
+def _cluster_to_use(accounting: bool = True) -> Iterator[SlurmCluster]:
     obstacle = why_not_here()
     if obstacle and not IN_CI:
         pytest.skip(obstacle)
     assert obstacle is None, f"{obstacle}, and CI must run these tests"
-    cluster = SlurmCluster()
-    cluster.start()
-    with pytest.MonkeyPatch.context() as patch:
+    with running(accounting) as cluster, pytest.MonkeyPatch.context() as patch:
         for key, value in cluster.environ.items():
             patch.setenv(key, value)
         yield cluster
-    cluster.stop()

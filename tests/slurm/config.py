@@ -1,0 +1,110 @@
+"""The files that the daemons of a cluster are configured by."""
+
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+_CGROUP = Path("/sys/fs/cgroup/memory")
+
+
+def limits_by_cgroup() -> bool:
+    """Whether jobs can be held to their memory as on most clusters, after which accounting says OUT_OF_MEMORY.
+
+    Slurm 22.05 can do it without systemd by version 1 of cgroups. Elsewhere Slurm looks at the jobs' memory once a
+    second, and accounting only says that a job that had too much was killed.
+    """
+    return os.access(_CGROUP, os.W_OK)
+
+
+def write_config(folder: Path, hostname: str, ports: Mapping[str, int], nodes: Sequence[str], accounting: bool) -> None:
+    for name in ("state", *nodes):
+        (folder / name).mkdir()
+    # Clusters of one machine share the tree of its cgroups, in which jobs are known by their numbers.
+    values = {**ports, "host": hostname, "dir": folder, "first": secrets.randbelow(60_000_000) + 1}
+    for name, text in _texts(nodes, accounting).items():
+        path = folder / name
+        path.write_text(text.format_map(values))
+        path.chmod(0o600 if name == "slurmdbd.conf" else 0o644)
+
+
+def _texts(nodes: Sequence[str], accounting: bool) -> dict[str, str]:
+    """By file name; {...} is to be filled in."""
+    by_cgroup = limits_by_cgroup()
+    slurm = [_SLURM, _BY_CGROUP if by_cgroup else _BY_POLLING, _ACCOUNTING if accounting else _NO_ACCOUNTING]
+    slurm += [_NODE.replace("NODE", node) for node in nodes]
+    slurm.append(f"PartitionName=gpu Nodes={','.join(nodes)} Default=YES MaxTime=60 State=UP OverSubscribe=NO\n")
+    gres = [f"NodeName={node} Name=gpu File=/dev/tty[{2 * i + 1}-{2 * i + 2}]\n" for i, node in enumerate(nodes)]
+    cgroup = "CgroupPlugin=cgroup/v1\nConstrainRAMSpace=yes\n" if by_cgroup else ""
+    return {
+        "slurm.conf": "".join(slurm),
+        "gres.conf": "".join(gres),
+        "cgroup.conf": f"CgroupAutomount=no\n{cgroup}",
+        "slurmdbd.conf": _SLURMDBD,
+    }
+
+
+_SLURM = """\
+ClusterName=tests
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={ctld}
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+AuthInfo=socket={dir}/munge.socket
+StateSaveLocation={dir}/state
+SlurmdSpoolDir={dir}/%n
+SlurmctldPidFile={dir}/slurmctld.pid
+SlurmdPidFile={dir}/slurmd-%n.pid
+SlurmctldLogFile={dir}/slurmctld.log
+SlurmdLogFile={dir}/slurmd-%n.log
+ProctrackType=proctrack/linuxproc
+MpiDefault=none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+DefMemPerCPU=4000
+SlurmdParameters=config_overrides
+ReturnToService=2
+KillWait=2
+MinJobAge=300
+FirstJobId={first}
+SchedulerParameters=sched_interval=2,sched_min_interval=0,batch_sched_delay=0
+GresTypes=gpu
+"""
+_BY_CGROUP = """\
+TaskPlugin=task/cgroup
+JobAcctGatherType=jobacct_gather/none
+"""
+_BY_POLLING = """\
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=task=1
+JobAcctGatherParams=OverMemoryKill,UsePss
+"""
+_ACCOUNTING = """\
+AccountingStorageType=accounting_storage/slurmdbd
+AccountingStorageHost=127.0.0.1
+AccountingStoragePort={dbd}
+AccountingStorageTRES=gres/gpu
+AccountingStoragePass={dir}/munge.socket
+"""
+_NO_ACCOUNTING = "AccountingStorageType=accounting_storage/none\n"
+_NODE = """\
+NodeName=NODE NodeHostname={host} NodeAddr=127.0.0.1 Port={NODE} CPUs=8 RealMemory=32000 Gres=gpu:2 State=UNKNOWN
+"""
+_SLURMDBD = """\
+AuthType=auth/munge
+AuthInfo=socket={dir}/munge.socket
+DbdHost=localhost
+DbdAddr=127.0.0.1
+DbdPort={dbd}
+SlurmUser=root
+LogFile={dir}/slurmdbd.log
+PidFile={dir}/slurmdbd.pid
+StorageType=accounting_storage/mysql
+StorageHost=127.0.0.1
+StoragePort={sql}
+StorageUser=slurm
+StoragePass=slurm
+StorageLoc=slurm
+"""
