@@ -38,18 +38,20 @@ class ScriptedHandle:
     answer: Answer
     polls: int
     log: list[str]
+    lost: Sequence[JobRequest] = ()
     job: Job = field(init=False)
     cancelled: bool = False
 
     def __post_init__(self) -> None:
-        self.job = Job(f"job-{self.request.trial}", f"/jobs/{self.request.trial}")
+        number = f"{self.request.trial}.{self.request.attempt}" if self.request.attempt > 1 else self.request.trial
+        self.job = Job(f"job-{number}", f"/jobs/{number}")
 
     def state(self) -> JobState:
         self.polls -= 1
-        if self.polls > 0:
+        if self.polls > 0 and not self.cancelled:
             return JobState.RUNNING
         self.log.append(f"end {self.request.trial}")
-        return JobState.FINISHED
+        return JobState.LOST if self.cancelled or self.request in self.lost else JobState.FINISHED
 
     def result(self) -> JobResult:
         return self.answer(self.request)
@@ -59,7 +61,10 @@ class ScriptedHandle:
 
 
 class ScriptedLauncher:
-    """Remembers every submission; ``polls`` says how many questions a trial's job lives for."""
+    """Remembers every submission; ``polls`` says how many questions a trial's job lives for.
+
+    A job whose request is in ``lost`` ends as one that was lost; its answer's error says why.
+    """
 
     in_rounds = False
     max_jobs: int | None = None
@@ -72,6 +77,7 @@ class ScriptedLauncher:
         self.requests: dict[int, JobRequest] = {}
         self.log: list[str] = []
         self.handles: list[ScriptedHandle] = []
+        self.lost: list[JobRequest] = []
 
     def check(self) -> None:
         pass
@@ -80,7 +86,7 @@ class ScriptedLauncher:
         self.batches.append([request.trial for request in requests])
         self.log += [f"submit {request.trial}" for request in requests]
         self.requests |= {request.trial: request for request in requests}
-        handles = [ScriptedHandle(r, self.answer, self.polls(r.trial), self.log) for r in requests]
+        handles = [ScriptedHandle(r, self.answer, self.polls(r.trial), self.log, self.lost) for r in requests]
         self.handles += handles
         return handles
 
@@ -88,10 +94,12 @@ class ScriptedLauncher:
         return ""
 
     def attach(self, job: Job) -> JobHandle:
-        raise NotImplementedError
+        (handle,) = (handle for handle in self.handles if handle.job == job)
+        return handle
 
     def find(self, trial: int, attempt: int = 1) -> JobHandle | None:
-        return None
+        found = [h for h in self.handles if (h.request.trial, h.request.attempt) == (trial, attempt)]
+        return found[0] if found else None
 
 
 def values_of(request: JobRequest) -> dict[str, float]:

@@ -1,0 +1,1 @@
+"""The command ``ax-moo``: one module for each of its commands."""

@@ -1,0 +1,105 @@
+"""The commands and their options; each command's own module is imported when it is called."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from ax_moo.errors import ConfigError
+
+MISTAKE = 2
+INTERRUPTED = 130
+
+
+class _Commands(TyperGroup):
+    """A mistake of the user's ends every command with its message alone."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            print(f"ax-moo {ctx.invoked_subcommand}: {error}", file=sys.stderr)
+            raise typer.Exit(MISTAKE) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED) from None
+
+
+app = typer.Typer(
+    cls=_Commands,
+    help="Follow, stop and resume sweeps of hydra/sweeper=ax_moo.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The sweep's folder, hydra.sweep.dir.", show_default=False)]
+
+
+@app.callback()
+def _main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+
+
+@app.command()
+def status(
+    folder: Folder,
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Again every 2 s, until the sweep has ended.")] = False,
+) -> None:
+    """Trials by status, running jobs, frontier, hypervolume, failures with their logs."""
+    from ax_moo.cli import status
+
+    status.status(folder, as_json, watch)
+
+
+@app.command()
+def stop(
+    folder: Folder,
+    now: Annotated[
+        bool, typer.Option("--now", help="Cancel the running trials, and wait until they are gone.")
+    ] = False,
+) -> None:
+    """Start no new trials: running ones finish, and then the sweep ends."""
+    from ax_moo.cli import stop
+
+    stop.stop(folder, now)
+
+
+@app.command()
+def resume(folder: Folder) -> None:
+    """Run the sweep's command again, in its own working directory."""
+    from ax_moo.cli import resume
+
+    resume.resume(folder)
+
+
+@app.command(context_settings={"allow_interspersed_args": False})
+def submit(
+    command: Annotated[list[str], typer.Argument(metavar="-- COMMAND...", help="python train.py -m ...")],
+    partition: str | None = None,
+    account: str | None = None,
+    qos: str | None = None,
+    time: Annotated[int | None, typer.Option(help="Minutes of one life of the job.")] = None,
+    cpus: int = 2,
+    mem_gb: float = 4,
+    name: str = "ax-moo",
+    signal_delay_s: Annotated[int, typer.Option(help="So long before its time limit the job requeues itself.")] = 120,
+    setup: Annotated[list[str] | None, typer.Option(help="A line of shell before the job; may be repeated.")] = None,
+) -> None:
+    """Run a sweep as a small Slurm job that requeues and resumes itself at its time limit."""
+    from ax_moo.cli import submit
+
+    resources = {"partition": partition, "account": account, "qos": qos, "timeout_min": time, "cpus_per_task": cpus}
+    resources |= {"mem_gb": mem_gb, "name": name, "signal_delay_s": signal_delay_s, "setup": setup or []}
+    submit.submit(command, resources)
+
+
+@app.command()
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False) -> None:
+    """What works here, and what to do about what does not."""
+    from ax_moo.cli import doctor
+
+    raise typer.Exit(doctor.doctor(as_json))

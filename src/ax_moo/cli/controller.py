@@ -1,0 +1,107 @@
+"""A sweep as a job of Slurm's: what runs in it, and where it is."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ax_moo import stop_request
+from ax_moo.trial import Job
+from hydra_plugins.async_submitit_launcher import _slurm_commands as slurm
+from hydra_plugins.async_submitit_launcher._files import submitted_job
+
+_POLL_SECONDS = 0.2
+
+
+class Controller:
+    """Runs the sweep's command as a child process, and once more after each time limit and preemption."""
+
+    def __init__(self, command: Sequence[str], cwd: str, folder: str, python_path: str | None, grace_s: float) -> None:
+        self.command = list(command)
+        self.cwd = cwd
+        self.folder = folder
+        self.python_path = python_path
+        self.grace_s = grace_s
+        self._pid: int | None = None
+
+    def __call__(self) -> None:
+        """Run the sweep to its end, and end as it did."""
+        child = subprocess.Popen(
+            self.command,
+            cwd=self.cwd,
+            env=self._environment(os.environ),
+            stdin=subprocess.DEVNULL,
+            # Slurm sends submitit's signal to every process of the job, and whoever does not know it dies of it.
+            preexec_fn=_ignore_submitits_signal,
+        )
+        self._pid = child.pid
+        # Not child.wait(), inside which the signal handler that calls checkpoint could not wait a second time.
+        while not _has_ended(child.pid):
+            time.sleep(_POLL_SECONDS)
+        sys.exit(child.wait())
+
+    def checkpoint(self) -> Any:
+        """End the sweep as Ctrl-C does, which leaves its jobs running, and go on with it in the job's next life."""
+        import submitit
+
+        self._end_child()
+        if stop_request.asked(Path(self.folder)) is not None:
+            print("ax-moo stop has asked for an end: not requeued", flush=True)
+            return None
+        self._pid = None
+        return submitit.helpers.DelayedSubmission(self)
+
+    def _end_child(self) -> None:
+        until = time.monotonic() + self.grace_s
+        self._signal_child(signal.SIGTERM)
+        while self._pid is not None and not _has_ended(self._pid):
+            if time.monotonic() > until:
+                # Killed at any point, a sweep loses nothing; killed by Slurm together with us, we could not requeue.
+                self._signal_child(signal.SIGKILL)
+            time.sleep(_POLL_SECONDS)
+
+    def _signal_child(self, number: signal.Signals) -> None:
+        if self._pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, number)
+
+    def _environment(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """The job's environment as if there was no job around it: the sweep submits jobs of its own."""
+        kept = {key: value for key, value in environ.items() if not _is_of_the_job(key)}
+        kept.pop("PYTHONPATH", None)
+        return kept if self.python_path is None else {**kept, "PYTHONPATH": self.python_path}
+
+
+def controller_folder(sweep_folder: Path) -> Path:
+    return sweep_folder / ".submitit" / "controller"
+
+
+def queued_controller(sweep_folder: Path) -> Job | None:
+    """The job that runs this sweep, or will run it again, as far as Slurm says."""
+    job = submitted_job(controller_folder(sweep_folder))
+    states = slurm.queue_states([job.job_id]) if job else None
+    if job is None or not states or states.get(job.job_id, "COMPLETED") in slurm.ENDED:
+        return None
+    return job
+
+
+def _is_of_the_job(key: str) -> bool:
+    return key.startswith(("SLURM_", "SUBMITIT_")) and key not in ("SLURM_CONF", "SUBMITIT_PREEMPT_SIGNAL")
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a child has ended, without letting go of it."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True
+
+
+def _ignore_submitits_signal() -> None:
+    name = os.environ.get("SUBMITIT_PREEMPT_SIGNAL", "USR2")
+    signal.signal(signal.Signals[f"SIG{name.removeprefix('SIG')}"], signal.SIG_IGN)

@@ -1,0 +1,63 @@
+"""What a sweep's command would do, found out by running it up to where the sweep begins."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf
+
+from ax_moo.errors import ConfigError
+
+_CALLBACK = "+hydra.callbacks.ax_moo_probe._target_=ax_moo.cli.probe.Probe"
+_ANSWER_VARIABLE = "AX_MOO_PROBE"
+_OURS = "hydra_plugins.ax_moo_sweeper.sweeper.AxMooSweeper"
+
+
+class Probe(Callback):
+    """A Hydra callback that notes where the sweep's folder would be, and ends the process before there is a sweep."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        folder = os.path.abspath(str(config.hydra.sweep.dir))
+        sweeper = OmegaConf.select(config, "hydra.sweeper._target_")
+        Path(os.environ[_ANSWER_VARIABLE]).write_text(json.dumps({"folder": folder, "sweeper": sweeper}))
+        sys.exit(0)
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        Path(os.environ[_ANSWER_VARIABLE]).write_text("{}")
+        sys.exit(0)
+
+
+def sweep_folder_of(command: Sequence[str], cwd: Path) -> Path:
+    """The absolute folder of the sweep that this command would run.
+
+    Raises:
+        ConfigError: the command fails, or runs no sweep of ours.
+    """
+    with tempfile.TemporaryDirectory(prefix="ax-moo-") as aside:
+        answer = Path(aside) / "answer.json"
+        done = subprocess.run(
+            [*command, _CALLBACK],
+            cwd=cwd,
+            env={**os.environ, _ANSWER_VARIABLE: str(answer)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+        if not answer.exists():
+            raise ConfigError(f"the sweep's command ends with {done.returncode} before there is a sweep:{_end(done)}")
+        found = json.loads(answer.read_text())
+    if found.get("sweeper") != _OURS:
+        raise ConfigError("the command runs no sweep of ours: it needs -m and hydra/sweeper=ax_moo")
+    return Path(found["folder"])
+
+
+def _end(done: "subprocess.CompletedProcess[str]") -> str:
+    """The last lines that the command has written."""
+    lines = (done.stderr.strip() or done.stdout.strip() or "it has written nothing").splitlines()
+    return "".join(f"\n  {line}" for line in lines[-12:])

@@ -1,0 +1,112 @@
+"""``ax-moo status``: how a sweep stands."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from ax_moo.cli.facts import facts_of
+from ax_moo.cli.sweep_folder import SweepFolder, open_folder
+from ax_moo.summary import clock, closing_lines, frontier_table
+
+WATCH_SECONDS = 2.0
+LIVES_ON = ("running", "queued")
+
+
+def status(folder: Path, as_json: bool, watch: bool) -> None:
+    """Print how the sweep stands, and with ``watch`` again every two seconds until it has ended."""
+    snapshots = _snapshots(folder, watch)
+    with suppress(KeyboardInterrupt):
+        if as_json:
+            for _, facts in snapshots:
+                print(json.dumps(facts, default=str), flush=True)
+        elif watch:
+            with Live(console=_console(), auto_refresh=False) as live:
+                for sweep, facts in snapshots:
+                    live.update(_view(sweep, facts), refresh=True)
+        else:
+            for sweep, facts in snapshots:
+                _console().print(_view(sweep, facts))
+
+
+def _snapshots(folder: Path, watch: bool) -> Iterator[tuple[SweepFolder, dict[str, Any]]]:
+    while True:
+        sweep = open_folder(folder)
+        facts = facts_of(sweep, time.time())
+        yield sweep, facts
+        if not watch or facts["state"] not in LIVES_ON:
+            return
+        time.sleep(WATCH_SECONDS)
+
+
+def _console() -> Console:
+    # Rich takes a pipe for a terminal of 80 columns, which breaks paths and job ids.
+    return Console(width=None if sys.stdout.isatty() else 200, soft_wrap=False)
+
+
+def _view(sweep: SweepFolder, facts: dict[str, Any]) -> RenderableType:
+    """What is empty is left out."""
+    parts: list[RenderableType] = [Text(line) for line in _head(sweep, facts)]
+    if facts["running"]:
+        title = "Running jobs" if facts["state"] == "running" else "Jobs that ran when the sweeper ended"
+        parts.append(_table(title, facts["running"], ("trial", "attempt", "job_id", "age", "folder")))
+    if facts["retries"]:
+        parts.append(_table("Attempts that were lost", facts["retries"], ("trial", "attempt", "reason", "log")))
+    frontier = frontier_table(sweep.trials, sweep.problem)
+    if frontier.row_count:
+        parts.append(frontier)
+    parts += [Text(line) for line in closing_lines(sweep.trials, sweep.problem)[1:]]
+    if facts["failures"]:
+        parts.append(_table("Failures", facts["failures"], ("trials", "reason", "log")))
+    return Group(*parts)
+
+
+def _head(sweep: SweepFolder, facts: dict[str, Any]) -> list[str]:
+    counts = ", ".join(f"{number} {name.lower()}" for name, number in facts["trials"].items() if number)
+    of = f"{len(sweep.trials)} of {facts['n_trials']} trials" if facts["n_trials"] else f"{len(sweep.trials)} trials"
+    return [
+        f"sweep in {facts['folder']}",
+        f"{_sentence(sweep, facts)}; {clock(facts['elapsed_s'])} since its first start",
+        f"{of}: {counts or 'none was started'}",
+    ]
+
+
+def _sentence(sweep: SweepFolder, facts: dict[str, Any]) -> str:
+    why = f" ({sweep.about['why']})" if "why" in sweep.about else ""
+    goes_on = f"ax-moo resume {facts['folder']}"
+    sentences = {
+        "running": f"running: {sweep.holder}",
+        "queued": f"queued: Slurm job {facts['controller']} goes on with it as soon as it runs",
+        "finished": f"finished{why}",
+        "stopped": f"stopped before its last trial{why}; {goes_on} goes on",
+        "interrupted": f"interrupted{why}; jobs keep running: {goes_on} goes on with them, "
+        f"ax-moo stop --now {facts['folder']} cancels them",
+        "killed": f"killed: its sweeper, {sweep.holder}, is gone without a word; {goes_on} goes on",
+    }
+    return sentences[facts["state"]]
+
+
+def _table(title: str, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> Table:
+    table = Table(title=title, title_justify="left")
+    for name in columns:
+        table.add_column(name.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(row, name) for name in columns))
+    return table
+
+
+def _cell(row: dict[str, Any], name: str) -> Text:
+    if name == "age":
+        return Text(clock(row["age_s"]))
+    value = row[name]
+    if isinstance(value, list):
+        return Text(", ".join(map(str, value)))
+    return Text("-" if value is None else str(value))

@@ -1,0 +1,117 @@
+"""``ax-moo stop``: no new trials, or an end at once."""
+
+import sys
+import time
+from pathlib import Path
+
+from ax_moo import lock, stop_request
+from ax_moo.cancelling import cancel_and_wait
+from ax_moo.cli.controller import queued_controller
+from ax_moo.cli.sweep_folder import SweepFolder, open_folder
+from ax_moo.errors import ConfigError
+from ax_moo.holder import Holder
+from ax_moo.jobs import JobHandle
+from ax_moo.journal import Journal
+from ax_moo.stop_request import StopRequest
+from ax_moo.trial import Job, Trial, TrialStatus
+
+POLL_SECONDS = 0.2
+
+
+def stop(folder: Path, now: bool) -> None:
+    """Ask the sweeper for an end, and with ``now`` wait for it; without a sweeper, end what it has left behind."""
+    sweep = open_folder(folder)
+    if sweep.holder is not None and sweep.is_swept:
+        _ask(sweep, sweep.holder, StopRequest.NOW if now else StopRequest.FINISH)
+        return
+    _cancel_controller(sweep)
+    if now:
+        _cancel_jobs(sweep)
+    else:
+        print(f"no process runs the sweep in {sweep.path}")
+        _say_left(sweep)
+
+
+def _ask(sweep: SweepFolder, holder: Holder, request: StopRequest) -> None:
+    _write(sweep.path, request)
+    if request is StopRequest.FINISH:
+        when = f"when its {len(sweep.running)} running trials have" if sweep.running else "in a moment"
+        print(f"asked to start no more trials: {holder}; it ends {when} (ax-moo status {sweep.path})")
+        return
+    print(f"asked to cancel its jobs and to end: {holder}; waiting until it has", flush=True)
+    while (current := lock.holder(sweep.path)) and current.is_alive and current.pid == holder.pid:
+        if stop_request.asked(sweep.path) is None:
+            _write(sweep.path, request)  # a sweep that was about to begin takes the file for an old one
+        time.sleep(POLL_SECONDS)
+    after = open_folder(sweep.path)
+    print("the sweep has ended")
+    _say_left(after)
+
+
+def _write(folder: Path, request: StopRequest) -> None:
+    try:
+        stop_request.ask(folder, request)
+    except OSError as error:
+        raise ConfigError(f"{folder} cannot be written to: {error.strerror}") from None
+
+
+def _cancel_controller(sweep: SweepFolder) -> None:
+    """A controller job between two of its lives would go on with the sweep."""
+    from hydra_plugins.async_submitit_launcher._attach import attach
+
+    controller = queued_controller(sweep.path)
+    if controller is not None:
+        attach(controller).cancel()
+        print(f"Slurm job {controller.job_id}, which would have gone on with the sweep, is cancelled")
+
+
+def _cancel_jobs(sweep: SweepFolder) -> None:
+    # The sweep's own words in the lock stay: a resume runs the command that they name.
+    with lock.held(sweep.path, sweep.holder.about if sweep.holder else {}):
+        sweep = open_folder(sweep.path)
+        journal = Journal(sweep.path)
+        try:
+            running = _attached(sweep, journal)
+            jobs = ", ".join(handle.job.job_id for _, handle in running.values())
+            print(f"cancelling {jobs}" if jobs else "no job was left", flush=True)
+            cancel_and_wait(running, journal.record)
+        finally:
+            journal.close()
+    if running:
+        _say_left(open_folder(sweep.path))
+
+
+def _attached(sweep: SweepFolder, journal: Journal) -> dict[int, tuple[Trial, JobHandle]]:
+    """The trials whose jobs may still run, also those that a killed sweeper submitted and had no time to note."""
+    from hydra_plugins.async_submitit_launcher._attach import attacher
+
+    attach = attacher()
+    running = {}
+    for trial in sweep.trials:
+        if trial.status is TrialStatus.STAGED and (job := _unnoted(sweep.path, trial)):
+            trial = trial.to(TrialStatus.RUNNING, job=job)
+            journal.record(trial)
+        if trial.status is TrialStatus.RUNNING and trial.job and trial.job.folder:
+            running[trial.index] = trial, attach(trial.job)
+    return running
+
+
+def _unnoted(folder: Path, trial: Trial) -> Job | None:
+    from hydra_plugins.async_submitit_launcher._files import attempt_folder, submitted_job
+
+    return submitted_job(attempt_folder(folder / ".submitit", trial.index, trial.attempt))
+
+
+def _say_left(sweep: SweepFolder) -> None:
+    from hydra_plugins.async_submitit_launcher._attach import cancel_command
+
+    jobs = [trial.job for trial in sweep.running if trial.job and trial.job.folder]
+    if jobs:
+        ids = ", ".join(job.job_id for job in jobs)
+        print(
+            f"not collected yet: {ids}; ax-moo resume {sweep.path} collects them, ax-moo stop --now {sweep.path} or "
+            f"{cancel_command(jobs)} ends those that still run",
+            file=sys.stderr,
+        )
+    else:
+        print(f"no job is left; ax-moo resume {sweep.path} goes on with the sweep")

@@ -1,0 +1,70 @@
+"""``ax-moo submit``: the sweep itself as a small Slurm job."""
+
+import os
+import shlex
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ax_moo import lock
+from ax_moo.cli.controller import Controller, controller_folder, queued_controller
+from ax_moo.cli.probe import sweep_folder_of
+from ax_moo.cli.resume import check_runnable, sweep_dir_override
+from ax_moo.errors import ConfigError
+from ax_moo.trial import Job
+
+_COMMANDS = ("sbatch", "squeue", "scancel", "scontrol", "srun")
+_FOR_EVER = 1_000_000
+
+
+def submit(command: Sequence[str], resources: Mapping[str, Any]) -> None:
+    """Submit the sweep and say how to follow it."""
+    missing = [name for name in _COMMANDS if shutil.which(name) is None]
+    if missing:
+        raise ConfigError(f"Slurm's {' and '.join(missing)} are not on PATH: submit from a login node of the cluster")
+    cwd = Path.cwd()
+    check_runnable(command, cwd)
+    folder = sweep_folder_of(command, cwd)
+    _check_free(folder)
+    program = shutil.which(command[0]) or command[0]
+    sweep = [program, *command[1:], sweep_dir_override(folder)]
+    _say(_sbatch(sweep, cwd, folder, resources), folder)
+
+
+def _check_free(folder: Path) -> None:
+    holder = lock.holder(folder)
+    if holder is not None and holder.is_alive:
+        raise ConfigError(f"a sweep runs in {folder} already ({holder})")
+    queued = queued_controller(folder)
+    if queued is not None:
+        raise ConfigError(f"Slurm job {queued.job_id} runs the sweep in {folder}, or will as soon as it starts")
+    if "%" in str(folder):
+        raise ConfigError(f"Slurm takes the % in {folder} for a pattern: choose a sweep folder without it")
+
+
+def _sbatch(sweep: Sequence[str], cwd: Path, folder: Path, resources: Mapping[str, Any]) -> Job:
+    import submitit
+
+    from hydra_plugins.async_submitit_launcher._sbatch import Refused, open_executor
+
+    files = controller_folder(folder)
+    delay_s = int(resources["signal_delay_s"])
+    controller = Controller(sweep, str(cwd), str(folder), os.environ.get("PYTHONPATH"), grace_s=0.5 * delay_s)
+    try:
+        files.mkdir(parents=True, exist_ok=True)
+        executor = open_executor(files, {"submitit_folder": str(files), "max_num_timeout": _FOR_EVER, **resources})
+        [job] = executor.submit_calls(files, {files: submitit.core.utils.DelayedSubmission(controller)})
+    except Refused as error:
+        raise ConfigError(f"Slurm refuses the job: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{files} cannot be written to: {error.strerror}") from None
+    return Job(job.job_id, job.folder)
+
+
+def _say(job: Job, folder: Path) -> None:
+    quoted = shlex.quote(str(folder))
+    print(f"Slurm job {job.job_id} runs the sweep in {folder}")
+    print(f"its log: {job.folder}/{job.job_id}_0_log.out")
+    print(f"follow it: ax-moo status --watch {quoted}")
+    print(f"stop it: ax-moo stop {quoted} (running trials finish), ax-moo stop --now {quoted} (they are cancelled)")

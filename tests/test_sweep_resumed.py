@@ -1,0 +1,390 @@
+"""A sweep that is killed anywhere and goes on: with a launcher whose jobs outlive it, and everything else real."""
+
+import re
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, two_objectives
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ax_moo import journal, resuming, stop_request, submitting, sweep
+from ax_moo.errors import ConfigError
+from ax_moo.jobs import JobRequest, JobResult, JobState
+from ax_moo.journal import Journal
+from ax_moo.optimizer import Optimizer
+from ax_moo.results import trials_frame
+from ax_moo.settings import Settings
+from ax_moo.sweep import Ending, Sweep
+from ax_moo.trial import Trial, TrialStatus
+
+TWO = problem(objectives=TWO_OBJECTIVES)
+
+
+@pytest.fixture(autouse=True)
+def _poll_without_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep, "POLL_SECONDS", 0.001)
+
+
+class Killed(BaseException):
+    """Takes the place of kill -9: nothing of the sweep runs after it."""
+
+
+class Replayable(ListedCandidates):
+    """An optimizer that remembers what it was told in this life of the sweep, replayed or not."""
+
+    def __init__(self, known: Sequence[Trial] = ()) -> None:
+        super().__init__()
+        for trial in known:
+            if trial.status.is_finished:
+                self.tell(trial)
+
+
+def run(folder: Path, launcher: Any, optimizer: Callable[..., Any] = Replayable, **options: Any) -> Ending:
+    """One life of the sweep in this folder."""
+    values: dict[str, Any] = {"n_trials": 12, "n_jobs": 4, "max_failure_rate": 1.0} | options
+    return Sweep(TWO, Settings(**values), launcher, folder, optimizer, past=resuming.past(folder)).run()
+
+
+def kill_at(patch: pytest.MonkeyPatch, event: int, before: bool) -> None:
+    """Kill the sweep at its ``event``-th new state of a trial, before or after it is in the journal."""
+    record, count = Journal.record, iter(range(10_000))
+
+    def record_or_die(self: Journal, trial: Trial) -> None:
+        number = next(count)
+        if number == event and before:
+            raise Killed
+        record(self, trial)
+        if number == event:
+            raise Killed
+
+    patch.setattr(Journal, "record", record_or_die)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(kills=st.lists(st.tuples(st.integers(0, 20), st.booleans()), min_size=1, max_size=4))
+def test_wherever_it_is_killed_every_trial_is_submitted_once_and_completes(
+    tmp_path_factory: pytest.TempPathFactory, kills: list[tuple[int, bool]]
+) -> None:
+    folder = tmp_path_factory.mktemp("killed")
+    launcher = ScriptedLauncher(two_objectives, polls=lambda trial: 1 + trial % 3)
+    for event, before in kills:
+        with pytest.MonkeyPatch.context() as patch:
+            kill_at(patch, event, before)
+            try:
+                run(folder, launcher)
+            except Killed:
+                continue
+    ending = run(folder, launcher)
+    assert Counter(trial for batch in launcher.batches for trial in batch) == dict.fromkeys(range(12), 1)
+    assert [trial.status for trial in ending.trials] == [TrialStatus.COMPLETED] * 12
+    assert [trial.parameterization["x"] for trial in ending.trials] == [(i * 0.37) % 1 for i in range(12)]
+    assert journal.trials(folder) == list(ending.trials)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a sweep with failed and retried trials."""
+    folder = tmp_path_factory.mktemp("written")
+    launcher = _lost((2, 1), (4, 1), (4, 2))
+    run(folder, launcher, n_trials=6)
+    return folder
+
+
+@settings(max_examples=60, deadline=None)
+@given(cut=st.integers(min_value=0, max_value=10**6))
+def test_a_journal_cut_at_any_byte_replays_to_the_same_table_less_its_last_event(written: Path, cut: int) -> None:
+    content = (written / journal.JOURNAL_FILE).read_bytes()
+    whole_lines = content[: cut % (len(content) + 1)].count(b"\n")
+    events = list(journal.events(written))[: max(0, whole_lines - 1)]
+    last = {trial.index: trial for trial in events}
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, journal.JOURNAL_FILE).write_bytes(content[: cut % (len(content) + 1)])
+        past = resuming.past(Path(folder))
+        replayed = trials_frame(journal.trials(Path(folder)), TWO)
+    assert (past is None) == (whole_lines == 0)
+    pd.testing.assert_frame_equal(replayed, trials_frame([last[index] for index in sorted(last)], TWO))
+
+
+class _OldestEnds(ScriptedLauncher):
+    """Jobs end one at a time, the oldest first, and only while all slots are taken: one order of completions."""
+
+    def __init__(self, n_jobs: int, n_trials: int) -> None:
+        super().__init__(two_objectives)
+        self.polls = lambda trial: 10**9
+        self._n_jobs, self._n_trials = n_jobs, n_trials
+        self.ended: set[int] = set()
+
+    def submit(self, requests: Sequence[JobRequest]) -> Any:
+        handles = super().submit(requests)
+        for handle in self.handles[-len(requests) :]:
+            handle.state = lambda trial=handle.request.trial: self._state_of(trial)  # type: ignore[method-assign]
+        return handles
+
+    def _state_of(self, trial: int) -> JobState:
+        running = sorted(self.requests.keys() - self.ended)
+        all_out = len(self.requests) == self._n_trials
+        if trial == min(running, default=-1) and (len(running) == self._n_jobs or all_out):
+            self.ended.add(trial)
+        return JobState.FINISHED if trial in self.ended else JobState.RUNNING
+
+
+@pytest.mark.one_hydra
+def test_killed_after_10_of_24_trials_ax_proposes_the_other_14_bit_by_bit_as_if_nothing_had_happened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def optimizer(known: Sequence[Trial]) -> Optimizer:
+        made = Optimizer(TWO, seed=5)
+        made.replay(known)
+        return made
+
+    def proposals(ending: Ending) -> list[Any]:
+        return [(trial.generation_node, dict(trial.parameterization)) for trial in ending.trials]
+
+    whole = run(tmp_path / "whole", _OldestEnds(4, 24), optimizer, n_trials=24)
+    launcher = _OldestEnds(4, 24)
+    with monkeypatch.context() as patch:
+        record = Journal.record
+
+        def die_after_ten(self: Journal, trial: Trial) -> None:
+            record(self, trial)
+            if trial.status is TrialStatus.COMPLETED and len(launcher.ended) == 10:
+                raise Killed
+
+        patch.setattr(Journal, "record", die_after_ten)
+        with pytest.raises(Killed):
+            run(tmp_path / "killed", launcher, optimizer, n_trials=24)
+    killed = journal.trials(tmp_path / "killed")
+    assert [trial.status for trial in killed].count(TrialStatus.COMPLETED) == 10
+    resumed = run(tmp_path / "killed", launcher, optimizer, n_trials=24)
+    assert proposals(resumed) == proposals(whole)
+    assert {node for node, _ in proposals(whole)[14:]} == {"MBM"}
+
+
+def _lost(*attempts: tuple[int, int]) -> ScriptedLauncher:
+    """Jobs of these trials, in these attempts, are lost."""
+    answers = {attempt: JobResult(error=f"killed in attempt {attempt[1]}") for attempt in attempts}
+    launcher = ScriptedLauncher(
+        lambda request: answers.get((request.trial, request.attempt)) or two_objectives(request)
+    )
+    submit = launcher.submit
+
+    def submit_and_lose(requests: Sequence[JobRequest]) -> Any:
+        launcher.lost += [request for request in requests if (request.trial, request.attempt) in attempts]
+        return submit(requests)
+
+    launcher.submit = submit_and_lose  # type: ignore[method-assign]
+    return launcher
+
+
+def test_a_lost_job_is_tried_again_in_the_same_trial_and_its_first_attempt_is_noted(tmp_path: Path) -> None:
+    launcher = _lost((2, 1))
+    ending = run(tmp_path, launcher)
+    trial = ending.trials[2]
+    assert (trial.status, trial.attempt) == (TrialStatus.COMPLETED, 2)
+    assert [(a.job.job_id, a.reason, a.counts) for a in trial.earlier] == [("job-2", "killed in attempt 1", True)]
+    assert trial.job is not None
+    assert trial.job.job_id == "job-2.2"
+    assert len(ending.trials) == 12
+    states = [event.status for event in journal.events(tmp_path) if event.index == 2]
+    assert [str(state) for state in states] == ["STAGED", "RUNNING", "STAGED", "RUNNING", "COMPLETED"]
+
+
+def test_a_trial_fails_with_its_last_reason_once_its_retries_are_used_up(tmp_path: Path) -> None:
+    launcher = _lost((2, 1), (2, 2), (2, 3), (5, 1))
+    ending = run(tmp_path, launcher, retries=2)
+    assert (ending.trials[2].status, ending.trials[2].reason) == (TrialStatus.FAILED, "killed in attempt 3")
+    assert ending.trials[5].status is TrialStatus.COMPLETED
+    ending = run(tmp_path / "none", _lost((2, 1)), retries=0)
+    assert (ending.trials[2].status, ending.trials[2].reason) == (TrialStatus.FAILED, "killed in attempt 1")
+
+
+def test_the_last_trial_of_the_budget_is_tried_again_too(tmp_path: Path) -> None:
+    ending = run(tmp_path, _lost((11, 1)))
+    assert (ending.trials[11].status, ending.trials[11].attempt) == (TrialStatus.COMPLETED, 2)
+
+
+def test_an_exception_in_the_application_is_not_tried_again(tmp_path: Path) -> None:
+    def fail(request: JobRequest) -> JobResult:
+        return JobResult(error="ValueError: bad") if request.trial == 3 else two_objectives(request)
+
+    ending = run(tmp_path, ScriptedLauncher(fail))
+    assert (ending.trials[3].status, ending.trials[3].attempt) == (TrialStatus.FAILED, 1)
+
+
+def test_a_retried_trial_that_was_staged_when_the_sweep_was_killed_is_not_taken_for_its_first_attempt(
+    tmp_path: Path,
+) -> None:
+    launcher = _lost((2, 1))
+    with pytest.MonkeyPatch.context() as patch:
+        record = Journal.record
+
+        def die_when_restaged(self: Journal, trial: Trial) -> None:
+            record(self, trial)
+            if trial.earlier:
+                raise Killed
+
+        patch.setattr(Journal, "record", die_when_restaged)
+        with pytest.raises(Killed):
+            run(tmp_path, launcher)
+    ending = run(tmp_path, launcher)
+    assert (ending.trials[2].status, ending.trials[2].attempt) == (TrialStatus.COMPLETED, 2)
+    assert launcher.find(2, 2) is not None
+
+
+def test_a_larger_budget_goes_on_with_the_next_numbers(tmp_path: Path) -> None:
+    launcher = ScriptedLauncher(two_objectives)
+    run(tmp_path, launcher, n_trials=5)
+    ending = run(tmp_path, launcher, n_trials=9, n_jobs=2)
+    assert [trial.index for trial in ending.trials] == list(range(9))
+    assert sorted(launcher.requests) == list(range(9))
+
+
+def test_more_running_jobs_than_n_jobs_are_all_waited_for_and_no_slot_is_used_twice(tmp_path: Path) -> None:
+    launcher = ScriptedLauncher(two_objectives, polls=lambda trial: 30)
+    with pytest.MonkeyPatch.context() as patch:
+        kill_at(patch, 7, before=False)  # four are staged, four run
+        with pytest.raises(Killed):
+            run(tmp_path, launcher)
+    ending = run(tmp_path, launcher, n_jobs=1)
+    assert [trial.status for trial in ending.trials] == [TrialStatus.COMPLETED] * 12
+    later = launcher.log[launcher.log.index("submit 4") :]
+    assert later[1:] == [step for trial in range(4, 12) for step in (f"end {trial}", f"submit {trial + 1}")][:-1]
+
+
+def test_trials_left_over_by_a_launcher_in_rounds_run_again_and_use_up_no_retry(tmp_path: Path) -> None:
+    launcher = ScriptedLauncher(two_objectives, in_rounds=True)
+    with pytest.MonkeyPatch.context() as patch:
+        kill_at(patch, 9, before=False)  # a round of four runs, and two have been collected
+        with pytest.raises(Killed):
+            run(tmp_path, launcher)
+    again = ScriptedLauncher(two_objectives, in_rounds=True)
+    path = tmp_path / journal.JOURNAL_FILE
+    path.write_text(re.sub('"folder": "/jobs/[23]"', '"folder": ""', path.read_text()))
+    ending = run(tmp_path, again, retries=0)
+    assert again.batches == [[2, 3, 4, 5], [6, 7, 8, 9], [10, 11]]
+    assert [trial.status for trial in ending.trials] == [TrialStatus.COMPLETED] * 12
+
+
+def test_a_round_is_made_of_consecutive_numbers_only(tmp_path: Path) -> None:
+    launcher = _lost((0, 1), (2, 1))
+    launcher.in_rounds = True
+    run(tmp_path, launcher, n_jobs=3, n_trials=3)
+    assert launcher.batches == [[0, 1, 2], [0], [2]]
+
+
+def test_the_hours_count_from_the_first_start(tmp_path: Path) -> None:
+    launcher = ScriptedLauncher(two_objectives)
+    run(tmp_path, launcher, n_trials=4)
+    path = tmp_path / journal.JOURNAL_FILE
+    begun = (journal.header(tmp_path) or {})["time"]
+    path.write_text(path.read_text().replace(f'"time": {begun}', f'"time": {begun - 7200}', 1))
+    ending = run(tmp_path, launcher, timeout_hours=1)
+    assert (len(ending.trials), ending.why) == (4, "the time is up (timeout_hours=1)")
+    assert len(run(tmp_path, launcher, timeout_hours=3).trials) == 12
+
+
+def test_a_clock_that_was_set_back_lets_no_trial_end_before_it_began(tmp_path: Path) -> None:
+    launcher = ScriptedLauncher(two_objectives)
+    run(tmp_path, launcher, n_trials=4)
+    last = max(trial.time for trial in journal.trials(tmp_path))
+    path = tmp_path / journal.JOURNAL_FILE
+    path.write_text(path.read_text().replace(f"{last}", f"{last + 86400}"))
+    ending = run(tmp_path, launcher)
+    assert all(trial.time >= last + 86400 for trial in ending.trials[4:])
+    assert all((trial.end_time or 0) >= (trial.start_time or 1) for trial in ending.trials[4:])
+
+
+def test_a_stop_request_lets_running_trials_finish_and_starts_no_more(tmp_path: Path) -> None:
+    launcher = ScriptedLauncher(two_objectives, polls=lambda trial: 20)
+    submit = launcher.submit
+
+    def submit_and_ask(requests: Sequence[JobRequest]) -> Any:
+        stop_request.ask(tmp_path, stop_request.StopRequest.FINISH)
+        return submit(requests)
+
+    launcher.submit = submit_and_ask  # type: ignore[method-assign]
+    ending = run(tmp_path, launcher)
+    assert ending.stopped
+    assert [trial.status for trial in ending.trials] == [TrialStatus.COMPLETED] * 4
+    assert len(run(tmp_path, ScriptedLauncher(two_objectives)).trials) == 12
+
+
+def test_a_stop_request_for_now_cancels_and_a_resume_runs_the_cancelled_trials_without_using_up_a_retry(
+    tmp_path: Path,
+) -> None:
+    launcher = ScriptedLauncher(two_objectives, polls=lambda trial: 10_000)
+    submit = launcher.submit
+
+    def submit_and_ask(requests: Sequence[JobRequest]) -> Any:
+        stop_request.ask(tmp_path, stop_request.StopRequest.NOW)
+        return submit(requests)
+
+    launcher.submit = submit_and_ask  # type: ignore[method-assign]
+    ending = run(tmp_path, launcher)
+    assert [handle.cancelled for handle in launcher.handles] == [True] * 4
+    assert [(trial.status, trial.attempt) for trial in ending.trials] == [(TrialStatus.STAGED, 2)] * 4
+    resumed = run(tmp_path, ScriptedLauncher(two_objectives), retries=0)
+    assert [trial.status for trial in resumed.trials] == [TrialStatus.COMPLETED] * 12
+    assert [trial.attempt for trial in resumed.trials[:5]] == [2, 2, 2, 2, 1]
+    assert [trial.retries_used for trial in resumed.trials] == [0] * 12
+
+
+def test_a_second_ctrl_c_cancels_the_jobs_and_notes_it(tmp_path: Path) -> None:
+    class Interrupting(ScriptedLauncher):
+        def submit(self, requests: Sequence[JobRequest]) -> Any:
+            if self.batches:
+                raise KeyboardInterrupt
+            return super().submit(requests)
+
+    launcher = Interrupting(two_objectives, polls=lambda trial: 2 if trial == 0 else 10_000)
+    interrupted = Sweep(TWO, Settings(), launcher, tmp_path, Replayable)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.run()
+    assert not any(handle.cancelled for handle in launcher.handles)
+    interrupted.cancel()
+    assert [handle.cancelled for handle in launcher.handles] == [False, True, True, True]
+    left = journal.trials(tmp_path)
+    assert [str(trial.status) for trial in left[:4]] == ["COMPLETED", "STAGED", "STAGED", "STAGED"]
+    assert [trial.retries_used for trial in left[:4]] == [0, 0, 0, 0]
+
+
+def test_a_job_that_cannot_be_looked_at_for_a_while_is_looked_at_again(tmp_path: Path) -> None:
+    launcher = ScriptedLauncher(two_objectives)
+    submit = launcher.submit
+
+    def submit_shaky(requests: Sequence[JobRequest]) -> Any:
+        handles = submit(requests)
+        for handle in handles:
+            looks, state = iter(range(10_000)), handle.state
+
+            def shaky(looks: Any = looks, state: Any = state) -> JobState:
+                if next(looks) < 3:
+                    raise OSError(116, "Stale file handle")
+                return JobState(state())
+
+            handle.state = shaky  # type: ignore[method-assign]
+        return handles
+
+    launcher.submit = submit_shaky  # type: ignore[method-assign]
+    assert [trial.status for trial in run(tmp_path, launcher).trials] == [TrialStatus.COMPLETED] * 12
+
+
+def test_a_resumed_sweep_whose_launcher_is_configured_wrongly_says_so_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submitting, "AGAIN_SECONDS", 0.001)
+    run(tmp_path, ScriptedLauncher(two_objectives), n_trials=4)
+
+    class Wrong(ScriptedLauncher):
+        def submit(self, requests: Sequence[JobRequest]) -> Any:
+            raise ConfigError("hydra.launcher.partition: invalid partition")
+
+    with pytest.raises(ConfigError, match="invalid partition"):
+        run(tmp_path, Wrong(two_objectives))
+    assert len(run(tmp_path, ScriptedLauncher(two_objectives)).trials) == 12
