@@ -28,7 +28,9 @@ def _run(folder: Path, launcher: ScriptedLauncher, optimizer: Any = None, **sett
     options: dict[str, Any] = {"n_trials": 12, "n_jobs": 4, "max_failure_rate": 1.0} | settings
     clock = options.pop("clock", None)
     extra = {"clock": clock} if clock else {}
-    return Sweep(TWO, Settings(**options), launcher, folder, lambda known: optimizer or ListedCandidates(), **extra).run()
+    return Sweep(
+        TWO, Settings(**options), launcher, folder, lambda known: optimizer or ListedCandidates(), **extra
+    ).run()
 
 
 def _listed(known: Sequence[Trial]) -> ListedCandidates:
@@ -305,9 +307,7 @@ class _Watching:
 
 def test_observers_are_told_of_every_state_and_closed_at_the_end(tmp_path: Path) -> None:
     watching = _Watching()
-    Sweep(
-        TWO, Settings(n_trials=2, n_jobs=1), ScriptedLauncher(two_objectives), tmp_path, _listed, [watching]
-    ).run()
+    Sweep(TWO, Settings(n_trials=2, n_jobs=1), ScriptedLauncher(two_objectives), tmp_path, _listed, [watching]).run()
     steps = [f"{i} {status}" for i in range(2) for status in ("STAGED", "RUNNING", "COMPLETED")]
     assert watching.seen == ["open", *steps, "close"]
     assert watching.most_done == 2
@@ -333,7 +333,9 @@ def test_an_interrupted_sweep_leaves_its_jobs_running_and_in_the_journal(tmp_pat
 def test_two_sweeps_with_one_seed_and_one_order_of_completions_propose_the_same(tmp_path: Path) -> None:
     def run(folder: Path, seed: int) -> list[Any]:
         launcher = ScriptedLauncher(two_objectives, polls=lambda trial: 1)
-        ending = Sweep(TWO, Settings(n_trials=8, n_jobs=1), launcher, folder, lambda known: Optimizer(TWO, seed=seed)).run()
+        ending = Sweep(
+            TWO, Settings(n_trials=8, n_jobs=1), launcher, folder, lambda known: Optimizer(TWO, seed=seed)
+        ).run()
         return [trial.parameterization for trial in ending.trials]
 
     first = run(tmp_path / "a", 3)

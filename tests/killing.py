@@ -1,0 +1,117 @@
+"""A sweep that is killed and started again, and what has to hold when it has come to its end."""
+
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from os import kill
+from pathlib import Path
+
+from command_line import CommandLine, Ended
+from sweeping import SWEEP_DIR, journal_rows, write_app
+
+from ax_moo import journal
+from ax_moo.optimizer import Optimizer
+from ax_moo.problem import Problem
+
+KILLED = -signal.SIGKILL
+
+APP = """
+import os
+import time
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+
+@hydra.main(version_base="1.3", config_path=None, config_name=None)
+def main(config: DictConfig) -> dict[str, float]:
+    # One write of one line: trials of several processes do not mix.
+    begun = os.open(Path(hydra.utils.get_original_cwd(), "begun"), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(begun, f"{HydraConfig.get().job.num}\\n".encode())
+    time.sleep(0.2 + config.x)
+    return {"near": config.x**2, "far": (config.x - 1) ** 2}
+
+
+if __name__ == "__main__":
+    main()
+"""
+OPTIONS = (
+    "-m",
+    "hydra/sweeper=ax_moo",
+    f"hydra.sweep.dir={SWEEP_DIR}",
+    "+x=interval(0,1)",
+    "+hydra.sweeper.objectives={near: {direction: minimize}, far: {direction: minimize}}",
+    "hydra.sweeper.method=sobol",
+    "hydra.sweeper.n_jobs=3",
+)
+
+
+class Killable:
+    """One sweep and its lives."""
+
+    def __init__(self, project: Path, command_line: CommandLine, launcher: str) -> None:
+        self.project = write_app(project, APP)
+        self._command_line = command_line
+        self._options = (*OPTIONS, f"hydra/launcher={launcher}")
+
+    @property
+    def folder(self) -> Path:
+        return self.project / SWEEP_DIR
+
+    def live(self, *options: str, kill_at: str | None = None, kill_after_s: float | None = None) -> Ended:
+        """One life of the sweep: to its end, to a point such as staged:3, or for some seconds."""
+        environment = {"KILL_AT": kill_at} if kill_at else {}
+        arguments, app = (*self._options, *options), self.project / "app.py"
+        started = self._command_line.start(self.project, *arguments, app=app, environment=environment)
+        if kill_after_s is not None:
+            time.sleep(kill_after_s)
+            with suppress(ProcessLookupError):
+                kill(started.pid, signal.SIGKILL)
+        return started.wait()
+
+    def die_at_random(self, times: int, longest_s: float) -> list[int]:
+        """Lives that are killed at random moments; their exit codes."""
+        moments = random.Random(1)
+        budget = "hydra.sweeper.n_trials=1000"
+        return [self.live(budget, kill_after_s=moments.uniform(0, longest_s)).code for _ in range(times)]
+
+    def end(self) -> Ended:
+        """A last life that starts no more trials than there are."""
+        known = len(journal.trials(self.folder))
+        return self.live(f"hydra.sweeper.n_trials={known}")
+
+
+def check_nothing_was_lost_or_run_twice(swept: Killable, ended: Ended) -> None:
+    trials = journal.trials(swept.folder)
+    assert ended.code == 0, ended.stderr
+    assert Counter(trial.status for trial in trials) == {"COMPLETED": len(trials)}
+    assert [trial.index for trial in trials] == list(range(len(trials)))
+    assert [trial.attempt for trial in trials] == [1] * len(trials)
+    begun = (swept.project / "begun").read_text().split()
+    assert Counter(map(int, begun)) == dict.fromkeys(range(len(trials)), 1)
+    check_ax_holds_each_observation_once(swept)
+
+
+def check_ax_holds_each_observation_once(swept: Killable) -> None:
+    header = journal.header(swept.folder)
+    assert header is not None
+    optimizer = Optimizer(Problem.from_dict(header["problem"]), "sobol", header["seed"])
+    optimizer.replay(journal.last_states(swept.folder))
+    rows = optimizer.client._experiment.lookup_data().df
+    held = Counter(zip(rows["trial_index"], rows["metric_name"], strict=True))
+    completed = [row for row in journal_rows(swept.project)[1:] if row["status"] == "COMPLETED"]
+    expected = [(row["trial"], name) for row in completed for name in ("near", "far")]
+    assert held == Counter(expected)
+    assert set(held.values()) == {1}
+
+
+def wait_until_none_is_left(left: Callable[[], Sequence[object]], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while found := left():
+        assert time.monotonic() < deadline, f"left over: {found}"
+        time.sleep(0.2)

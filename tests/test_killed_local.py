@@ -1,0 +1,44 @@
+"""kill -9 of a sweep with jobs on this machine, at every point of the crash table and at random moments."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from command_line import CommandLine, open_command_line
+from kill_points import POINTS
+from killing import KILLED, Killable, check_nothing_was_lost_or_run_twice, wait_until_none_is_left
+
+pytestmark = pytest.mark.one_hydra
+
+
+@pytest.fixture(scope="module")
+def command_line() -> Iterator[CommandLine]:
+    with open_command_line("ax_moo.optimizer") as opened:
+        yield opened
+
+
+def processes_of(folder: Path) -> list[str]:
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        words = process.info["cmdline"] or []
+        if process.info["status"] != psutil.STATUS_ZOMBIE and any(str(folder) in word for word in words):
+            found.append(" ".join(words))
+    return found
+
+
+def test_killed_at_each_point_of_the_crash_table(tmp_path: Path, command_line: CommandLine) -> None:
+    swept = Killable(tmp_path, command_line, "async_local")
+    # The first round goes out as one: among its trials, and among the single ones that follow.
+    for trials in ((1, 1, 1, 2, 2, 2), (9, 9, 9, 10, 11, 11)):
+        for point, trial in zip(POINTS, trials, strict=True):
+            assert swept.live("hydra.sweeper.n_trials=16", kill_at=f"{point}:{trial}").code == KILLED, (point, trial)
+    check_nothing_was_lost_or_run_twice(swept, swept.live("hydra.sweeper.n_trials=16"))
+    wait_until_none_is_left(lambda: processes_of(swept.folder), seconds=75)
+
+
+def test_killed_at_twenty_random_moments(tmp_path: Path, command_line: CommandLine) -> None:
+    swept = Killable(tmp_path, command_line, "async_local")
+    assert swept.die_at_random(20, longest_s=3.0) == [KILLED] * 20
+    check_nothing_was_lost_or_run_twice(swept, swept.end())
+    wait_until_none_is_left(lambda: processes_of(swept.folder), seconds=75)
