@@ -92,8 +92,17 @@ def submit(
     """Run a sweep as a small Slurm job that requeues and resumes itself at its time limit."""
     from ax_moo.cli import submit
 
-    resources = {"partition": partition, "account": account, "qos": qos, "timeout_min": time, "cpus_per_task": cpus}
-    resources |= {"mem_gb": mem_gb, "name": name, "signal_delay_s": signal_delay_s, "setup": setup or []}
+    resources = {
+        "partition": partition,
+        "account": account,
+        "qos": qos,
+        "timeout_min": time,
+        "cpus_per_task": cpus,
+        "mem_gb": mem_gb,
+        "name": name,
+        "signal_delay_s": signal_delay_s,
+        "setup": setup or [],
+    }
     submit.submit(command, resources)
 
 

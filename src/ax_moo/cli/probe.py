@@ -7,12 +7,17 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from hydra.core.global_hydra import GlobalHydra
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from ax_moo.errors import ConfigError
+from ax_moo.job_config import check_composes
+from ax_moo.problem import Problem
+from ax_moo.search_space import SearchSpace
+from ax_moo.settings import Settings
 
 _CALLBACK = "+hydra.callbacks.ax_moo_probe._target_=ax_moo.cli.probe.Probe"
 _ANSWER_VARIABLE = "AX_MOO_PROBE"
@@ -20,17 +25,37 @@ _OURS = "hydra_plugins.ax_moo_sweeper.sweeper.AxMooSweeper"
 
 
 class Probe(Callback):
-    """A Hydra callback that notes where the sweep's folder would be, and ends the process before there is a sweep."""
+    """A Hydra callback that checks the sweep and notes its folder, and ends the process before the sweep begins."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        folder = os.path.abspath(str(config.hydra.sweep.dir))
         sweeper = OmegaConf.select(config, "hydra.sweeper._target_")
-        Path(os.environ[_ANSWER_VARIABLE]).write_text(json.dumps({"folder": folder, "sweeper": sweeper}))
-        sys.exit(0)
+        if sweeper == _OURS:
+            try:
+                _check(config)
+            except ConfigError as error:
+                sys.exit(f"hydra/sweeper=ax_moo: {error}")
+        _answer(sweeper, os.path.abspath(str(config.hydra.sweep.dir)))
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        Path(os.environ[_ANSWER_VARIABLE]).write_text("{}")
-        sys.exit(0)
+        _answer(None, "")
+
+
+def _check(config: DictConfig) -> None:
+    """What the sweeper checks before it looks at its launcher."""
+    loader = GlobalHydra.instance().config_loader()
+    arguments = list(config.hydra.overrides.task)
+    options: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
+    space = SearchSpace.from_config(options["params"], arguments, loader)
+    problem = Problem.from_config(
+        space, options["objectives"], options["outcome_constraints"], options["parameter_constraints"]
+    )
+    Settings.from_config(options, space, problem.parameter_constraints)
+    check_composes(config, loader, space, arguments)
+
+
+def _answer(sweeper: str | None, folder: str) -> NoReturn:
+    Path(os.environ[_ANSWER_VARIABLE]).write_text(json.dumps({"sweeper": sweeper, "folder": folder}))
+    sys.exit(0)
 
 
 def sweep_folder_of(command: Sequence[str], cwd: Path) -> Path:
@@ -44,7 +69,7 @@ def sweep_folder_of(command: Sequence[str], cwd: Path) -> Path:
         done = subprocess.run(
             [*command, _CALLBACK],
             cwd=cwd,
-            env={**os.environ, _ANSWER_VARIABLE: str(answer)},
+            env={**os.environ, _ANSWER_VARIABLE: str(answer), "PYTHONWARNINGS": "ignore"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
