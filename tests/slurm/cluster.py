@@ -57,11 +57,11 @@ class SlurmCluster:
             self.end_jobs()
         self._daemons.end_all()
         for node in NODES:
-            kill_steps(self._node_log(node))
+            kill_steps(self._node_log(node))  # they outlive their node's daemon
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def restore(self) -> None:
-        """All daemons up and no job left, whatever a test has done."""
+        """All daemons up and no job running, whatever a test has done."""
         if self.accounting and not self._daemons.is_up("slurmdbd"):
             self.start_accounting()
         if not self._daemons.is_up("slurmctld"):
@@ -73,10 +73,10 @@ class SlurmCluster:
         self._wait_for_nodes()
 
     def end_jobs(self) -> None:
-        """Each job has a process of Slurm's that stays where its node's daemon ends first."""
+        """Those that ended while the controller was away may be completing for another minute, and harm nobody."""
         self.call("scancel", "--user=root")
         deadline = time.monotonic() + 10
-        while self.call("squeue", "-h").stdout and time.monotonic() < deadline:
+        while self.call("squeue", "-h", "-t", "R,PD").stdout and time.monotonic() < deadline:
             time.sleep(0.2)
 
     def start_controller(self) -> None:
@@ -151,10 +151,11 @@ class SlurmCluster:
         return self.folder / f"slurmd-{node}.log"
 
     def _wait_for_nodes(self) -> None:
-        self._daemons.wait("both nodes", lambda: self._states().count("idle") == len(NODES))
+        self._daemons.wait("both nodes", self._has_both_nodes)
 
-    def _states(self) -> list[str]:
-        return self.call("sinfo", "-h", "-N", "-o", "%T").stdout.split()
+    def _has_both_nodes(self) -> bool:
+        states = self.call("sinfo", "-h", "-N", "-o", "%T").stdout.split()
+        return len(states) == len(NODES) and set(states) <= {"idle", "mixed", "allocated", "completing"}
 
 
 @contextlib.contextmanager

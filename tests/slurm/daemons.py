@@ -80,7 +80,7 @@ class Daemons:
 def kill_steps(log: Path) -> None:
     """SIGKILL for each slurmstepd that writes to a node's log, and for all that it runs.
 
-    They outlive slurmd. Again until none is left: one may start another meanwhile.
+    Again until none is left: one may start another meanwhile.
     """
     while steps := [process for process in psutil.process_iter(["name"]) if _is_step(process, log)]:
         family = [*steps, *(child for step in steps for child in _children(step))]

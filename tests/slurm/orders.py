@@ -1,0 +1,101 @@
+"""An application whose trials say when they begin to work, and then do what they are told.
+
+What they say and hear is in files beside the application, outside of the sweep folder.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sweeping import journal_rows, write_app
+
+_APP = """
+import os
+import time
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+HERE = Path(__file__).parent
+
+
+@hydra.main(version_base="1.3", config_path=None, config_name=None)
+def main(config: DictConfig) -> float:
+    trial = HydraConfig.get().job.num
+    with open(HERE / "begun", "a") as file:
+        file.write(f"{trial} {os.getpid()} {os.environ['SLURMD_NODENAME']}\\n")
+    order = HERE / "orders" / str(trial)
+    while not order.exists():
+        time.sleep(0.1)
+    if order.read_text() == "hog":
+        memory = b"1" * 2**30
+        time.sleep(60)
+    return config.x
+
+
+if __name__ == "__main__":
+    main()
+"""
+OPTIONS = ("hydra/launcher=async_slurm", "+x=interval(0,1)", "hydra.sweeper.method=sobol")
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A line that a trial wrote when it began to work."""
+
+    trial: int
+    pid: int
+    node: str
+
+
+class Orders:
+    """Of the trials of one sweep of the application, which is written into ``project``."""
+
+    def __init__(self, project: Path) -> None:
+        self.project = write_app(project, _APP)
+        (project / "orders").mkdir()
+
+    def finish(self, *trials: int) -> None:
+        for trial in trials:
+            self._give(trial, "finish")
+
+    def hog(self, trial: int) -> None:
+        """Take a gigabyte of memory, in this attempt and in every other."""
+        self._give(trial, "hog")
+
+    def begun(self) -> list[Begun]:
+        path = self.project / "begun"
+        rows = [line.split() for line in path.read_text().splitlines()] if path.exists() else []
+        return [Begun(int(trial), int(pid), node) for trial, pid, node in rows]
+
+    def wait_until_begun(self, number: int) -> list[Begun]:
+        wait_until(lambda: len(self.begun()) >= number, f"{number} begun; there are {self.begun()}")
+        return self.begun()
+
+    def job_id(self, trial: int) -> str:
+        return str(self.rows(trial)[-1]["job"]["job_id"])
+
+    def wait_until_retried(self, trial: int) -> None:
+        wait_until(lambda: self.rows(trial)[-1]["attempt"] == 2, f"a second attempt of {self.rows(trial)}")
+
+    def rows(self, trial: int) -> list[dict[str, Any]]:
+        """What the journal has of a trial."""
+        return [row for row in journal_rows(self.project)[1:] if row["trial"] == trial]
+
+    def _give(self, trial: int, order: str) -> None:
+        # Renamed, so that no trial reads half an order.
+        aside = self.project / f"order-{trial}"
+        aside.write_text(order)
+        aside.rename(self.project / "orders" / str(trial))
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 120.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"in vain waited for {what}")
+        time.sleep(0.1)
