@@ -16,6 +16,7 @@ from ax_moo.jobs import AsyncLauncher, JobRequest, JobState
 from ax_moo.rounds import RoundsLauncher
 from hydra_plugins.async_submitit_launcher import _environment, _gpus
 from hydra_plugins.async_submitit_launcher._adopt import adopt
+from hydra_plugins.async_submitit_launcher._attach import attach
 
 Task = Callable[[Any], Any]
 
@@ -126,10 +127,10 @@ def test_every_way_to_fail_is_a_line_and_not_an_exception(tmp_path: Path, kind: 
     ("end", "reason"),
     [
         (lambda: os._exit(9), "exit code 9, no result written"),
-        (lambda: sys.exit(0), "exit code 0, no result written"),
+        (lambda: os._exit(os.EX_IOERR), "no space left on device (exit code 74), no result written"),
         (lambda: os.kill(os.getpid(), signal.SIGKILL), "killed by signal 9 (SIGKILL), no result written"),
     ],
-    ids=["os._exit", "sys.exit", "SIGKILL"],
+    ids=["os._exit", "full disk", "SIGKILL"],
 )
 def test_a_job_that_dies_is_lost_at_once_with_its_exit_code(
     tmp_path: Path, end: Callable[[], None], reason: str
@@ -153,7 +154,7 @@ def test_a_killed_controller_is_said_so_once_its_task_is_gone_too(tmp_path: Path
 
     time.sleep(0.3)
     assert handle.state() is JobState.RUNNING, "its task may still write a result"
-    handle.cancel()
+    attach(handle.job).cancel()
     wait_until(handle, [JobState.LOST])
     assert handle.result().error.startswith("killed together with its controller")
     assert not runs(task)

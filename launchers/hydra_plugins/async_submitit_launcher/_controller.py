@@ -16,10 +16,12 @@ from typing import Any
 from submitit.local import local  # this module is a program of its own
 
 from hydra_plugins.async_submitit_launcher._files import exit_file, process_file, write_aside
+from hydra_plugins.async_submitit_launcher._room import no_room
 
 _POLL_S = 0.04
 _GRACE_S = 5.0
 _HEARTBEAT_S = 10.0
+_NOTE_BYTES = 1024
 
 
 class NotingController(local.Controller):
@@ -32,6 +34,7 @@ class NotingController(local.Controller):
         self._started = time.monotonic()
         self._deadline: float | None = None
         self._touched = 0.0
+        self._note = _KeptPlace(exit_file(self.folder, self.pid))
         signal.signal(signal.SIGTERM, self._cancel)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
@@ -42,9 +45,9 @@ class NotingController(local.Controller):
             self.start_tasks()
             codes = [*self.wait()]
         except Exception as error:
-            self.reason = f"{type(error).__name__}: {error}"
-        note = {"exit_codes": codes, "reason": self.reason}
-        write_aside(exit_file(self.folder, self.pid), json.dumps(note))
+            self.reason = no_room(error, self.folder) or f"{type(error).__name__}: {error}"
+        with contextlib.suppress(OSError):
+            self._note.write(json.dumps({"exit_codes": codes, "reason": self.reason}))
         if self.reason or any(code != 0 for code in codes):
             # Nothing of a job that died may live on, data loaders for one. This ends this process as well.
             os.killpg(0, signal.SIGKILL)
@@ -101,6 +104,25 @@ class NotingController(local.Controller):
             self._deadline = time.monotonic() + _GRACE_S
         with contextlib.suppress(OSError):
             self._forward_signal(signal.SIGTERM)
+
+
+class _KeptPlace:
+    """A small file that can be written on a full disk, because its place was taken before."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._place = path.with_name(f"{path.name}.tmp")
+        with contextlib.suppress(OSError):
+            self._place.write_text(" " * _NOTE_BYTES)
+
+    def write(self, text: str) -> None:
+        if not self._place.exists():
+            write_aside(self.path, text)
+            return
+        with open(self._place, "r+") as file:
+            file.write(text)
+            file.truncate()
+        self._place.rename(self.path)
 
 
 def main() -> None:

@@ -25,6 +25,12 @@ _NOT_INHERITED = (
 )
 
 
+# What a job must not see of an allocation in which the sweep itself runs; sbatch would also take some for its options.
+_OF_AN_ALLOCATION = ("SLURM_", "SLURMD_", "SRUN_", "PMI_", "PMIX_", *_NOT_INHERITED)
+_GPU_MASKS = ("CUDA_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK")
+_OF_THE_CLUSTER = ("SLURM_CLUSTERS", "SLURM_CONF", "SLURM_JWT")
+
+
 def import_paths() -> list[str]:
     """Where this process looks for modules before its standard library, and then its working directory.
 
@@ -42,3 +48,11 @@ def inherited(environ: Mapping[str, str]) -> dict[str, str]:
     """What a local job inherits of the sweep's environment."""
     kept = {key: value for key, value in environ.items() if not key.startswith(_NOT_INHERITED)}
     return {**kept, "PYTHONPATH": os.pathsep.join(import_paths())}
+
+
+def handed_to_sbatch(environ: Mapping[str, str]) -> dict[str, str]:
+    """The sweep's environment without that of the Slurm job that the sweep may be; a user's SBATCH_* are options."""
+    left_out: tuple[str, ...] = _OF_AN_ALLOCATION
+    if "SLURM_JOB_ID" in environ:
+        left_out += _GPU_MASKS
+    return {key: value for key, value in environ.items() if key in _OF_THE_CLUSTER or not key.startswith(left_out)}

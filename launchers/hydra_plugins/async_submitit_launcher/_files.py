@@ -3,12 +3,16 @@
 What submitit names itself begins with the job's id: ``<id>_submitted.pkl``, ``<id>_<task>_result.pkl`` and the logs.
 """
 
+import contextlib
 import json
 import os
 from pathlib import Path
 from typing import Any
 
 from ax_moo.trial import Job
+
+TASK = "hydra_plugins.async_submitit_launcher._task"
+"""The module that is a job's program."""
 
 
 def attempt_folder(base: Path, trial: int, attempt: int) -> Path:
@@ -57,6 +61,12 @@ def write_aside(path: Path, text: str) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def leave_note(folder: Path, job_id: str, text: str) -> None:
+    """Say why the job ends without a result, where there is room to say it."""
+    with contextlib.suppress(OSError):
+        write_aside(note_file(folder, job_id), text)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

@@ -1,6 +1,7 @@
 """What a handle reads from the files of its job."""
 
 import pickle
+import time
 from abc import ABC, abstractmethod
 from pathlib import Path
 
@@ -9,7 +10,14 @@ from hydra.core.utils import JobReturn, JobStatus
 from ax_moo.job_results import error_line, one_line, result_of
 from ax_moo.jobs import JobResult, JobState
 from ax_moo.trial import Job
-from hydra_plugins.async_submitit_launcher._files import note_file, result_file
+from hydra_plugins.async_submitit_launcher._files import note_file, result_file, submitted_file
+
+LATE_RESULT_S = 120.0
+"""How long a job's result may take to come into sight on a network file system when the job has ended well: there
+must be one."""
+
+NO_RESULT_S = 10.0
+"""The same for a job that has ended badly: it will hardly have written one."""
 
 
 class SubmititHandle(ABC):
@@ -30,6 +38,14 @@ class SubmititHandle(ABC):
     def _why_lost(self) -> str:
         """Why this job ended without a result, in one line."""
 
+    def withdraw(self) -> None:
+        """Undo the submission: the job is not found again, and if it has not begun it never does any work."""
+        submitted_file(self.folder, self.job.job_id).unlink(missing_ok=True)
+        self._end_now()
+
+    @abstractmethod
+    def _end_now(self) -> None: ...
+
     def result(self) -> JobResult:
         left = self._left_behind()
         return JobResult(error=left) if isinstance(left, str) else result_of(left)
@@ -48,6 +64,11 @@ class SubmititHandle(ABC):
         """Whether the results are there: of every task, or of the first, which is the one that counts."""
         tasks = range(self.n_tasks) if every else range(1)
         return all(result_file(self.folder, self.job.job_id, task).exists() for task in tasks)
+
+    def _is_overdue(self, ended_at: float, ended_well: bool) -> bool:
+        """Whether nobody need wait any longer for the results of a job that ended (by ``time.monotonic``) then."""
+        patience = LATE_RESULT_S if ended_well else NO_RESULT_S
+        return self._note() is not None or time.monotonic() - ended_at >= patience
 
     def _left_behind(self) -> JobReturn | str:
         """What the job returned, or one line that says why there is nothing."""

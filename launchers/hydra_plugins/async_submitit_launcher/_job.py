@@ -1,26 +1,36 @@
 """What runs in the job's own process."""
 
 import pickle
+import signal
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from hydra.core.utils import JobReturn, JobStatus, run_job
 from omegaconf import open_dict
 
 from ax_moo.job_results import error_line
-from hydra_plugins.async_submitit_launcher._files import note_file, write_aside
+from hydra_plugins.async_submitit_launcher import _exits
+from hydra_plugins.async_submitit_launcher._files import leave_note
+from hydra_plugins.async_submitit_launcher._room import no_room
+from hydra_plugins.async_submitit_launcher._signals import noticed
 
 if TYPE_CHECKING:
     from hydra_plugins.async_submitit_launcher._base import AsyncSubmititLauncher
 
 
 def run(launcher: "AsyncSubmititLauncher", overrides: list[str], job_dir_key: str, job_num: int) -> JobReturn:
-    try:
-        result = _compose_and_run(launcher, overrides, job_dir_key, job_num)
-    except Exception as error:
-        result = JobReturn(overrides=overrides)
-        result.return_value, result.status = error, JobStatus.FAILED
-    _end_at_time_limit(result, launcher.params)
+    import submitit
+
+    with noticed(signal.SIGTERM, submitit.JobEnvironment._usr_sig()) as came:
+        try:
+            result = _compose_and_run(launcher, overrides, job_dir_key, job_num)
+        except (Exception, SystemExit) as error:
+            result = JobReturn(overrides=overrides)
+            result.return_value, result.status = error, JobStatus.FAILED
+        if result.status is JobStatus.FAILED:
+            _end_if_not_its_own_fault(result._return_value, came, launcher.params)
+    # The work is done: a time limit or preemption that comes now must not keep its result from being written.
+    signal.signal(submitit.JobEnvironment._usr_sig(), signal.SIG_IGN)
     return _portable(result)
 
 
@@ -44,21 +54,35 @@ def _compose_and_run(
     )
 
 
-def _end_at_time_limit(result: JobReturn, params: dict[str, Any]) -> None:
-    """End without a result when submitit's signal handler has stopped the task function.
+def _end_if_not_its_own_fault(error: BaseException, came: set[int], params: dict[str, Any]) -> None:
+    """End without a result where the task function did not fail by itself, so that the job is LOST, or runs again.
 
-    Submitit raises its exception inside the task function, where Hydra takes it for the task's own. The job was
-    not wrong, it was ended: it must be LOST like any other job that the scheduler ended.
+    Whatever ends a job does so by an exception inside the task function, where Hydra takes it for the task's own.
     """
     import submitit
 
-    error = result._return_value
     if type(error) is submitit.core.utils.UncompletedJobError and "not requeued" in str(error):
-        environment = submitit.JobEnvironment()
         limit = params.get("timeout_min")
-        note = f"time limit of {limit} min reached" if limit else "time limit reached"
-        write_aside(note_file(environment.paths.folder, environment.job_id), note)
-        raise SystemExit(note)
+        _end(_exits.TERMINATED, f"time limit of {limit} min reached" if limit else "time limit reached")
+    if signal.SIGTERM in came:
+        # Without a note: whoever sent the signal knows better why, and Slurm may let the job run again.
+        _end(_exits.TERMINATED)
+    if came and isinstance(error, SystemExit):
+        raise error  # submitit has requeued the job
+    if came:
+        _end(_exits.TERMINATED, f"preempted, and could not be requeued: {error_line(error)}")
+    why = no_room(error, submitit.JobEnvironment().paths.folder)
+    if why is not None:
+        _end(_exits.NO_ROOM, why)
+
+
+def _end(code: int, note: str | None = None) -> NoReturn:
+    import submitit
+
+    environment = submitit.JobEnvironment()
+    if note is not None and environment.global_rank == 0:
+        leave_note(environment.paths.folder, environment.job_id, note)
+    raise SystemExit(code)
 
 
 def _on_cpu(value: Any) -> Any:
@@ -77,6 +101,9 @@ def _portable(result: JobReturn) -> JobReturn:
     """
     import cloudpickle
 
+    if isinstance(result._return_value, SystemExit):
+        # As itself it would end whoever reads it.
+        result.return_value = RuntimeError(f"the task function called sys.exit({result._return_value.code!r})")
     if result.status is JobStatus.FAILED:
         result.error_line = error_line(result._return_value)
     else:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ax_moo.jobs import JobState
 from ax_moo.trial import Job
+from hydra_plugins.async_submitit_launcher._exits import NO_RESULT, exit_words
 from hydra_plugins.async_submitit_launcher._files import exit_file, process_file, read_json
 from hydra_plugins.async_submitit_launcher._handle import SubmititHandle
 from hydra_plugins.async_submitit_launcher._processes import boot_of_machine, group_members, is_zombie, start_of
@@ -17,6 +18,7 @@ from hydra_plugins.async_submitit_launcher._processes import boot_of_machine, gr
 log = logging.getLogger(__name__)
 
 _SILENCE_S = 60.0
+_DYING_S = 5.0
 
 
 class LocalHandle(SubmititHandle):
@@ -27,6 +29,8 @@ class LocalHandle(SubmititHandle):
         super().__init__(job, self._record.get("n_tasks", 1))
         self._heartbeat: float | None = None
         self._heard_at = time.monotonic()
+        self._gone_at: float | None = None
+        self._is_cancelled = False
 
     @property
     def gpus(self) -> tuple[str, ...]:
@@ -39,24 +43,42 @@ class LocalHandle(SubmititHandle):
         if self.is_alive():
             return JobState.RUNNING
         # Asked again after the process is known to be gone: it may have written its result in between.
-        return JobState.FINISHED if self.has_results(every=False) else JobState.LOST
+        if self.has_results(every=False):
+            return JobState.FINISHED
+        return JobState.LOST if self._has_lost_its_result() else JobState.RUNNING
 
     def cancel(self) -> None:
         """The controller ends its tasks, at first kindly; without one the rest of its group is killed."""
+        self._is_cancelled = True
         if not self.is_here:
             log.warning("Job %s runs on %s and can be cancelled there only.", self.job.job_id, self._record.get("host"))
         elif self._has_controller():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGTERM)
-        elif self._orphans():
+        else:
+            self._end_now()
+
+    def _end_now(self) -> None:
+        if self.is_here and (self._has_controller() or self._orphans()):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._pid, signal.SIGKILL)
+            deadline = time.monotonic() + _DYING_S
+            while self.is_alive() and time.monotonic() < deadline:
+                time.sleep(0.01)
 
     def is_alive(self) -> bool:
         """Whether any process of this job runs: its controller, or tasks that outlived a killed controller."""
         if not self.is_here:
             return not self._has_ended() and self._is_heard()
         return self._has_controller() or (not self._has_ended() and bool(self._orphans()))
+
+    def _has_lost_its_result(self) -> bool:
+        """Whether no result will come of processes that are gone; what this host's processes wrote, it sees at once."""
+        if self._gone_at is None:
+            self._gone_at = time.monotonic()
+        note = read_json(exit_file(self.folder, self.job.job_id))
+        ended_well = note is not None and not note.get("reason") and not any(note.get("exit_codes", [1]))
+        return (self.is_here and not ended_well) or self._is_overdue(self._gone_at, ended_well)
 
     @property
     def _pid(self) -> int:
@@ -105,21 +127,13 @@ class LocalHandle(SubmititHandle):
 
     def _why_lost(self) -> str:
         note = read_json(exit_file(self.folder, self.job.job_id))
+        if note is None and self._is_cancelled:
+            return "cancelled"
         if note is None and not self.is_here:
             return f"no result, and no sign of life from {self._record.get('host', 'its host')}, where it ran"
         if note is None:
-            return f"killed together with its controller process {self.job.job_id}, no result written"
+            return f"killed together with its controller process {self.job.job_id}, {NO_RESULT}"
         if note.get("reason"):
             return str(note["reason"])
         failed = [code for code in note.get("exit_codes", []) if code]
-        return _exit_words(failed[0] if failed else 0)
-
-
-def _exit_words(code: int) -> str:
-    if code >= 0:
-        return f"exit code {code}, no result written"
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        name = "unknown"
-    return f"killed by signal {-code} ({name}), no result written"
+        return f"{exit_words(failed[0] if failed else 0)}, {NO_RESULT}"

@@ -14,8 +14,8 @@ from submitit.slurm import slurm
 
 from ax_moo.trial import Job
 from hydra_plugins.async_submitit_launcher import _environment
-from hydra_plugins.async_submitit_launcher._files import submitted_file
-from hydra_plugins.async_submitit_launcher._slurm_commands import call
+from hydra_plugins.async_submitit_launcher._files import TASK, submitted_file
+from hydra_plugins.async_submitit_launcher._slurm_commands import call, cancel
 
 _FOR_EVER_MIN = 60 * 24 * 365 * 10
 _SBATCH_TIMEOUT_S = 300.0
@@ -29,44 +29,50 @@ class Executor(slurm.SlurmExecutor):
     """Submitit's Slurm executor, but that every job of an array has a folder of its own."""
 
     def submit_calls(self, base: Path, submissions: Mapping[Path, utils.DelayedSubmission]) -> list[Job]:
-        """The jobs of calls by their folders, in one array where there are several."""
-        pickles = {folder: self._dump(folder, submission) for folder, submission in submissions.items()}
-        script = base / f".submission_{uuid.uuid4().hex}.sh"
+        """The jobs of calls by their folders, in one array where there are several: all of them, or none."""
+        made = [base / f".submission_{uuid.uuid4().hex}.sh"]
+        job_id: str | None = None
         if len(submissions) > 1:
             self.parameters["map_count"] = len(submissions)
         try:
-            script.write_text(self._make_submission_file_text(self._submitit_command_str, ""))
-            status, output, error = call(["sbatch", str(script)], _SBATCH_TIMEOUT_S)
-            if status != 0:
-                raise Refused(" ".join(error.split()))
+            for folder, submission in submissions.items():
+                made.append(folder / f"{uuid.uuid4().hex}.pkl")
+                self._dump(made[-1], submission)
+            made[0].write_text(self._make_submission_file_text(self._submitit_command_str, ""))
+            job_id = self._sbatch(made[0])
+            made[0] = made[0].rename(base / f"{job_id}_submission.sh")
+            return [self._publish(made, number, job_id, len(submissions) > 1) for number in range(len(submissions))]
         except BaseException:
-            for path in (script, *pickles.values()):
+            # A job without its pickle ends without having done any work, also where it cannot be cancelled.
+            for path in made:
                 path.unlink(missing_ok=True)
+            if job_id is not None:
+                cancel([job_id])
             raise
-        first = self._get_job_id_from_submission_command(output)
-        script.rename(base / f"{first}_submission.sh")
-        return [
-            self._publish(pickle, folder, f"{first}_{number}" if len(submissions) > 1 else first)
-            for number, (folder, pickle) in enumerate(pickles.items())
-        ]
 
-    def _dump(self, folder: Path, submission: utils.DelayedSubmission) -> Path:
+    def _dump(self, path: Path, submission: utils.DelayedSubmission) -> None:
         # Before sbatch: Slurm does not create the folders of the logs.
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{uuid.uuid4().hex}.pkl"
+        path.parent.mkdir(parents=True, exist_ok=True)
         submission.set_timeout(self.parameters.get("time", _FOR_EVER_MIN), self.max_num_timeout)
         submission.dump(path)
-        return path
 
-    def _publish(self, pickle: Path, folder: Path, job_id: str) -> Job:
+    def _sbatch(self, script: Path) -> str:
+        environ = _environment.handed_to_sbatch(os.environ)
+        status, output, error = call(["sbatch", str(script)], _SBATCH_TIMEOUT_S, environ)
+        if status != 0:
+            raise Refused(" ".join(error.split()))
+        return str(self._get_job_id_from_submission_command(output))
+
+    def _publish(self, made: list[Path], number: int, first: str, is_array: bool) -> Job:
         """From here on the job can be found by its folder, and runs; until now it waits for its pickle."""
-        pickle.rename(submitted_file(folder, job_id))
-        return Job(job_id, str(folder))
+        job_id, pickle = f"{first}_{number}" if is_array else first, made[1 + number]
+        made[1 + number] = pickle.rename(submitted_file(pickle.parent, job_id))
+        return Job(job_id, str(pickle.parent))
 
     @property
     def _submitit_command_str(self) -> str:
         # -P: the working directory stays where PYTHONPATH has it, behind the script's own folder.
-        return f"{self.python} -P -u -m submitit.core._submit {shlex.quote(str(self.folder))}"
+        return f"{self.python} -P -u -m {TASK} {shlex.quote(str(self.folder))}"
 
     def _make_submission_file_text(self, command: str, uid: str) -> str:
         text: str = super()._make_submission_file_text(command, uid)

@@ -29,6 +29,10 @@ class Verdict:
     since: float
     words: str = ""
 
+    @property
+    def ended_well(self) -> bool:
+        return self.words == "COMPLETED"
+
 
 class SlurmWatcher:
     """Watches all unfinished jobs of one launcher.
@@ -43,14 +47,20 @@ class SlurmWatcher:
         self._watched: set[str] = set()
         self._verdicts: dict[str, Verdict] = {}
         self._unknown_since: dict[str, float] = {}
+        self._to_cancel: set[str] = set()
         self._asked_at = float("-inf")
 
     def watch(self, job_id: str) -> None:
         self._watched.add(job_id)
 
     def forget(self, job_id: str) -> None:
-        """No more questions about a job whose result is there."""
+        """No more questions about a job whose result is there, or that is lost."""
         self._watched.discard(job_id)
+
+    def cancel(self, job_id: str) -> None:
+        """Have a job cancelled, again and again while the controller does not answer."""
+        self._to_cancel.add(job_id)
+        self._cancel([job_id])
 
     def verdict(self, job_id: str) -> Verdict:
         if time.monotonic() - self._asked_at >= self.interval_s:
@@ -65,21 +75,26 @@ class SlurmWatcher:
         return accounts.get(job_id) or self.verdict(job_id).words or "ended"
 
     def _ask(self) -> None:
-        open_jobs = [job_id for job_id in sorted(self._watched) if not self._is_ended(job_id)]
-        if not open_jobs:
+        """Also about jobs that have ended, until they are forgotten: Slurm may let them run again."""
+        if not self._watched:
             return
-        states = commands.queue_states(open_jobs)
+        states = commands.queue_states(sorted(self._watched))
         if states is None:
             return
+        self._cancel(sorted(self._to_cancel))
         lookups = []
-        for job_id in open_jobs:
+        for job_id in sorted(self._watched):
             state = states.get(job_id)
-            if state is None or state in commands.ENDED:
-                lookups.append(job_id)
-            else:
+            if state is not None and state not in commands.ENDED:
                 self._note(job_id, Phase.PENDING if state in _PENDING else Phase.RUNNING)
+            elif not self._is_ended(job_id):
+                lookups.append(job_id)
         if lookups:
             self._look_up(lookups, states)
+
+    def _cancel(self, job_ids: Sequence[str]) -> None:
+        if job_ids and commands.cancel(job_ids):
+            self._to_cancel -= set(job_ids)
 
     def _look_up(self, job_ids: Sequence[str], states: dict[str, str]) -> None:
         """Find out how jobs ended: from accounting, else from what the controller still remembers."""
@@ -93,11 +108,11 @@ class SlurmWatcher:
                 self._note(job_id, Phase.ENDED, words)
             elif not has_accounting:
                 self._note(job_id, Phase.ENDED, _FORGOTTEN)
-            elif accounts is not None:
+            else:
                 self._note_unknown(job_id)
 
     def _note_unknown(self, job_id: str) -> None:
-        """The controller has forgotten a job of whose end accounting does not know: not at once, not for ever."""
+        """Neither the controller nor accounting says anything of a job: not over at once, nor open for ever."""
         since = self._unknown_since.setdefault(job_id, time.monotonic())
         if time.monotonic() - since > _FORGOTTEN_S:
             self._note(job_id, Phase.ENDED, _FORGOTTEN)

@@ -58,11 +58,16 @@ class SlurmQueue:
         first_round = [(trial, 1) for trial in range(len(calls))]
         if len(calls) > 1 and [(request.trial, request.attempt) for request in calls] == first_round:
             return self._sbatch(self.base / "%a", submissions)
-        return [
-            handle
-            for folder, submission in submissions.items()
-            for handle in self._sbatch(folder, {folder: submission})
-        ]
+        handles: list[SlurmHandle] = []
+        try:
+            for folder, submission in submissions.items():
+                handles += self._sbatch(folder, {folder: submission})
+        except BaseException:
+            # The caller would not know of those that were taken.
+            for handle in handles:
+                handle.withdraw()
+            raise
+        return handles
 
     def attach(self, job: Job) -> JobHandle:
         return attach(job, self.watcher)

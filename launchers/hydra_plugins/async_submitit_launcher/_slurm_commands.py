@@ -1,14 +1,18 @@
 """Slurm's commands and what they answer."""
 
 import logging
+import os
 import re
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 log = logging.getLogger(__name__)
 
 _TIMEOUT_S = 30.0
+_TASTES = ("SACCT_", "SCANCEL_", "SQUEUE_")
+
+UNREACHABLE = re.compile(r"unable to contact|connect failure|connection refused|timed out", re.IGNORECASE)
 
 NO_ACCOUNTING = "no accounting"
 ENDED = {
@@ -25,17 +29,31 @@ ENDED = {
 }
 
 
-def call(command: Sequence[str], timeout_s: float = _TIMEOUT_S) -> tuple[int, str, str]:
+def call(
+    command: Sequence[str], timeout_s: float = _TIMEOUT_S, environ: Mapping[str, str] | None = None
+) -> tuple[int, str, str]:
     """Exit status, output and error output of one of Slurm's commands; -1 where it could not run or did not end.
 
     In a session of its own: Ctrl-C in the terminal is for the sweep, and must not end sbatch half way.
     """
-    options: dict[str, Any] = {"capture_output": True, "text": True, "start_new_session": True}
+    if environ is None:
+        # What a user likes to see of these commands is not what is read here.
+        environ = {key: value for key, value in os.environ.items() if not key.startswith(_TASTES)}
+    options: dict[str, Any] = {"capture_output": True, "text": True, "start_new_session": True, "env": environ}
     try:
         done = subprocess.run(command, timeout=timeout_s, check=False, **options)
     except (OSError, subprocess.TimeoutExpired) as error:
         return -1, "", str(error)
     return done.returncode, done.stdout, done.stderr
+
+
+def cancel(job_ids: Sequence[str]) -> bool:
+    """Whether the controller took the order; it says no more of jobs that it has forgotten or may not cancel."""
+    status, _, error = call(["scancel", *job_ids])
+    if status == 0 or "Invalid job id" in error:
+        return True
+    log.warning("%s could not be cancelled: %s", ", ".join(job_ids), " ".join(error.split()))
+    return status != -1 and UNREACHABLE.search(error) is None
 
 
 def queue_states(job_ids: Iterable[str]) -> dict[str, str] | None:

@@ -1,19 +1,17 @@
 """A Slurm job as any later process can watch and end it."""
 
 import contextlib
-import logging
 import os
+import re
 import time
 
 from ax_moo.jobs import JobState
 from ax_moo.trial import Job
+from hydra_plugins.async_submitit_launcher._exits import NO_RESULT, exit_words
 from hydra_plugins.async_submitit_launcher._handle import SubmititHandle
 from hydra_plugins.async_submitit_launcher._scheduler import Phase, SlurmWatcher
-from hydra_plugins.async_submitit_launcher._slurm_commands import call
 
-log = logging.getLogger(__name__)
-
-_GRACE_S = 10.0
+_REFRESH_S = 5.0
 
 
 class SlurmHandle(SubmititHandle):
@@ -22,32 +20,52 @@ class SlurmHandle(SubmititHandle):
     def __init__(self, job: Job, watcher: SlurmWatcher, n_tasks: int = 1) -> None:
         super().__init__(job, n_tasks)
         self._watcher = watcher
+        self._refreshed_at = float("-inf")
+        self._is_lost = False
         watcher.watch(job.job_id)
 
     def state(self) -> JobState:
-        if self._is_there(every=True):
-            return JobState.FINISHED
+        if self._is_lost:
+            return JobState.LOST
+        if time.monotonic() - self._refreshed_at > _REFRESH_S:
+            self._refresh()
+        if self.has_results(every=True):
+            return self._finished()
         verdict = self._watcher.verdict(self.job.job_id)
-        if verdict.phase is Phase.PENDING:
-            return JobState.PENDING
-        # On a network file system the result may come into sight some time after the job has ended.
-        if verdict.phase is Phase.RUNNING or time.monotonic() - verdict.since < _GRACE_S:
-            return JobState.RUNNING
-        return JobState.FINISHED if self._is_there(every=False) else JobState.LOST
+        if verdict.phase is not Phase.ENDED:
+            return JobState.PENDING if verdict.phase is Phase.PENDING else JobState.RUNNING
+        self._refresh()
+        if self.has_results(every=False):
+            return self._finished()
+        return self._lost() if self._is_overdue(verdict.since, verdict.ended_well) else JobState.RUNNING
 
     def cancel(self) -> None:
-        status, _, error = call(["scancel", self.job.job_id])
-        if status != 0 and "Invalid job id" not in error:
-            log.warning("Job %s could not be cancelled: %s", self.job.job_id, error.strip())
+        self._watcher.cancel(self.job.job_id)
 
-    def _is_there(self, every: bool) -> bool:
-        with contextlib.suppress(OSError):
-            # Makes a network file system look again: https://stackoverflow.com/questions/3112546
-            os.chmod(self.folder, self.folder.stat().st_mode)
-        if not self.has_results(every):
-            return False
+    def _end_now(self) -> None:
+        self.cancel()
+
+    def _finished(self) -> JobState:
         self._watcher.forget(self.job.job_id)
-        return True
+        return JobState.FINISHED
+
+    def _lost(self) -> JobState:
+        """Once a job was called lost its trial may run in another one, so it must not be requeued any more."""
+        self._is_lost = True
+        self._watcher.cancel(self.job.job_id)
+        self._watcher.forget(self.job.job_id)
+        return JobState.LOST
+
+    def _refresh(self) -> None:
+        """Make a network file system look again: https://stackoverflow.com/questions/3112546"""
+        self._refreshed_at = time.monotonic()
+        with contextlib.suppress(OSError):
+            os.chmod(self.folder, self.folder.stat().st_mode)
 
     def _why_lost(self) -> str:
-        return f"{self._watcher.how_it_ended(self.job.job_id)}, no result written"
+        words = re.sub(r"exit code (\d+):0", _in_words, self._watcher.how_it_ended(self.job.job_id))
+        return f"{words}, {NO_RESULT}"
+
+
+def _in_words(match: re.Match[str]) -> str:
+    return exit_words(int(match.group(1)))
