@@ -7,8 +7,10 @@ from typing import Any
 
 from ax_moo.budget import Budget
 from ax_moo.cli.controller import queued_controller
+from ax_moo.cli.left_jobs import states_of_left_jobs
 from ax_moo.cli.sweep_folder import SweepFolder
 from ax_moo.frontier import hypervolume_of
+from ax_moo.jobs import JobState
 from ax_moo.logs import log_of
 from ax_moo.results import optimization_results
 from ax_moo.trial import Job, Trial, TrialStatus
@@ -16,6 +18,7 @@ from ax_moo.trial import Job, Trial, TrialStatus
 
 def facts_of(sweep: SweepFolder, now: float) -> dict[str, Any]:
     """The keys are those of docs/cli.md; times are seconds since the epoch."""
+    states = states_of_left_jobs(sweep)
     multi = sweep.problem.is_multi_objective
     solutions = optimization_results(sweep.trials, sweep.problem)["solutions"]
     return {
@@ -26,7 +29,7 @@ def facts_of(sweep: SweepFolder, now: float) -> dict[str, Any]:
         "started": sweep.header.get("time"),
         "elapsed_s": _elapsed(sweep, now),
         "trials": {str(status): sum(t.status is status for t in sweep.trials) for status in TrialStatus},
-        "running": [_running(trial, now) for trial in sweep.running],
+        "running": [_running(trial, states.get(trial.index), now) for trial in sweep.running],
         "retries": [retry for trial in sweep.trials for retry in _retries(trial)],
         "failures": _failures(sweep.trials),
         "frontier": solutions,
@@ -74,11 +77,12 @@ def _elapsed(sweep: SweepFolder, now: float) -> float | None:
     return round(max(0.0, (now if sweep.is_swept else ended) - started), 1)
 
 
-def _running(trial: Trial, now: float) -> dict[str, Any]:
+def _running(trial: Trial, state: JobState | None, now: float) -> dict[str, Any]:
     return {
         "trial": trial.index,
         "attempt": trial.attempt,
         **_where(trial.job),
+        "state": None if state is None else str(state),
         "age_s": round(max(0.0, now - trial.time), 1),
     }
 

@@ -56,8 +56,10 @@ def _view(sweep: SweepFolder, facts: dict[str, Any]) -> RenderableType:
     """What is empty is left out."""
     parts: list[RenderableType] = [Text(line) for line in _head(sweep, facts)]
     if facts["running"]:
-        title = "Running jobs" if facts["state"] == "running" else "Jobs that ran when the sweeper ended"
-        parts.append(_table(title, facts["running"], ("trial", "attempt", "job_id", "age", "folder")))
+        is_swept = facts["state"] == "running"
+        title = "Running jobs" if is_swept else "Jobs that the sweeper has left behind"
+        state = () if is_swept else ("state",)
+        parts.append(_table(title, facts["running"], ("trial", "attempt", "job_id", *state, "age", "folder")))
     if facts["retries"]:
         parts.append(_table("Attempts that were lost", facts["retries"], ("trial", "attempt", "reason", "log")))
     frontier = frontier_table(sweep.trials, sweep.problem)
@@ -87,8 +89,8 @@ def _sentence(sweep: SweepFolder, facts: dict[str, Any]) -> str:
         "queued": f"queued: Slurm job {facts['controller']} goes on with it as soon as it runs",
         "finished": f"finished{why}",
         "stopped": f"stopped before its last trial{why}; {goes_on} goes on",
-        "interrupted": f"interrupted{why}; jobs keep running: {goes_on} goes on with them, "
-        f"ax-moo stop --now {facts['folder']} cancels them",
+        "interrupted": f"interrupted{why}; {goes_on} goes on with its jobs, ax-moo stop --now {facts['folder']} "
+        "cancels those that still run",
         "killed": f"killed: its sweeper, {sweep.holder}, is gone without a word; {goes_on} goes on",
     }
     return sentences[facts["state"]]

@@ -1,12 +1,12 @@
 """``ax-moo stop``: no new trials, or an end at once."""
 
-import sys
 import time
 from pathlib import Path
 
 from ax_moo import lock, stop_request
 from ax_moo.cancelling import cancel_and_wait
 from ax_moo.cli.controller import queued_controller
+from ax_moo.cli.left_jobs import say_left_jobs
 from ax_moo.cli.sweep_folder import SweepFolder, open_folder
 from ax_moo.errors import ConfigError
 from ax_moo.holder import Holder
@@ -29,7 +29,7 @@ def stop(folder: Path, now: bool) -> None:
         _cancel_jobs(sweep)
     else:
         print(f"no process runs the sweep in {sweep.path}")
-        _say_left(sweep)
+        say_left_jobs(sweep)
 
 
 def _ask(sweep: SweepFolder, holder: Holder, request: StopRequest) -> None:
@@ -43,9 +43,9 @@ def _ask(sweep: SweepFolder, holder: Holder, request: StopRequest) -> None:
         if stop_request.asked(sweep.path) is None:
             _write(sweep.path, request)  # a sweep that was about to begin takes the file for an old one
         time.sleep(POLL_SECONDS)
-    after = open_folder(sweep.path)
+    stop_request.clear(sweep.path)
     print("the sweep has ended")
-    _say_left(after)
+    say_left_jobs(open_folder(sweep.path))
 
 
 def _write(folder: Path, request: StopRequest) -> None:
@@ -73,12 +73,12 @@ def _cancel_jobs(sweep: SweepFolder) -> None:
         try:
             running = _attached(sweep, journal)
             jobs = ", ".join(handle.job.job_id for _, handle in running.values())
-            print(f"cancelling {jobs}" if jobs else "no job was left", flush=True)
+            if jobs:
+                print(f"cancelling {jobs}", flush=True)
             cancel_and_wait(running, journal.record)
         finally:
             journal.close()
-    if running:
-        _say_left(open_folder(sweep.path))
+    say_left_jobs(open_folder(sweep.path))
 
 
 def _attached(sweep: SweepFolder, journal: Journal) -> dict[int, tuple[Trial, JobHandle]]:
@@ -100,18 +100,3 @@ def _unnoted(folder: Path, trial: Trial) -> Job | None:
     from hydra_plugins.async_submitit_launcher._files import attempt_folder, submitted_job
 
     return submitted_job(attempt_folder(folder / ".submitit", trial.index, trial.attempt))
-
-
-def _say_left(sweep: SweepFolder) -> None:
-    from hydra_plugins.async_submitit_launcher._attach import cancel_command
-
-    jobs = [trial.job for trial in sweep.running if trial.job and trial.job.folder]
-    if jobs:
-        ids = ", ".join(job.job_id for job in jobs)
-        print(
-            f"not collected yet: {ids}; ax-moo resume {sweep.path} collects them, ax-moo stop --now {sweep.path} or "
-            f"{cancel_command(jobs)} ends those that still run",
-            file=sys.stderr,
-        )
-    else:
-        print(f"no job is left; ax-moo resume {sweep.path} goes on with the sweep")
