@@ -1,15 +1,11 @@
 """`python app.py -m hydra/sweeper=ax_moo` with jobs on this machine, from the command line to the files it leaves."""
 
 import csv
-import os
-import signal
-import time
 from pathlib import Path
 
-import psutil
 import pytest
 import yaml
-from sweeping import Swept, journal_rows, most_at_once, run_sweep, start_sweep, wait_for_sweep, write_app
+from sweeping import Swept, journal_rows, most_at_once, run_sweep, write_app
 
 HEAD = """
 import logging
@@ -208,39 +204,3 @@ def test_no_trial_starts_after_the_sweeps_time(tmp_path: Path) -> None:
     assert "the time is up (timeout_hours=" in swept.out
 
 
-@pytest.fixture(scope="module")
-def interrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Swept]:
-    """Two sweeps of two jobs each, ended by what a terminal sends on Ctrl-C and by what a batch system sends."""
-    projects = {name: write_app(tmp_path_factory.mktemp(name), SLEEPS) for name in ("SIGINT", "SIGTERM")}
-    options = (*LOCAL, "+seconds=5", SOBOL, "hydra.sweeper.n_jobs=2")
-    sweeps = {name: start_sweep(project, *options) for name, project in projects.items()}
-    ended = {}
-    for name, process in sweeps.items():
-        deadline = time.monotonic() + 120
-        # With the first job noted and the second perhaps not: no signal may come between a job and its note.
-        while not any(row.get("status") == "RUNNING" for row in journal_rows(projects[name])):
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        os.killpg(process.pid, signal.Signals[name])
-        ended[name] = wait_for_sweep(projects[name], process)
-    return ended
-
-
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_an_interrupted_sweep_names_its_jobs_and_they_go_on(interrupted: dict[str, Swept], name: str) -> None:
-    swept = interrupted[name]
-    jobs = [row["job"] for row in swept.in_state("RUNNING")]
-    assert swept.code == 130
-    assert f"these jobs keep running: {', '.join(job['job_id'] for job in jobs)}" in swept.err
-    assert f"end them with: kill -9 {' '.join('-' + job['job_id'] for job in jobs)}" in swept.err
-    assert "Traceback" not in swept.err
-    assert len(jobs) == 2
-    assert [row["status"] for row in swept.last] == ["RUNNING"] * 2
-    for job in jobs:
-        results = Path(job["folder"], f"{job['job_id']}_0_result.pkl")
-        deadline = time.monotonic() + 30
-        while not results.exists():
-            assert psutil.pid_exists(int(job["job_id"])), f"job {job} was ended together with its sweep"
-            assert time.monotonic() < deadline
-            time.sleep(0.1)

@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ax_moo.job_results import error_line, result_of
@@ -49,20 +49,16 @@ def _give_torch_its_threads() -> None:
 
 
 class _RoundHandle:
-    def __init__(self, job: Job, position: int, members: _Round | None) -> None:
+    def __init__(self, job: Job, position: int, members: _Round) -> None:
         self.job = job
         self._position = position
         self._round = members
 
     def state(self) -> JobState:
-        if self._round is None:
-            return JobState.LOST
         self._round.results()
         return JobState.FINISHED
 
     def result(self) -> JobResult:
-        if self._round is None:
-            return JobResult(error="it ran inside a sweep that has ended")
         return self._round.results()[self._position]
 
     def cancel(self) -> None:
@@ -73,13 +69,15 @@ class RoundsLauncher:
     """An AsyncLauncher around a launcher that blocks (basic, joblib).
 
     ``submit`` only remembers; the first question about a job's state runs its whole round in the calling thread.
-    The trials of a round must be consecutive.
+    The trials of a round must be consecutive. ``attach`` finds jobs that an earlier life of the sweep left running
+    under a launcher that does not block.
     """
 
     in_rounds: bool = True
 
-    def __init__(self, launcher: Any) -> None:
+    def __init__(self, launcher: Any, attach: Callable[[Job], JobHandle]) -> None:
         self.launcher = launcher
+        self._attach = attach
         # Hydra's own launcher runs a batch one by one, in which only the first trial would be up to date.
         self.max_jobs: int | None = 1 if type(launcher).__name__ == "BasicLauncher" else None
 
@@ -103,7 +101,7 @@ class RoundsLauncher:
         return ""
 
     def attach(self, job: Job) -> JobHandle:
-        return _RoundHandle(job, 0, None)
+        return self._attach(job)
 
     def find(self, trial: int, attempt: int = 1) -> JobHandle | None:
         del trial, attempt

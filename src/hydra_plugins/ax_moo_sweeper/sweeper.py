@@ -52,8 +52,7 @@ def _asynchronous(launcher: Launcher) -> "AsyncLauncher":
     """Our launchers as they are, Submitit's stock ones made ours, every other one in rounds."""
     from ax_moo.rounds import RoundsLauncher
     from hydra_plugins.async_submitit_launcher._adopt import adopt
+    from hydra_plugins.async_submitit_launcher._attach import attacher
 
     adopted: AsyncLauncher | None = adopt(launcher)
-    if adopted is not None:
-        return adopted
-    return RoundsLauncher(launcher)
+    return adopted or RoundsLauncher(launcher, attacher())

@@ -1,0 +1,43 @@
+"""`python app.py -m hydra/sweeper=ax_moo` in a small file system that is full for a while."""
+
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from killing import APP
+from sweeping import journal_rows, start_sweep, wait_for_sweep, write_app
+from tmpfs import mounted
+
+pytestmark = pytest.mark.one_hydra
+
+TWO = "+hydra.sweeper.objectives={near: {direction: minimize}, far: {direction: minimize}}"
+OPTIONS = (
+    "hydra/launcher=async_local",
+    "+x=interval(0,1)",
+    TWO,
+    "hydra.sweeper.method=sobol",
+    "hydra.sweeper.n_jobs=3",
+)
+
+
+def test_a_sweep_on_a_full_disk_pauses_and_completes_after_space_is_freed(tmp_path: Path) -> None:
+    project = write_app(tmp_path, APP)
+    with mounted(tmp_path / "swept", "4m") as folder:
+        process = start_sweep(project, *OPTIONS, "hydra.sweeper.n_trials=12")
+        while not any(row.get("status") == "COMPLETED" for row in journal_rows(project)):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.05)
+        # Nothing more can be written: by the sweep, by its running jobs, or by those that start.
+        subprocess.run(["dd", "if=/dev/zero", f"of={folder / 'ballast'}", "bs=1k"], capture_output=True)
+        time.sleep(10)
+        assert process.poll() is None, process.communicate()
+        full = journal_rows(project)
+        assert len({row["trial"] for row in full[1:]}) < 12
+        (folder / "ballast").unlink()
+        swept = wait_for_sweep(project, process)
+        assert (swept.code, [row["status"] for row in swept.last]) == (0, ["COMPLETED"] * 12), swept.out + swept.err
+        assert "Paused" in swept.out
+        assert "No space left" in swept.out or "is full" in swept.out
+        assert (folder / "trials.csv").read_text().count("COMPLETED") == 12
+        assert not [path for path in folder.rglob("*") if path.name.endswith((".tmp", ".new", ".save_tmp"))]

@@ -1,0 +1,166 @@
+"""`python app.py -m hydra/sweeper=ax_moo`, interrupted and started again, with jobs on this machine."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from sweeping import Swept, journal_rows, run_sweep, start_sweep, wait_for_sweep, write_app
+
+APP = """
+import os
+import time
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+
+
+@hydra.main(version_base="1.3", config_path=None, config_name=None)
+def main(config):
+    begun = os.open(Path(hydra.utils.get_original_cwd(), "begun"), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(begun, f"{HydraConfig.get().job.num}\\n".encode())
+    time.sleep(config.seconds)
+    return {"near": config.x**2, "far": (config.x - 1) ** 2}
+
+
+if __name__ == "__main__":
+    main()
+"""
+TWO = "+hydra.sweeper.objectives={near: {direction: minimize}, far: {direction: minimize}}"
+BASE = ("hydra/launcher=async_local", "+x=interval(0,1)", TWO, "hydra.sweeper.method=sobol")
+TWO_JOBS = "hydra.sweeper.n_jobs=2"
+SECONDS = "+seconds=5"
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Swept]:
+    """Sweeps of two jobs each, ended by Ctrl-C, by a batch system, and by a terminal that is closed."""
+    projects = {name: write_app(tmp_path_factory.mktemp(name), APP) for name in NAMES}
+    options = (*BASE, TWO_JOBS, SECONDS, "hydra.sweeper.n_trials=4")
+    sweeps = {name: start_sweep(project, *options) for name, project in projects.items()}
+    for name, process in sweeps.items():
+        # With the first job noted and the second perhaps not: no signal may come between a job and its note.
+        _wait(process, lambda name=name: _is_running(projects[name]))  # type: ignore[misc]
+        os.killpg(process.pid, signal.Signals[name])
+    return {name: wait_for_sweep(projects[name], process) for name, process in sweeps.items()}
+
+
+def _is_running(project: Path) -> bool:
+    return any(row.get("status") == "RUNNING" for row in journal_rows(project))
+
+
+def _wait(process: "subprocess.Popen[str]", ready: Callable[[], bool], seconds: float = 120.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not ready():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.one_hydra
+@pytest.mark.parametrize("name", NAMES)
+def test_an_interrupted_sweep_names_its_jobs_and_says_how_to_go_on(interrupted: dict[str, Swept], name: str) -> None:
+    swept = interrupted[name]
+    jobs = [row["job"] for row in swept.in_state("RUNNING")]
+    assert swept.code == 130
+    assert f"these jobs keep running: {', '.join(job['job_id'] for job in jobs)}" in swept.err
+    assert f"kill -9 {' '.join('-' + job['job_id'] for job in jobs)}" in swept.err
+    assert f"ax-moo stop --now {swept.folder}" in swept.err
+    assert f"ax-moo resume {swept.folder}" in swept.err
+    assert ("Ctrl-C again" in swept.err) == (name == "SIGINT")
+    assert "Traceback" not in swept.err
+    assert len(jobs) == 2
+    assert {row["status"] for row in swept.last[:2]} == {"RUNNING"}
+
+
+@pytest.mark.one_hydra
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_command_collects_the_jobs_that_went_on_and_runs_the_rest(
+    interrupted: dict[str, Swept], name: str
+) -> None:
+    before = [row["job"]["job_id"] for row in interrupted[name].in_state("RUNNING")]
+    project = interrupted[name].project
+    swept = run_sweep(project, *BASE, TWO_JOBS, SECONDS, "hydra.sweeper.n_trials=4")
+    assert (swept.code, [row["status"] for row in swept.last]) == (0, ["COMPLETED"] * 4), swept.err
+    assert [row["job"]["job_id"] for row in swept.last[:2]] == before
+    assert sorted((project / "begun").read_text().split()) == ["0", "1", "2", "3"]
+    assert f"The sweep in {swept.folder} goes on; so far: 2 running" in swept.out
+
+
+def test_a_finished_sweep_says_so_and_does_nothing_and_a_larger_budget_goes_on(tmp_path: Path) -> None:
+    project = write_app(tmp_path, APP)
+    options = (*BASE, "+seconds=0.1")
+    first = run_sweep(project, *options, "hydra.sweeper.n_trials=3")
+    files = {path: path.read_bytes() for path in first.folder.rglob("*") if path.is_file() and path.name != "lock"}
+    again = run_sweep(project, *options, "hydra.sweeper.n_trials=3")
+    assert again.code == 0, again.err
+    assert "is over: all of its 3 trials were run; raise hydra.sweeper.n_trials to go on" in again.out
+    after = {path: path.read_bytes() for path in first.folder.rglob("*") if path.is_file() and path.name != "lock"}
+    assert after == files
+    more = run_sweep(project, *options, "hydra.sweeper.n_trials=5", "hydra.sweeper.n_jobs=1")
+    assert (more.code, [row["status"] for row in more.last]) == (0, ["COMPLETED"] * 5), more.err
+    assert sorted((project / "begun").read_text().split()) == ["0", "1", "2", "3", "4"]
+
+
+@pytest.mark.one_hydra
+def test_a_job_that_was_killed_is_tried_again_and_its_first_attempts_files_are_kept(tmp_path: Path) -> None:
+    project = write_app(tmp_path, APP)
+    process = start_sweep(project, *BASE, "+seconds=2", "hydra.sweeper.n_trials=2")
+    _wait(process, lambda: (project / "begun").exists())
+    job = next(row["job"] for row in journal_rows(project)[1:] if row.get("job"))
+    os.killpg(int(job["job_id"]), signal.SIGKILL)
+    swept = wait_for_sweep(project, process)
+    assert (swept.code, [row["status"] for row in swept.last]) == (0, ["COMPLETED"] * 2), swept.err
+    retried = next(row for row in swept.last if row["attempt"] == 2)
+    assert retried["earlier"][0]["job"] == job
+    assert retried["job"]["folder"] == f"{job['folder']}/attempt-2"
+    assert list(Path(job["folder"]).glob(f"{job['job_id']}_0_log.out"))
+    assert f"Trial {retried['trial']}: attempt 1 ended: {retried['earlier'][0]['reason']}" in swept.out
+
+
+def test_a_second_ctrl_c_cancels_the_jobs_and_a_resume_runs_their_trials_again(tmp_path: Path) -> None:
+    project = write_app(tmp_path, APP)
+    process = start_sweep(project, *BASE, TWO_JOBS, "+seconds=120", "hydra.sweeper.n_trials=2")
+    _wait(process, lambda: len(journal_rows(project)) == 5)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.stderr is not None
+    said = ""
+    while "Ctrl-C again" not in said:
+        said += process.stderr.readline()
+    os.killpg(process.pid, signal.SIGINT)
+    swept = wait_for_sweep(project, process)
+    jobs = [int(row["job"]["job_id"]) for row in swept.in_state("RUNNING")]
+    assert swept.code == 130
+    assert "no job is running any more" in swept.err
+    assert "Traceback" not in said + swept.err
+    assert [psutil.pid_exists(job) for job in jobs] == [False, False]
+    assert [(row["status"], row["attempt"]) for row in swept.last] == [("STAGED", 2)] * 2
+    again = run_sweep(project, *BASE, TWO_JOBS, "+seconds=0", "hydra.sweeper.n_trials=2", "hydra.sweeper.retries=0")
+    assert [row["status"] for row in again.last] == ["COMPLETED"] * 2, again.err
+
+
+@pytest.mark.one_hydra
+def test_another_problem_in_the_same_folder_is_refused_with_the_difference(tmp_path: Path) -> None:
+    project = write_app(tmp_path, APP)
+    options = (
+        "hydra/launcher=async_local",
+        TWO,
+        "hydra.sweeper.method=sobol",
+        "+seconds=0",
+        "hydra.sweeper.n_trials=1",
+    )
+    run_sweep(project, *options, "+x=interval(0,1)")
+    before = (project / "swept/sweep.jsonl").read_bytes()
+    refused = run_sweep(project, *options, "+x=interval(0,2)")
+    assert refused.code == 2
+    assert "the parameter x had upper 1.0 and now has 2.0" in refused.err
+    assert (project / "swept/sweep.jsonl").read_bytes() == before
+    never = run_sweep(project, *options, "+x=interval(0,1)", "hydra.sweeper.resume=never")
+    assert never.code == 2
+    assert "holds a sweep already" in never.err
