@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from slurm.cluster import SlurmCluster
-from slurm.orders import OPTIONS, Begun, Orders, wait_until
-from sweeping import Swept, start_sweep, wait_for_sweep
+from slurm.orders import OPTIONS, Begun, Orders, sweep_of, wait_until
+from sweeping import Swept, wait_for_sweep
 
 pytestmark = [pytest.mark.slurm, pytest.mark.one_hydra]
 
@@ -46,28 +46,32 @@ def faulty(fragile_cluster: SlurmCluster, tmp_path_factory: pytest.TempPathFacto
     orders = Orders(tmp_path_factory.mktemp("faulty"))
     size = ("hydra.sweeper.n_trials=6", "hydra.sweeper.n_jobs=6")
     limits = ("hydra.launcher.cpus_per_task=2", "hydra.launcher.mem_gb=0.5", "hydra.launcher.timeout_min=5")
-    sweep = start_sweep(orders.project, *OPTIONS, *size, *limits)
-    orders.wait_until_begun(6)
-    jobs = [orders.job_id(trial) for trial in range(6)]
+    with sweep_of(orders.project, *OPTIONS, *size, *limits) as sweep:
+        orders.wait_until_begun(6)
+        jobs = [orders.job_id(trial) for trial in range(6)]
+        _do_to(jobs, fragile_cluster, orders)
+        return Faulty(wait_for_sweep(orders.project, sweep), orders.begun(), jobs)
 
-    def scontrol(*words: str) -> None:
-        subprocess.run(["scontrol", *words], check=True)
 
+def _do_to(jobs: list[str], cluster: SlurmCluster, orders: Orders) -> None:
     # The shortest limit is a minute, but the end of a running job can be moved.
-    scontrol("update", f"jobid={jobs[LATE]}", "EndTime=now+90")
+    _scontrol("update", f"jobid={jobs[LATE]}", "EndTime=now+90")
     orders.hog(HOG)
     subprocess.run(["scancel", jobs[CANCELLED]], check=True)
-    scontrol("requeue", jobs[REQUEUED])
+    _scontrol("requeue", jobs[REQUEUED])
     # Slurm itself starts the jobs of a lost node again, unless they are not to be.
-    scontrol("update", f"jobid={jobs[GONE]}", "requeue=0")
-    fragile_cluster.lose_node("n2")
+    _scontrol("update", f"jobid={jobs[GONE]}", "requeue=0")
+    cluster.lose_node("n2")
     for trial in (REQUEUED, MOVED):
-        fragile_cluster.let_start(jobs[trial])
+        cluster.let_start(jobs[trial])
         orders.finish(trial)
     for trial in (CANCELLED, GONE, LATE):
         orders.wait_until_retried(trial)
         orders.finish(trial)
-    return Faulty(wait_for_sweep(orders.project, sweep), orders.begun(), jobs)
+
+
+def _scontrol(*words: str) -> None:
+    subprocess.run(["scontrol", *words], check=True)
 
 
 def test_all_trials_complete_but_the_one_that_always_takes_too_much(faulty: Faulty) -> None:
@@ -113,16 +117,16 @@ def test_a_sweep_goes_on_while_the_controller_restarts_and_accounting_is_away(
     fragile_cluster: SlurmCluster, tmp_path: Path
 ) -> None:
     orders = Orders(tmp_path)
-    sweep = start_sweep(tmp_path, *OPTIONS, "hydra.sweeper.n_trials=5", "hydra.sweeper.n_jobs=2")
-    orders.wait_until_begun(2)
-    fragile_cluster.stop_accounting()
-    fragile_cluster.stop_controller()
-    # Both jobs end meanwhile, and another is due. Slurm's commands give up after nine seconds.
-    orders.finish(*range(5))
-    wait_until(lambda: len(orders.rows(2)) > 0, "the third trial")
-    time.sleep(10)
-    fragile_cluster.start_controller()
-    swept = wait_for_sweep(tmp_path, sweep)
+    with sweep_of(tmp_path, *OPTIONS, "hydra.sweeper.n_trials=5", "hydra.sweeper.n_jobs=2") as sweep:
+        orders.wait_until_begun(2)
+        fragile_cluster.stop_accounting()
+        fragile_cluster.stop_controller()
+        # Both jobs end meanwhile, and another is due. Slurm's commands give up after nine seconds.
+        orders.finish(*range(5))
+        wait_until(lambda: len(orders.rows(2)) > 0, "the third trial")
+        time.sleep(10)
+        fragile_cluster.start_controller()
+        swept = wait_for_sweep(tmp_path, sweep)
 
     assert (swept.code, [trial["status"] for trial in swept.last]) == (0, ["COMPLETED"] * 5), swept.err
     assert sorted(begun.trial for begun in orders.begun()) == list(range(5))

@@ -3,13 +3,15 @@
 What they say and hear is in files beside the application, outside of the sweep folder.
 """
 
+import contextlib
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeping import journal_rows, write_app
+from sweeping import journal_rows, start_sweep, write_app
 
 _APP = """
 import os
@@ -77,20 +79,38 @@ class Orders:
         return self.begun()
 
     def job_id(self, trial: int) -> str:
-        return str(self.rows(trial)[-1]["job"]["job_id"])
+        return job_id(self.project, trial)
 
     def wait_until_retried(self, trial: int) -> None:
         wait_until(lambda: self.rows(trial)[-1]["attempt"] == 2, f"a second attempt of {self.rows(trial)}")
 
     def rows(self, trial: int) -> list[dict[str, Any]]:
-        """What the journal has of a trial."""
-        return [row for row in journal_rows(self.project)[1:] if row["trial"] == trial]
+        return rows(self.project, trial)
 
     def _give(self, trial: int, order: str) -> None:
         # Renamed, so that no trial reads half an order.
         aside = self.project / f"order-{trial}"
         aside.write_text(order)
         aside.rename(self.project / "orders" / str(trial))
+
+
+def rows(project: Path, trial: int) -> list[dict[str, Any]]:
+    """What the journal has of a trial."""
+    return [row for row in journal_rows(project)[1:] if row["trial"] == trial]
+
+
+def job_id(project: Path, trial: int) -> str:
+    return str(rows(project, trial)[-1]["job"]["job_id"])
+
+
+@contextlib.contextmanager
+def sweep_of(project: Path, *options: str, script: str = "app.py") -> "Iterator[subprocess.Popen[str]]":
+    """A sweep that does not outlive the block."""
+    with start_sweep(project, *options, script=script) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = 120.0) -> None:

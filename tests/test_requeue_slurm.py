@@ -1,0 +1,164 @@
+"""Trials of the application that are preempted, on Slurm: they go on where they were."""
+
+import csv
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from slurm.cluster import SlurmCluster
+from slurm.orders import job_id, sweep_of, wait_until
+from sweeping import Swept, wait_for_sweep
+from wandb_backend import FakeRun
+from wandb_server import FakeWandb
+
+from ax_moo import measurements
+
+pytestmark = [pytest.mark.slurm, pytest.mark.one_hydra]
+
+CSV, WANDB = range(2)
+EPOCHS = 5
+SIZE = "model.hidden_size_1: 16, model.hidden_size_2: 16, data.batch_size: 64"
+POINT = f"{SIZE}, model.learning_rate: 1e-3, model.dropout: 0.1"
+OPTIONS = (
+    "hydra/launcher=async_slurm",
+    "hydra.sweeper.n_trials=2",
+    "hydra.sweeper.method=sobol",
+    f"hydra.sweeper.initial=[{{{POINT}, logger: csv}}, {{{POINT}, logger: wandb}}]",
+    "logger=choice(csv,wandb)",
+    "experiment=smoke",
+    f"trainer.max_epochs={EPOCHS}",
+)
+
+
+@dataclass(frozen=True)
+class Said:
+    trial: int
+    pid: int
+    word: str
+    epoch: int
+
+
+class Training:
+    """Two trials of held_training.py in the folder of a sweep."""
+
+    def __init__(self, project: Path) -> None:
+        self.project = project
+        for trial in (CSV, WANDB):
+            self.allow(trial, 0)
+
+    def allow(self, trial: int, epochs: int) -> None:
+        aside = self.project / f"aside-{trial}"
+        aside.write_text(str(epochs))
+        aside.rename(self.project / f"epochs-{trial}")
+
+    def said(self, trial: int) -> list[Said]:
+        path = self.project / "said"
+        rows = [line.split() for line in path.read_text().splitlines()] if path.exists() else []
+        said = [Said(int(trial), int(pid), word, int(epoch)) for trial, pid, word, epoch in rows]
+        return [each for each in said if each.trial == trial]
+
+    def wait_until_held(self, trial: int, epoch: int) -> None:
+        """Until all epochs before this one are trained and saved, and it waits to begin."""
+        wait_until(lambda: self._last(trial) == ("waits", epoch), f"trial {trial} to wait for epoch {epoch}")
+
+    def _last(self, trial: int) -> tuple[str, int]:
+        said = self.said(trial)
+        return (said[-1].word, said[-1].epoch) if said else ("nothing", 0)
+
+
+@dataclass(frozen=True)
+class Preempted:
+    swept: Swept
+    training: Training
+    first_jobs: list[str]
+    runs: dict[str, FakeRun]
+
+    def trained(self, trial: int) -> list[int]:
+        return [said.epoch for said in self.training.said(trial) if said.word == "trained"]
+
+    def lives(self, trial: int) -> int:
+        return len({said.pid for said in self.training.said(trial)})
+
+
+@pytest.fixture(scope="module")
+def wandb() -> Iterator[FakeWandb]:
+    server = FakeWandb().start()
+    with pytest.MonkeyPatch.context() as patch:
+        # What was not uploaded yet when a job is killed is in its files only.
+        for key, value in {**server.environment(), "WANDB__FILE_STREAM_TRANSMIT_INTERVAL": "0.5"}.items():
+            patch.setenv(key, value)
+        yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def preempted(slurm_cluster: SlurmCluster, wandb: FakeWandb, tmp_path_factory: pytest.TempPathFactory) -> Preempted:
+    training = Training(tmp_path_factory.mktemp("preempted"))
+    script = str(Path(__file__).with_name("held_training.py"))
+    options = (*OPTIONS, f"data.dir={training.project}/data")
+    with sweep_of(training.project, *options, script=script) as sweep:
+        jobs = _preempt_all(slurm_cluster, training, wandb)
+        return Preempted(wait_for_sweep(training.project, sweep), training, jobs, wandb.runs)
+
+
+def _preempt_all(cluster: SlurmCluster, training: Training, wandb: FakeWandb) -> list[str]:
+    for trial in (CSV, WANDB):
+        training.allow(trial, 2)
+    for trial in (CSV, WANDB):
+        training.wait_until_held(trial, 2)
+    jobs = [job_id(training.project, trial) for trial in (CSV, WANDB)]
+    _preempt(cluster, jobs[CSV])
+    training.allow(CSV, EPOCHS)
+    wait_until(lambda: _epochs(wandb.runs) == [0, 1], "two epochs in W&B")
+    subprocess.run(["scontrol", "requeue", jobs[WANDB]], check=True)
+    cluster.let_start(jobs[WANDB])
+    training.allow(WANDB, 4)
+    training.wait_until_held(WANDB, 4)
+    _preempt(cluster, jobs[WANDB])
+    training.allow(WANDB, EPOCHS)
+    return jobs
+
+
+def _epochs(runs: dict[str, FakeRun]) -> list[int]:
+    """The epochs in the history of the one run that there is."""
+    return [row["epoch"] for run in runs.values() for row in run.history if "val_acc" in row]
+
+
+def _preempt(cluster: SlurmCluster, job_id: str) -> None:
+    """Send what Slurm sends before it takes a node away; submitit has the job requeued."""
+    subprocess.run(["scancel", "--signal=USR2", job_id], check=True)
+    cluster.let_start(job_id)
+
+
+def test_preempted_trials_complete_in_their_first_attempt_as_the_same_job(preempted: Preempted) -> None:
+    last = preempted.swept.last
+    assert (preempted.swept.code, [trial["status"] for trial in last]) == (0, ["COMPLETED"] * 2), preempted.swept.err
+    assert [trial["attempt"] for trial in last] == [1, 1]
+    assert [trial["job"]["job_id"] for trial in last] == preempted.first_jobs
+    assert [preempted.lives(trial) for trial in (CSV, WANDB)] == [2, 3]
+
+
+@pytest.mark.parametrize("trial", [CSV, WANDB])
+def test_no_epoch_is_trained_twice(preempted: Preempted, trial: int) -> None:
+    assert preempted.trained(trial) == list(range(EPOCHS))
+
+
+@pytest.mark.parametrize("trial", [CSV, WANDB])
+def test_every_epoch_is_reported_once(preempted: Preempted, trial: int) -> None:
+    reported, _ = measurements.read(preempted.swept.folder / str(trial))
+    assert [row.step for row in reported] == list(range(1, EPOCHS + 1))
+
+
+def test_the_csv_logs_have_every_epoch_once(preempted: Preempted) -> None:
+    logs = sorted(preempted.swept.folder.glob(f"{CSV}/csv/version_*/metrics.csv"))
+    rows = [row for log in logs for row in csv.DictReader(log.read_text().splitlines())]
+    assert len(logs) == 2
+    assert [int(row["epoch"]) for row in rows if row["val_acc"]] == list(range(EPOCHS))
+
+
+def test_wandb_has_one_run_with_every_epoch_that_finished(preempted: Preempted) -> None:
+    assert _epochs(preempted.runs) == list(range(EPOCHS))
+    (run,) = preempted.runs.values()
+    assert (run.state, run.exitcode, run.starts) == ("finished", 0, 3)
