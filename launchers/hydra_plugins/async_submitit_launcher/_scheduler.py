@@ -58,9 +58,11 @@ class SlurmWatcher:
         self._watched.discard(job_id)
 
     def cancel(self, job_id: str) -> None:
-        """Have a job cancelled, again and again while the controller does not answer."""
+        """Have a job cancelled: at once, or with all others when a controller that does not answer is back."""
+        is_away = bool(self._to_cancel)
         self._to_cancel.add(job_id)
-        self._cancel([job_id])
+        if not is_away:
+            self._cancel([job_id])
 
     def verdict(self, job_id: str) -> Verdict:
         if time.monotonic() - self._asked_at >= self.interval_s:
@@ -76,7 +78,7 @@ class SlurmWatcher:
 
     def _ask(self) -> None:
         """Also about jobs that have ended, until they are forgotten: Slurm may let them run again."""
-        if not self._watched:
+        if not self._watched and not self._to_cancel:
             return
         states = commands.queue_states(sorted(self._watched))
         if states is None:
