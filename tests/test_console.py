@@ -37,7 +37,7 @@ def test_without_a_terminal_every_event_is_a_line(caplog: pytest.LogCaptureFixtu
     assert [record.getMessage() for record in caplog.records] == [
         "Trial 0 runs as job 7: x=0.25",
         "Trial 0 completed: f=0.5, g=0.5; hypervolume 0.25",
-        "Trial 1 failed: ValueError: boom (logs in /jobs/1)",
+        "Trial 1 failed: ValueError: boom (log: /jobs/1)",
     ]
     assert caplog.records[2].levelname == "WARNING"
 

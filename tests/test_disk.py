@@ -75,6 +75,22 @@ def test_a_pause_is_said_once_and_ends_when_there_is_room(small: Path, caplog: p
     assert "works again" in caplog.text
 
 
+def test_a_disk_that_is_read_only_for_a_while_is_waited_for(small: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with closing(Journal(small)) as written:
+        written.begin(TWO.to_dict(), {})
+    _remount(small, "ro")
+    timer = threading.Timer(0.5, lambda: _remount(small, "rw"))
+    timer.start()
+    with closing(disk.until_written(lambda: Journal(small), small)) as written:
+        disk.until_written(lambda: written.record(Trial(0, {"x": 0.5})), small)
+    assert [trial.index for trial in journal.trials(small)] == [0]
+    assert "Read-only file system" in caplog.text
+
+
+def _remount(folder: Path, how: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{how}", str(folder)], check=True)
+
+
 def test_a_table_that_finds_no_room_leaves_the_old_one_whole(small: Path) -> None:
     trials = [Trial(i, {"x": 0.5, "y": 0.5}, TrialStatus.COMPLETED, outcome={"f": 1.0, "g": 0.5}) for i in range(500)]
     (small / journal.JOURNAL_FILE).touch()

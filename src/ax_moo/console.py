@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ax_moo.frontier import hypervolume_of, pareto_trials
+from ax_moo.logs import log_of
 from ax_moo.observers import Observer, Progress
 from ax_moo.problem import Problem
 from ax_moo.summary import assignments, best_value, clock, lost_attempt, measured_values
@@ -124,7 +125,7 @@ class LiveTable:
 
 
 def _where(trial: Trial) -> str:
-    return f" (logs in {trial.job.folder})" if trial.job and trial.job.folder else ""
+    return f" (log: {log_of(trial.job)})" if trial.job and trial.job.folder else ""
 
 
 def _redirect_log_handlers() -> list[tuple["logging.StreamHandler[Any]", Any]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ax_moo import disk, interrupts, journal
 from ax_moo.jobs import AsyncLauncher
+from ax_moo.logs import log_of
 from ax_moo.problem import Problem
 from ax_moo.results import write_results
 from ax_moo.summary import closing_lines, frontier_table
@@ -91,7 +92,7 @@ def _why_failed(ending: Ending) -> str:
     if ending.too_many_failures or not failed:
         return ending.why
     last: Trial = failed[-1]
-    where = f"; see {last.job.folder}" if last.job and last.job.folder else ""
+    where = f"; see {log_of(last.job)}" if last.job and last.job.folder else ""
     return f"no trial completed; the last one that failed, trial {last.index}: {last.reason}{where}"
 
 

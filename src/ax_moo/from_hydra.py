@@ -51,20 +51,28 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
     launcher.check()
     folder = _sweep_folder(config)
     resuming.check(folder, problem, settings.resume)
-    _make_writable(folder)
+    _make(folder)
     about = _about(config, settings)
-    with interrupts.sigterm_as_ctrl_c(), lock.held(folder, about):
+    with interrupts.sigterm_as_ctrl_c(), lock.held(folder, about) as last_words:
         past = resuming.past(folder)
-        if past is None:
-            disk.until_written(lambda: _save_config(config, folder), folder)
-            return _run(problem, settings, launcher, folder, about, None)
         budget = Budget(settings.n_trials, settings.timeout_hours, settings.max_failure_rate)
-        if over := past.why_over(budget, time.time()):
-            return _say_over(over, past, problem, budget, folder)
-        disk.until_written(lambda: _save_config(config, folder), folder)
-        _say_resumed(past, folder)
+        if past is not None and (over := past.why_over(budget, time.time())):
+            code, why = _say_over(over, past, problem, budget, folder), over
+        else:
+            disk.until_written(lambda: _save_config(config, folder), folder)
+            code, why = _run(*_as_recorded(problem, settings, past), launcher, folder, about, past)
+        last_words.update(exit_code=code, why=why)
+    return code
+
+
+def _as_recorded(problem: Problem, settings: Settings, past: Past | None) -> tuple[Problem, Settings]:
+    """What has to be as in the sweep's earlier lives, so that the optimizer goes on as it would have without a stop."""
+    if past is not None:
         problem = resuming.as_recorded(problem, past.header)
-        return _run(problem, resuming.with_recorded_seed(settings, past.header), launcher, folder, about, past)
+        settings = resuming.with_recorded_seed(settings, past.header)
+    if settings.seed is None:
+        settings = dataclasses.replace(settings, seed=random.SystemRandom().randrange(2**31))
+    return problem, settings
 
 
 def _run(
@@ -74,13 +82,9 @@ def _run(
     folder: Path,
     about: Mapping[str, Any],
     past: Past | None,
-) -> int:
-    if launcher.max_jobs is not None and launcher.max_jobs < settings.n_jobs and not launcher.in_rounds:
-        log.info("n_jobs=%d is lowered to %d, one job for each GPU", settings.n_jobs, launcher.max_jobs)
-    if isinstance(launcher, RoundsLauncher):
-        log.warning("%s; hydra/launcher=async_local keeps n_jobs running", launcher.manner)
-    if settings.seed is None:
-        settings = dataclasses.replace(settings, seed=random.SystemRandom().randrange(2**31))
+) -> tuple[int, str]:
+    """The exit code, and why the sweep ended."""
+    _say_how_it_begins(settings, launcher, folder, past)
     observer = console_observer(settings.progress)
     sweep = Sweep(
         problem,
@@ -96,12 +100,23 @@ def _run(
         ending = sweep.run()
     except KeyboardInterrupt as interrupt:
         by_hand = not isinstance(interrupt, interrupts.Terminated)
-        return Interrupted(sweep, launcher, folder, problem).end(by_hand)
+        return Interrupted(sweep, launcher, folder, problem).end(by_hand), "interrupted"
     say_ending(ending, folder, problem)
     if ending.stopped:
         stop_request.clear(folder)
-        return INTERRUPTED
-    return 0 if ending.succeeded else 1
+        return INTERRUPTED, ending.why
+    return (0 if ending.succeeded else 1), ending.why
+
+
+def _say_how_it_begins(settings: Settings, launcher: AsyncLauncher, folder: Path, past: Past | None) -> None:
+    if past is not None:
+        counts = Counter(str(trial.status).lower() for trial in past.trials)
+        found = ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
+        log.info("The sweep in %s goes on; so far: %s", folder, found or "no trial")
+    if launcher.max_jobs is not None and launcher.max_jobs < settings.n_jobs and not launcher.in_rounds:
+        log.info("n_jobs=%d is lowered to %d, one job for each GPU", settings.n_jobs, launcher.max_jobs)
+    if isinstance(launcher, RoundsLauncher):
+        log.warning("%s; hydra/launcher=async_local keeps n_jobs running", launcher.manner)
 
 
 def _options(config: DictConfig) -> dict[str, Any]:
@@ -119,15 +134,13 @@ def _sweep_folder(config: DictConfig) -> Path:
         raise ConfigError(f"hydra.sweep.dir: {first_line(error)}; give the folder of the sweep") from None
 
 
-def _make_writable(folder: Path) -> None:
+def _make(folder: Path) -> None:
+    """Whether it can be written to, taking the lock will tell."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / lock.LOCK_FILE).touch()
     except OSError as error:
-        if error.errno in disk.NO_ROOM:
-            return  # the sweep waits for room
         raise ConfigError(
-            f"hydra.sweep.dir: cannot write to {folder}: {error.strerror}; name a folder that you can write to"
+            f"hydra.sweep.dir: cannot make {folder}: {error.strerror}; name a folder that you can write to"
         ) from None
 
 
@@ -155,12 +168,6 @@ def _about(config: DictConfig, settings: Settings) -> Mapping[str, Any]:
         "command": shlex.join([sys.executable, *sys.orig_argv[1:]]),
         "cwd": str(config.hydra.runtime.cwd),
     }
-
-
-def _say_resumed(past: Past, folder: Path) -> None:
-    counts = Counter(str(trial.status).lower() for trial in past.trials)
-    found = ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
-    log.info("The sweep in %s goes on; so far: %s", folder, found or "no trial")
 
 
 def _say_over(over: str, past: Past, problem: Problem, budget: Budget, folder: Path) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ax_moo.frontier import hypervolume_of, is_feasible, mean, pareto_trials
+from ax_moo.logs import log_of
 from ax_moo.problem import Objective, Problem
 from ax_moo.trial import Outcome, ParameterValue, Trial, TrialStatus
 
@@ -63,7 +64,7 @@ def failure_sentence(trials: Sequence[Trial], max_failure_rate: float) -> str:
     finished = sum(trial.status.is_finished for trial in trials)
     reason, times = Counter(trial.reason for trial in failed).most_common(1)[0]
     first = next(trial for trial in failed if trial.reason == reason)
-    where = f"; see {first.job.folder}" if first.job else ""
+    where = f"; see {log_of(first.job)}" if first.job and first.job.folder else ""
     return (
         f"{len(failed)} of {finished} trials failed (max_failure_rate={max_failure_rate}),"
         f" {times} of them with: {reason}{where}"
@@ -85,7 +86,7 @@ def assignments(trial: Trial) -> str:
 def lost_attempt(trial: Trial) -> str:
     """Why the last attempt at a trial that is staged once more came to nothing."""
     last = trial.earlier[-1]
-    where = f" (logs in {last.job.folder})" if last.job.folder else ""
+    where = f" (log: {log_of(last.job)})" if last.job.folder else ""
     return f"Trial {trial.index}: attempt {len(trial.earlier)} ended: {last.reason}{where}; there will be another"
 
 
