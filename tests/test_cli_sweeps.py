@@ -61,16 +61,19 @@ DOCUMENTED = Path(__file__).parent.parent / "docs" / "cli.md"
 
 
 @pytest.fixture(scope="module")
-def swept(tmp_path_factory: pytest.TempPathFactory) -> Swept:
-    """Six trials: one lost its first job, two failed."""
-    swept = run_sweep(write_app(tmp_path_factory.mktemp("swept"), SOME_FAIL), *OPTIONS, "hydra.sweeper.n_trials=6")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six trials, of which one lost its first job and two failed, in a folder that is named by the time."""
+    project = write_app(tmp_path_factory.mktemp("swept"), SOME_FAIL)
+    timed = "hydra.sweep.dir='a sweep=${now:%Y-%f}'"
+    swept = run_sweep(project, *OPTIONS, "hydra.sweeper.n_trials=6", timed)
     assert swept.code == 0, swept.err
-    return swept
+    [folder] = project.glob("a sweep=*")
+    return folder
 
 
 @pytest.fixture(scope="module")
-def shown(swept: Swept) -> Ended:
-    return ax_moo("status", swept.folder)
+def shown(folder: Path) -> Ended:
+    return ax_moo("status", folder)
 
 
 @contextmanager
@@ -95,29 +98,34 @@ def running_jobs(project: Path) -> list[int]:
     return [int(row["job"]["job_id"]) for row in last.values() if row["status"] == "RUNNING"]
 
 
+def first_state(watching: "subprocess.Popen[str]") -> str:
+    assert watching.stdout is not None
+    return str(json.loads(watching.stdout.readline())["state"])
+
+
 def are_gone(jobs: list[int]) -> bool:
     return not any(psutil.pid_exists(job) and psutil.Process(job).status() != "zombie" for job in jobs)
 
 
-def test_status_says_what_became_of_a_finished_sweep(swept: Swept, shown: Ended) -> None:
+def test_status_says_what_became_of_a_finished_sweep(folder: Path, shown: Ended) -> None:
     assert shown.code == 0, shown.err
-    assert f"sweep in {swept.folder}\nfinished; 0:" in shown.out
+    assert f"sweep in {folder}\nfinished; 0:" in shown.out
     assert "6 of 6 trials: 4 completed, 2 failed\n" in shown.out
     assert re.search(r"^hypervolume 0\.\d+ above a reference point inferred", shown.out, re.MULTILINE)
-    assert re.search(r"^│ 1 +│ 1 +│ exit code 9, no result written +│ /.*/.submitit/1/", shown.out, re.MULTILINE)
-    assert re.search(r"^│ 2, 4 +│ ValueError: the loss exploded +│ /.*/.submitit/4/", shown.out, re.MULTILINE)
+    assert re.search(r"^│ 1 +│ 1 +│ exit code 9, no result written +│ /.*/\.submitit/1/", shown.out, re.MULTILINE)
+    assert re.search(r"^│ 2, 4 +│ ValueError: the loss exploded +│ /.*/\.submitit/4/", shown.out, re.MULTILINE)
 
 
-def test_status_shows_the_frontier_of_the_files(swept: Swept, shown: Ended) -> None:
-    table = (swept.folder / "trials.csv").read_text().splitlines()
+def test_status_shows_the_frontier_of_the_files(folder: Path, shown: Ended) -> None:
+    table = (folder / "trials.csv").read_text().splitlines()
     front = [line.split(",")[0] for line in table if line.endswith("True")]
     rows = shown.out.partition("Pareto frontier")[2].partition("hypervolume")[0]
     assert front
     assert sorted(re.findall(r"^│ (\d+) ", rows, re.MULTILINE)) == sorted(front)
 
 
-def test_status_as_json_holds_the_same_facts_under_the_documented_keys(swept: Swept) -> None:
-    found = facts(swept.folder)
+def test_status_as_json_holds_the_same_facts_under_the_documented_keys(folder: Path) -> None:
+    found = facts(folder)
     documented = re.findall(r"^\| `(\w+)` \|", DOCUMENTED.read_text().partition("## status --json")[2], re.MULTILINE)
     assert list(found) == documented
     assert (found["state"], found["n_trials"], found["running"]) == ("finished", 6, [])
@@ -130,22 +138,29 @@ def test_status_as_json_holds_the_same_facts_under_the_documented_keys(swept: Sw
     assert {solution["trial"] for solution in found["frontier"]} <= {0, 1, 3, 5}
 
 
-def test_status_is_quick_since_it_imports_neither_ax_nor_torch_nor_pandas(swept: Swept) -> None:
+def test_status_is_quick_since_it_imports_neither_ax_nor_torch_nor_pandas(folder: Path) -> None:
     code = (
         "import sys; from typer.testing import CliRunner; from ax_moo.cli.app import app;"
-        f"result = CliRunner().invoke(app, ['status', {str(swept.folder)!r}]); assert result.exit_code == 0, result;"
+        f"result = CliRunner().invoke(app, ['status', {str(folder)!r}]); assert result.exit_code == 0, result;"
         "print(sorted({'ax', 'torch', 'pandas', 'submitit', 'plotly', 'wandb'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
 
 
-def test_a_finished_sweep_that_is_resumed_says_so_and_does_nothing(swept: Swept, tmp_path: Path) -> None:
-    before = (swept.folder / "sweep.jsonl").read_bytes()
-    ended = ax_moo("resume", swept.folder, cwd=tmp_path)
+def test_watching_a_finished_sweep_ends_at_once(folder: Path, shown: Ended) -> None:
+    assert ax_moo("status", folder, "--watch", seconds=60) == shown
+
+
+def test_a_finished_sweep_that_is_resumed_says_so_from_its_own_folder_and_does_nothing(
+    folder: Path, tmp_path: Path
+) -> None:
+    before = (folder / "sweep.jsonl").read_bytes()
+    ended = ax_moo("resume", folder, cwd=tmp_path)
     assert ended.code == 0, ended.err
-    assert "is over: all of its 6 trials were run" in ended.out
-    assert (swept.folder / "sweep.jsonl").read_bytes() == before
+    assert f"the sweep in {folder} is over: all of its 6 trials were run" in ended.out
+    assert list(folder.parent.glob("a sweep=*")) == [folder]
+    assert (folder / "sweep.jsonl").read_bytes() == before
 
 
 def test_a_folder_that_holds_no_sweep_is_a_mistake_for_every_command(tmp_path: Path) -> None:
@@ -178,31 +193,21 @@ def test_of_two_sweepers_on_one_folder_one_runs_and_is_followed_stopped_and_resu
         assert again.code == 2
         assert who in again.err
 
-        watching = start_ax_moo("status", folder, "--watch", "--json")
+        watching, tired = [start_ax_moo("status", folder, "--watch", "--json") for _ in range(2)]
+        assert [first_state(watcher) for watcher in (watching, tired)] == ["running", "running"]
+        tired.send_signal(signal.SIGINT)
+        assert (tired.wait(60), tired.communicate()[1]) == (0, "")
         stopped = ax_moo("stop", folder)
         assert stopped.code == 0, stopped.err
         assert f"asked to start no more trials: {who}" in stopped.out
         (project / "go").touch()
         assert wait_for_sweep(project, sweeper).code == 130
-        watched = [json.loads(line)["state"] for line in watching.communicate(timeout=60)[0].splitlines()]
-        assert (watched[0], watched[-1]) == ("running", "stopped")
+        assert json.loads(watching.communicate(timeout=60)[0].splitlines()[-1])["state"] == "stopped"
         assert facts(folder)["trials"]["COMPLETED"] == 2
 
         ended = ax_moo("resume", folder, cwd=tmp_path)
         assert ended.code == 0, ended.err
         assert facts(folder)["state"] == "finished"
-
-
-def test_a_sweep_in_a_folder_named_by_the_time_goes_on_in_that_folder(tmp_path: Path) -> None:
-    with waiting_trials(tmp_path) as project:
-        (project / "go").touch()
-        timed = "hydra.sweep.dir='a sweep=${now:%Y-%f}'"
-        assert run_sweep(project, *OPTIONS, "hydra.sweeper.n_trials=1", timed).code == 0
-        [folder] = project.glob("a sweep=*")
-        ended = ax_moo("resume", folder, cwd=Path("/"))
-        assert ended.code == 0, ended.err
-        assert f"the sweep in {folder} is over" in ended.out
-        assert list(project.glob("a sweep=*")) == [folder]
 
 
 @pytest.mark.one_hydra
@@ -246,16 +251,3 @@ def test_what_a_killed_sweeper_leaves_behind_is_shown_resumed_and_cancelled(tmp_
         (project / "go").touch()
         assert ax_moo("resume", folder).code == 0
         assert [row["attempt"] for row in Swept(project, 0, "", "").last] == [3, 3]
-
-
-def test_ctrl_c_ends_watching_and_nothing_else(swept: Swept, tmp_path: Path) -> None:
-    with waiting_trials(tmp_path) as project:
-        sweeper = start_sweep(project, *OPTIONS, "hydra.sweeper.n_trials=1")
-        wait_until(lambda: len(running_jobs(project)) == 1)
-        watching = start_ax_moo("status", project / "swept", "--watch", "--json")
-        assert watching.stdout is not None
-        assert json.loads(watching.stdout.readline())["state"] == "running"
-        watching.send_signal(signal.SIGINT)
-        assert (watching.wait(60), watching.communicate()[1]) == (0, "")
-        (project / "go").touch()
-        assert wait_for_sweep(project, sweeper).code == 0

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ax_moo.cli.facts import facts_of
-from ax_moo.cli.sweep_folder import SweepFolder, open_folder
+from ax_moo.cli.sweep_folder import NotBegun, SweepFolder, open_folder
 from ax_moo.summary import clock, closing_lines, frontier_table
 
 WATCH_SECONDS = 2.0
@@ -38,6 +38,8 @@ def status(folder: Path, as_json: bool, watch: bool) -> None:
 
 
 def _snapshots(folder: Path, watch: bool) -> Iterator[tuple[SweepFolder, dict[str, Any]]]:
+    if watch:
+        _wait_for_begin(folder)
     while True:
         sweep = open_folder(folder)
         facts = facts_of(sweep, time.time())
@@ -45,6 +47,18 @@ def _snapshots(folder: Path, watch: bool) -> Iterator[tuple[SweepFolder, dict[st
         if not watch or facts["state"] not in LIVES_ON:
             return
         time.sleep(WATCH_SECONDS)
+
+
+def _wait_for_begin(folder: Path) -> None:
+    said = ""
+    while True:
+        try:
+            open_folder(folder)
+            return
+        except NotBegun as error:
+            if str(error) != said:
+                print(said := str(error), file=sys.stderr, flush=True)
+            time.sleep(WATCH_SECONDS)
 
 
 def _console() -> Console:

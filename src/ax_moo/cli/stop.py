@@ -7,7 +7,7 @@ from ax_moo import lock, stop_request
 from ax_moo.cancelling import cancel_and_wait
 from ax_moo.cli.controller import queued_controller
 from ax_moo.cli.left_jobs import say_left_jobs
-from ax_moo.cli.sweep_folder import SweepFolder, open_folder
+from ax_moo.cli.sweep_folder import NotBegun, SweepFolder, open_folder
 from ax_moo.errors import ConfigError
 from ax_moo.holder import Holder
 from ax_moo.jobs import JobHandle
@@ -20,11 +20,16 @@ POLL_SECONDS = 0.2
 
 def stop(folder: Path, now: bool) -> None:
     """Ask the sweeper for an end, and with ``now`` wait for it; without a sweeper, end what it has left behind."""
-    sweep = open_folder(folder)
+    try:
+        sweep = open_folder(folder)
+    except NotBegun:
+        if not _cancel_controller(folder.absolute()):
+            raise
+        return
     if sweep.holder is not None and sweep.is_swept:
         _ask(sweep, sweep.holder, StopRequest.NOW if now else StopRequest.FINISH)
         return
-    _cancel_controller(sweep)
+    _cancel_controller(sweep.path)
     if now:
         _cancel_jobs(sweep)
     else:
@@ -55,14 +60,16 @@ def _write(folder: Path, request: StopRequest) -> None:
         raise ConfigError(f"{folder} cannot be written to: {error.strerror}") from None
 
 
-def _cancel_controller(sweep: SweepFolder) -> None:
-    """A controller job between two of its lives would go on with the sweep."""
+def _cancel_controller(folder: Path) -> bool:
+    """End a controller job that has not begun, or waits for its next life: it would go on with the sweep."""
     from hydra_plugins.async_submitit_launcher._attach import attach
 
-    controller = queued_controller(sweep.path)
-    if controller is not None:
-        attach(controller).cancel()
-        print(f"Slurm job {controller.job_id}, which would have gone on with the sweep, is cancelled")
+    controller = queued_controller(folder)
+    if controller is None:
+        return False
+    attach(controller).cancel()
+    print(f"Slurm job {controller.job_id}, which would have run the sweep, is cancelled")
+    return True
 
 
 def _cancel_jobs(sweep: SweepFolder) -> None:

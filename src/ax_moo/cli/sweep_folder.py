@@ -6,10 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from ax_moo import journal, lock
+from ax_moo.cli.controller import queued_controller
 from ax_moo.errors import ConfigError
 from ax_moo.holder import Holder
 from ax_moo.problem import Problem
 from ax_moo.trial import Trial, TrialStatus
+
+
+class NotBegun(ConfigError):
+    """There will be a sweep in the folder, but there is none yet."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ def open_folder(path: Path) -> SweepFolder:
     """Read the folder's lock and journal.
 
     Raises:
+        NotBegun: it will hold a sweep.
         ConfigError: it holds no sweep, or none that can be read.
     """
     path = path.absolute()
@@ -66,6 +72,9 @@ def _header(path: Path, holder: Holder | None) -> Mapping[str, Any]:
     if header is not None:
         return header
     if holder is not None and holder.is_alive:
-        raise ConfigError(f"the sweep in {path} is about to begin ({holder}); try again in a moment")
+        raise NotBegun(f"the sweep in {path} is about to begin ({holder}); try again in a moment")
+    controller = queued_controller(path)
+    if controller is not None:
+        raise NotBegun(f"the sweep in {path} begins as soon as Slurm job {controller.job_id} runs; try again then")
     what = f"{file.name} is empty" if file.exists() else f"it has no {file.name}"
     raise ConfigError(f"{path} holds no sweep: {what}; name a sweep folder (hydra.sweep.dir of the sweep's command)")

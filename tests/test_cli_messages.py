@@ -1,0 +1,265 @@
+"""What the commands of `ax-moo` say to mistakes, and what they refuse to do."""
+
+import json
+import os
+import shlex
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from ax_moo import lock
+from ax_moo.cli.app import app
+from ax_moo.cli.controller import Controller
+from ax_moo.journal import Journal
+from ax_moo.logs import log_of
+from ax_moo.objectives import Objective
+from ax_moo.problem import Problem
+from ax_moo.search_space import Range, SearchSpace
+from ax_moo.trial import Job, Trial, TrialStatus
+
+PROBLEM = Problem(SearchSpace((Range("x", 0.0, 1.0, "float"),)), (Objective("loss", minimize=True),))
+APP = """
+import hydra
+
+
+@hydra.main(version_base="1.3", config_path=None, config_name=None)
+def main(config):
+    return config.x
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, list(map(str, arguments)))
+
+
+def write_journal(folder: Path, *trials: Trial, about: Mapping[str, Any] | None = None) -> Path:
+    journal = Journal(folder)
+    journal.begin(PROBLEM.to_dict(), {"time": time.time() - 60, "n_trials": 3, **(about or {})})
+    for trial in trials:
+        journal.record(trial)
+    journal.close()
+    return folder
+
+
+def completed(index: int, loss: float) -> Trial:
+    return Trial(index, {"x": loss}).to(TrialStatus.COMPLETED, outcome={"loss": loss})
+
+
+def test_a_journal_that_was_tampered_with_is_a_mistake(tmp_path: Path) -> None:
+    write_journal(tmp_path)
+    with open(tmp_path / "sweep.jsonl", "a") as file:
+        file.write("tampered\n")
+    result = run("status", tmp_path)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"ax-moo status: {tmp_path}/sweep.jsonl: line 2 is not what the sweep wrote" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "first", ['{"format": 1}\n', '{"format": 1, "problem": {"search_space": 3}}\n', '{"format": 2}\n']
+)
+def test_a_first_line_that_describes_no_sweep_is_a_mistake(tmp_path: Path, first: str) -> None:
+    (tmp_path / "sweep.jsonl").write_text(first)
+    result = run("status", tmp_path)
+    assert result.exit_code == 2
+    assert str(tmp_path / "sweep.jsonl") in result.stderr
+
+
+@pytest.mark.parametrize("content", ["", '{"format": 1'])
+def test_a_sweep_that_was_killed_before_it_began_is_told_from_one_that_is_about_to(
+    tmp_path: Path, content: str
+) -> None:
+    (tmp_path / "sweep.jsonl").write_text(content)
+    assert "sweep.jsonl is empty" in run("status", tmp_path).stderr
+    with lock.held(tmp_path):
+        result = run("status", tmp_path)
+    assert result.exit_code == 2
+    assert f"the sweep in {tmp_path} is about to begin (process {os.getpid()} on " in result.stderr
+
+
+def test_a_path_that_is_no_folder_is_a_mistake(tmp_path: Path) -> None:
+    result = run("status", tmp_path / "nowhere")
+    assert result.exit_code == 2
+    assert f"ax-moo status: {tmp_path}/nowhere is not a folder; name a sweep folder" in result.stderr
+
+
+def test_with_one_objective_status_shows_the_best_trial(tmp_path: Path) -> None:
+    write_journal(tmp_path, completed(0, 0.5), completed(1, 0.25))
+    assert json.loads(run("status", tmp_path, "--json").stdout)["best"] == {
+        "trial": 1,
+        "params": {"x": 0.25},
+        "values": {"loss": 0.25},
+    }
+    assert "Best trial" in run("status", tmp_path).stdout
+
+
+def test_a_sweep_without_a_trial_has_a_status(tmp_path: Path) -> None:
+    result = run("status", write_journal(tmp_path))
+    assert result.exit_code == 0
+    assert "0 of 3 trials: none was started" in result.stdout
+
+
+def test_a_raised_number_of_trials_counts_and_not_the_one_of_the_first_start(tmp_path: Path) -> None:
+    write_journal(tmp_path, completed(0, 0.5))
+    with lock.held(tmp_path, {"n_trials": 48}):
+        assert "1 of 48 trials: 1 completed" in run("status", tmp_path).stdout
+
+
+def test_how_a_sweep_ended_is_said_in_its_own_words(tmp_path: Path) -> None:
+    write_journal(tmp_path, completed(0, 0.5))
+    with lock.held(tmp_path, {"n_trials": 3}) as last_words:
+        last_words.update(exit_code=1, why="the time is up")
+    assert "finished (the time is up); 0:01:00" in run("status", tmp_path).stdout
+
+
+def test_failures_with_markup_and_without_a_job_are_shown_as_they_are(tmp_path: Path) -> None:
+    failed = Trial(0, {"x": 0.5}).to(TrialStatus.FAILED, reason="KeyError: '[bold]'")
+    assert "KeyError: '[bold]'" in run("status", write_journal(tmp_path, failed)).stdout
+
+
+def test_stop_without_a_sweeper_says_so_and_is_no_mistake(tmp_path: Path) -> None:
+    result = run("stop", write_journal(tmp_path))
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == (
+        f"no process runs the sweep in {tmp_path}\nno job is left\ngo on with the sweep: ax-moo resume {tmp_path}\n"
+    )
+
+
+def test_stop_now_leaves_the_command_that_the_lock_names(tmp_path: Path) -> None:
+    write_journal(tmp_path)
+    with lock.held(tmp_path, {"command": "python train.py"}):
+        pass
+    assert run("stop", "--now", tmp_path).exit_code == 0
+    holder = lock.holder(tmp_path)
+    assert holder is not None
+    assert holder.about == {"command": "python train.py"}
+
+
+@pytest.mark.parametrize(
+    ("command", "cwd", "why"),
+    [
+        (None, None, "does not say by which command its sweep was started; run that command again"),
+        ("python train.py", "/nowhere", "the working directory /nowhere of the sweep's command is not there"),
+        ("/nowhere/bin/python train.py", "/", "the program /nowhere/bin/python of the sweep's command is not there"),
+        (f"{sys.executable} -u train.py -m", "/", "the script /train.py of the sweep's command is not there"),
+    ],
+)
+def test_a_command_that_cannot_be_run_again_is_a_mistake(
+    tmp_path: Path, command: str | None, cwd: str | None, why: str
+) -> None:
+    write_journal(tmp_path, about={"command": command, "cwd": cwd})
+    result = run("resume", tmp_path)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert why in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_resume_becomes_the_latest_command_in_its_own_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_journal(tmp_path / "a sweep, 1", about={"command": "old", "cwd": "/"})
+    with lock.held(folder, {"command": shlex.join([sys.executable, "-c", "print(1)"]), "cwd": str(tmp_path)}):
+        pass
+    became: list[Any] = []
+    monkeypatch.setattr(os, "execvpe", lambda *arguments: became.extend([*arguments, os.getcwd()]))
+    monkeypatch.chdir("/")
+    assert run("resume", folder).exit_code == 0
+    command = [sys.executable, "-c", "print(1)", f"hydra.sweep.dir='{folder}'"]
+    assert became == [sys.executable, command, os.environ, str(tmp_path)]
+
+
+def test_submit_where_there_is_no_slurm_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = run("submit", "--", "python", "train.py", "-m")
+    assert result.exit_code == 2
+    assert "Slurm's sbatch and squeue and scancel and scontrol and srun are not on PATH" in result.stderr
+
+
+@pytest.fixture
+def slurm_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project, and Slurm's commands on PATH, none of which works."""
+    for name in ("sbatch", "squeue", "scancel", "scontrol", "srun"):
+        program = tmp_path / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text("#!/bin/sh\necho slurm is away >&2\nexit 1\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    (tmp_path / "app.py").write_text(APP)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("-m", "hydra/sweeper=ax_mo"), "Could not find 'hydra/sweeper/ax_mo'"),
+        (("-m", "+x=1,2"), "the command runs no sweep of ours: it needs -m and hydra/sweeper=ax_moo"),
+        (("hydra/sweeper=ax_moo", "+x=1"), "the command runs no sweep of ours: it needs -m and hydra/sweeper=ax_moo"),
+        (("-m", "hydra/sweeper=ax_moo", "x=interval(0,1)"), "hydra/sweeper=ax_moo: x=interval(0,1): the application's"),
+        (("-m", "hydra/sweeper=ax_moo", "+x=interval(0,1)", "hydra.sweep.dir=a%j"), "Slurm takes the % in "),
+    ],
+)
+def test_submit_runs_nothing_and_submits_nothing_for_a_command_with_a_mistake(
+    slurm_commands: Path, arguments: tuple[str, ...], why: str
+) -> None:
+    result = run("submit", "--", sys.executable, "app.py", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert why in result.stderr
+    assert sorted(path.name for path in slurm_commands.iterdir()) == ["app.py", "bin"]
+
+
+def test_what_slurm_says_to_a_job_that_it_refuses_is_passed_on(slurm_commands: Path) -> None:
+    result = run("submit", "--", sys.executable, "app.py", "-m", "hydra/sweeper=ax_moo", "+x=interval(0,1)")
+    assert result.exit_code == 2
+    assert result.stderr == "ax-moo submit: Slurm refuses the job: slurm is away\n"
+
+
+def test_submit_without_a_command_is_a_mistake() -> None:
+    assert run("submit").exit_code == 2
+
+
+def test_a_folder_that_is_swept_already_is_not_submitted_a_second_time(slurm_commands: Path) -> None:
+    (slurm_commands / "swept").mkdir()
+    with lock.held(slurm_commands / "swept"):
+        command = ("-m", "hydra/sweeper=ax_moo", "+x=interval(0,1)", "hydra.sweep.dir=swept")
+        result = run("submit", "--", sys.executable, "app.py", *command)
+    assert result.exit_code == 2
+    assert f"a sweep runs in {slurm_commands}/swept already (process {os.getpid()} on " in result.stderr
+
+
+def test_a_controller_ends_as_its_sweep_does_and_hides_its_own_job_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setenv("SLURM_CONF", "/etc/slurm.conf")
+    monkeypatch.setenv("SUBMITIT_EXECUTOR", "slurm")
+    show = (
+        "import os; print([k for k in os.environ if k.startswith(('SLURM_', 'SUBMITIT_')) or k == 'PYTHONPATH']);"
+        "raise SystemExit(3)"
+    )
+    controller = Controller([sys.executable, "-c", show], str(tmp_path), str(tmp_path), None, grace_s=1)
+    monkeypatch.setenv("PYTHONPATH", "/of/the/job")
+    with pytest.raises(SystemExit, match="3"):
+        controller()
+    assert capfd.readouterr().out == "['SLURM_CONF']\n"
+
+
+def test_the_log_of_a_job_is_what_it_said_on_stderr_else_on_stdout_else_its_folder(tmp_path: Path) -> None:
+    job = Job("7_1", str(tmp_path))
+    assert log_of(job) == tmp_path
+    for name in ("8_0_log.err", "7_1_0_log.err", "7_1_0_log.out"):
+        (tmp_path / name).touch()
+    assert log_of(job) == tmp_path
+    (tmp_path / "8_0_log.err").write_text("of another job")
+    (tmp_path / "7_1_0_log.out").write_text("said")
+    assert log_of(job) == tmp_path / "7_1_0_log.out"
+    (tmp_path / "7_1_0_log.err").write_text("complained")
+    assert log_of(job) == tmp_path / "7_1_0_log.err"
