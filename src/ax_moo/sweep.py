@@ -210,9 +210,8 @@ class Sweep:
             self._no_more_new(f"all {self._settings.n_trials} trials were started")
 
     def _cancel(self) -> None:
-        handles = {index: (self._trials[index], handle) for index, handle in self._handles.items()}
-        cancel_and_wait(handles, self._enter)
-        self._handles = {}
+        running = {index: (self._trials[index], handle) for index, handle in self._handles.items()}
+        self._handles = dict(cancel_and_wait(running, self._enter))
 
     def _has_room(self) -> bool:
         """A job that starts on a full disk is lost; those that run, and the journal, wait for room by themselves."""
