@@ -109,7 +109,9 @@ def _run(
 
 
 def _say_how_it_begins(settings: Settings, launcher: AsyncLauncher, folder: Path, past: Past | None) -> None:
-    if past is not None:
+    if past is None:
+        log.info("A sweep of %d trials begins in %s", settings.n_trials, folder)
+    else:
         counts = Counter(str(trial.status).lower() for trial in past.trials)
         found = ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
         log.info("The sweep in %s goes on; so far: %s", folder, found or "no trial")
