@@ -63,7 +63,7 @@ def test_a_job_that_ran_inside_its_sweep_has_ended_with_it() -> None:
     handle.cancel()
 
 
-def test_a_slurm_job_is_not_lost_where_slurm_cannot_be_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_of_a_scheduler_that_cannot_be_asked_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command-less machine is this one with an empty PATH; what Slurm says of jobs is tested with the cluster."""
     monkeypatch.setenv("PATH", str(tmp_path))
     handle = attach(Job("12_3", str(tmp_path)))

@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 import pytest
 from launching import open_launcher, submit, wait_for
+from tmpfs import mounted
 
 from ax_moo.jobs import JobRequest, JobState
 from hydra_plugins.async_submitit_launcher._sbatch import Executor
@@ -20,13 +21,8 @@ _PAGES = 128
 
 @pytest.fixture
 def tmpfs(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "small"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={_PAGES * _PAGE}", "tmpfs", str(folder)], check=True)
-    try:
+    with mounted(tmp_path / "small", f"{_PAGES * _PAGE}") as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def fill(folder: Path, pages_left: int = 0) -> None:
@@ -77,6 +73,8 @@ def test_a_full_disk_behind_the_applications_exception_is_the_reason(tmpfs: Path
             if way == "while":
                 (folder / "filler").unlink()
                 raise ValueError("boom")  # noqa: B904
+        # Enough for a result, and for little else.
+        os.truncate(folder / "filler", (folder / "filler").stat().st_size - 6 * 4096)
         raise RuntimeError("unexpected pos 576 vs 534")
 
     folder = tmpfs
@@ -119,6 +117,7 @@ def test_a_disk_that_takes_no_byte_still_takes_the_reason(tmpfs: Path) -> None:
     (handle,) = submit(open_launcher(tmpfs, "async_local", task), 0)
     assert wait_for([handle]) == [JobState.LOST]
     assert handle.result().error == "no space left on device (exit code 74), no result written"
+    assert not list(Path(handle.job.folder).glob("*tmp"))
 
 
 def test_a_submission_without_room_leaves_no_file_and_no_process(tmpfs: Path) -> None:

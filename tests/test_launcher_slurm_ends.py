@@ -301,8 +301,7 @@ def test_a_sweep_inside_a_slurm_job_submits_as_from_outside(tmp_path: Path, monk
         "SLURM_ARRAY_JOB_ID": "4711",
         "SLURM_HINT": "nomultithread",
         "CUDA_VISIBLE_DEVICES": "1",
-        "SQUEUE_STATES": "SUSPENDED",
-        "SQUEUE_FORMAT": "%j",
+        "SQUEUE_PARTITION": "another",
         "SBATCH_NO_REQUEUE": "1",
         "OF_THE_USER": "kept",
     }
@@ -320,6 +319,11 @@ def test_a_sweep_inside_a_slurm_job_submits_as_from_outside(tmp_path: Path, monk
     words = subprocess.check_output(["scontrol", "show", "job", handle.job.job_id], text=True)
     assert "Requeue=0" in words
     assert "NumCPUs=1 " in words
+
+    held = open_launcher(tmp_path, "async_slurm", task, "+hydra.launcher.additional_parameters.hold=true")
+    (waiting,) = submit(held, 1)
+    assert waiting.state() is JobState.PENDING, "what squeue shows its user is not what it shows the sweep"
+    waiting.cancel()
 
 
 INSIDE = """#!/bin/bash
