@@ -13,6 +13,7 @@ from launching import open_launcher, submit, wait_for
 
 from ax_moo.jobs import JobRequest, JobState
 from ax_moo.trial import Job
+from hydra_plugins.async_submitit_launcher import _handle, _local_handle
 from hydra_plugins.async_submitit_launcher._attach import attach, cancel_command
 from hydra_plugins.async_submitit_launcher._processes import boot_of_machine, start_of
 
@@ -104,13 +105,37 @@ def record_of(pid: int, **changes: str | None) -> str:
     return json.dumps({**about, **changes})
 
 
-@pytest.mark.parametrize("changes", [{"start": "1"}, {"boot": "before"}], ids=["another process", "another boot"])
-def test_a_process_that_only_has_the_jobs_pid_is_left_alone(tmp_path: Path, changes: dict[str, str]) -> None:
+def test_a_job_whose_host_is_gone_is_lost_when_it_was_silent_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_local_handle, "_SILENCE_S", 0.5)
+    monkeypatch.setattr(_handle, "NO_RESULT_S", 0.5)
+    record = tmp_path / "17_process.json"
+    record.write_text(record_of(17, host="another"))
+    handle = attach(Job("17", str(tmp_path)))
+    begin = time.monotonic()
+    while time.monotonic() - begin < 1.5:
+        os.utime(record, (begin, time.monotonic()))  # its heartbeat, by a clock that is not this host's
+        assert handle.state() is JobState.RUNNING
+        time.sleep(0.05)
+    assert wait_for([handle]) == [JobState.LOST]
+    assert handle.result().error == "no result, and no sign of life from another, where it ran"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [({"start": "1"}, "killed together with its controller"), ({"boot": "before"}, "its machine was started again")],
+    ids=["another process", "another boot"],
+)
+def test_a_process_that_only_has_the_jobs_pid_is_left_alone(
+    tmp_path: Path, changes: dict[str, str], reason: str
+) -> None:
     other = subprocess.Popen(["sleep", "60"], start_new_session=True)
     try:
         (tmp_path / f"{other.pid}_process.json").write_text(record_of(other.pid, **changes))
         handle = attach(Job(str(other.pid), str(tmp_path)))
         assert handle.state() is JobState.LOST
+        assert handle.result().error.startswith(reason)
         handle.cancel()
         with pytest.raises(subprocess.TimeoutExpired):
             other.wait(0.2)

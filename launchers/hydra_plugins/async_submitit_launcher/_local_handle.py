@@ -131,6 +131,8 @@ class LocalHandle(SubmititHandle):
             return "cancelled"
         if note is None and not self.is_here:
             return f"no result, and no sign of life from {self._record.get('host', 'its host')}, where it ran"
+        if note is None and not self._is_same_boot:
+            return f"its machine was started again, {NO_RESULT}"
         if note is None:
             return f"killed together with its controller process {self.job.job_id}, {NO_RESULT}"
         if note.get("reason"):
