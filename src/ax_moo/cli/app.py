@@ -78,7 +78,7 @@ def resume(folder: Folder) -> None:
 
 @app.command(context_settings={"allow_interspersed_args": False})
 def submit(
-    command: Annotated[list[str], typer.Argument(metavar="-- COMMAND...", help="python train.py -m ...")],
+    command: Annotated[list[str], typer.Argument(metavar="COMMAND", help="python train.py -m ...")],
     partition: str | None = None,
     account: str | None = None,
     qos: str | None = None,
