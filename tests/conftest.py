@@ -39,16 +39,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 class _InGroups(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::")[0]
-        if "outage" in file:
-            return "outages"
+        if _mentions(self.config.rootpath / file, "fragile_cluster", "cluster_without_accounting"):
+            return "clusters to break"
         if "slurm" in nodeid.lower():
             return "slurm"
-        return file if _shares_fixtures(self.config.rootpath / file) else nodeid
+        return file if _mentions(self.config.rootpath / file, 'scope="module"') else nodeid
 
 
 @functools.cache
-def _shares_fixtures(file: Path) -> bool:
-    return 'scope="module"' in file.read_text()
+def _mentions(file: Path, *words: str) -> bool:
+    text = file.read_text()
+    return any(word in text for word in words)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -1,4 +1,4 @@
-"""Trials of the application that are preempted, on Slurm: they go on where they were."""
+"""Trials of the application that Slurm preempts, or that are requeued: they go on where they were."""
 
 import csv
 import subprocess
@@ -23,6 +23,7 @@ SIZE = "model.hidden_size_1: 16, model.hidden_size_2: 16, data.batch_size: 64"
 POINT = f"{SIZE}, model.learning_rate: 1e-3, model.dropout: 0.1"
 OPTIONS = (
     "hydra/launcher=async_slurm",
+    "hydra.launcher.gpus_per_node=2",
     "hydra.sweeper.n_trials=2",
     "hydra.sweeper.method=sobol",
     f"hydra.sweeper.initial=[{{{POINT}, logger: csv}}, {{{POINT}, logger: wandb}}]",
@@ -94,12 +95,12 @@ def wandb() -> Iterator[FakeWandb]:
 
 
 @pytest.fixture(scope="module")
-def preempted(slurm_cluster: SlurmCluster, wandb: FakeWandb, tmp_path_factory: pytest.TempPathFactory) -> Preempted:
+def preempted(fragile_cluster: SlurmCluster, wandb: FakeWandb, tmp_path_factory: pytest.TempPathFactory) -> Preempted:
     training = Training(tmp_path_factory.mktemp("preempted"))
     script = str(Path(__file__).with_name("held_training.py"))
     options = (*OPTIONS, f"data.dir={training.project}/data")
     with sweep_of(training.project, *options, script=script) as sweep:
-        jobs = _preempt_all(slurm_cluster, training, wandb)
+        jobs = _preempt_all(fragile_cluster, training, wandb)
         return Preempted(wait_for_sweep(training.project, sweep), training, jobs, wandb.runs)
 
 
@@ -127,8 +128,8 @@ def _epochs(runs: dict[str, FakeRun]) -> list[int]:
 
 
 def _preempt(cluster: SlurmCluster, job_id: str) -> None:
-    """Send what Slurm sends before it takes a node away; submitit has the job requeued."""
-    subprocess.run(["scancel", "--signal=USR2", job_id], check=True)
+    """Submitit takes Slurm's signal and has the job requeued."""
+    cluster.preempt(job_id)
     cluster.let_start(job_id)
 
 

@@ -33,7 +33,7 @@ def _texts(nodes: Sequence[str], accounting: bool) -> dict[str, str]:
     by_cgroup = limits_by_cgroup()
     slurm = [_SLURM, _BY_CGROUP if by_cgroup else _BY_POLLING, _ACCOUNTING if accounting else _NO_ACCOUNTING]
     slurm += [_NODE.replace("NODE", node) for node in nodes]
-    slurm.append(f"PartitionName=gpu Nodes={','.join(nodes)} Default=YES MaxTime=60 State=UP OverSubscribe=NO\n")
+    slurm.append(_PARTITIONS.replace("NODES", ",".join(nodes)))
     gres = [f"NodeName={node} Name=gpu File=/dev/tty[{2 * i + 1}-{2 * i + 2}]\n" for i, node in enumerate(nodes)]
     cgroup = "CgroupPlugin=cgroup/v1\nConstrainRAMSpace=yes\n" if by_cgroup else ""
     return {
@@ -70,6 +70,9 @@ MinJobAge=300
 FirstJobId={first}
 SchedulerParameters=sched_interval=2,sched_min_interval=0,batch_sched_delay=0
 GresTypes=gpu
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+SlurmctldParameters=preempt_send_user_signal
 """
 _BY_CGROUP = """\
 TaskPlugin=task/cgroup
@@ -91,6 +94,10 @@ AccountingStoragePass={dir}/munge.socket
 _NO_ACCOUNTING = "AccountingStorageType=accounting_storage/none\n"
 _NODE = """\
 NodeName=NODE NodeHostname={host} NodeAddr=127.0.0.1 Port={NODE} CPUs=8 RealMemory=32000 Gres=gpu:2 State=UNKNOWN
+"""
+_PARTITIONS = """\
+PartitionName=gpu Nodes=NODES Default=YES MaxTime=60 State=UP PriorityTier=1 GraceTime=30
+PartitionName=urgent Nodes=NODES MaxTime=60 State=UP PriorityTier=2 PreemptMode=OFF
 """
 _SLURMDBD = """\
 AuthType=auth/munge
