@@ -1,4 +1,4 @@
-"""Trials of the application that Slurm preempts, or that are requeued: they go on where they were."""
+"""Trials of the application that are requeued, preempted and tried again, on Slurm: they go on where they were."""
 
 import csv
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from slurm.cluster import SlurmCluster
-from slurm.orders import job_id, sweep_of, wait_until
+from slurm.orders import job_id, rows, sweep_of, wait_until
 from sweeping import Swept, wait_for_sweep
 from wandb_backend import FakeRun
 from wandb_server import FakeWandb
@@ -110,14 +110,18 @@ def _preempt_all(cluster: SlurmCluster, training: Training, wandb: FakeWandb) ->
     for trial in (CSV, WANDB):
         training.wait_until_held(trial, 2)
     jobs = [job_id(training.project, trial) for trial in (CSV, WANDB)]
-    _preempt(cluster, jobs[CSV])
+    subprocess.run(["scontrol", "requeue", jobs[CSV]], check=True)
+    cluster.let_start(jobs[CSV])
     training.allow(CSV, EPOCHS)
     wait_until(lambda: _epochs(wandb.runs) == [0, 1], "two epochs in W&B")
-    subprocess.run(["scontrol", "requeue", jobs[WANDB]], check=True)
+    # Submitit takes the signal that Slurm sends first, and has the job requeued.
+    cluster.preempt(jobs[WANDB])
     cluster.let_start(jobs[WANDB])
     training.allow(WANDB, 4)
     training.wait_until_held(WANDB, 4)
-    _preempt(cluster, jobs[WANDB])
+    wait_until(lambda: len(_epochs(wandb.runs)) == 4, "four epochs in W&B")
+    subprocess.run(["scancel", jobs[WANDB]], check=True)
+    wait_until(lambda: rows(training.project, WANDB)[-1]["attempt"] == 2, "another attempt")
     training.allow(WANDB, EPOCHS)
     return jobs
 
@@ -127,18 +131,22 @@ def _epochs(runs: dict[str, FakeRun]) -> list[int]:
     return [row["epoch"] for run in runs.values() for row in run.history if "val_acc" in row]
 
 
-def _preempt(cluster: SlurmCluster, job_id: str) -> None:
-    """Submitit takes Slurm's signal and has the job requeued."""
-    cluster.preempt(job_id)
-    cluster.let_start(job_id)
-
-
-def test_preempted_trials_complete_in_their_first_attempt_as_the_same_job(preempted: Preempted) -> None:
-    last = preempted.swept.last
-    assert (preempted.swept.code, [trial["status"] for trial in last]) == (0, ["COMPLETED"] * 2), preempted.swept.err
-    assert [trial["attempt"] for trial in last] == [1, 1]
-    assert [trial["job"]["job_id"] for trial in last] == preempted.first_jobs
+def test_requeued_and_preempted_trials_go_on_as_the_same_job(preempted: Preempted) -> None:
+    requeued = preempted.swept.last[CSV]
+    assert (requeued["status"], requeued["attempt"]) == ("COMPLETED", 1)
+    assert requeued["job"]["job_id"] == preempted.first_jobs[CSV]
+    # This one was cancelled when it had been preempted already.
+    (before,) = preempted.swept.last[WANDB]["earlier"]
+    assert (before["reason"], before["job"]["job_id"]) == (
+        "CANCELLED by 0, no result written",
+        preempted.first_jobs[WANDB],
+    )
     assert [preempted.lives(trial) for trial in (CSV, WANDB)] == [2, 3]
+
+
+def test_a_cancelled_trial_completes_in_another_attempt(preempted: Preempted) -> None:
+    trial = preempted.swept.last[WANDB]
+    assert (preempted.swept.code, trial["status"], trial["attempt"]) == (0, "COMPLETED", 2), preempted.swept.err
 
 
 @pytest.mark.parametrize("trial", [CSV, WANDB])
