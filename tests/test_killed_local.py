@@ -34,11 +34,11 @@ def test_killed_at_each_point_of_the_crash_table(tmp_path: Path, command_line: C
         for point, trial in zip(POINTS, trials, strict=True):
             assert swept.live("hydra.sweeper.n_trials=16", kill_at=f"{point}:{trial}").code == KILLED, (point, trial)
     check_nothing_was_lost_or_run_twice(swept, swept.live("hydra.sweeper.n_trials=16"))
-    wait_until_none_is_left(lambda: processes_of(swept.folder), seconds=75)
+    wait_until_none_is_left(lambda: processes_of(swept.folder), seconds=30)
 
 
 def test_killed_at_twenty_random_moments(tmp_path: Path, command_line: CommandLine) -> None:
     swept = Killable(tmp_path, command_line, "async_local")
     assert swept.die_at_random(20, longest_s=3.0) == [KILLED] * 20
     check_nothing_was_lost_or_run_twice(swept, swept.end())
-    wait_until_none_is_left(lambda: processes_of(swept.folder), seconds=75)
+    wait_until_none_is_left(lambda: processes_of(swept.folder), seconds=30)

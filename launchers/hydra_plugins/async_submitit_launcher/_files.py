@@ -46,10 +46,18 @@ def exit_file(folder: Path, job_id: str) -> Path:
 
 def submitted_job(folder: Path) -> Job | None:
     """The latest job that was submitted from an attempt's folder."""
-    pickles = sorted(folder.glob("*_submitted.pkl"), key=lambda path: path.stat().st_mtime)
+    # Submitit removes the pickle of a job that it requeues before it moves the new one to its place.
+    pickles = sorted(folder.glob("*_submitted.pkl*"), key=lambda path: path.stat().st_mtime)
     if not pickles:
         return None
-    return Job(pickles[-1].name.removesuffix("_submitted.pkl"), str(folder))
+    return Job(pickles[-1].name.partition("_submitted.pkl")[0], str(folder))
+
+
+def remove_unpublished(folder: Path) -> None:
+    """Remove the pickles of an attempt whose submission was not brought to its end."""
+    for path in folder.glob("*.pkl*"):
+        if "_submitted.pkl" not in path.name and "_result.pkl" not in path.name:
+            path.unlink(missing_ok=True)
 
 
 def write_aside(path: Path, text: str) -> None:

@@ -1,5 +1,6 @@
 """What a handle reads from the files of its job."""
 
+import errno
 import pickle
 import time
 from abc import ABC, abstractmethod
@@ -18,6 +19,10 @@ must be one."""
 
 NO_RESULT_S = 10.0
 """The same for a job that has ended badly: it will hardly have written one."""
+
+
+_PASSING = (errno.ESTALE, errno.EIO)
+"""What a network file system says of a file that it can read a moment later."""
 
 
 class SubmititHandle(ABC):
@@ -77,6 +82,8 @@ class SubmititHandle(ABC):
         try:
             outcome, result = pickle.loads(result_file(self.folder, self.job.job_id).read_bytes())
         except Exception as error:
+            if isinstance(error, OSError) and error.errno in _PASSING:
+                raise
             return one_line(f"the result cannot be read: {error_line(error)}")
         return result if outcome == "success" else _last_exception(result)
 

@@ -11,7 +11,7 @@ from ax_moo.jobs import JobHandle, JobRequest, JobState
 from ax_moo.trial import Job
 from hydra_plugins.async_submitit_launcher import _gpus
 from hydra_plugins.async_submitit_launcher._attach import attach
-from hydra_plugins.async_submitit_launcher._files import attempt_folder, submitted_job
+from hydra_plugins.async_submitit_launcher._files import attempt_folder, remove_unpublished, submitted_job
 from hydra_plugins.async_submitit_launcher._local_executor import Executor
 from hydra_plugins.async_submitit_launcher._local_handle import LocalHandle
 from hydra_plugins.async_submitit_launcher._scheduler import SlurmWatcher
@@ -66,7 +66,10 @@ class LocalQueue:
         return handle
 
     def find(self, trial: int, attempt: int = 1) -> JobHandle | None:
-        job = submitted_job(attempt_folder(self.base, trial, attempt))
+        folder = attempt_folder(self.base, trial, attempt)
+        job = submitted_job(folder)
+        if job is None:
+            _end_orphans(folder)
         return None if job is None else self.attach(job)
 
     def _submit_one(self, request: JobRequest, call: tuple[Any, ...]) -> LocalHandle:
@@ -83,3 +86,10 @@ class LocalQueue:
         held = [handle.gpus for handle, state in states if state is JobState.RUNNING]
         fading = [handle.gpus for handle, state in states if state is not JobState.RUNNING]
         return self._pool.take(held, fading)
+
+
+def _end_orphans(folder: Path) -> None:
+    """Processes whose sweeper was killed before they could be found wait for a pickle that never comes."""
+    for record in folder.glob("*_process.json"):
+        LocalHandle(Job(record.name.removesuffix("_process.json"), str(folder))).withdraw()
+    remove_unpublished(folder)

@@ -12,9 +12,10 @@ from ax_moo.errors import ConfigError
 from ax_moo.jobs import JobHandle, JobRequest
 from ax_moo.trial import Job
 from hydra_plugins.async_submitit_launcher._attach import attach
-from hydra_plugins.async_submitit_launcher._files import attempt_folder, submitted_job
+from hydra_plugins.async_submitit_launcher._files import attempt_folder, remove_unpublished, submitted_job
 from hydra_plugins.async_submitit_launcher._sbatch import Refused, open_executor
 from hydra_plugins.async_submitit_launcher._scheduler import SlurmWatcher
+from hydra_plugins.async_submitit_launcher._slurm_commands import output_folders
 from hydra_plugins.async_submitit_launcher._slurm_handle import SlurmHandle
 
 _COMMANDS = ("sbatch", "squeue", "scancel")
@@ -73,8 +74,19 @@ class SlurmQueue:
         return attach(job, self.watcher)
 
     def find(self, trial: int, attempt: int = 1) -> JobHandle | None:
-        job = submitted_job(attempt_folder(self.base, trial, attempt))
+        folder = attempt_folder(self.base, trial, attempt)
+        job = submitted_job(folder)
+        if job is None:
+            self._end_orphans(folder)
         return None if job is None else self.attach(job)
+
+    def _end_orphans(self, folder: Path) -> None:
+        """Jobs whose sweeper was killed before they could be found wait in the queue for a pickle that never comes."""
+        if folder.exists():
+            for job_id, output_folder in output_folders().items():
+                if Path(output_folder) == folder.absolute():
+                    self.watcher.cancel(job_id)
+            remove_unpublished(folder)
 
     def _folder(self, request: JobRequest) -> Path:
         return attempt_folder(self.base, request.trial, request.attempt)

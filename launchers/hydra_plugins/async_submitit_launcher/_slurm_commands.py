@@ -67,6 +67,14 @@ def queue_states(job_ids: Iterable[str]) -> dict[str, str] | None:
     return {fields[0]: fields[1] for line in output.splitlines() if len(fields := line.split()) == 2}
 
 
+def output_folders() -> dict[str, str]:
+    """The folder that each of this user's unfinished jobs writes its output to, by job id."""
+    status, output, _ = call(["squeue", "--noheader", "--array", "--me", "--Format=JobArrayID: ,StdOut: "])
+    rows = [line.split(" ", 1) for line in output.splitlines()] if status == 0 else []
+    found = {row[0]: os.path.dirname(row[1].strip()) for row in rows if len(row) == 2}
+    return {job_id: folder.replace("%a", job_id.rpartition("_")[2]) for job_id, folder in found.items()}
+
+
 def account_words(job_ids: Iterable[str]) -> dict[str, str] | None:
     """How jobs ended, of those that accounting has seen end; None where it does not answer."""
     wanted = ",".join(job_ids)
