@@ -20,7 +20,7 @@ from hydra_plugins.async_submitit_launcher._files import result_file
 
 Task = Callable[[Any], Any]
 
-pytestmark = [pytest.mark.slurm, pytest.mark.usefixtures("slurm_cluster")]
+pytestmark = [pytest.mark.slurm, pytest.mark.one_hydra, pytest.mark.usefixtures("slurm_cluster")]
 
 
 @pytest.fixture(autouse=True)
