@@ -3,19 +3,24 @@
 import json
 import os
 import shlex
+import signal
+import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+from launching import open_launcher, submit
 from typer.testing import CliRunner, Result
 
-from ax_moo import lock
+from ax_moo import lock, stop_request
 from ax_moo.cli.app import app
 from ax_moo.cli.controller import Controller
-from ax_moo.journal import Journal
+from ax_moo.jobs import JobState
+from ax_moo.journal import Journal, trials
 from ax_moo.logs import log_of
 from ax_moo.objectives import Objective
 from ax_moo.problem import Problem
@@ -143,6 +148,23 @@ def test_stop_now_leaves_the_command_that_the_lock_names(tmp_path: Path) -> None
     assert holder.about == {"command": "python train.py"}
 
 
+def sleeps(config: object) -> None:
+    time.sleep(120)
+
+
+def test_stop_now_finds_and_cancels_a_job_that_a_killed_sweeper_had_no_time_to_note(tmp_path: Path) -> None:
+    [handle] = submit(open_launcher(tmp_path, "async_local", sleeps), 0)
+    folder = write_journal(tmp_path / "sweep", Trial(0, {"x": 0.5}), Trial(1, {"x": 0.5}))
+    result = run("stop", "--now", folder)
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"cancelling {handle.job.job_id}\nno job is left\n")
+    assert handle.state() is JobState.LOST
+    assert [(trial.status, trial.attempt, trial.retries_used) for trial in trials(folder)] == [
+        (TrialStatus.STAGED, 2, 0),
+        (TrialStatus.STAGED, 1, 0),
+    ]
+
+
 @pytest.mark.parametrize(
     ("command", "cwd", "why"),
     [
@@ -250,6 +272,44 @@ def test_a_controller_ends_as_its_sweep_does_and_hides_its_own_job_from_it(
     with pytest.raises(SystemExit, match="3"):
         controller()
     assert capfd.readouterr().out == "['SLURM_CONF']\n"
+
+
+ENDS_AT_A_SIGNAL = """
+import signal
+import sys
+from ax_moo.cli.controller import Controller
+
+child = "import signal, time; signal.signal(signal.SIGTERM, {handler}); print('up', flush=True); time.sleep(60)"
+controller = Controller([sys.executable, "-c", child], "/", sys.argv[1], None, grace_s=1)
+
+def at_time_limit(number, frame):
+    again = controller.checkpoint()
+    print("again" if again and again.function is controller else again, flush=True)
+    sys.exit(0)
+
+signal.signal(signal.SIGUSR2, at_time_limit)
+controller()
+"""
+
+
+@pytest.mark.parametrize("handler", ["signal.SIG_DFL", "signal.SIG_IGN"])
+@pytest.mark.parametrize(("asked", "answer"), [(False, "again"), (True, "None")])
+def test_at_its_time_limit_a_controller_ends_its_sweep_and_goes_on_unless_it_is_asked_to_stop(
+    tmp_path: Path, handler: str, asked: bool, answer: str
+) -> None:
+    script = ENDS_AT_A_SIGNAL.replace("{handler}", handler)
+    if asked:
+        stop_request.ask(tmp_path, stop_request.StopRequest.FINISH)
+    command = [sys.executable, "-u", "-c", script, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        [child] = psutil.Process(process.pid).children()
+        child.send_signal(signal.SIGUSR2)  # Slurm sends it to every process of the job
+        process.send_signal(signal.SIGUSR2)
+        assert process.stdout.read().splitlines()[-1] == answer
+    assert process.returncode == 0
+    assert not child.is_running()
 
 
 def test_the_log_of_a_job_is_what_it_said_on_stderr_else_on_stdout_else_its_folder(tmp_path: Path) -> None:

@@ -67,8 +67,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     timed = "hydra.sweep.dir='a sweep=${now:%Y-%f}'"
     swept = run_sweep(project, *OPTIONS, "hydra.sweeper.n_trials=6", timed)
     assert swept.code == 0, swept.err
-    [folder] = project.glob("a sweep=*")
-    return folder
+    [journal] = project.glob("a sweep=*/sweep.jsonl")
+    return journal.parent
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +160,7 @@ def test_a_finished_sweep_that_is_resumed_says_so_from_its_own_folder_and_does_n
     ended = ax_moo("resume", folder, cwd=tmp_path)
     assert ended.code == 0, ended.err
     assert f"the sweep in {folder} is over: all of its 6 trials were run" in ended.out
-    assert list(folder.parent.glob("a sweep=*")) == [folder]
+    assert list(folder.parent.glob("a sweep=*/sweep.jsonl")) == [folder / "sweep.jsonl"]
     assert (folder / "sweep.jsonl").read_bytes() == before
 
 

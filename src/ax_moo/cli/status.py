@@ -63,7 +63,7 @@ def _wait_for_begin(folder: Path) -> None:
 
 def _console() -> Console:
     # Rich takes a pipe for a terminal of 80 columns, which breaks paths and job ids.
-    return Console(width=None if sys.stdout.isatty() else 200, soft_wrap=False)
+    return Console(width=None if sys.stdout.isatty() else 200)
 
 
 def _view(sweep: SweepFolder, facts: dict[str, Any]) -> RenderableType:

@@ -1,9 +1,11 @@
 """``ax-moo stop``: no new trials, or an end at once."""
 
 import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
-from ax_moo import lock, stop_request
+from ax_moo import disk, lock, stop_request
 from ax_moo.cancelling import cancel_and_wait
 from ax_moo.cli.controller import queued_controller
 from ax_moo.cli.left_jobs import say_left_jobs
@@ -74,21 +76,19 @@ def _cancel_controller(folder: Path) -> bool:
 
 def _cancel_jobs(sweep: SweepFolder) -> None:
     # The sweep's own words in the lock stay: a resume runs the command that they name.
-    with lock.held(sweep.path, sweep.holder.about if sweep.holder else {}):
-        sweep = open_folder(sweep.path)
-        journal = Journal(sweep.path)
-        try:
-            running = _attached(sweep, journal)
-            jobs = ", ".join(handle.job.job_id for _, handle in running.values())
-            if jobs:
-                print(f"cancelling {jobs}", flush=True)
-            cancel_and_wait(running, journal.record)
-        finally:
-            journal.close()
+    with lock.held(sweep.path, sweep.holder.about if sweep.holder else {}), closing(Journal(sweep.path)) as journal:
+
+        def enter(trial: Trial) -> None:
+            disk.until_written(lambda: journal.record(trial), sweep.path)
+
+        running = _attached(open_folder(sweep.path), enter)
+        if running:
+            print(f"cancelling {', '.join(handle.job.job_id for _, handle in running.values())}", flush=True)
+        cancel_and_wait(running, enter)
     say_left_jobs(open_folder(sweep.path))
 
 
-def _attached(sweep: SweepFolder, journal: Journal) -> dict[int, tuple[Trial, JobHandle]]:
+def _attached(sweep: SweepFolder, enter: Callable[[Trial], None]) -> dict[int, tuple[Trial, JobHandle]]:
     """The trials whose jobs may still run, also those that a killed sweeper submitted and had no time to note."""
     from hydra_plugins.async_submitit_launcher._attach import attacher
 
@@ -97,7 +97,7 @@ def _attached(sweep: SweepFolder, journal: Journal) -> dict[int, tuple[Trial, Jo
     for trial in sweep.trials:
         if trial.status is TrialStatus.STAGED and (job := _unnoted(sweep.path, trial)):
             trial = trial.to(TrialStatus.RUNNING, job=job)
-            journal.record(trial)
+            enter(trial)
         if trial.status is TrialStatus.RUNNING and trial.job and trial.job.folder:
             running[trial.index] = trial, attach(trial.job)
     return running
