@@ -18,9 +18,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from .config import write_config
+from .config import remove_cgroups, write_config
 from .daemons import Daemons, kill_steps
 from .packages import install
+from .services import start_database, start_munge
 
 NODES = ("n1", "n2")
 
@@ -33,16 +34,19 @@ class SlurmCluster:
         self.accounting = accounting
         self.ports = dict(zip(("ctld", "dbd", "sql", *NODES), _free_ports(5), strict=True))
         self.environ = {"SLURM_CONF": str(self.folder / "slurm.conf")}
+        # Cgroups are known by their jobs' numbers, and are shared by all clusters of this machine.
+        self._first_job = secrets.randbelow(60_000_000) + 1
         self._daemons = Daemons(self.folder, self.environ)
 
     def start(self) -> None:
         install()
         self.folder.chmod(0o755)
-        write_config(self.folder, socket.gethostname().split(".")[0], self.ports, NODES, self.accounting)
+        hostname = socket.gethostname().split(".")[0]
+        write_config(self.folder, hostname, self.ports, NODES, self.accounting, self._first_job)
         try:
-            self._start_munge()
+            start_munge(self._daemons)
             if self.accounting:
-                self._start_database()
+                start_database(self._daemons, self.ports["sql"])
                 self.start_accounting()
             self.start_controller()
             for node in NODES:
@@ -58,6 +62,7 @@ class SlurmCluster:
         self._daemons.end_all()
         for node in NODES:
             kill_steps(self._node_log(node))  # they outlive their node's daemon
+        remove_cgroups(NODES, self._first_job)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def restore(self) -> None:
@@ -130,28 +135,6 @@ class SlurmCluster:
     def log(self, name: str) -> str:
         path = self.folder / f"{name}.log"
         return path.read_text(errors="replace") if path.exists() else ""
-
-    def _start_munge(self) -> None:
-        key = self.folder / "munge.key"
-        key.write_bytes(secrets.token_bytes(128))
-        key.chmod(0o400)
-        files = [f"--{kind}-file={self.folder}/munged.{kind}" for kind in ("pid", "seed", "log")]
-        # --force: munged would rather not have its socket below /tmp.
-        socket_option = f"--socket={self.folder}/munge.socket"
-        self._daemons.start("munged", "munged", "--foreground", "--force", f"--key-file={key}", socket_option, *files)
-        self._daemons.wait("munged", (self.folder / "munge.socket").exists)
-
-    def _start_database(self) -> None:
-        data = self.folder / "database"
-        install_db = ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--user=root"]
-        subprocess.run([*install_db, "--auth-root-authentication-method=socket"], check=True, capture_output=True)
-        unix_socket = self.folder / "database.socket"
-        options = [f"--datadir={data}", f"--socket={unix_socket}", f"--port={self.ports['sql']}", "--user=root"]
-        self._daemons.start("mariadbd", "mariadbd", "--no-defaults", "--bind-address=127.0.0.1", *options)
-        client = ["mariadb", "--no-defaults", f"--socket={unix_socket}", "--user=root", "-e"]
-        self._daemons.wait("mariadbd", lambda: self._daemons.succeeds(*client, "select 1"))
-        grant = "create database slurm; grant all on slurm.* to slurm@'127.0.0.1' identified by 'slurm'"
-        subprocess.run([*client, grant], check=True, capture_output=True)
 
     def _start_node(self, node: str) -> None:
         self._daemons.start(node, "slurmd", "-D", "-N", node)

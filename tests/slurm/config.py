@@ -1,11 +1,12 @@
 """The files that the daemons of a cluster are configured by."""
 
+import contextlib
 import os
-import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _CGROUP = Path("/sys/fs/cgroup/memory")
+_MOST_JOBS = 10_000
 
 
 def limits_by_cgroup() -> bool:
@@ -17,11 +18,22 @@ def limits_by_cgroup() -> bool:
     return os.access(_CGROUP, os.W_OK)
 
 
-def write_config(folder: Path, hostname: str, ports: Mapping[str, int], nodes: Sequence[str], accounting: bool) -> None:
+def remove_cgroups(nodes: Sequence[str], first_job: int) -> None:
+    """What killed steps have left in the tree of cgroups, which all clusters of this machine share."""
+    for node in nodes:
+        for job in (_CGROUP / f"slurm_{node}").glob("uid_*/job_*"):
+            if 0 <= int(job.name.removeprefix("job_")) - first_job < _MOST_JOBS:
+                for folder, _, _ in os.walk(job, topdown=False):
+                    with contextlib.suppress(OSError):
+                        os.rmdir(folder)
+
+
+def write_config(
+    folder: Path, hostname: str, ports: Mapping[str, int], nodes: Sequence[str], accounting: bool, first_job: int
+) -> None:
     for name in ("state", *nodes):
         (folder / name).mkdir()
-    # Clusters of one machine share the tree of its cgroups, in which jobs are known by their numbers.
-    values = {**ports, "host": hostname, "dir": folder, "first": secrets.randbelow(60_000_000) + 1}
+    values = {**ports, "host": hostname, "dir": folder, "first": first_job}
     for name, text in _texts(nodes, accounting).items():
         path = folder / name
         path.write_text(text.format_map(values))
