@@ -198,6 +198,21 @@ def test_resume_becomes_the_latest_command_in_its_own_working_directory(
     assert became == [sys.executable, command, os.environ, str(tmp_path)]
 
 
+def test_a_sweep_with_which_a_slurm_job_goes_on_is_queued_and_not_resumed_by_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_journal(tmp_path, about={"command": "true", "cwd": "/"})
+    (tmp_path / ".submitit" / "controller").mkdir(parents=True)
+    (tmp_path / ".submitit" / "controller" / "12_submitted.pkl").touch()
+    (tmp_path / "squeue").write_text("#!/bin/sh\necho 12 PENDING\n")
+    (tmp_path / "squeue").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert "queued: Slurm job 12 goes on with it as soon as it runs" in run("status", tmp_path).stdout
+    result = run("resume", tmp_path)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"Slurm job 12 goes on with the sweep in {tmp_path} as soon as it runs" in result.stderr
+
+
 def test_submit_where_there_is_no_slurm_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     result = run("submit", "--", "python", "train.py", "-m")
@@ -288,6 +303,7 @@ def at_time_limit(number, frame):
     sys.exit(0)
 
 signal.signal(signal.SIGUSR2, at_time_limit)
+signal.signal(signal.SIGTERM, lambda number, frame: None)
 controller()
 """
 
@@ -310,6 +326,21 @@ def test_at_its_time_limit_a_controller_ends_its_sweep_and_goes_on_unless_it_is_
         assert process.stdout.read().splitlines()[-1] == answer
     assert process.returncode == 0
     assert not child.is_running()
+
+
+def test_a_controller_that_is_preempted_waits_for_slurm_to_end_and_to_requeue_it(tmp_path: Path) -> None:
+    script = ENDS_AT_A_SIGNAL.replace("{handler}", "lambda *_: exit(130)")
+    command = [sys.executable, "-u", "-c", script, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        [child] = psutil.Process(process.pid).children()
+        process.send_signal(signal.SIGTERM)
+        child.send_signal(signal.SIGTERM)
+        psutil.wait_procs([child], timeout=30)
+        process.send_signal(signal.SIGUSR2)
+        assert process.stdout.read() == "again\n"
+    assert process.returncode == 0
 
 
 def test_the_log_of_a_job_is_what_it_said_on_stderr_else_on_stdout_else_its_folder(tmp_path: Path) -> None:

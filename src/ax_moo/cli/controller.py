@@ -14,6 +14,10 @@ from ax_moo import stop_request
 from ax_moo.trial import Job
 from hydra_plugins.async_submitit_launcher import _slurm_commands as slurm
 from hydra_plugins.async_submitit_launcher._files import submitted_job
+from hydra_plugins.async_submitit_launcher._signals import noticed
+
+LINGER_SECONDS = 600.0
+"""Slurm ends a job some seconds after it has told it to end, and knows then whether to start it again."""
 
 _POLL_SECONDS = 0.2
 
@@ -40,10 +44,15 @@ class Controller:
             preexec_fn=_ignore_submitits_signal,
         )
         self._pid = child.pid
-        # Not child.wait(), inside which the signal handler that calls checkpoint could not wait a second time.
-        while not _has_ended(child.pid):
-            time.sleep(_POLL_SECONDS)
-        sys.exit(child.wait())
+        with noticed(signal.SIGTERM) as came:
+            # Not child.wait(), inside which the signal handler that calls checkpoint could not wait a second time.
+            while not _has_ended(child.pid):
+                time.sleep(_POLL_SECONDS)
+            code, self._pid = child.wait(), None
+            if came and code not in (0, 1):
+                # Slurm has told the whole job to end, and a job that ends by itself is not requeued after preemption.
+                time.sleep(LINGER_SECONDS)
+        sys.exit(code)
 
     def checkpoint(self) -> Any:
         """End the sweep as Ctrl-C does, which leaves its jobs running, and go on with it in the job's next life."""

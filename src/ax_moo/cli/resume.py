@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from ax_moo.cli.controller import queued_controller
 from ax_moo.cli.sweep_folder import SweepFolder, open_folder
 from ax_moo.errors import ConfigError
 from ax_moo.override_grammar import encode
@@ -18,6 +19,9 @@ def resume(folder: Path) -> NoReturn:
     sweep = open_folder(folder)
     if sweep.is_swept:
         raise ConfigError(f"the sweep in {sweep.path} runs already ({sweep.holder})")
+    controller = queued_controller(sweep.path)
+    if controller is not None:
+        raise ConfigError(f"Slurm job {controller.job_id} goes on with the sweep in {sweep.path} as soon as it runs")
     command, cwd = _recorded(sweep)
     print(f"in {cwd}: {shlex.join(command)}", file=sys.stderr, flush=True)
     os.chdir(cwd)
