@@ -202,5 +202,3 @@ def test_no_trial_starts_after_the_sweeps_time(tmp_path: Path) -> None:
     assert 0 < len(starts) < 500
     assert max(starts) < seconds + 1
     assert "the time is up (timeout_hours=" in swept.out
-
-

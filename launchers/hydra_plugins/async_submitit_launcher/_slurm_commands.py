@@ -15,6 +15,9 @@ _TASTES = ("SACCT_", "SCANCEL_", "SQUEUE_")
 UNREACHABLE = re.compile(r"unable to contact|connect failure|connection refused|timed out", re.IGNORECASE)
 
 NO_ACCOUNTING = "no accounting"
+_OUT_OF_MEMORY = "0:125"
+"""The exit code by which Slurm says that the kernel killed a process for the memory it took."""
+
 ENDED = {
     "BOOT_FAIL",
     "CANCELLED",
@@ -78,7 +81,7 @@ def output_folders() -> dict[str, str]:
 def account_words(job_ids: Iterable[str]) -> dict[str, str] | None:
     """How jobs ended, of those that accounting has seen end; None where it does not answer."""
     wanted = ",".join(job_ids)
-    columns = "--format=JobID,State,ExitCode"
+    columns = "--format=JobID,State,ExitCode,DerivedExitCode"
     command = ["sacct", "--noheader", "--parsable2", "--allocations", columns, f"--jobs={wanted}"]
     status, output, error = call(command)
     if status != 0:
@@ -88,9 +91,9 @@ def account_words(job_ids: Iterable[str]) -> dict[str, str] | None:
         return None
     rows = [line.split("|") for line in output.splitlines()]
     return {
-        job_id: _words(row[1], row[2])
+        job_id: _words(*row[1:])
         for row in rows
-        if len(row) == 3 and row[1].split(" ")[0] in ENDED
+        if len(row) == 4 and row[1].split(" ")[0] in ENDED
         for job_id in _expanded(row[0])
     }
 
@@ -107,13 +110,17 @@ def _expanded(job_id: str) -> list[str]:
 
 
 def controller_words(job_id: str) -> str | None:
-    status, output, _ = call(["scontrol", "--oneliner", "show", "job", job_id])
+    status, output, _ = call(["scontrol", "--oneliner", "--details", "show", "job", job_id])
     state = re.search(r"\bJobState=(\S+)", output)
     if status != 0 or state is None:
         return None
-    exit_code = re.search(r"\bExitCode=(\d+:\d+)", output)
-    return _words(state.group(1), exit_code.group(1) if exit_code else "0:0")
+    codes = dict(re.findall(r"\b(ExitCode|DerivedExitCode)=(\d+:\d+)", output))
+    return _words(state.group(1), codes.get("ExitCode", "0:0"), codes.get("DerivedExitCode", "0:0"))
 
 
-def _words(state: str, exit_code: str) -> str:
+def _words(state: str, exit_code: str, of_step: str) -> str:
+    """``of_step`` is the worst exit code of a job's steps; where srun runs the task, Slurm knows of its want of memory
+    from there alone, and calls the job FAILED since its script ended with srun's code."""
+    if _OUT_OF_MEMORY in (exit_code, of_step) and state in ("FAILED", "OUT_OF_MEMORY"):
+        return "OUT_OF_MEMORY"
     return state if exit_code == "0:0" else f"{state}, exit code {exit_code}"

@@ -12,6 +12,8 @@ from hydra_plugins.async_submitit_launcher._handle import SubmititHandle
 from hydra_plugins.async_submitit_launcher._scheduler import Phase, SlurmWatcher
 
 _REFRESH_S = 5.0
+_TAIL = 10_000
+_TOO_MUCH = re.compile(rb"^slurmstepd\S*: error: .*\bexceeded memory limit\b", re.MULTILINE)
 
 
 class SlurmHandle(SubmititHandle):
@@ -64,7 +66,16 @@ class SlurmHandle(SubmititHandle):
 
     def _why_lost(self) -> str:
         words = re.sub(r"exit code (\d+):0", _in_words, self._watcher.how_it_ended(self.job.job_id))
+        if words.startswith("FAILED") and self._took_too_much():
+            words = "OUT_OF_MEMORY by its log"
         return f"{words}, {NO_RESULT}"
+
+    def _took_too_much(self) -> bool:
+        """Where a cluster limits memory without cgroups, the log is all that tells why a job was killed."""
+        with contextlib.suppress(OSError):
+            logs = [path.read_bytes()[-_TAIL:] for path in self.folder.glob(f"{self.job.job_id}_*_log.*")]
+            return any(_TOO_MUCH.search(log) for log in logs)
+        return False
 
 
 def _in_words(match: re.Match[str]) -> str:
