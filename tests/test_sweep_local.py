@@ -127,6 +127,28 @@ def test_what_failed_is_told_as_it_happens_and_counted_at_the_end(failing: Swept
     assert "Traceback" not in failing.out + failing.err
 
 
+def test_a_failed_trials_traceback_is_in_the_log_that_is_named_and_nothing_is_in_the_others(failing: Swept) -> None:
+    logs = {row["trial"]: list(Path(row["job"]["folder"]).glob("*_log.err")) for row in failing.last}
+    assert f"Trial 2 failed: ValueError: the loss exploded (log: {logs[2][0]})" in failing.out
+    assert 'raise ValueError("the loss exploded")' in logs[2][0].read_text()
+    assert [logs[trial][0].read_text() for trial in (0, 1, 3)] == ["", "", ""]
+
+
+def test_a_folder_that_is_named_by_the_time_of_the_start_is_one_folder(tmp_path: Path) -> None:
+    project = write_app(tmp_path, BOOTH)
+    options = (
+        "hydra/launcher=async_local",
+        SOBOL,
+        "hydra.sweeper.n_trials=1",
+        "+x1=interval(-1,1)",
+        "+x2=interval(-1,1)",
+    )
+    swept = run_sweep(project, *options, "hydra.sweep.dir=swept/${now:%H-%M-%S-%f}")
+    assert swept.code == 0, swept.err
+    (folder,) = (project / "swept").iterdir()
+    assert {"0", ".submitit", "sweep.jsonl", "trials.csv"} <= {path.name for path in folder.iterdir()}
+
+
 def test_hydras_job_folders_are_complete_and_bear_the_trials_number(failing: Swept) -> None:
     for row in failing.last:
         folder = failing.folder / str(row["trial"])

@@ -2,6 +2,7 @@
 
 import re
 import tempfile
+import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -333,6 +334,22 @@ def test_a_stop_request_for_now_cancels_and_a_resume_runs_the_cancelled_trials_w
     assert [trial.status for trial in resumed.trials] == [TrialStatus.COMPLETED] * 12
     assert [trial.attempt for trial in resumed.trials[:5]] == [2, 2, 2, 2, 1]
     assert [trial.retries_used for trial in resumed.trials] == [0] * 12
+
+
+def test_a_stop_request_may_become_more_urgent_while_running_trials_finish(tmp_path: Path) -> None:
+    launcher = ScriptedLauncher(two_objectives, polls=lambda trial: 10_000)
+    submit = launcher.submit
+
+    def submit_and_ask(requests: Sequence[JobRequest]) -> Any:
+        stop_request.ask(tmp_path, stop_request.StopRequest.FINISH)
+        threading.Timer(0.3, lambda: stop_request.ask(tmp_path, stop_request.StopRequest.NOW)).start()
+        return submit(requests)
+
+    launcher.submit = submit_and_ask  # type: ignore[method-assign]
+    ending = run(tmp_path, launcher)
+    assert ending.stopped
+    assert [trial.status for trial in ending.trials] == [TrialStatus.STAGED] * 4
+    assert stop_request.asked(tmp_path) is None
 
 
 def test_a_second_ctrl_c_cancels_the_jobs_and_notes_it(tmp_path: Path) -> None:

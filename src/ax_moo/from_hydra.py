@@ -41,19 +41,14 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
     Raises:
         ConfigError: for every mistake that can be seen before the first job is submitted.
     """
-    options = _options(config)
-    space = SearchSpace.from_config(options["params"], arguments, loader)
-    problem = Problem.from_config(
-        space, options["objectives"], options["outcome_constraints"], options["parameter_constraints"]
-    )
-    settings = Settings.from_config(options, space, problem.parameter_constraints)
-    check_composes(config, loader, space, arguments)
+    problem, settings = checked(config, loader, arguments)
     launcher.check()
     folder = _sweep_folder(config)
     resuming.check(folder, problem, settings.resume)
     _make(folder)
     about = _about(config, settings)
     with interrupts.sigterm_as_ctrl_c(), lock.held(folder, about) as last_words:
+        stop_request.clear(folder)  # it was for an earlier life
         past = resuming.past(folder)
         budget = Budget(settings.n_trials, settings.timeout_hours, settings.max_failure_rate)
         if past is not None and (over := past.why_over(budget, time.time())):
@@ -63,6 +58,22 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
             code, why = _run(*_as_recorded(problem, settings, past), launcher, folder, about, past)
         last_words.update(exit_code=code, why=why)
     return code
+
+
+def checked(config: DictConfig, loader: ConfigLoader, arguments: Sequence[str]) -> tuple[Problem, Settings]:
+    """What the sweep is after and how it is run, found to be right as far as the config alone can tell.
+
+    Raises:
+        ConfigError: for every mistake in it.
+    """
+    options = _options(config)
+    space = SearchSpace.from_config(options["params"], arguments, loader)
+    problem = Problem.from_config(
+        space, options["objectives"], options["outcome_constraints"], options["parameter_constraints"]
+    )
+    settings = Settings.from_config(options, space, problem.parameter_constraints)
+    check_composes(config, loader, space, arguments)
+    return problem, settings
 
 
 def _as_recorded(problem: Problem, settings: Settings, past: Past | None) -> tuple[Problem, Settings]:
@@ -103,7 +114,6 @@ def _run(
         return Interrupted(sweep, launcher, folder, problem).end(by_hand), "interrupted"
     say_ending(ending, folder, problem)
     if ending.stopped:
-        stop_request.clear(folder)
         return INTERRUPTED, ending.why
     return (0 if ending.succeeded else 1), ending.why
 

@@ -109,6 +109,8 @@ class Sweep:
             raise
         finally:
             self._journal.close()
+        if self._stopped:
+            stop_request.clear(self._folder)
         return Ending(self._known(), self._closed or self._enough, self._too_many_failures, self._stopped)
 
     @property
@@ -123,7 +125,6 @@ class Sweep:
 
     def _begin(self, known: Sequence[Trial]) -> None:
         """Write the first line; or take up each trial where an earlier life of the sweep has left it."""
-        stop_request.clear(self._folder)
         self._started = self._past.started if self._past else self._clock()
         if not self._past:
             about = {"time": self._started, **self._about}
@@ -195,12 +196,12 @@ class Sweep:
 
     def _look_for_an_end(self) -> None:
         """Note why no more jobs start, once that is so."""
-        request = None if self._closed else stop_request.asked(self._folder)
+        request = stop_request.asked(self._folder)
         if request is not None:
             self._stopped = True
             self._close("ax-moo stop asks for an end")
-            if request is stop_request.StopRequest.NOW:
-                self._cancel()
+        if request is stop_request.StopRequest.NOW:
+            self._cancel()
         elif self._budget.has_failed(self._known()):
             self._too_many_failures = True
             self._close(failure_sentence(self._known(), self._settings.max_failure_rate))

@@ -2,6 +2,7 @@
 
 import pickle
 import signal
+import traceback
 import warnings
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -28,6 +29,7 @@ def run(launcher: "AsyncSubmititLauncher", overrides: list[str], job_dir_key: st
             result = JobReturn(overrides=overrides)
             result.return_value, result.status = error, JobStatus.FAILED
         if result.status is JobStatus.FAILED:
+            traceback.print_exception(result._return_value)
             _end_if_not_its_own_fault(result._return_value, came, launcher.params)
     # The work is done: a time limit or preemption that comes now must not keep its result from being written.
     signal.signal(submitit.JobEnvironment._usr_sig(), signal.SIG_IGN)

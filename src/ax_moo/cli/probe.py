@@ -14,10 +14,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from ax_moo.errors import ConfigError
-from ax_moo.job_config import check_composes
-from ax_moo.problem import Problem
-from ax_moo.search_space import SearchSpace
-from ax_moo.settings import Settings
+from ax_moo.from_hydra import checked
 
 _CALLBACK = "+hydra.callbacks.ax_moo_probe._target_=ax_moo.cli.probe.Probe"
 _ANSWER_VARIABLE = "AX_MOO_PROBE"
@@ -31,26 +28,13 @@ class Probe(Callback):
         sweeper = OmegaConf.select(config, "hydra.sweeper._target_")
         if sweeper == _OURS:
             try:
-                _check(config)
+                checked(config, GlobalHydra.instance().config_loader(), list(config.hydra.overrides.task))
             except ConfigError as error:
                 sys.exit(f"hydra/sweeper=ax_moo: {error}")
         _answer(sweeper, os.path.abspath(str(config.hydra.sweep.dir)))
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         _answer(None, "")
-
-
-def _check(config: DictConfig) -> None:
-    """What the sweeper checks before it looks at its launcher."""
-    loader = GlobalHydra.instance().config_loader()
-    arguments = list(config.hydra.overrides.task)
-    options: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
-    space = SearchSpace.from_config(options["params"], arguments, loader)
-    problem = Problem.from_config(
-        space, options["objectives"], options["outcome_constraints"], options["parameter_constraints"]
-    )
-    Settings.from_config(options, space, problem.parameter_constraints)
-    check_composes(config, loader, space, arguments)
 
 
 def _answer(sweeper: str | None, folder: str) -> NoReturn:

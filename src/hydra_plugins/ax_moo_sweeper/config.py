@@ -39,8 +39,12 @@ def register() -> None:
     defaults: dict[str, Any] = {}
     for key in fields(AxMooSweeperConf):
         defaults[key.name] = key.default if key.default_factory is MISSING else key.default_factory()
+    store = ConfigStore.instance()
+    known = store.repo.get("hydra", {}).get("sweeper", {})
     for name in ("ax_moo", "ax_moo_defaults"):
-        ConfigStore.instance().store(group="hydra/sweeper", name=name, node=defaults, provider="hydra-ax-moo")
+        # A job is handed what its sweep has registered, and Hydra 1.4 does not like to be told twice.
+        if f"{name}.yaml" not in known:
+            store.store(group="hydra/sweeper", name=name, node=defaults, provider="hydra-ax-moo")
 
 
 register()

@@ -1,12 +1,14 @@
 """Hydra's sweeper plug-in: from Hydra's config to a Sweep, and from its ending to an exit code."""
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
 
 from hydra_plugins.ax_moo_sweeper import config as _config  # noqa: F401 - Hydra 1.4 imports only this module
 
@@ -26,6 +28,7 @@ class AxMooSweeper(Sweeper):
 
         self.hydra_context = hydra_context
         self.config = config
+        _settle_sweep_dir(config)
         self.launcher = Plugins.instance().instantiate_launcher(
             config=config, hydra_context=hydra_context, task_function=task_function
         )
@@ -46,6 +49,12 @@ class AxMooSweeper(Sweeper):
             code = 2
         if code:
             sys.exit(code)
+
+
+def _settle_sweep_dir(config: DictConfig) -> None:
+    """Resolve the sweep's folder once: where its name holds the time, Hydra 1.4 gives the launcher another one."""
+    with suppress(OmegaConfBaseException), read_write(config), open_dict(config):
+        config.hydra.sweep.dir = str(config.hydra.sweep.dir)
 
 
 def _asynchronous(launcher: Launcher) -> "AsyncLauncher":
