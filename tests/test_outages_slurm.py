@@ -71,7 +71,11 @@ def _do_to(jobs: list[str], cluster: SlurmCluster, orders: Orders) -> None:
 
 
 def _scontrol(*words: str) -> None:
-    subprocess.run(["scontrol", *words], check=True)
+    """A job in transition, and a controller with much to do, refuse for a moment."""
+    deadline = time.monotonic() + 10
+    while (done := subprocess.run(["scontrol", *words], capture_output=True, text=True)).returncode != 0:
+        assert time.monotonic() < deadline, f"scontrol {' '.join(words)}: {done.stderr}"
+        time.sleep(0.2)
 
 
 def test_all_trials_complete_but_the_one_that_always_takes_too_much(faulty: Faulty) -> None:

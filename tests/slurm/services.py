@@ -20,9 +20,12 @@ def start_munge(daemons: Daemons) -> None:
 
 def start_database(daemons: Daemons, port: int) -> None:
     data, socket = daemons.folder / "database", daemons.folder / "database.socket"
-    install_db = ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--user=root"]
+    # Each server empties its folder of temporary tables when it starts, and /tmp is every server's.
+    temporary = daemons.folder / "tables"
+    temporary.mkdir()
+    install_db = ["mariadb-install-db", "--no-defaults", f"--datadir={data}", f"--tmpdir={temporary}", "--user=root"]
     subprocess.run([*install_db, "--auth-root-authentication-method=socket"], check=True, capture_output=True)
-    options = [f"--datadir={data}", f"--socket={socket}", f"--port={port}", "--user=root"]
+    options = [f"--datadir={data}", f"--tmpdir={temporary}", f"--socket={socket}", f"--port={port}", "--user=root"]
     daemons.start("mariadbd", "mariadbd", "--no-defaults", "--bind-address=127.0.0.1", *options)
     client = ["mariadb", "--no-defaults", f"--socket={socket}", "--user=root", "-e"]
     daemons.wait("mariadbd", lambda: daemons.succeeds(*client, "select 1"))
