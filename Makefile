@@ -13,7 +13,7 @@ MAKEFLAGS += --no-builtin-rules
 PY := .venv/bin/python
 INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check
 HYDRA_1_4 := hydra-core==1.4.0rc3 omegaconf==2.4.1rc1 hydra-submitit-launcher==1.4.0rc3
-PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses 3 --durations 10
+PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses 4 --durations 25
 
 sweep: .venv/installed-nas
 	$(PY) train.py -m hydra/sweeper=ax_moo $(ARGS)

@@ -47,13 +47,14 @@ def write_app(project: Path, text: str, name: str = "app.py") -> Path:
     return project
 
 
-def start_sweep(project: Path, *options: str, script: str = "app.py") -> subprocess.Popen[str]:
+def start_sweep(
+    project: Path, *options: str, script: str = "app.py", terminal: int = subprocess.PIPE
+) -> subprocess.Popen[str]:
     """In a session of its own, so that a test can send it what a terminal sends on Ctrl-C."""
     sweep = [sys.executable, script, "-m", "hydra/sweeper=ax_moo", f"hydra.sweep.dir={SWEEP_DIR}", *options]
     # A test run in the background of a script ignores Ctrl-C, and hands that down.
     command = ["env", "--default-signal=INT", *sweep]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=project, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+    return subprocess.Popen(command, cwd=project, stdout=terminal, stderr=terminal, text=True, start_new_session=True)
 
 
 def wait_for_sweep(project: Path, process: subprocess.Popen[str], seconds: float = 240.0) -> Swept:

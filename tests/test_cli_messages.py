@@ -194,7 +194,7 @@ def test_resume_becomes_the_latest_command_in_its_own_working_directory(
     monkeypatch.setattr(os, "execvpe", lambda *arguments: became.extend([*arguments, os.getcwd()]))
     monkeypatch.chdir("/")
     assert run("resume", folder).exit_code == 0
-    command = [sys.executable, "-c", "print(1)", f"hydra.sweep.dir='{folder}'"]
+    command = [sys.executable, "-c", "print(1)", f"hydra.sweep.dir='{folder}'", "hydra.sweeper.resume=require"]
     assert became == [sys.executable, command, os.environ, str(tmp_path)]
 
 

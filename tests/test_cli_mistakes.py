@@ -230,7 +230,7 @@ def test_a_command_without_its_mistake_runs_and_its_folder_is_then_used(
     assert mended.code == 0, mended.stderr
     jobs = sorted(path.name for path in (tmp_path / "sweep").iterdir() if path.name.isdigit())
     assert jobs == ["0", "1"]
-    again = command_line.run(tmp_path, *arguments, app=app)
+    again = command_line.run(tmp_path, *arguments, f"{SWEEPER}.resume=never", app=app)
     assert_refused(again, "hydra.sweep.dir", "name another folder")
     assert len([path for path in (tmp_path / "sweep").iterdir() if path.name.isdigit()]) == 2
 

@@ -1,10 +1,13 @@
 """`python app.py -m hydra/sweeper=ax_moo`, interrupted and started again, with jobs on this machine."""
 
+import json
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -139,7 +142,8 @@ def test_a_second_ctrl_c_cancels_the_jobs_and_a_resume_runs_their_trials_again(t
     assert swept.code == 130
     assert "no job is running any more" in swept.err
     assert "Traceback" not in said + swept.err
-    assert [psutil.pid_exists(job) for job in jobs] == [False, False]
+    assert len(set(jobs)) == 2
+    assert not any(map(psutil.pid_exists, jobs))
     assert [(row["status"], row["attempt"]) for row in swept.last] == [("STAGED", 2)] * 2
     again = run_sweep(project, *BASE, TWO_JOBS, "+seconds=0", "hydra.sweeper.n_trials=2", "hydra.sweeper.retries=0")
     assert [row["status"] for row in again.last] == ["COMPLETED"] * 2, again.err
@@ -164,3 +168,78 @@ def test_another_problem_in_the_same_folder_is_refused_with_the_difference(tmp_p
     never = run_sweep(project, *options, "+x=interval(0,1)", "hydra.sweeper.resume=never")
     assert never.code == 2
     assert "holds a sweep already" in never.err
+
+
+@pytest.mark.one_hydra
+def test_jobs_of_one_launcher_are_collected_under_another_also_one_that_was_not_noted(tmp_path: Path) -> None:
+    project = write_app(tmp_path, APP)
+    options = (*BASE[1:], "+seconds=4", "hydra.sweeper.n_trials=3")
+    process = start_sweep(project, "hydra/launcher=async_local", TWO_JOBS, *options)
+    _wait(process, lambda: len((project / "begun").read_text().split()) == 2 if (project / "begun").exists() else False)
+    process.kill()
+    wait_for_sweep(project, process)
+    # As if it had been killed between the submission of the second job and the note of its id.
+    path = project / "swept/sweep.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    assert '"status": "RUNNING"' in lines[-1]
+    path.write_text("".join(lines[:-1]))
+    swept = run_sweep(project, "hydra/launcher=basic", *options)
+    assert (swept.code, [row["status"] for row in swept.last]) == (0, ["COMPLETED"] * 3), swept.err
+    assert sorted((project / "begun").read_text().split()) == ["0", "1", "2"]
+    assert [row["attempt"] for row in swept.last] == [1, 1, 1]
+
+
+IN_PLACE = APP.replace(
+    "    time.sleep(config.seconds)",
+    """\
+    try:
+        time.sleep(config.seconds)
+    except KeyboardInterrupt:
+        raise SystemExit(1) from None""",
+)
+
+
+@pytest.mark.one_hydra
+def test_an_application_that_turns_ctrl_c_into_an_exit_of_its_own_ends_its_sweep_all_the_same(tmp_path: Path) -> None:
+    project = write_app(tmp_path, IN_PLACE)
+    process = start_sweep(project, *BASE[1:], "+seconds=60", "hydra.sweeper.n_trials=2")
+    _wait(process, lambda: (project / "begun").exists())
+    os.killpg(process.pid, signal.SIGINT)
+    swept = wait_for_sweep(project, process, seconds=30)
+    assert (swept.code, [row["status"] for row in swept.last]) == (130, ["RUNNING"]), swept.err
+    again = run_sweep(project, *BASE[1:], "+seconds=0", "hydra.sweeper.n_trials=2", "hydra.sweeper.retries=0")
+    assert [row["status"] for row in again.last] == ["COMPLETED"] * 2, again.err
+
+
+@pytest.mark.one_hydra
+def test_a_terminal_that_is_closed_ends_the_sweep_as_ctrl_c_does(tmp_path: Path) -> None:
+    project = write_app(tmp_path, APP)
+    master, terminal = os.openpty()
+    process = start_sweep(project, *BASE, TWO_JOBS, "+seconds=3", "hydra.sweeper.n_trials=2", terminal=terminal)
+    os.close(terminal)
+    reader = threading.Thread(target=_read, args=[master], daemon=True)
+    reader.start()
+    _wait(process, lambda: _is_running(project))
+    os.killpg(process.pid, signal.SIGHUP)
+    os.close(master)
+    assert process.wait(60) == 130
+    assert json.loads((project / "swept/lock").read_text())["about"]["exit_code"] == 130
+    swept = run_sweep(project, *BASE, TWO_JOBS, "+seconds=3", "hydra.sweeper.n_trials=2")
+    assert [row["status"] for row in swept.last] == ["COMPLETED"] * 2, swept.err
+
+
+def _read(master: int) -> None:
+    with suppress(OSError):
+        while os.read(master, 1024):
+            pass
+
+
+def test_ctrl_c_before_the_first_job_ends_with_130_and_one_line(tmp_path: Path) -> None:
+    project = write_app(tmp_path, APP)
+    process = start_sweep(project, *BASE, "+seconds=0", "hydra.sweeper.n_trials=2")
+    _wait(process, (project / "swept/lock").exists)
+    os.killpg(process.pid, signal.SIGINT)
+    swept = wait_for_sweep(project, process)
+    assert swept.code == 130
+    assert "interrupted" in swept.err
+    assert "Traceback" not in swept.err

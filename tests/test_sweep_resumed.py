@@ -5,6 +5,7 @@ import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -256,6 +257,68 @@ def test_more_running_jobs_than_n_jobs_are_all_waited_for_and_no_slot_is_used_tw
     assert [trial.status for trial in ending.trials] == [TrialStatus.COMPLETED] * 12
     later = launcher.log[launcher.log.index("submit 4") :]
     assert later[1:] == [step for trial in range(4, 12) for step in (f"end {trial}", f"submit {trial + 1}")][:-1]
+
+
+def test_lost_trials_wait_where_more_jobs_run_than_n_jobs_allows_by_now(tmp_path: Path) -> None:
+    launcher = _lost(*((trial, 1) for trial in range(2, 8)))
+    launcher.polls = lambda trial: 60 if trial < 2 else 2
+    with pytest.MonkeyPatch.context() as patch:
+        kill_at(patch, 15, before=False)  # eight are staged, eight run
+        with pytest.raises(Killed):
+            run(tmp_path, launcher, n_jobs=8, n_trials=8)
+    ending = run(tmp_path, launcher, n_jobs=1, n_trials=8)
+    assert [trial.status for trial in ending.trials] == [TrialStatus.COMPLETED] * 8
+    again = [step for step in launcher.log if step.startswith("submit")][8:]
+    assert again == [f"submit {trial}" for trial in range(2, 8)]
+    assert launcher.log.index("end 1") < len(launcher.log) - 1 - launcher.log[::-1].index("submit 2")
+
+
+def test_a_cancellation_that_nobody_waited_for_uses_up_no_retry(tmp_path: Path) -> None:
+    launcher = ScriptedLauncher(two_objectives, polls=lambda trial: 10_000)
+    with pytest.MonkeyPatch.context() as patch:
+        kill_at(patch, 9, before=False)  # four run, and two of them are noted as being cancelled
+        stop_request_at_first_submission(launcher, tmp_path)
+        with pytest.raises(Killed):
+            run(tmp_path, launcher)
+    stop_request.clear(tmp_path)
+    again = [trial for trial in journal.trials(tmp_path) if trial.reason is not None]
+    assert [trial.status for trial in again] == [TrialStatus.RUNNING] * 2
+    for handle in launcher.handles:
+        handle.cancelled = handle.request.trial in [trial.index for trial in again]
+        handle.polls = 2
+    ending = run(tmp_path, launcher, retries=0)
+    assert [trial.status for trial in ending.trials] == [TrialStatus.COMPLETED] * 12
+    assert [trial.attempt for trial in ending.trials[:5]].count(2) == 2
+    assert {trial.retries_used for trial in ending.trials} == {0}
+
+
+def test_what_was_lost_before_it_was_cancelled_keeps_its_own_reason(tmp_path: Path) -> None:
+    launcher = _lost((1, 1))
+    launcher.polls = lambda trial: 2 if trial == 1 else 10_000
+    stop_request_at_first_submission(launcher, tmp_path)
+    for _ in range(2):
+        ending = run(tmp_path, launcher)
+        stop_request.clear(tmp_path)
+        launcher.polls = lambda trial: 1
+    assert [(a.reason, a.counts) for a in ending.trials[1].earlier] == [("killed in attempt 1", True)]
+    assert [a.reason for a in ending.trials[2].earlier] == ["cancelled together with the sweep"]
+
+
+def stop_request_at_first_submission(launcher: ScriptedLauncher, folder: Path) -> None:
+    submit = launcher.submit
+
+    def submit_and_ask(requests: Sequence[JobRequest]) -> Any:
+        if not launcher.batches:
+            stop_request.ask(folder, stop_request.StopRequest.NOW)
+        return submit(requests)
+
+    launcher.submit = submit_and_ask  # type: ignore[method-assign]
+
+
+def test_a_second_writer_of_a_journal_is_refused_also_without_the_lock(tmp_path: Path) -> None:
+    with closing(Journal(tmp_path)), pytest.raises(ConfigError, match="another process writes"):
+        Journal(tmp_path)
+    Journal(tmp_path).close()
 
 
 def test_trials_left_over_by_a_launcher_in_rounds_run_again_and_use_up_no_retry(tmp_path: Path) -> None:

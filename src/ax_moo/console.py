@@ -38,7 +38,7 @@ class LogLines:
         match trial.status:
             case TrialStatus.STAGED if trial.earlier:
                 log.warning("%s", lost_attempt(trial))
-            case TrialStatus.RUNNING:
+            case TrialStatus.RUNNING if trial.reason is None:
                 job = trial.job.job_id if trial.job else "?"
                 log.info("Trial %d runs as job %s: %s", trial.index, job, assignments(trial))
             case TrialStatus.COMPLETED:

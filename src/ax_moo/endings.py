@@ -1,11 +1,14 @@
 """What a user is told, and can do, when a sweep has ended or was interrupted."""
 
+import os
+import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ax_moo import disk, interrupts, journal
+from ax_moo import disk, interrupts, journal, stop_request
 from ax_moo.jobs import AsyncLauncher
 from ax_moo.logs import log_of
 from ax_moo.problem import Problem
@@ -21,15 +24,16 @@ SECOND_CTRL_C_SECONDS = 5.0
 def say_ending(ending: Ending, folder: Path, problem: Problem) -> None:
     """Write the results, and print the frontier, what became of the trials and where the files are."""
     files = disk.until_written(lambda: write_results(folder, ending.trials, problem), folder)
-    _print_frontier(ending, problem)
-    for line in closing_lines(ending.trials, problem):
-        print(line)
     names = [*(path.name for path in files), journal.JOURNAL_FILE, "multirun.yaml", "0/ 1/ 2/ ..."]
-    print(f"files in {folder}: {', '.join(names)}")
+    with _while_somebody_listens():
+        _print_frontier(ending, problem)
+        for line in closing_lines(ending.trials, problem):
+            print(line)
+        print(f"files in {folder}: {', '.join(names)}", flush=True)
     if ending.stopped:
-        print(f"stopped: {ending.why}; {_how_to_resume(folder)}", file=sys.stderr)
+        _tell(f"stopped: {ending.why}; {how_to_resume(folder)}")
     elif not ending.succeeded:
-        print(f"the sweep failed: {_why_failed(ending)}", file=sys.stderr)
+        _tell(f"the sweep failed: {_why_failed(ending)}")
 
 
 class Interrupted:
@@ -43,48 +47,73 @@ class Interrupted:
 
     def end(self, by_hand: bool) -> int:
         """Leave the jobs running and say how to go on; Ctrl-C once more cancels them, where somebody is there."""
-        jobs = [] if self._launcher.in_rounds else [trial.job for trial in self._sweep.running if trial.job]
+        jobs = [trial.job for trial in self._sweep.running if trial.job and trial.job.folder]
         try:
-            self._say(jobs)
-            if jobs and by_hand:
-                print(f"Ctrl-C again within {SECOND_CTRL_C_SECONDS:.0f} s cancels them", file=sys.stderr, flush=True)
-                time.sleep(SECOND_CTRL_C_SECONDS)
+            _tell(f"interrupted: no new trials were started; {self._still(jobs)}")
+            _tell(how_to_resume(self._folder))
+            self._write_results()
+            if jobs and by_hand and self._is_asked_for_more():
+                self._cancel(jobs)
         except interrupts.Terminated:
             return INTERRUPTED
         except KeyboardInterrupt:
             self._cancel(jobs)
         return INTERRUPTED
 
-    def _say(self, jobs: Sequence[Job]) -> None:
-        print(f"interrupted: no new trials were started; {self._still(jobs)}", file=sys.stderr, flush=True)
-        print(_how_to_resume(self._folder), file=sys.stderr, flush=True)
-        self._write_results()
+    def _is_asked_for_more(self) -> bool:
+        """Wait for Ctrl-C, which raises, or for ``ax-moo stop --now``."""
+        _tell(f"Ctrl-C again within {SECOND_CTRL_C_SECONDS:.0f} s cancels them")
+        until = time.monotonic() + SECOND_CTRL_C_SECONDS
+        while time.monotonic() < until:
+            if stop_request.asked(self._folder) is stop_request.StopRequest.NOW:
+                return True
+            time.sleep(0.1)
+        return False
 
     def _still(self, jobs: Sequence[Job]) -> str:
         if not jobs:
             return "no job is running"
         ids = ", ".join(job.job_id for job in jobs)
-        end = f"ax-moo stop --now {self._folder}, or {self._launcher.cancel_command(jobs)}"
-        return f"these jobs keep running: {ids} (end them with: {end}); their logs are in {self._folder / '.submitit'}"
+        ways = [f"ax-moo stop --now {shlex.quote(str(self._folder))}", self._launcher.cancel_command(jobs)]
+        return f"these jobs keep running: {ids} (end them with: {', or '.join(filter(None, ways))})"
 
     def _cancel(self, jobs: Sequence[Job]) -> None:
-        print("cancelling these jobs", file=sys.stderr, flush=True)
         try:
+            _tell("cancelling these jobs")
             self._sweep.cancel()
-            print("no job is running any more", file=sys.stderr, flush=True)
+            _tell("no job is running any more")
             self._write_results()
         except KeyboardInterrupt:
-            print(f"not waited for: {self._still(jobs)}", file=sys.stderr, flush=True)
+            _tell(f"not waited for: {self._still(jobs)}")
 
     def _write_results(self) -> None:
-        try:
-            write_results(self._folder, journal.trials(self._folder), self._problem)
-        except OSError as error:
-            print(f"tables were not written: {error}", file=sys.stderr)
+        """The tables are for people, and can be written by a later life: nothing here may raise."""
+        with interrupts.put_off():
+            try:
+                write_results(self._folder, journal.trials(self._folder), self._problem)
+            except Exception as error:
+                _tell(f"tables were not written: {error}")
 
 
-def _how_to_resume(folder: Path) -> str:
-    return f"go on with the same command, or with: ax-moo resume {folder}"
+def how_to_resume(folder: Path) -> str:
+    return f"go on with: ax-moo resume {shlex.quote(str(folder))} (or the same command, where it names this folder)"
+
+
+def _tell(text: str) -> None:
+    with _while_somebody_listens():
+        print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _while_somebody_listens() -> Iterator[None]:
+    """A terminal or pipe that is gone must change neither what is done nor the exit code."""
+    try:
+        yield
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                os.dup2(nowhere, stream.fileno())
 
 
 def _why_failed(ending: Ending) -> str:

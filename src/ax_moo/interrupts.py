@@ -42,6 +42,29 @@ def put_off() -> Iterator[None]:
 
 
 @contextmanager
+def not_swallowed() -> Iterator[None]:
+    """Raise at the end of the block for a signal that came within it, whatever the code there made of it.
+
+    Lightning, for one, turns Ctrl-C into an exit of its own, which would look like the failure of one training.
+    """
+    came: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+
+    def note(number: int, frame: Any) -> None:
+        came.append(number)
+        before = handlers[signal.Signals(number)]
+        if callable(before):
+            before(number, frame)
+
+    with _handled(note, *(number for number, handler in handlers.items() if callable(handler))):
+        try:
+            yield
+        finally:
+            if came:
+                _interrupt(came[0], None)
+
+
+@contextmanager
 def _handled(handler: Callable[[int, Any], None], *numbers: signal.Signals) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may set handlers

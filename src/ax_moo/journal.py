@@ -7,6 +7,7 @@ cut off when the file is opened for writing and ignored when it is read. One pro
 
 import contextlib
 import dataclasses
+import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -27,6 +28,7 @@ class Journal:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / JOURNAL_FILE
         self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 - closed by close()
+        _lock(self._file, self.path)
         self._size = self._cut_torn_tail()
         _sync_folder(folder)
 
@@ -117,9 +119,9 @@ def to_line(trial: Trial) -> dict[str, Any]:
     del fields["index"], fields["status"]
     row |= {name: value for name, value in fields.items() if value is not None and value != ()}
     if trial.job is not None:
-        row["job"] = dataclasses.asdict(trial.job)
+        row["job"] = _job_row(trial.job)
     if trial.earlier:
-        row["earlier"] = [dataclasses.asdict(attempt) for attempt in trial.earlier]
+        row["earlier"] = [{**dataclasses.asdict(each), "job": _job_row(each.job)} for each in trial.earlier]
     return row
 
 
@@ -140,6 +142,10 @@ def from_line(row: Mapping[str, Any]) -> Trial:
     return Trial(**fields)
 
 
+def _job_row(job: Job) -> dict[str, str]:
+    return {name: value for name, value in dataclasses.asdict(job).items() if value or name != "scheduler"}
+
+
 def _outcome(row: Mapping[str, Any]) -> Outcome:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
 
@@ -147,7 +153,7 @@ def _outcome(row: Mapping[str, Any]) -> Outcome:
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
     try:
         file = open(path, "rb")  # noqa: SIM115 - closed by the with below
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     with file:
         for number, line in enumerate(file, start=1):
@@ -160,6 +166,19 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
                     f"{path}: line {number} is not what the sweep wrote ({error}); put the file back as it was, or mend"
                     " that line"
                 ) from None
+
+
+def _lock(file: IO[bytes], path: Path) -> None:
+    """The folder's lock keeps a second sweeper away; this keeps it away also where somebody has removed the lock."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise ConfigError(
+            f"hydra.sweep.dir: another process writes {path}, although it does not hold the lock"
+        ) from None
+    except OSError:
+        return  # a file system without locks
 
 
 def _write_all(file: IO[bytes], data: bytes) -> None:

@@ -1,5 +1,6 @@
 """What becomes of a trial whose job has ended."""
 
+from ax_moo.cancelling import CANCELLED
 from ax_moo.job_results import error_line, one_line
 from ax_moo.jobs import JobHandle, JobState
 from ax_moo.outcomes import BadOutcome, check_sems, to_outcome
@@ -21,6 +22,8 @@ def judged(
     What the application itself did wrong it would do again: only a lost job is worth another attempt.
     """
     result = handle.result()
+    if state is JobState.LOST and trial.reason == CANCELLED:
+        return trial.again(CANCELLED, counts=False, time=now)
     if result.error is not None:
         if state is JobState.LOST and trial.retries_used < retries:
             return trial.again(result.error, time=now)
@@ -33,4 +36,4 @@ def judged(
     except Exception as error:  # what the application returned may run code of its own when it is looked at
         reason = f"its return value cannot be read: {error_line(error)}"
         return trial.to(TrialStatus.FAILED, reason=reason, time=now)
-    return trial.to(TrialStatus.COMPLETED, outcome=outcome, time=now)
+    return trial.to(TrialStatus.COMPLETED, outcome=outcome, reason=None, time=now)

@@ -50,7 +50,7 @@ class Past:
             return f"its time is up (timeout_hours={budget.timeout_hours}, from its first start); raise it to go on"
         staged = any(trial.status is TrialStatus.STAGED for trial in self.trials)
         if budget.remaining(self.trials) == 0 and not staged:
-            return f"all of its {budget.n_trials} trials were run; raise hydra.sweeper.n_trials to go on"
+            return f"all of its {len(self.trials)} trials were run; raise hydra.sweeper.n_trials to go on"
         return None
 
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ax_moo import interrupts
 from ax_moo.job_results import error_line, result_of
 from ax_moo.jobs import JobHandle, JobRequest, JobResult, JobState
 from ax_moo.trial import Job
@@ -32,7 +33,8 @@ class _Round:
         overrides = [list(request.overrides) for request in self.requests]
         try:
             _give_torch_its_threads()
-            returns = self.launcher.launch(overrides, initial_job_idx=self.requests[0].trial)
+            with interrupts.not_swallowed():
+                returns = self.launcher.launch(overrides, initial_job_idx=self.requests[0].trial)
             results = [result_of(job_return) for job_return in returns]
         except (Exception, SystemExit) as error:
             log.debug("The launcher raised", exc_info=True)
@@ -70,14 +72,17 @@ class RoundsLauncher:
 
     ``submit`` only remembers; the first question about a job's state runs its whole round in the calling thread.
     The trials of a round must be consecutive. ``attach`` finds jobs that an earlier life of the sweep left running
-    under a launcher that does not block.
+    under a launcher that does not block, ``find`` those of which their ids were not noted.
     """
 
     in_rounds: bool = True
 
-    def __init__(self, launcher: Any, attach: Callable[[Job], JobHandle]) -> None:
+    def __init__(
+        self, launcher: Any, attach: Callable[[Job], JobHandle], find: Callable[[int, int], JobHandle | None]
+    ) -> None:
         self.launcher = launcher
         self._attach = attach
+        self._find = find
         # Hydra's own launcher runs a batch one by one, in which only the first trial would be up to date.
         self.max_jobs: int | None = 1 if type(launcher).__name__ == "BasicLauncher" else None
 
@@ -104,5 +109,4 @@ class RoundsLauncher:
         return self._attach(job)
 
     def find(self, trial: int, attempt: int = 1) -> JobHandle | None:
-        del trial, attempt
-        return None
+        return self._find(trial, attempt)

@@ -212,7 +212,7 @@ class Sweep:
 
     def _cancel(self) -> None:
         running = {index: (self._trials[index], handle) for index, handle in self._handles.items()}
-        self._handles = dict(cancel_and_wait(running, self._enter))
+        self._handles = dict(cancel_and_wait(running, self._enter, self._clock))
 
     def _has_room(self) -> bool:
         """A job that starts on a full disk is lost; those that run, and the journal, wait for room by themselves."""
@@ -250,7 +250,7 @@ class Sweep:
 
     @property
     def _free(self) -> int:
-        return self._slots - len(self._handles)
+        return max(0, self._slots - len(self._handles))
 
     @property
     def _gathers(self) -> bool:

@@ -40,10 +40,14 @@ class TrialStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Job:
-    """What is needed to find a job again after a restart: the scheduler's id and the job's own submitit folder."""
+    """What is needed to find a job again after a restart: the scheduler's id and the job's own submitit folder.
+
+    ``scheduler`` is whose id it is: ``local`` or ``slurm``; nothing for a job that ran inside the sweeper.
+    """
 
     job_id: str
     folder: str
+    scheduler: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ class Trial:
         if self.job is None:
             raise ValueError(f"trial {self.index} has no job that could have been lost")
         lost = Attempt(self.job, reason, counts)
-        return self.to(TrialStatus.STAGED, job=None, earlier=(*self.earlier, lost), **changes)
+        return self.to(TrialStatus.STAGED, job=None, reason=None, earlier=(*self.earlier, lost), **changes)
 
     @property
     def attempt(self) -> int:

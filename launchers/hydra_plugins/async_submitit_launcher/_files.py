@@ -11,6 +11,9 @@ from typing import Any
 
 from ax_moo.trial import Job
 
+LOCAL, SLURM = "local", "slurm"
+"""Whose id a job's id is."""
+
 TASK = "hydra_plugins.async_submitit_launcher._task"
 """The module that is a job's program."""
 
@@ -50,7 +53,8 @@ def submitted_job(folder: Path) -> Job | None:
     pickles = sorted(folder.glob("*_submitted.pkl*"), key=lambda path: path.stat().st_mtime)
     if not pickles:
         return None
-    return Job(pickles[-1].name.partition("_submitted.pkl")[0], str(folder))
+    job_id = pickles[-1].name.partition("_submitted.pkl")[0]
+    return Job(job_id, str(folder), LOCAL if process_file(folder, job_id).exists() else SLURM)
 
 
 def remove_unpublished(folder: Path) -> None:

@@ -18,7 +18,7 @@ from submitit.local import local
 
 from ax_moo.trial import Job
 from hydra_plugins.async_submitit_launcher import _environment
-from hydra_plugins.async_submitit_launcher._files import TASK, process_file, submitted_file, write_aside
+from hydra_plugins.async_submitit_launcher._files import LOCAL, TASK, process_file, submitted_file, write_aside
 from hydra_plugins.async_submitit_launcher._processes import boot_of_machine, start_of
 
 _CONTROLLER = "hydra_plugins.async_submitit_launcher._controller"
@@ -56,7 +56,7 @@ class Executor(local.LocalExecutor):
             raise
         # Tells subprocess that nobody waits for this one: LocalHandle reaps it by its pid.
         process.returncode = 0
-        return Job(str(process.pid), str(self.folder))
+        return Job(str(process.pid), str(self.folder), LOCAL)
 
     def _start_controller(self) -> "subprocess.Popen[bytes]":
         limit_s = str(60 * self.limit_min) if self.limit_min else ""

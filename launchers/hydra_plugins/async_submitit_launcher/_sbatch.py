@@ -14,7 +14,7 @@ from submitit.slurm import slurm
 
 from ax_moo.trial import Job
 from hydra_plugins.async_submitit_launcher import _environment
-from hydra_plugins.async_submitit_launcher._files import TASK, submitted_file
+from hydra_plugins.async_submitit_launcher._files import SLURM, TASK, submitted_file
 from hydra_plugins.async_submitit_launcher._slurm_commands import call, cancel
 
 _FOR_EVER_MIN = 60 * 24 * 365 * 10
@@ -67,7 +67,7 @@ class Executor(slurm.SlurmExecutor):
         """From here on the job can be found by its folder, and runs; until now it waits for its pickle."""
         job_id, pickle = f"{first}_{number}" if is_array else first, made[1 + number]
         made[1 + number] = pickle.rename(submitted_file(pickle.parent, job_id))
-        return Job(job_id, str(pickle.parent))
+        return Job(job_id, str(pickle.parent), SLURM)
 
     @property
     def _submitit_command_str(self) -> str:

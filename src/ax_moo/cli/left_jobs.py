@@ -1,44 +1,59 @@
 """The jobs that a sweep has left behind where no sweeper is there to know how they stand."""
 
+import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from ax_moo.cli.sweep_folder import SweepFolder
 from ax_moo.jobs import JobState
-from ax_moo.trial import Job
+from ax_moo.trial import Job, Trial
 
 
 def states_of_left_jobs(sweep: SweepFolder) -> Mapping[int, JobState]:
     """By trial number; empty while a sweeper runs the sweep."""
     from hydra_plugins.async_submitit_launcher._attach import attacher
 
+    attach = attacher()
+    return {index: attach(job).state() for index, job in left_jobs(sweep).items()}
+
+
+def left_jobs(sweep: SweepFolder) -> Mapping[int, Job]:
+    """By trial number: of running trials, and of those that were submitted and not noted; none while it is swept."""
     if sweep.is_swept:
         return {}
-    attach = attacher()
-    return {trial.index: attach(trial.job).state() for trial in sweep.running if trial.job}
+    jobs = {
+        trial.index: trial.job or unnoted_job(sweep.path, trial)
+        for trial in sweep.trials
+        if not trial.status.is_finished
+    }
+    return {index: job for index, job in jobs.items() if job is not None}
+
+
+def unnoted_job(folder: Path, trial: Trial) -> Job | None:
+    """The job of a staged trial that a killed sweeper submitted and had no time to note."""
+    from hydra_plugins.async_submitit_launcher._files import attempt_folder, submitted_job
+
+    return submitted_job(attempt_folder(folder / ".submitit", trial.index, trial.attempt))
 
 
 def say_left_jobs(sweep: SweepFolder) -> None:
     """What there is for a resume, and what ends the jobs that still run."""
-    states = states_of_left_jobs(sweep)
-    going = _jobs(sweep, [index for index, state in states.items() if state in (JobState.PENDING, JobState.RUNNING)])
-    done = _jobs(sweep, [index for index, state in states.items() if state is JobState.FINISHED])
+    states, jobs = states_of_left_jobs(sweep), left_jobs(sweep)
+    going = [jobs[index] for index, state in states.items() if state in (JobState.PENDING, JobState.RUNNING)]
+    done = [jobs[index] for index, state in states.items() if state is JobState.FINISHED]
     if going:
         print(f"jobs that keep running: {_ids(going)}; end them with: {_how_to_end(sweep, going)}")
     if done:
         print(f"jobs that have finished, and whose results a resume collects: {_ids(done)}")
     if not states:
         print("no job is left")
-    print(f"go on with the sweep: ax-moo resume {sweep.path}")
+    print(f"go on with the sweep: ax-moo resume {shlex.quote(str(sweep.path))}")
 
 
 def _how_to_end(sweep: SweepFolder, jobs: Sequence[Job]) -> str:
     from hydra_plugins.async_submitit_launcher._attach import cancel_command
 
-    return f"ax-moo stop --now {sweep.path}, or {cancel_command(jobs)}"
-
-
-def _jobs(sweep: SweepFolder, trials: Sequence[int]) -> list[Job]:
-    return [trial.job for trial in sweep.running if trial.job and trial.index in trials]
+    return f"ax-moo stop --now {shlex.quote(str(sweep.path))}, or {cancel_command(jobs)}"
 
 
 def _ids(jobs: Sequence[Job]) -> str:

@@ -13,6 +13,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
+from ax_moo import resuming
 from ax_moo.errors import ConfigError
 from ax_moo.from_hydra import checked
 
@@ -28,7 +29,9 @@ class Probe(Callback):
         sweeper = OmegaConf.select(config, "hydra.sweeper._target_")
         if sweeper == _OURS:
             try:
-                checked(config, GlobalHydra.instance().config_loader(), list(config.hydra.overrides.task))
+                loader = GlobalHydra.instance().config_loader()
+                problem, settings = checked(config, loader, list(config.hydra.overrides.task))
+                resuming.check(Path(str(config.hydra.sweep.dir)).absolute(), problem, settings.resume)
             except ConfigError as error:
                 sys.exit(f"hydra/sweeper=ax_moo: {error}")
         _answer(sweeper, os.path.abspath(str(config.hydra.sweep.dir)))

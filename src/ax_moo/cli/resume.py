@@ -33,6 +33,11 @@ def sweep_dir_override(folder: Path) -> str:
     return f"hydra.sweep.dir={encode(str(folder))}"
 
 
+def resume_override(how: str) -> str:
+    """The command of a sweep that was to begin in an unused folder has to be able to go on there."""
+    return f"hydra.sweeper.resume={how}"
+
+
 def check_runnable(command: Sequence[str], cwd: Path) -> None:
     """Whether the working directory, the program, and the script of an interpreter's command are there."""
     if not cwd.is_dir():
@@ -51,4 +56,4 @@ def _recorded(sweep: SweepFolder) -> tuple[list[str], Path]:
         raise ConfigError(f"{sweep.path} does not say by which command its sweep was started; run that command again")
     words = shlex.split(command)
     check_runnable(words, Path(cwd))
-    return [*words, sweep_dir_override(sweep.path)], Path(cwd)
+    return [*words, sweep_dir_override(sweep.path), resume_override("require")], Path(cwd)

@@ -1,6 +1,7 @@
 """``ax-moo status``: how a sweep stands."""
 
 import json
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -97,13 +98,14 @@ def _head(sweep: SweepFolder, facts: dict[str, Any]) -> list[str]:
 
 def _sentence(sweep: SweepFolder, facts: dict[str, Any]) -> str:
     why = f" ({sweep.about['why']})" if "why" in sweep.about else ""
-    goes_on = f"ax-moo resume {facts['folder']}"
+    folder = shlex.quote(facts["folder"])
+    goes_on = f"ax-moo resume {folder}"
     sentences = {
         "running": f"running: {sweep.holder}",
         "queued": f"queued: Slurm job {facts['controller']} goes on with it as soon as it runs",
         "finished": f"finished{why}",
         "stopped": f"stopped before its last trial{why}; {goes_on} goes on",
-        "interrupted": f"interrupted{why}; {goes_on} goes on with its jobs, ax-moo stop --now {facts['folder']} "
+        "interrupted": f"interrupted{why}; {goes_on} goes on with its jobs, ax-moo stop --now {folder} "
         "cancels those that still run",
         "killed": f"killed: its sweeper, {sweep.holder}, is gone without a word; {goes_on} goes on",
     }

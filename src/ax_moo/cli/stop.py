@@ -8,14 +8,14 @@ from pathlib import Path
 from ax_moo import disk, lock, stop_request
 from ax_moo.cancelling import cancel_and_wait
 from ax_moo.cli.controller import queued_controller
-from ax_moo.cli.left_jobs import say_left_jobs
+from ax_moo.cli.left_jobs import say_left_jobs, unnoted_job
 from ax_moo.cli.sweep_folder import NotBegun, SweepFolder, open_folder
 from ax_moo.errors import ConfigError
 from ax_moo.holder import Holder
 from ax_moo.jobs import JobHandle
 from ax_moo.journal import Journal
 from ax_moo.stop_request import StopRequest
-from ax_moo.trial import Job, Trial, TrialStatus
+from ax_moo.trial import Trial, TrialStatus
 
 POLL_SECONDS = 0.2
 
@@ -52,7 +52,8 @@ def _ask(sweep: SweepFolder, holder: Holder, request: StopRequest) -> None:
         time.sleep(POLL_SECONDS)
     stop_request.clear(sweep.path)
     print("the sweep has ended")
-    say_left_jobs(open_folder(sweep.path))
+    # A sweeper that was interrupted or killed meanwhile has cancelled nothing.
+    _cancel_jobs(open_folder(sweep.path))
 
 
 def _write(folder: Path, request: StopRequest) -> None:
@@ -95,15 +96,9 @@ def _attached(sweep: SweepFolder, enter: Callable[[Trial], None]) -> dict[int, t
     attach = attacher()
     running = {}
     for trial in sweep.trials:
-        if trial.status is TrialStatus.STAGED and (job := _unnoted(sweep.path, trial)):
+        if trial.status is TrialStatus.STAGED and (job := unnoted_job(sweep.path, trial)):
             trial = trial.to(TrialStatus.RUNNING, job=job)
             enter(trial)
         if trial.status is TrialStatus.RUNNING and trial.job and trial.job.folder:
             running[trial.index] = trial, attach(trial.job)
     return running
-
-
-def _unnoted(folder: Path, trial: Trial) -> Job | None:
-    from hydra_plugins.async_submitit_launcher._files import attempt_folder, submitted_job
-
-    return submitted_job(attempt_folder(folder / ".submitit", trial.index, trial.attempt))

@@ -1,8 +1,11 @@
 """Hydra's sweeper plug-in: from Hydra's config to a Sweep, and from its ending to an exit code."""
 
+import logging
+import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
@@ -13,7 +16,10 @@ from omegaconf.errors import OmegaConfBaseException
 from hydra_plugins.ax_moo_sweeper import config as _config  # noqa: F401 - Hydra 1.4 imports only this module
 
 if TYPE_CHECKING:
-    from ax_moo.jobs import AsyncLauncher
+    from ax_moo.jobs import AsyncLauncher, JobHandle
+
+
+_INTERRUPTED = 130
 
 
 class AxMooSweeper(Sweeper):
@@ -38,17 +44,26 @@ class AxMooSweeper(Sweeper):
 
         Ends the process with 2 for a mistake of the user's, 1 for a sweep that failed, and 130 for Ctrl-C.
         """
+        try:
+            code = self._sweep(arguments)
+        except KeyboardInterrupt:
+            print("interrupted: the same command goes on with what there is of the sweep", file=sys.stderr)
+            code = _INTERRUPTED
+        if code == _INTERRUPTED:
+            _leave(code)
+        if code:
+            sys.exit(code)
+
+    def _sweep(self, arguments: list[str]) -> int:
         from ax_moo.errors import ConfigError
         from ax_moo.from_hydra import run
 
         try:
-            launcher = _asynchronous(self.launcher)
-            code = run(self.config, self.hydra_context.config_loader, launcher, arguments)
+            launcher = _asynchronous(self.launcher, self.config)
+            return run(self.config, self.hydra_context.config_loader, launcher, arguments)
         except ConfigError as error:
             print(f"hydra/sweeper=ax_moo: {error}", file=sys.stderr)
-            code = 2
-        if code:
-            sys.exit(code)
+            return 2
 
 
 def _settle_sweep_dir(config: DictConfig) -> None:
@@ -57,11 +72,26 @@ def _settle_sweep_dir(config: DictConfig) -> None:
         config.hydra.sweep.dir = str(config.hydra.sweep.dir)
 
 
-def _asynchronous(launcher: Launcher) -> "AsyncLauncher":
+def _leave(code: int) -> NoReturn:
+    """End the process without waiting for the candidate that is being computed, or for an import that was cut off."""
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
+def _asynchronous(launcher: Launcher, config: DictConfig) -> "AsyncLauncher":
     """Our launchers as they are, Submitit's stock ones made ours, every other one in rounds."""
     from ax_moo.rounds import RoundsLauncher
     from hydra_plugins.async_submitit_launcher._adopt import adopt
-    from hydra_plugins.async_submitit_launcher._attach import attacher
+    from hydra_plugins.async_submitit_launcher._attach import attacher, finder
 
     adopted: AsyncLauncher | None = adopt(launcher)
-    return adopted or RoundsLauncher(launcher, attacher())
+    if adopted is not None:
+        return adopted
+
+    def find(trial: int, attempt: int) -> "JobHandle | None":
+        return finder(Path(str(config.hydra.sweep.dir)).absolute() / ".submitit")(trial, attempt)
+
+    return RoundsLauncher(launcher, attacher(), find)
