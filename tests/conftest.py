@@ -1,6 +1,7 @@
 """What all tests share: Hydra's plug-ins found once, one thread per process, a Slurm cluster, and no skips in CI."""
 
 import functools
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from hydra.core.plugins import Plugins
+from hydra.version import VersionBase
 from slurm.cluster import SlurmCluster, running
 from slurm.packages import why_not_here
 from xdist.scheduler import LoadScopeScheduling
@@ -65,6 +67,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def _skipped(config: pytest.Config) -> int:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     return len(reporter.stats.get("skipped", ())) if reporter else 0
+
+
+@pytest.fixture(autouse=True)
+def _as_hydra_found_it() -> Iterator[None]:
+    """Hydra, where a test runs it in this process, leaves a version base behind, and silences every logger."""
+    base = VersionBase.instance().getbase()
+    yield
+    VersionBase.instance().version_base = base
+    for logger in logging.root.manager.loggerDict.values():
+        if isinstance(logger, logging.Logger):
+            logger.disabled = False
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,8 @@ from pathlib import Path
 import hydra
 from hydra.core.hydra_config import HydraConfig
 
+pytestmark = pytest.mark.one_hydra
+
 
 @hydra.main(version_base="1.3", config_path=None, config_name=None)
 def main(config):
@@ -211,7 +213,6 @@ def test_of_two_sweepers_on_one_folder_one_runs_and_is_followed_stopped_and_resu
         assert facts(folder)["state"] == "finished"
 
 
-@pytest.mark.one_hydra
 def test_what_a_killed_sweeper_leaves_behind_is_shown_resumed_and_cancelled(tmp_path: Path) -> None:
     with waiting_trials(tmp_path) as project:
         folder = project / "swept"

@@ -53,6 +53,8 @@ def test_all_settings_are_read() -> None:
             "n_initial": 5,
             "seed": 0,
             "max_failure_rate": 1,
+            "retries": 3,
+            "resume": "never",
             "progress": "none",
         }
         | {"initial": [POINT, {**{k: v for k, v in POINT.items() if k != "a"}, "+a": 1}]}

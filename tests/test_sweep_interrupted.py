@@ -38,12 +38,12 @@ TWO = "+hydra.sweeper.objectives={near: {direction: minimize}, far: {direction: 
 BASE = ("hydra/launcher=async_local", "+x=interval(0,1)", TWO, "hydra.sweeper.method=sobol")
 TWO_JOBS = "hydra.sweeper.n_jobs=2"
 SECONDS = "+seconds=5"
-NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+NAMES = ("SIGINT", "SIGTERM")
 
 
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Swept]:
-    """Sweeps of two jobs each, ended by Ctrl-C, by a batch system, and by a terminal that is closed."""
+    """Sweeps of two jobs each, ended by Ctrl-C and by a batch system."""
     projects = {name: write_app(tmp_path_factory.mktemp(name), APP) for name in NAMES}
     options = (*BASE, TWO_JOBS, SECONDS, "hydra.sweeper.n_trials=4")
     sweeps = {name: start_sweep(project, *options) for name, project in projects.items()}
@@ -127,6 +127,7 @@ def test_a_job_that_was_killed_is_tried_again_and_its_first_attempts_files_are_k
     assert f"Trial {retried['trial']}: attempt 1 ended: {retried['earlier'][0]['reason']}" in swept.out
 
 
+@pytest.mark.one_hydra
 def test_a_second_ctrl_c_cancels_the_jobs_and_a_resume_runs_their_trials_again(tmp_path: Path) -> None:
     project = write_app(tmp_path, APP)
     process = start_sweep(project, *BASE, TWO_JOBS, "+seconds=120", "hydra.sweeper.n_trials=2")
@@ -234,6 +235,7 @@ def _read(master: int) -> None:
             pass
 
 
+@pytest.mark.one_hydra
 def test_ctrl_c_before_the_first_job_ends_with_130_and_one_line(tmp_path: Path) -> None:
     project = write_app(tmp_path, APP)
     process = start_sweep(project, *BASE, "+seconds=0", "hydra.sweeper.n_trials=2")

@@ -281,6 +281,7 @@ def test_a_cancellation_that_nobody_waited_for_uses_up_no_retry(tmp_path: Path) 
         with pytest.raises(Killed):
             run(tmp_path, launcher)
     stop_request.clear(tmp_path)
+    launcher.polls = lambda trial: 1
     again = [trial for trial in journal.trials(tmp_path) if trial.reason is not None]
     assert [trial.status for trial in again] == [TrialStatus.RUNNING] * 2
     for handle in launcher.handles:

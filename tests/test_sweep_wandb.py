@@ -14,6 +14,8 @@ from ax_moo import journal
 from ax_moo.trial import Trial, TrialStatus
 from nas.wandb_identity import trial_run_id
 
+pytestmark = pytest.mark.one_hydra
+
 TRAIN = Path(__file__).parents[1] / "train.py"
 TINY = (
     "experiment=smoke",

@@ -13,6 +13,8 @@ from wandb_server import FakeWandb, Fault, provide_wandb_server  # noqa: F401
 from nas.checks import InvalidConfig
 from nas.wandb_identity import trial_run_id
 
+pytestmark = pytest.mark.one_hydra
+
 SHORT = ("logger.init_timeout=6", "logger.finish_timeout=4")
 SLACK = 25.0
 """Seconds more than a timeout that starting a process and the like may take on a busy machine."""

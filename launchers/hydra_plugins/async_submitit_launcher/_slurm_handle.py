@@ -13,7 +13,7 @@ from hydra_plugins.async_submitit_launcher._scheduler import Phase, SlurmWatcher
 
 _REFRESH_S = 5.0
 _TAIL = 10_000
-_TOO_MUCH = re.compile(rb"^slurmstepd\S*: error: .*\bexceeded memory limit\b", re.MULTILINE)
+_TOO_MUCH = re.compile(rb"^slurmstepd\S*: error: .*\b(?:exceeded memory limit|oom-kill event)", re.MULTILINE)
 
 
 class SlurmHandle(SubmititHandle):
@@ -71,7 +71,7 @@ class SlurmHandle(SubmititHandle):
         return f"{words}, {NO_RESULT}"
 
     def _took_too_much(self) -> bool:
-        """Where a cluster limits memory without cgroups, the log is all that tells why a job was killed."""
+        """Where a cluster limits memory without cgroups, or accounting is late, the log tells why a job was killed."""
         with contextlib.suppress(OSError):
             logs = [path.read_bytes()[-_TAIL:] for path in self.folder.glob(f"{self.job.job_id}_*_log.*")]
             return any(_TOO_MUCH.search(log) for log in logs)
