@@ -1,8 +1,10 @@
 """Debian's packages of Slurm, and whether this machine can run them."""
 
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "slurmdbd", "munge", "mariadb-server")
@@ -19,7 +21,13 @@ def why_not_here() -> str | None:
 
 
 def install() -> None:
-    """Debian's packages, where they are missing."""
+    """Debian's packages, where they are missing; by one of the processes that run tests at the same time."""
+    with open(Path(tempfile.gettempdir(), "slurm-packages.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _install()
+
+
+def _install() -> None:
     path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
     if all(shutil.which(program, path=path) for program in _PROGRAMS):
         return
