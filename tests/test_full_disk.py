@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from killing import APP
-from sweeping import journal_rows, start_sweep, wait_for_sweep, write_app
+from sweeping import journal_rows, run_sweep, start_sweep, wait_for_sweep, write_app
 from tmpfs import mounted
 
 pytestmark = pytest.mark.one_hydra
@@ -41,3 +41,15 @@ def test_a_sweep_on_a_full_disk_pauses_and_completes_after_space_is_freed(tmp_pa
         assert "No space left" in swept.out or "is full" in swept.out
         assert (folder / "trials.csv").read_text().count("COMPLETED") == 12
         assert not [path for path in folder.rglob("*") if path.name.endswith((".tmp", ".new", ".save_tmp"))]
+
+
+def test_a_folder_on_a_read_only_file_system_is_a_mistake_found_before_any_job(tmp_path: Path) -> None:
+    project = write_app(tmp_path, APP)
+    with mounted(tmp_path / "swept", "1m") as folder:
+        subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+        swept = run_sweep(project, *OPTIONS, "hydra.sweeper.n_trials=1")
+        assert swept.code == 2
+        assert "hydra.sweep.dir: cannot write to" in swept.err
+        assert "Read-only file system" in swept.err
+        assert "Traceback" not in swept.err
+        assert list(folder.iterdir()) == []
