@@ -41,8 +41,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 class _InGroups(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::")[0]
-        if _mentions(self.config.rootpath / file, "fragile_cluster", "cluster_without_accounting"):
-            return "clusters to break"
+        if _mentions(self.config.rootpath / file, "fragile_cluster", "cluster_without_accounting", "kill_points"):
+            return "clusters to break" if "slurm" in file else file
         if "slurm" in nodeid.lower():
             return "slurm"
         return file if _mentions(self.config.rootpath / file, 'scope="module"') else nodeid

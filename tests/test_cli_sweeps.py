@@ -17,6 +17,8 @@ import pytest
 from ax_moo_command import Ended, ax_moo, facts, start_ax_moo
 from sweeping import Swept, journal_rows, run_sweep, start_sweep, wait_for_sweep, write_app
 
+pytestmark = pytest.mark.one_hydra
+
 HEAD = """
 import os
 import time
@@ -24,8 +26,6 @@ from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-
-pytestmark = pytest.mark.one_hydra
 
 
 @hydra.main(version_base="1.3", config_path=None, config_name=None)

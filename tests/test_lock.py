@@ -266,7 +266,7 @@ def test_a_folder_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
 
 
 def test_a_lock_file_that_says_nothing_sensible_is_taken(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    logging.getLogger("ax_moo").setLevel(logging.WARNING)
+    caplog.set_level(logging.WARNING, "ax_moo")
     for text in ("", "4711", '{"host": 3}', "\0\0"):
         (tmp_path / LOCK_FILE).write_text(text)
         assert holder(tmp_path) is None

@@ -141,7 +141,7 @@ def test_killed_after_10_of_24_trials_ax_proposes_the_other_14_bit_by_bit_as_if_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def optimizer(known: Sequence[Trial]) -> Optimizer:
-        made = Optimizer(TWO, seed=5)
+        made = Optimizer(TWO, seed=5, n_initial=12)
         made.replay(known)
         return made
 

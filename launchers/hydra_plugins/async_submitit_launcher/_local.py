@@ -1,9 +1,13 @@
 """Jobs as processes of this machine, and the GPUs that each gets."""
 
+import contextlib
+import os
+import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 from submitit.core import utils  # this module is imported when a job is submitted
 
 from ax_moo.errors import ConfigError
@@ -12,7 +16,7 @@ from ax_moo.trial import Job
 from hydra_plugins.async_submitit_launcher import _gpus
 from hydra_plugins.async_submitit_launcher._attach import attach
 from hydra_plugins.async_submitit_launcher._files import attempt_folder, remove_unpublished, submitted_job
-from hydra_plugins.async_submitit_launcher._local_executor import Executor
+from hydra_plugins.async_submitit_launcher._local_executor import CONTROLLER, Executor
 from hydra_plugins.async_submitit_launcher._local_handle import LocalHandle
 from hydra_plugins.async_submitit_launcher._scheduler import SlurmWatcher
 
@@ -90,6 +94,9 @@ class LocalQueue:
 
 def _end_orphans(folder: Path) -> None:
     """Processes whose sweeper was killed before they could be found wait for a pickle that never comes."""
-    for record in folder.glob("*_process.json"):
-        LocalHandle(Job(record.name.removesuffix("_process.json"), str(folder))).withdraw()
+    for process in psutil.process_iter(["cmdline"]):
+        command = process.info["cmdline"] or []
+        if CONTROLLER in command and str(folder.absolute()) in command:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
     remove_unpublished(folder)

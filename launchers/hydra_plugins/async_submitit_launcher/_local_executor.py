@@ -21,7 +21,7 @@ from hydra_plugins.async_submitit_launcher import _environment
 from hydra_plugins.async_submitit_launcher._files import LOCAL, TASK, process_file, submitted_file, write_aside
 from hydra_plugins.async_submitit_launcher._processes import boot_of_machine, start_of
 
-_CONTROLLER = "hydra_plugins.async_submitit_launcher._controller"
+CONTROLLER = "hydra_plugins.async_submitit_launcher._controller"
 _FOR_EVER_MIN = 60 * 24 * 365 * 10
 
 
@@ -61,7 +61,7 @@ class Executor(local.LocalExecutor):
     def _start_controller(self) -> "subprocess.Popen[bytes]":
         limit_s = str(60 * self.limit_min) if self.limit_min else ""
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", _CONTROLLER, str(self.folder), limit_s],
+            [sys.executable, "-P", "-m", CONTROLLER, str(self.folder), limit_s],
             env=self._environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
