@@ -72,7 +72,7 @@ class Killable:
             time.sleep(kill_after_s)
             with suppress(ProcessLookupError):
                 kill(started.pid, signal.SIGKILL)
-        return started.wait()
+        return started.end()
 
     def die_at_random(self, times: int, longest_s: float) -> list[int]:
         """Lives that are killed at random moments; their exit codes."""

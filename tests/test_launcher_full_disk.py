@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 import pytest
 from launching import open_launcher, submit, wait_for
+from slurm.orders import wait_until
 from tmpfs import mounted
 
 from ax_moo.jobs import JobRequest, JobState
@@ -187,7 +188,8 @@ def test_a_job_that_slurm_took_but_that_cannot_be_noted_is_withdrawn(
         submit(launcher, 0, 1)
     assert list((tmp_path / "sweep/.submitit").rglob("*.pkl")) == []
     assert list((tmp_path / "sweep/.submitit").rglob("*.sh")) == []
-    assert queued() == []
+    # Without its pickle a job waits for a minute before it ends by itself.
+    wait_until(lambda: queued() == [], "the queue to be empty", seconds=30)
 
 
 def queued() -> list[str]:

@@ -126,6 +126,8 @@ class SlurmCluster:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"job {job_id} is not waiting")
             time.sleep(0.1)
+        # A node refuses a start in the very second in which it was told that the job's former life is over.
+        time.sleep(2)
         self.call("scontrol", "update", f"jobid={job_id}", "StartTime=now")
 
     def call(self, *command: str) -> subprocess.CompletedProcess[str]:

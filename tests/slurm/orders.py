@@ -4,13 +4,13 @@ What they say and hear is in files beside the application, outside of the sweep 
 """
 
 import contextlib
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from command_line import Started
 from sweeping import journal_rows, start_sweep, write_app
 
 _APP = """
@@ -104,13 +104,13 @@ def job_id(project: Path, trial: int) -> str:
 
 
 @contextlib.contextmanager
-def sweep_of(project: Path, *options: str, script: str = "app.py") -> "Iterator[subprocess.Popen[str]]":
+def sweep_of(project: Path, *options: str, script: str = "app.py") -> Iterator[Started]:
     """A sweep that does not outlive the block."""
-    with start_sweep(project, *options, script=script) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+    process = start_sweep(project, *options, script=script)
+    try:
+        yield process
+    finally:
+        process.kill()
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = 120.0) -> None:
