@@ -38,6 +38,7 @@ def test_where_sweeps_work_every_essential_check_does(tmp_path: Path) -> None:
     assert all(check["advice"] for check in found.values() if not check["works"])
 
 
+@pytest.mark.one_hydra
 def test_the_table_says_what_is_found_and_ends_with_a_sentence(tmp_path: Path) -> None:
     ended = ax_moo("doctor", cwd=tmp_path)
     assert re.search(r"│ ok +│ hydra/sweeper=ax_moo +│ found by Hydra +│ +│", ended.out)

@@ -90,6 +90,7 @@ def test_later_jobs_go_out_one_by_one_and_are_found_again(tmp_path: Path) -> Non
     assert [attached.result().value[2], found.result().value[2]] == [5, 9]
 
 
+@pytest.mark.one_hydra
 def test_array_parallelism_is_kept(tmp_path: Path) -> None:
     def task(config: Any) -> Any:
         begin = time.time()
@@ -103,6 +104,7 @@ def test_array_parallelism_is_kept(tmp_path: Path) -> None:
     assert second_begin >= first_end
 
 
+@pytest.mark.one_hydra
 def test_every_lost_job_says_truly_why(tmp_path: Path) -> None:
     def die(config: Any) -> None:
         if config.trial == 0:
@@ -145,6 +147,7 @@ def test_an_exception_in_the_task_is_its_one_line(tmp_path: Path) -> None:
     assert handles[0].result().error == "ValueError: boom and more"
 
 
+@pytest.mark.one_hydra
 def test_a_scheduler_that_does_not_answer_loses_no_job(tmp_path: Path, slurm_cluster: SlurmCluster) -> None:
     (handle,) = submit(open_launcher(tmp_path, "async_slurm", where_it_runs(5.0)), 0)
     wait_until(handle, [JobState.RUNNING])
@@ -178,6 +181,7 @@ def test_slurms_own_sentence_is_the_message_about_a_wrong_setting(tmp_path: Path
     assert list((tmp_path / "sweep/.submitit").rglob("*.pkl")) == []
 
 
+@pytest.mark.one_hydra
 def test_a_refusal_after_the_first_job_is_no_mistake_and_leaves_nothing_behind(tmp_path: Path) -> None:
     launcher = open_launcher(tmp_path, "async_slurm", where_it_runs())
     handles = submit(launcher, 0)

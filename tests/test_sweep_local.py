@@ -79,6 +79,7 @@ def failing(tmp_path_factory: pytest.TempPathFactory) -> Swept:
     return run_sweep(project, *LOCAL, "hydra.sweeper.n_trials=14", "hydra.sweeper.n_jobs=2", "hydra.sweeper.seed=1")
 
 
+@pytest.mark.one_hydra
 def test_no_slot_waits_for_another_slots_trial(uneven: Swept) -> None:
     assert (uneven.code, {row["status"] for row in uneven.last}) == (0, {"COMPLETED"}), uneven.err
     starts = [row["time"] for row in uneven.in_state("RUNNING")]
@@ -91,12 +92,14 @@ def test_no_slot_waits_for_another_slots_trial(uneven: Swept) -> None:
     assert max(waits) < 5
 
 
+@pytest.mark.one_hydra
 def test_many_trials_come_and_go_while_the_slow_one_runs(uneven: Swept) -> None:
     slow = uneven.last[3]
     meanwhile = [row for row in uneven.last if slow["start_time"] < row["start_time"] and row["time"] < slow["time"]]
     assert len(meanwhile) >= 5
 
 
+@pytest.mark.one_hydra
 def test_n_jobs_run_at_once_and_never_more(uneven: Swept) -> None:
     assert most_at_once([(row["start_time"], row["time"]) for row in uneven.last]) == 4
 
@@ -187,6 +190,7 @@ def test_the_frontier_and_the_config_are_there_for_other_tools(failing: Swept) -
     assert multirun["hydra"]["sweeper"]["n_trials"] == 14
 
 
+@pytest.mark.one_hydra
 def test_an_app_that_knows_nothing_of_the_sweep_finds_booths_minimum(tmp_path: Path) -> None:
     options = ("+x1=interval(-10,10)", "+x2=interval(-10,10)", "hydra.sweeper.n_trials=20", "hydra.sweeper.seed=0")
     swept = run_sweep(write_app(tmp_path, BOOTH), *options)
@@ -212,6 +216,7 @@ def test_a_stock_local_launcher_runs_a_script_with_a_module_beside_it(tmp_path: 
     assert [row["status"] for row in swept.rows[:8]] == ["STAGED"] * 4 + ["RUNNING"] * 4
 
 
+@pytest.mark.one_hydra
 def test_no_trial_starts_after_the_sweeps_time(tmp_path: Path) -> None:
     seconds = 15
     options = ("+seconds=0.5", SOBOL, "hydra.sweeper.n_trials=500", f"hydra.sweeper.timeout_hours={seconds / 3600}")
