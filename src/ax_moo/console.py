@@ -13,9 +13,17 @@ from ax_moo.summary import assignments, best_value, clock, lost_attempt, measure
 from ax_moo.trial import Trial, TrialStatus
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 log = logging.getLogger(__name__)
+
+
+def open_console() -> "Console":
+    """For what is printed once. Rich takes a pipe for a terminal of 80 columns, which breaks paths and job ids."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 200)
 
 
 def console_observer(progress: str) -> Observer | None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ax_moo import disk, interrupts, journal, stop_request
+from ax_moo.console import open_console
 from ax_moo.jobs import AsyncLauncher
 from ax_moo.logs import log_of
 from ax_moo.problem import Problem
@@ -126,9 +127,6 @@ def _why_failed(ending: Ending) -> str:
 
 
 def _print_frontier(ending: Ending, problem: Problem) -> None:
-    from rich.console import Console
-
-    console = Console(width=None if sys.stdout.isatty() else 200)
     table = frontier_table(ending.trials, problem)
     if table.row_count:
-        console.print(table)
+        open_console().print(table)

@@ -2,17 +2,16 @@
 
 import dataclasses
 import json
-import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from ax_moo.cli import checks, cluster_checks
 from ax_moo.cli.checks import Check
+from ax_moo.console import open_console
 
 
 def doctor(as_json: bool) -> int:
@@ -24,7 +23,7 @@ def doctor(as_json: bool) -> int:
     if as_json:
         print(json.dumps({"works": works, "checks": [dataclasses.asdict(check) for check in found]}))
     else:
-        Console(width=None if sys.stdout.isatty() else 200).print(_table(found))
+        open_console().print(_table(found))
         print("sweeps work on this machine" if works else "sweeps do not work on this machine")
     return 0 if works else 1
 

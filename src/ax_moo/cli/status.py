@@ -9,13 +9,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from ax_moo.cli.facts import facts_of
 from ax_moo.cli.sweep_folder import NotBegun, SweepFolder, open_folder
+from ax_moo.console import open_console
 from ax_moo.summary import clock, closing_lines, frontier_table
 
 WATCH_SECONDS = 2.0
@@ -30,12 +31,12 @@ def status(folder: Path, as_json: bool, watch: bool) -> None:
             for _, facts in snapshots:
                 print(json.dumps(facts, default=str), flush=True)
         elif watch:
-            with Live(console=_console(), auto_refresh=False) as live:
+            with Live(console=open_console(), auto_refresh=False) as live:
                 for sweep, facts in snapshots:
                     live.update(_view(sweep, facts), refresh=True)
         else:
             for sweep, facts in snapshots:
-                _console().print(_view(sweep, facts))
+                open_console().print(_view(sweep, facts))
 
 
 def _snapshots(folder: Path, watch: bool) -> Iterator[tuple[SweepFolder, dict[str, Any]]]:
@@ -60,11 +61,6 @@ def _wait_for_begin(folder: Path) -> None:
             if str(error) != said:
                 print(said := str(error), file=sys.stderr, flush=True)
             time.sleep(WATCH_SECONDS)
-
-
-def _console() -> Console:
-    # Rich takes a pipe for a terminal of 80 columns, which breaks paths and job ids.
-    return Console(width=None if sys.stdout.isatty() else 200)
 
 
 def _view(sweep: SweepFolder, facts: dict[str, Any]) -> RenderableType:
