@@ -1,6 +1,8 @@
 """A Hydra application's command line for a test, without the seconds that starting Python and importing costs."""
 
+import atexit
 import contextlib
+import functools
 import importlib
 import json
 import os
@@ -11,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,18 +34,18 @@ class CommandLine:
         self._process = process
         self._files = files
 
-    def run(self, folder: Path, *arguments: str, app: Path, environment: dict[str, str] | None = None) -> Ended:
-        """The command, run in ``folder``, with ``environment`` besides the one that this process has."""
+    def run(self, folder: Path, *arguments: str, app: Path, environment: Mapping[str, str] = os.environ) -> Ended:
+        """The command, run in ``folder`` to its end."""
         return self.start(folder, *arguments, app=app, environment=environment).end()
 
-    def start(self, folder: Path, *arguments: str, app: Path, environment: dict[str, str] | None = None) -> "Started":
+    def start(self, folder: Path, *arguments: str, app: Path, environment: Mapping[str, str] = os.environ) -> "Started":
         """The command in a session of its own, so that a test can send it what a terminal sends on Ctrl-C."""
         files = Path(tempfile.mkdtemp(dir=self._files))
         request = {
             "arguments": [str(app), *arguments],
             "folder": str(folder),
             "files": str(files),
-            "environment": {**os.environ, **(environment or {})},
+            "environment": dict(environment),
         }
         assert self._process.stdin
         assert self._process.stdout
@@ -88,17 +90,15 @@ class Started:
         return self.output.read_text(), self.errors.read_text()
 
 
-@contextlib.contextmanager
-def open_command_line(*imported: str) -> Iterator[CommandLine]:
-    """``imported`` are more modules that its process is to have imported."""
+@functools.cache
+def command_line(*imported: str) -> CommandLine:
+    """One for all tests of this process, until it ends; ``imported`` are more modules that the forks have imported."""
+    opened = contextlib.ExitStack()
+    atexit.register(opened.close)
+    files = opened.enter_context(tempfile.TemporaryDirectory(prefix="command-line-"))
     command = [sys.executable, __file__, *imported]
-    with (
-        tempfile.TemporaryDirectory(prefix="command-line-") as files,
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process,
-    ):
-        yield CommandLine(process, Path(files))
-        assert process.stdin
-        process.stdin.close()
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    return CommandLine(opened.enter_context(process), Path(files))
 
 
 def _serve() -> None:

@@ -1,15 +1,14 @@
 """A sweep that is killed and started again, and what has to hold when it has come to its end."""
 
+import os
 import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
 from contextlib import suppress
-from os import kill
 from pathlib import Path
 
-from command_line import CommandLine, Ended
+from command_line import Ended, command_line
 from sweeping import SWEEP_DIR, journal_rows, write_app
 
 from ax_moo import journal
@@ -54,9 +53,8 @@ OPTIONS = (
 class Killable:
     """One sweep and its lives."""
 
-    def __init__(self, project: Path, command_line: CommandLine, launcher: str) -> None:
+    def __init__(self, project: Path, launcher: str) -> None:
         self.project = write_app(project, APP)
-        self._command_line = command_line
         self._options = (*OPTIONS, f"hydra/launcher={launcher}")
 
     @property
@@ -65,13 +63,13 @@ class Killable:
 
     def live(self, *options: str, kill_at: str | None = None, kill_after_s: float | None = None) -> Ended:
         """One life of the sweep: to its end, to a point such as staged:3, or for some seconds."""
-        environment = {"KILL_AT": kill_at} if kill_at else {}
-        arguments, app = (*self._options, *options), self.project / "app.py"
-        started = self._command_line.start(self.project, *arguments, app=app, environment=environment)
+        environment = {**os.environ, "KILL_AT": kill_at} if kill_at else os.environ
+        forks, app = command_line("ax_moo.optimizer"), self.project / "app.py"
+        started = forks.start(self.project, *self._options, *options, app=app, environment=environment)
         if kill_after_s is not None:
             time.sleep(kill_after_s)
             with suppress(ProcessLookupError):
-                kill(started.pid, signal.SIGKILL)
+                os.kill(started.pid, signal.SIGKILL)
         return started.end()
 
     def die_at_random(self, times: int, longest_s: float) -> list[int]:
@@ -108,10 +106,3 @@ def check_ax_holds_each_observation_once(swept: Killable) -> None:
     expected = [(row["trial"], name) for row in completed for name in ("near", "far")]
     assert held == Counter(expected)
     assert set(held.values()) == {1}
-
-
-def wait_until_none_is_left(left: Callable[[], Sequence[object]], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while found := left():
-        assert time.monotonic() < deadline, f"left over: {found}"
-        time.sleep(0.2)

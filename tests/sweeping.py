@@ -1,8 +1,5 @@
 """The command in a process of its own, in a folder that holds nothing but the application."""
 
-import atexit
-import contextlib
-import functools
 import json
 import subprocess
 from collections.abc import Sequence
@@ -10,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from command_line import CommandLine, Started, open_command_line
+from command_line import Started, command_line
 
 SWEEP_DIR = "swept"
 
@@ -51,14 +48,6 @@ def write_app(project: Path, text: str, name: str = "app.py") -> Path:
     return project
 
 
-@functools.cache
-def _command_line() -> CommandLine:
-    """One for all tests of this process, until it ends."""
-    opened = contextlib.ExitStack()
-    atexit.register(opened.close)
-    return opened.enter_context(open_command_line("ax_moo.optimizer"))
-
-
 def sweep_command(*options: str, script: str = "app.py") -> list[str]:
     return [script, "-m", "hydra/sweeper=ax_moo", f"hydra.sweep.dir={SWEEP_DIR}", *options]
 
@@ -66,7 +55,7 @@ def sweep_command(*options: str, script: str = "app.py") -> list[str]:
 def start_sweep(project: Path, *options: str, script: str = "app.py") -> Started:
     """The command in a process that need not import Ax any more, a third of what most of these sweeps cost."""
     name, *arguments = sweep_command(*options, script=script)
-    return _command_line().start(project, *arguments, app=Path(name))
+    return command_line("ax_moo.optimizer").start(project, *arguments, app=Path(name))
 
 
 def wait_for_sweep(project: Path, process: "Started | subprocess.Popen[str]", seconds: float = 240.0) -> Swept:

@@ -1,13 +1,13 @@
 """Every mistake in config or usage ends with exit code 2 and one message that names the key and the remedy."""
 
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
-from command_line import CommandLine, Ended, open_command_line
+from command_line import Ended, command_line
 
 APP = """
 import warnings
@@ -29,12 +29,6 @@ X = "x=interval(0,1)"
 SWEEPER = "hydra.sweeper"
 LOCAL = (X, "hydra/launcher=async_local")
 FOLDER = "hydra.sweep.dir=sweep"
-
-
-@pytest.fixture(scope="module")
-def command_line() -> Iterator[CommandLine]:
-    with open_command_line() as command_line:
-        yield command_line
 
 
 @pytest.fixture(scope="module")
@@ -179,9 +173,9 @@ LAUNCHERS: list[Mistake] = [
     ("arguments", "key", "remedy"), [*OBJECTIVES, *PARAMETERS, *CONSTRAINTS, *SETTINGS, *LAUNCHERS]
 )
 def test_a_mistake_ends_with_2_and_one_message_and_leaves_nothing(
-    command_line: CommandLine, app: Path, tmp_path: Path, arguments: tuple[str, ...], key: str, remedy: str
+    app: Path, tmp_path: Path, arguments: tuple[str, ...], key: str, remedy: str
 ) -> None:
-    ended = command_line.run(tmp_path, "-m", "hydra/sweeper=ax_moo", FOLDER, *arguments, app=app)
+    ended = command_line().run(tmp_path, "-m", "hydra/sweeper=ax_moo", FOLDER, *arguments, app=app)
     assert_refused(ended, key, remedy)
     assert list(tmp_path.iterdir()) == []
 
@@ -193,44 +187,40 @@ def assert_refused(ended: Ended, key: str, remedy: str) -> None:
     assert remedy in message
 
 
-def test_a_misspelt_key_in_a_yaml_file_is_named_with_the_right_one(
-    command_line: CommandLine, app: Path, tmp_path: Path
-) -> None:
+def test_a_misspelt_key_in_a_yaml_file_is_named_with_the_right_one(app: Path, tmp_path: Path) -> None:
     defaults = ["config", {"override hydra/sweeper": "ax_moo"}, "_self_"]
     sweeper = {"n_job": 3, "params": {"x": "interval(0, 1)"}}
     (app.parent / "conf/misspelt.yaml").write_text(
         yaml.safe_dump({"defaults": defaults, "hydra": {"sweeper": sweeper}})
     )
-    ended = command_line.run(tmp_path, "--config-name=misspelt", "-m", FOLDER, app=app)
+    ended = command_line().run(tmp_path, "--config-name=misspelt", "-m", FOLDER, app=app)
     assert_refused(ended, "hydra.sweeper.n_job", "did you mean 'n_jobs'")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_slurm_that_is_not_there_is_said_before_any_job(command_line: CommandLine, app: Path, tmp_path: Path) -> None:
-    nowhere = {"PATH": str(tmp_path)}
+def test_slurm_that_is_not_there_is_said_before_any_job(app: Path, tmp_path: Path) -> None:
+    nowhere = {**os.environ, "PATH": str(tmp_path)}
     arguments = ("-m", "hydra/sweeper=ax_moo", X, FOLDER, "hydra/launcher=async_slurm")
-    ended = command_line.run(tmp_path, *arguments, app=app, environment=nowhere)
+    ended = command_line().run(tmp_path, *arguments, app=app, environment=nowhere)
     assert_refused(ended, "hydra/launcher=async_slurm", "async_local")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written_is_said(command_line: CommandLine, app: Path, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_said(app: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     arguments = ("-m", "hydra/sweeper=ax_moo", X, "hydra.sweep.dir=file/sweep")
-    ended = command_line.run(tmp_path, *arguments, app=app)
+    ended = command_line().run(tmp_path, *arguments, app=app)
     assert_refused(ended, "hydra.sweep.dir", "name a folder that you can write to")
 
 
-def test_a_command_without_its_mistake_runs_and_its_folder_is_then_used(
-    command_line: CommandLine, app: Path, tmp_path: Path
-) -> None:
+def test_a_command_without_its_mistake_runs_and_its_folder_is_then_used(app: Path, tmp_path: Path) -> None:
     arguments = ("-m", "hydra/sweeper=ax_moo", X, FOLDER, f"{SWEEPER}.method=random")
-    assert command_line.run(tmp_path, *arguments, f"{SWEEPER}.n_trials=0", app=app).code == 2
-    mended = command_line.run(tmp_path, *arguments, f"{SWEEPER}.n_trials=2", app=app)
+    assert command_line().run(tmp_path, *arguments, f"{SWEEPER}.n_trials=0", app=app).code == 2
+    mended = command_line().run(tmp_path, *arguments, f"{SWEEPER}.n_trials=2", app=app)
     assert mended.code == 0, mended.stderr
     jobs = sorted(path.name for path in (tmp_path / "sweep").iterdir() if path.name.isdigit())
     assert jobs == ["0", "1"]
-    again = command_line.run(tmp_path, *arguments, f"{SWEEPER}.resume=never", app=app)
+    again = command_line().run(tmp_path, *arguments, f"{SWEEPER}.resume=never", app=app)
     assert_refused(again, "hydra.sweep.dir", "name another folder")
     assert len([path for path in (tmp_path / "sweep").iterdir() if path.name.isdigit()]) == 2
 

@@ -7,8 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import psutil
 import pytest
 from ax_moo_command import Ended, ax_moo, facts, start_ax_moo
 from sweeping import Swept, journal_rows, run_sweep, start_sweep, wait_for_sweep, write_app
+from waiting import wait_until
 
 pytestmark = pytest.mark.one_hydra
 
@@ -85,13 +85,6 @@ def waiting_trials(project: Path) -> Iterator[Path]:
         yield write_app(project, WAITS)
     finally:
         (project / "go").touch()
-
-
-def wait_until(is_so: Callable[[], bool], seconds: float = 120.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def running_jobs(project: Path) -> list[int]:
@@ -176,7 +169,7 @@ def test_a_folder_that_holds_no_sweep_is_a_mistake_for_every_command(tmp_path: P
 def test_of_two_sweepers_on_one_folder_one_runs_and_is_followed_stopped_and_resumed(tmp_path: Path) -> None:
     with waiting_trials(tmp_path / "a b=c") as project:
         sweepers = [start_sweep(project, *OPTIONS, "hydra.sweeper.n_trials=4") for _ in range(2)]
-        wait_until(lambda: any(sweeper.poll() is not None for sweeper in sweepers))
+        wait_until(lambda: any(sweeper.poll() is not None for sweeper in sweepers), "one sweeper to be refused")
         [refused] = [sweeper for sweeper in sweepers if sweeper.poll() is not None]
         [sweeper] = [sweeper for sweeper in sweepers if sweeper is not refused]
         who = f"process {sweeper.pid} on {socket.gethostname()}, since "
@@ -184,7 +177,7 @@ def test_of_two_sweepers_on_one_folder_one_runs_and_is_followed_stopped_and_resu
         assert refused.returncode == 2
         assert who in message
 
-        wait_until(lambda: len(running_jobs(project)) == 2)
+        wait_until(lambda: len(running_jobs(project)) == 2, "two jobs")
         folder, jobs = project / "swept", running_jobs(project)
         found = facts(folder)
         assert (found["state"], found["sweeper"]["pid"], found["sweeper"]["ended"]) == ("running", sweeper.pid, None)
@@ -217,7 +210,7 @@ def test_what_a_killed_sweeper_leaves_behind_is_shown_resumed_and_cancelled(tmp_
     with waiting_trials(tmp_path) as project:
         folder = project / "swept"
         sweeper = start_sweep(project, *OPTIONS, "hydra.sweeper.n_trials=2")
-        wait_until(lambda: len(running_jobs(project)) == 2)
+        wait_until(lambda: len(running_jobs(project)) == 2, "two jobs")
         first = running_jobs(project)
         sweeper.kill()
         wait_for_sweep(project, sweeper)
@@ -229,8 +222,8 @@ def test_what_a_killed_sweeper_leaves_behind_is_shown_resumed_and_cancelled(tmp_
         assert f"no process runs the sweep in {folder}\njobs that keep running: {ids}; end them with: " in left.out
 
         with start_ax_moo("resume", folder) as resumed:
-            wait_until(lambda: facts(folder)["state"] == "running")
-            wait_until(lambda: facts(folder)["running"] != [])
+            wait_until(lambda: facts(folder)["state"] == "running", "the sweep to go on")
+            wait_until(lambda: facts(folder)["running"] != [], "a running job")
             stopped = ax_moo("stop", "--now", folder)
             out, err = resumed.communicate(timeout=120)
         assert (stopped.code, resumed.returncode) == (0, 130), stopped.err + err
@@ -240,7 +233,7 @@ def test_what_a_killed_sweeper_leaves_behind_is_shown_resumed_and_cancelled(tmp_
         assert facts(folder)["state"] == "stopped"
 
         with start_ax_moo("resume", folder) as resumed:
-            wait_until(lambda: len(running_jobs(project)) == 2)
+            wait_until(lambda: len(running_jobs(project)) == 2, "two jobs")
             second = running_jobs(project)
             os.kill(resumed.pid, signal.SIGKILL)
             resumed.communicate()

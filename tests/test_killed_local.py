@@ -1,21 +1,14 @@
 """kill -9 of a sweep with jobs on this machine, at every point of the crash table and at random moments."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
-from command_line import CommandLine, open_command_line
 from kill_points import POINTS
-from killing import KILLED, Killable, check_nothing_was_lost_or_run_twice, wait_until_none_is_left
+from killing import KILLED, Killable, check_nothing_was_lost_or_run_twice
+from waiting import wait_until_none_is_left
 
 pytestmark = pytest.mark.one_hydra
-
-
-@pytest.fixture(scope="module")
-def command_line() -> Iterator[CommandLine]:
-    with open_command_line("ax_moo.optimizer") as opened:
-        yield opened
 
 
 def processes_of(folder: Path) -> list[str]:
@@ -27,8 +20,8 @@ def processes_of(folder: Path) -> list[str]:
     return found
 
 
-def test_killed_at_each_point_of_the_crash_table(tmp_path: Path, command_line: CommandLine) -> None:
-    swept = Killable(tmp_path, command_line, "async_local")
+def test_killed_at_each_point_of_the_crash_table(tmp_path: Path) -> None:
+    swept = Killable(tmp_path, "async_local")
     # The first round goes out as one: among its trials, and among the single ones that follow.
     for trials in ((1, 1, 1, 2, 2, 2), (9, 9, 9, 10, 11, 11)):
         for point, trial in zip(POINTS, trials, strict=True):
@@ -37,8 +30,8 @@ def test_killed_at_each_point_of_the_crash_table(tmp_path: Path, command_line: C
     wait_until_none_is_left(lambda: processes_of(swept.folder), seconds=30)
 
 
-def test_killed_at_twenty_random_moments(tmp_path: Path, command_line: CommandLine) -> None:
-    swept = Killable(tmp_path, command_line, "async_local")
+def test_killed_at_twenty_random_moments(tmp_path: Path) -> None:
+    swept = Killable(tmp_path, "async_local")
     assert swept.die_at_random(20, longest_s=3.0) == [KILLED] * 20
     check_nothing_was_lost_or_run_twice(swept, swept.end())
     wait_until_none_is_left(lambda: processes_of(swept.folder), seconds=30)

@@ -1,13 +1,12 @@
 """kill -9 of a sweep with Slurm jobs, at every point of the crash table and at random moments."""
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command_line import CommandLine, open_command_line
 from kill_points import POINTS
-from killing import KILLED, Killable, check_nothing_was_lost_or_run_twice, wait_until_none_is_left
+from killing import KILLED, Killable, check_nothing_was_lost_or_run_twice
+from waiting import wait_until_none_is_left
 
 pytestmark = [
     pytest.mark.slurm,
@@ -16,18 +15,12 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def command_line(slurm_cluster: object) -> Iterator[CommandLine]:
-    with open_command_line("ax_moo.optimizer") as opened:
-        yield opened
-
-
 def queue() -> list[str]:
     return subprocess.check_output(["squeue", "--noheader", "--format=%i %T %o"], text=True).splitlines()
 
 
-def test_killed_at_each_point_of_the_crash_table(tmp_path: Path, command_line: CommandLine) -> None:
-    swept = Killable(tmp_path, command_line, "async_slurm")
+def test_killed_at_each_point_of_the_crash_table(tmp_path: Path) -> None:
+    swept = Killable(tmp_path, "async_slurm")
     # The first round is an array, of which the first half is published when the sweep is killed; the rest are jobs.
     for trials in ((1, 1, 1, 2, 2, 2), (9, 9, 9, 10, 11, 11)):
         for point, trial in zip(POINTS, trials, strict=True):
@@ -36,8 +29,8 @@ def test_killed_at_each_point_of_the_crash_table(tmp_path: Path, command_line: C
     wait_until_none_is_left(queue, seconds=30)
 
 
-def test_killed_at_twenty_random_moments(tmp_path: Path, command_line: CommandLine) -> None:
-    swept = Killable(tmp_path, command_line, "async_slurm")
+def test_killed_at_twenty_random_moments(tmp_path: Path) -> None:
+    swept = Killable(tmp_path, "async_slurm")
     assert swept.die_at_random(20, longest_s=3.0) == [KILLED] * 20
     check_nothing_was_lost_or_run_twice(swept, swept.end())
     wait_until_none_is_left(queue, seconds=30)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from launching import open_launcher, submit, wait_for, wait_until
+from waiting import wait_for_file
 
 from ax_moo.jobs import JobHandle, JobState
 from hydra_plugins.async_submitit_launcher import _handle
@@ -18,14 +19,6 @@ from hydra_plugins.async_submitit_launcher._attach import attach
 from hydra_plugins.async_submitit_launcher._files import result_file
 
 Task = Callable[[Any], Any]
-
-
-def wait_for_file(path: Path) -> str:
-    deadline = time.monotonic() + 30
-    while not path.exists() or not path.read_text():
-        assert time.monotonic() < deadline, f"{path.name} did not come"
-        time.sleep(0.02)
-    return path.read_text()
 
 
 # Tasks are nested functions, so that the job gets them by value and does not import pytest.

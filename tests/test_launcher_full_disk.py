@@ -10,8 +10,8 @@ from typing import Any
 import psutil
 import pytest
 from launching import open_launcher, submit, wait_for
-from slurm.orders import wait_until
 from tmpfs import mounted
+from waiting import wait_until
 
 from ax_moo.jobs import JobRequest, JobState
 from hydra_plugins.async_submitit_launcher._sbatch import Executor

@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 import pytest
 from launching import open_launcher, submit, wait_for, wait_until
+from waiting import wait_until_none_is_left
 
 from ax_moo.errors import ConfigError
 from ax_moo.jobs import AsyncLauncher, JobRequest, JobState
@@ -171,10 +172,7 @@ def test_cancel_leaves_no_process_and_does_not_block(tmp_path: Path) -> None:
     wait_until(handle, [JobState.LOST])
     assert handle.result().error == "cancelled"
     # Killed together with their controller, which may be gone a moment before them.
-    deadline = time.monotonic() + 5
-    while left := [pid for pid in pids if runs(pid)]:
-        assert time.monotonic() < deadline, left
-        time.sleep(0.01)
+    wait_until_none_is_left(lambda: [pid for pid in pids if runs(pid)], seconds=5)
 
 
 def test_the_command_that_a_user_gets_ends_the_jobs(tmp_path: Path) -> None:

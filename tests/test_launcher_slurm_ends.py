@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from launching import open_launcher, submit, wait_for, wait_until
 from slurm.cluster import SlurmCluster
+from waiting import wait_for_file
 
 from ax_moo.jobs import JobHandle, JobRequest, JobState
 from ax_moo.trial import Job
@@ -26,14 +27,6 @@ pytestmark = [pytest.mark.slurm, pytest.mark.one_hydra, pytest.mark.usefixtures(
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_handle, "NO_RESULT_S", 1.0)
-
-
-def wait_for_file(path: Path) -> str:
-    deadline = time.monotonic() + 60
-    while not path.exists() or not path.read_text():
-        assert time.monotonic() < deadline, f"{path.name} did not come"
-        time.sleep(0.05)
-    return path.read_text()
 
 
 def wait_for_end(cluster: SlurmCluster, job_id: str) -> str:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from slurm.cluster import SlurmCluster
-from slurm.orders import OPTIONS, Begun, Orders, sweep_of, wait_until
+from slurm.orders import OPTIONS, Begun, Orders, sweep_of
 from sweeping import Swept, wait_for_sweep
+from waiting import wait_until
 
 pytestmark = [pytest.mark.slurm, pytest.mark.one_hydra]
 

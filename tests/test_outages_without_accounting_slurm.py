@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from slurm.cluster import SlurmCluster
-from slurm.orders import OPTIONS, Orders, sweep_of, wait_until
+from slurm.orders import OPTIONS, Orders, sweep_of
 from sweeping import run_sweep
+from waiting import wait_until
 
 pytestmark = [pytest.mark.slurm, pytest.mark.one_hydra]
 

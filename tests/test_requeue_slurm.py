@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from slurm.cluster import SlurmCluster
-from slurm.orders import job_id, rows, sweep_of, wait_until
+from slurm.orders import job_id, rows, sweep_of
 from sweeping import Swept, wait_for_sweep
+from waiting import wait_until
 from wandb_backend import FakeRun
 from wandb_server import FakeWandb
 

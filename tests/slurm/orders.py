@@ -4,14 +4,14 @@ What they say and hear is in files beside the application, outside of the sweep 
 """
 
 import contextlib
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from command_line import Started
 from sweeping import journal_rows, start_sweep, write_app
+from waiting import wait_until
 
 _APP = """
 import os
@@ -111,11 +111,3 @@ def sweep_of(project: Path, *options: str, script: str = "app.py") -> Iterator[S
         yield process
     finally:
         process.kill()
-
-
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 120.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"in vain waited for {what}")
-        time.sleep(0.1)
