@@ -121,7 +121,7 @@ class SlurmCluster:
 
     def let_start(self, job_id: str) -> None:
         """Start a job that was requeued: Slurm would make it wait for two minutes."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while "PENDING" not in self.call("squeue", "-h", "-o", "%T", "-j", job_id).stdout:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"job {job_id} is not waiting")
