@@ -34,12 +34,12 @@ def submit(launcher: Any, *trials: int) -> list[JobHandle]:
     return list(launcher.submit([JobRequest(trial, (f"+trial={trial}",)) for trial in trials]))
 
 
-def wait_for(handles: Sequence[JobHandle], seconds: float = 30.0) -> list[JobState]:
+def wait_for(handles: Sequence[JobHandle], seconds: float = 90.0) -> list[JobState]:
     """The states of jobs once all have ended."""
     return [wait_until(handle, ENDED, seconds) for handle in handles]
 
 
-def wait_until(handle: JobHandle, states: Sequence[JobState], seconds: float = 30.0) -> JobState:
+def wait_until(handle: JobHandle, states: Sequence[JobState], seconds: float = 90.0) -> JobState:
     deadline = time.monotonic() + seconds
     while (state := handle.state()) not in states:
         assert time.monotonic() < deadline, f"job {handle.job.job_id} is still {state}"

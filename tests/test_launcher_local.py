@@ -49,7 +49,7 @@ def sleep_on(folder: Path) -> Task:
 
 
 def pids_of(folder: Path) -> list[int]:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while not (folder / "pids").exists():
         assert time.monotonic() < deadline, "the job did not start"
         time.sleep(0.02)

@@ -35,7 +35,7 @@ def accounting(handles: list[JobHandle]) -> list[list[str]]:
     """State and number of GPUs by sacct, once it knows the end of all jobs."""
     ids = ",".join(handle.job.job_id for handle in handles)
     command = ["sacct", "-n", "-P", "-X", "-o", "JobID,State,AllocTRES", "-j", ids]
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 90
     while True:
         rows = [row.split("|") for row in subprocess.check_output(command, text=True).splitlines()]
         if all(row[1] not in ("RUNNING", "PENDING", "COMPLETING") for row in rows):

@@ -73,7 +73,7 @@ def _do_to(jobs: list[str], cluster: SlurmCluster, orders: Orders) -> None:
 
 def _scontrol(*words: str) -> None:
     """A job in transition, and a controller with much to do, refuse for a moment."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while (done := subprocess.run(["scontrol", *words], capture_output=True, text=True)).returncode != 0:
         assert time.monotonic() < deadline, f"scontrol {' '.join(words)}: {done.stderr}"
         time.sleep(0.2)

@@ -68,7 +68,7 @@ def seen(swept: Swept) -> list[dict[str, Any]]:
 def accounting(swept: Swept) -> list[list[str]]:
     """State, allocation, begin and end by sacct, once it knows the end of all jobs."""
     command = ["sacct", "-n", "-P", "-X", "-o", "State,AllocTRES,Start,End", "-j", ",".join(job_ids(swept))]
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 90
     while True:
         rows = [line.split("|") for line in subprocess.check_output(command, text=True).splitlines()]
         if all(row[3] != "Unknown" for row in rows):

@@ -92,7 +92,7 @@ def test_an_external_run_can_join_a_sweep(wandb_server: FakeWandb, tmp_path: Pat
 
 def ask(server: FakeWandb, query: str) -> int:
     body = json.dumps({"query": query}).encode()
-    with urllib.request.urlopen(server.url + "/graphql", data=body, timeout=0.5) as response:
+    with urllib.request.urlopen(server.url + "/graphql", data=body, timeout=2) as response:
         return int(response.status)
 
 
