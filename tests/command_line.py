@@ -41,6 +41,8 @@ class CommandLine:
     def start(self, folder: Path, *arguments: str, app: Path, environment: Mapping[str, str] = os.environ) -> "Started":
         """The command in a session of its own, so that a test can send it what a terminal sends on Ctrl-C."""
         files = Path(tempfile.mkdtemp(dir=self._files))
+        for name in ("output", "errors"):
+            (files / name).touch()  # a command that is killed before it can open them has said nothing
         request = {
             "arguments": [str(app), *arguments],
             "folder": str(folder),
@@ -145,7 +147,7 @@ def _become(request: dict[str, object], files: Path) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for number, name in ((1, "output"), (2, "errors")):
-        os.dup2(os.open(files / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+        os.dup2(os.open(files / name, os.O_WRONLY), number)
     os.chdir(str(request["folder"]))
     os.environ.clear()
     os.environ.update(request["environment"])  # type: ignore[arg-type]
