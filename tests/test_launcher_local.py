@@ -234,7 +234,8 @@ import os, time
 from pathlib import Path
 from launching import open_launcher, submit
 def task(config):
-    time.sleep(1)
+    while not Path({str(tmp_path / "go")!r}).exists():
+        time.sleep(0.05)
     os._exit(9)
 submit(open_launcher(Path({str(tmp_path)!r}), "async_local", task), 0, 1)
 """
@@ -243,6 +244,7 @@ submit(open_launcher(Path({str(tmp_path)!r}), "async_local", task), 0, 1)
     handles = [launcher.find(0), launcher.find(1)]
 
     assert [handle.state() for handle in handles] == [JobState.RUNNING] * 2
+    (tmp_path / "go").touch()
     assert wait_for(handles) == [JobState.LOST] * 2
     assert {handle.result().error for handle in handles} == {"exit code 9, no result written"}
 

@@ -159,19 +159,31 @@ def test_a_return_value_that_cannot_even_be_shown_fails_its_trial_only(tmp_path:
     assert journal.trials(tmp_path) == list(ending.trials)
 
 
+@pytest.mark.parametrize("broken_at", ["open", "entered", "tick"])
 def test_an_observer_that_breaks_is_left_out_and_the_sweep_goes_on(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, broken_at: str
 ) -> None:
-    class Broken(_Watching):
-        def entered(self, trial: Trial) -> None:
-            raise OSError(5, "Input/output error")
-
-    watching = _Watching()
+    broken, watching = _Watching(), _Watching()
+    setattr(broken, broken_at, _raise_as_a_closed_terminal)
     settings = Settings(n_trials=4, n_jobs=1)
-    observers = [Broken(), watching]
+    observers = [broken, watching]
     Sweep(TWO, settings, ScriptedLauncher(two_objectives), tmp_path, _listed, observers).run()
     assert watching.seen[-2:] == ["3 COMPLETED", "close"]
     assert caplog.text.count("Progress is not shown any more") == 1
+    assert broken.seen[-1] == "close"
+
+
+def test_an_observer_that_does_not_close_changes_nothing_about_the_end(tmp_path: Path) -> None:
+    broken, watching = _Watching(), _Watching()
+    broken.close = _raise_as_a_closed_terminal  # type: ignore[method-assign]
+    launcher = ScriptedLauncher(two_objectives)
+    ending = Sweep(TWO, Settings(n_trials=2, n_jobs=1), launcher, tmp_path, _listed, [broken, watching]).run()
+    assert ending.succeeded
+    assert watching.seen[-1] == "close"
+
+
+def _raise_as_a_closed_terminal(*told: Any) -> None:
+    raise OSError(5, "Input/output error")
 
 
 def test_too_many_failures_end_the_sweep_with_the_most_frequent_reason(tmp_path: Path) -> None:

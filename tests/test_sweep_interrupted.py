@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -220,21 +219,17 @@ def test_a_terminal_that_is_closed_ends_the_sweep_as_ctrl_c_does(tmp_path: Path)
         [sys.executable, *command], cwd=project, stdout=terminal, stderr=terminal, text=True, start_new_session=True
     )
     os.close(terminal)
-    reader = threading.Thread(target=_read, args=[master], daemon=True)
-    reader.start()
-    _wait(process, lambda: _is_running(project))
-    os.killpg(process.pid, signal.SIGHUP)
+    with suppress(OSError):
+        while not _is_running(project):
+            os.read(master, 1024)
+    # The progress that is shown ends while nobody can see it any more.
     os.close(master)
+    time.sleep(1)
+    os.killpg(process.pid, signal.SIGHUP)
     assert process.wait(60) == 130
     assert json.loads((project / "swept/lock").read_text())["about"]["exit_code"] == 130
     swept = run_sweep(project, *BASE, TWO_JOBS, "+seconds=3", "hydra.sweeper.n_trials=2")
     assert [row["status"] for row in swept.last] == ["COMPLETED"] * 2, swept.err
-
-
-def _read(master: int) -> None:
-    with suppress(OSError):
-        while os.read(master, 1024):
-            pass
 
 
 @pytest.mark.one_hydra

@@ -1,12 +1,16 @@
 """Those who are told how a sweep goes; they are written to and never read back."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 from ax_moo.budget import Budget
 from ax_moo.problem import Problem
 from ax_moo.trial import Trial, TrialStatus
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,3 +52,30 @@ class Observer(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+class Observers:
+    """The observers of one sweep. One that raises is closed and told no more.
+
+    A terminal that is gone must not end the sweep, nor change how it ends.
+    """
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = list(observers)
+
+    def tell(self, call: Callable[[Observer], None]) -> None:
+        for observer in list(self._observers):
+            try:
+                call(observer)
+            except Exception:
+                self._observers.remove(observer)
+                log.exception("Progress is not shown any more")
+                with suppress(Exception):
+                    observer.close()
+
+    def close(self) -> None:
+        for observer in self._observers:
+            try:
+                observer.close()
+            except Exception:
+                log.debug("An observer did not close", exc_info=True)

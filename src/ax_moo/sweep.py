@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from ax_moo import disk, interrupts, stop_request
@@ -18,7 +17,7 @@ from ax_moo.errors import ConfigError
 from ax_moo.jobs import AsyncLauncher, JobHandle, JobState
 from ax_moo.journal import Journal
 from ax_moo.judging import judged
-from ax_moo.observers import Observer, Progress
+from ax_moo.observers import Observer, Observers, Progress
 from ax_moo.problem import Problem
 from ax_moo.resuming import Past
 from ax_moo.settings import Settings
@@ -73,7 +72,7 @@ class Sweep:
         self._folder = folder
         self._slots = min(settings.n_jobs, launcher.max_jobs or settings.n_jobs)
         self._optimizer = optimizer
-        self._observers = list(observers)
+        self._observers = Observers(observers)
         self._about = dict(about or {})
         self._past = past
         self._clock = clock or steady_clock(past.last_time if past else 0.0)
@@ -99,7 +98,8 @@ class Sweep:
         known = list(self._past.trials) if self._past else []
         asking = Asking(lambda: self._optimizer(known))
         try:
-            with interrupts.sigterm_as_ctrl_c(), asking as self._asking, self._watched(known):
+            with interrupts.sigterm_as_ctrl_c(), asking as self._asking, closing(self._observers):
+                self._observers.tell(lambda observer: observer.open(self._problem, known))
                 self._begin(known)
                 while self._step():
                     self._asking.wait(POLL_SECONDS)
@@ -119,7 +119,7 @@ class Sweep:
 
     def cancel(self) -> None:
         """End the running jobs of a sweep that was interrupted, and wait until they are gone."""
-        self._observers = []
+        self._observers = Observers([])
         with closing(Journal(self._folder)) as self._journal:
             self._cancel()
 
@@ -156,7 +156,7 @@ class Sweep:
         if not self._closed and self._has_room():
             self._fill()
         progress = Progress(self._known(), self._elapsed(), self._budget, self._asking.is_busy)
-        self._tell_observers(lambda observer: observer.tick(progress))
+        self._observers.tell(lambda observer: observer.tick(progress))
         return bool(self._handles) or not (self._closed or (self._enough and not self._staged))
 
     def _poll(self) -> None:
@@ -279,16 +279,7 @@ class Sweep:
         """A trial's new state: journal first, then memory, then those who watch."""
         disk.until_written(lambda: self._journal.record(trial), self._folder)
         self._trials[trial.index] = trial
-        self._tell_observers(lambda observer: observer.entered(trial))
-
-    def _tell_observers(self, call: Callable[[Observer], None]) -> None:
-        for observer in list(self._observers):
-            try:
-                call(observer)
-            except Exception:
-                # A terminal that is gone must not end the sweep.
-                self._observers.remove(observer)
-                log.exception("Progress is not shown any more")
+        self._observers.tell(lambda observer: observer.entered(trial))
 
     def _no_more_new(self, why: str) -> None:
         if not self._enough and not self._closed:
@@ -312,25 +303,3 @@ class Sweep:
 
     def _elapsed(self) -> float:
         return self._clock() - self._started
-
-    def _watched(self, known: Sequence[Trial]) -> "_Watched":
-        return _Watched(self._observers, self._problem, known)
-
-
-class _Watched:
-    """Opens the observers and closes them however the sweep ends."""
-
-    def __init__(self, observers: Sequence[Observer], problem: Problem, known: Sequence[Trial]) -> None:
-        self._observers = observers
-        self._problem = problem
-        self._known = known
-
-    def __enter__(self) -> None:
-        for observer in self._observers:
-            observer.open(self._problem, self._known)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        for observer in self._observers:
-            observer.close()
