@@ -46,12 +46,14 @@ def test_every_attempt_runs_in_the_same_job_folder(tmp_path: Path) -> None:
 
 def test_a_local_job_is_attached_without_its_launcher(tmp_path: Path) -> None:
     def task(config: Any) -> int:
-        time.sleep(0.5)
+        while not (tmp_path / "go").exists():
+            time.sleep(0.05)
         return 7
 
     (handle,) = submit(open_launcher(tmp_path, "async_local", task, "hydra.launcher.tasks_per_node=2"), 0)
     attached = attach(handle.job)
     assert attached.state() is JobState.RUNNING
+    (tmp_path / "go").touch()
     wait_for([attached])
     assert attached.result().value == 7
     assert (tmp_path / f"sweep/.submitit/0/{handle.job.job_id}_1_result.pkl").exists(), "it waits for both tasks"
@@ -83,7 +85,8 @@ def test_the_command_that_ends_jobs_names_each_by_its_kind(tmp_path: Path) -> No
 
 def test_attached_jobs_hold_their_gpus_on_their_own_host_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def task(config: Any) -> Any:
-        time.sleep(1)
+        while not (tmp_path / "go").exists():
+            time.sleep(0.05)
         return os.environ["CUDA_VISIBLE_DEVICES"]
 
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5")
@@ -96,6 +99,7 @@ def test_attached_jobs_hold_their_gpus_on_their_own_host_only(tmp_path: Path, mo
     assert again.attach(Job("99", str(elsewhere))).state() is JobState.RUNNING, "its heartbeat is fresh"
     attached = again.attach(first.job)
     (second,) = submit(again, 1)
+    (tmp_path / "go").touch()
     wait_for([attached, second])
     assert [attached.result().value, second.result().value] == ["4", "5"]
 

@@ -144,7 +144,7 @@ def test_a_job_that_dies_is_lost_at_once_with_its_exit_code(
     (handle,) = submit(open_launcher(tmp_path, "async_local", task), 0)
 
     assert wait_until(handle, [JobState.LOST]) is JobState.LOST
-    assert time.time() - float((tmp_path / "time").read_text()) < 2
+    assert time.time() - float((tmp_path / "time").read_text()) < 10
     assert handle.result().error == reason
 
 
@@ -168,7 +168,7 @@ def test_cancel_leaves_no_process_and_does_not_block(tmp_path: Path) -> None:
 
     begin = time.monotonic()
     handle.cancel()
-    assert time.monotonic() - begin < 3, "it waits for the grace period of 5 s"
+    assert time.monotonic() - begin < 4.5, "it waits for the grace period of 5 s"
     wait_until(handle, [JobState.LOST])
     assert handle.result().error == "cancelled"
     # Killed together with their controller, which may be gone a moment before them.

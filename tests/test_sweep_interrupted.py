@@ -115,7 +115,7 @@ def test_a_finished_sweep_says_so_and_does_nothing_and_a_larger_budget_goes_on(t
 @pytest.mark.one_hydra
 def test_a_job_that_was_killed_is_tried_again_and_its_first_attempts_files_are_kept(tmp_path: Path) -> None:
     project = write_app(tmp_path, APP)
-    process = start_sweep(project, *BASE, "+seconds=2", "hydra.sweeper.n_trials=2")
+    process = start_sweep(project, *BASE, "+seconds=5", "hydra.sweeper.n_trials=2")
     _wait(process, lambda: (project / "begun").exists())
     job = next(row["job"] for row in journal_rows(project)[1:] if row.get("job"))
     os.killpg(int(job["job_id"]), signal.SIGKILL)
@@ -204,7 +204,7 @@ def test_an_application_that_turns_ctrl_c_into_an_exit_of_its_own_ends_its_sweep
     process = start_sweep(project, *BASE[1:], "+seconds=60", "hydra.sweeper.n_trials=2")
     _wait(process, lambda: (project / "begun").exists())
     os.killpg(process.pid, signal.SIGINT)
-    swept = wait_for_sweep(project, process, seconds=30)
+    swept = wait_for_sweep(project, process)
     assert (swept.code, [row["status"] for row in swept.last]) == (130, ["RUNNING"]), swept.err
     again = run_sweep(project, *BASE[1:], "+seconds=0", "hydra.sweeper.n_trials=2", "hydra.sweeper.retries=0")
     assert [row["status"] for row in again.last] == ["COMPLETED"] * 2, again.err

@@ -89,7 +89,7 @@ def test_no_slot_waits_for_another_slots_trial(uneven: Swept) -> None:
     waits = [start - finish for start, finish in zip(starts[4:], finishes, strict=False)]
     assert len(waits) == 7
     assert min(waits) >= 0
-    assert max(waits) < 5
+    assert max(waits) < 12
 
 
 @pytest.mark.one_hydra
