@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from slurm.cluster import SlurmCluster
 from sweeping import Swept, most_at_once, run_sweep, write_app
 
 pytestmark = [
@@ -52,7 +53,10 @@ OPTIONS = (*PROBLEM, "hydra.sweeper.method=sobol", "hydra.sweeper.n_trials=12", 
 
 
 @pytest.fixture(scope="module", params=["async_slurm", "submitit_slurm"])
-def swept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Swept:
+def swept(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, slurm_cluster: SlurmCluster
+) -> Swept:
+    slurm_cluster.free_nodes()  # it takes them all
     project = write_app(tmp_path_factory.mktemp(request.param), APP)
     return run_sweep(project, f"hydra/launcher={request.param}", "hydra.launcher.gpus_per_node=1", *OPTIONS)
 

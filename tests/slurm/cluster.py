@@ -78,11 +78,23 @@ class SlurmCluster:
         self._wait_for_nodes()
 
     def end_jobs(self) -> None:
-        """Those that ended while the controller was away may be completing for another minute, and harm nobody."""
+        """Those that ended while the controller was away may be completing for another minute."""
         self.call("scancel", "--user=root")
         deadline = time.monotonic() + 10
         while self.call("squeue", "-h", "-t", "R,PD").stdout and time.monotonic() < deadline:
             time.sleep(0.2)
+
+    def free_nodes(self) -> None:
+        """No job left on any node; after ``end_jobs`` one may still be completing, and keep its node for minutes."""
+        self.end_jobs()
+        deadline = time.monotonic() + 15
+        while self.call("squeue", "-h").stdout and time.monotonic() < deadline:
+            time.sleep(0.2)
+        if self.call("squeue", "-h").stdout:
+            for node in NODES:
+                self.call("scontrol", "update", f"nodename={node}", "state=down", "reason=freed")
+                self.call("scontrol", "update", f"nodename={node}", "state=resume")
+        self._wait_for_nodes()
 
     def start_controller(self) -> None:
         self._daemons.start("slurmctld", "slurmctld", "-D", "-i")
