@@ -38,7 +38,8 @@ def accounting(handles: list[JobHandle]) -> list[list[str]]:
     deadline = time.monotonic() + 90
     while True:
         rows = [row.split("|") for row in subprocess.check_output(command, text=True).splitlines()]
-        if all(row[1] not in ("RUNNING", "PENDING", "COMPLETING") for row in rows):
+        ended = [row for row in rows if row[1] not in ("RUNNING", "PENDING", "COMPLETING")]
+        if len(ended) == len(handles):
             return rows
         assert time.monotonic() < deadline, rows
         time.sleep(0.2)

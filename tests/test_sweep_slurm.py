@@ -75,7 +75,7 @@ def accounting(swept: Swept) -> list[list[str]]:
     deadline = time.monotonic() + 90
     while True:
         rows = [line.split("|") for line in subprocess.check_output(command, text=True).splitlines()]
-        if all(row[3] != "Unknown" for row in rows):
+        if len(rows) == len(swept.last) and all(row[3] != "Unknown" for row in rows):
             return rows
         assert time.monotonic() < deadline, rows
         time.sleep(0.2)
