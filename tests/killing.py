@@ -42,6 +42,7 @@ if __name__ == "__main__":
 OPTIONS = (
     "-m",
     "hydra/sweeper=ax_moo",
+    "hydra.sweeper.report=false",
     f"hydra.sweep.dir={SWEEP_DIR}",
     "+x=interval(0,1)",
     "+hydra.sweeper.objectives={near: {direction: minimize}, far: {direction: minimize}}",

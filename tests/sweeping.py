@@ -49,7 +49,10 @@ def write_app(project: Path, text: str, name: str = "app.py") -> Path:
 
 
 def sweep_command(*options: str, script: str = "app.py") -> list[str]:
-    return [script, "-m", "hydra/sweeper=ax_moo", f"hydra.sweep.dir={SWEEP_DIR}", *options]
+    """Without a report, which costs more than most of these sweeps, unless the options ask for one."""
+    asked = any(option.startswith("hydra.sweeper.report=") for option in options)
+    report = [] if asked else ["hydra.sweeper.report=false"]
+    return [script, "-m", "hydra/sweeper=ax_moo", f"hydra.sweep.dir={SWEEP_DIR}", *report, *options]
 
 
 def start_sweep(project: Path, *options: str, script: str = "app.py") -> Started:

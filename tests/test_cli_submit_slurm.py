@@ -38,6 +38,7 @@ if __name__ == "__main__":
 """
 SWEEP = (
     "hydra/sweeper=ax_moo",
+    "hydra.sweeper.report=false",
     "hydra/launcher=async_slurm",
     "+x=interval(0,1)",
     "+hydra.sweeper.objectives={near: {direction: minimize}, far: {direction: minimize}}",

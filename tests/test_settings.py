@@ -13,6 +13,7 @@ from ax_moo.errors import ConfigError
 from ax_moo.problem import Problem
 from ax_moo.search_space import SearchSpace
 from ax_moo.settings import Settings
+from ax_moo.wandb_settings import WandbSettings
 
 PARAMS = {
     "lr": "tag(log, interval(1e-4, 1e-1))",
@@ -55,12 +56,15 @@ def test_all_settings_are_read() -> None:
             "max_failure_rate": 1,
             "retries": 3,
             "resume": "never",
+            "report": False,
             "progress": "none",
+            "wandb": {"enabled": True, "project": "p", "mode": "offline"},
         }
         | {"initial": [POINT, {**{k: v for k, v in POINT.items() if k != "a"}, "+a": 1}]}
     )
     points = (POINT, {**POINT, "a": 1.0})
-    assert settings == Settings(48, 8, 2.0, "fast", 5, points, 0, 1.0, 3, "never", "none")
+    wandb = WandbSettings(enabled=True, project="p", mode="offline")
+    assert settings == Settings(48, 8, 2.0, "fast", 5, points, 0, 1.0, 3, "never", False, "none", wandb)
 
 
 def test_the_config_may_be_omegaconfs() -> None:
@@ -85,6 +89,13 @@ SETTINGS_MISTAKES: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"method": None}, "hydra.sweeper.method", ["auto, fast, sobol, random, grid"]),
     ({"method": "grid"}, "hydra.sweeper.method", ["lr", "continuous", "step"]),
     ({"method": "grid", "initial": [POINT]}, "hydra.sweeper.initial", ["grid", "leave it empty"]),
+    ({"report": "no"}, "hydra.sweeper.report", ["true or false", "'no'"]),
+    ({"wandb": True}, "hydra.sweeper.wandb", ["mapping", "True"]),
+    ({"wandb": {"enable": True}}, "hydra.sweeper.wandb.enable", ["'enabled'"]),
+    ({"wandb": {"enabled": 1}}, "hydra.sweeper.wandb.enabled", ["true or false"]),
+    ({"wandb": {"sweep": None}}, "hydra.sweeper.wandb.sweep", ["true or false"]),
+    ({"wandb": {"project": 3}}, "hydra.sweeper.wandb.project", ["a name or null"]),
+    ({"wandb": {"mode": "onlin"}}, "hydra.sweeper.wandb.mode", ["'online'", "offline"]),
     ({"n_initial": 0}, "hydra.sweeper.n_initial", ["at least 1"]),
     ({"n_initial": 30}, "hydra.sweeper.n_initial", ["more than n_trials 20", "lower it"]),
     ({"n_initial": 3, "method": "sobol"}, "hydra.sweeper.n_initial", ["auto or fast"]),

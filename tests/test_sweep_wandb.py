@@ -33,7 +33,16 @@ URL, MODE, WIDTH = "logger.settings.base_url", "logger.mode", "model.hidden_size
 
 def sweep(folder: Path, environment: dict[str, str], *overrides: str) -> list[Trial]:
     """The trials of ``python train.py -m hydra/sweeper=ax_moo logger=wandb ...`` that ran to its end."""
-    command = [sys.executable, str(TRAIN), "-m", "hydra/sweeper=ax_moo", "sweep_name=s", "logger=wandb", *TINY]
+    command = [
+        sys.executable,
+        str(TRAIN),
+        "-m",
+        "hydra/sweeper=ax_moo",
+        "hydra.sweeper.report=false",
+        "sweep_name=s",
+        "logger=wandb",
+        *TINY,
+    ]
     command += ["logger.init_timeout=6", "logger.finish_timeout=4", "hydra.sweeper.method=sobol", *overrides]
     environment = {**environment, "OMP_NUM_THREADS": "1"}
     ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=500)

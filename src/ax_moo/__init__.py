@@ -1,15 +1,20 @@
 """Asynchronous multi-objective search from Hydra with Ax."""
 
 import importlib
-from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from ax_moo.measurements import report, should_stop
 
-__all__ = ["lightning", "report", "should_stop"]
+if TYPE_CHECKING:
+    from ax_moo.sweep_results import load
+
+__all__ = ["lightning", "load", "report", "should_stop"]
 
 
-def __getattr__(name: str) -> ModuleType:
-    """``ax_moo.lightning``, which imports Lightning, when it is first used."""
+def __getattr__(name: str) -> Any:
+    """``ax_moo.lightning``, which imports Lightning, and ``ax_moo.load``, when they are first used."""
     if name == "lightning":
         return importlib.import_module("ax_moo.lightning")
+    if name == "load":
+        return importlib.import_module("ax_moo.sweep_results").load
     raise AttributeError(f"module 'ax_moo' has no attribute {name!r}")

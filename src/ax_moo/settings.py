@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ax_moo.errors import ConfigError
@@ -12,6 +12,7 @@ from ax_moo.search_space import SearchSpace
 from ax_moo.spelling import did_you_mean
 from ax_moo.trial import ParameterValue
 from ax_moo.values import identity, is_finite_number
+from ax_moo.wandb_settings import WandbSettings
 
 METHODS = ("auto", "fast", "sobol", "random", "grid")
 RESUME = ("auto", "never", "require")
@@ -33,7 +34,9 @@ class Settings:
     max_failure_rate: float = 0.5
     retries: int = 1
     resume: str = "auto"
+    report: bool = True
     progress: str = "auto"
+    wandb: WandbSettings = field(default_factory=WandbSettings)
 
     @classmethod
     def from_config(
@@ -48,7 +51,7 @@ class Settings:
         for key in given:
             if key not in keys:
                 raise ConfigError(f"hydra.sweeper.{key}: unknown key; {did_you_mean(key, (*PROBLEM_KEYS, *keys))}")
-        value = {field.name: field.default for field in dataclasses.fields(cls)} | given
+        value = {"wandb": {}, **{f.name: f.default for f in dataclasses.fields(cls) if f.name != "wandb"}, **given}
         settings = cls(
             n_trials=_whole(value, "n_trials", 1),
             n_jobs=_whole(value, "n_jobs", 1),
@@ -60,7 +63,9 @@ class Settings:
             max_failure_rate=_rate(value["max_failure_rate"]),
             retries=_whole(value, "retries", 0),
             resume=_one_of(value, "resume", RESUME),
+            report=_true_or_false(value, "report"),
             progress=_one_of(value, "progress", PROGRESS),
+            wandb=WandbSettings.from_config(value["wandb"]),
         )
         _check_together(settings, search_space)
         return settings
@@ -84,6 +89,13 @@ def _rate(value: Any) -> float:
     if is_finite_number(value) and 0 <= value <= 1:
         return float(value)
     raise ConfigError(f"hydra.sweeper.max_failure_rate: must be a number between 0 and 1, and is {value!r}")
+
+
+def _true_or_false(config: Mapping[str, Any], key: str) -> bool:
+    value = config[key]
+    if not isinstance(value, bool):
+        raise ConfigError(f"hydra.sweeper.{key}: must be true or false, and is {value!r}")
+    return value
 
 
 def _one_of(config: Mapping[str, Any], key: str, valid: Sequence[str]) -> str:

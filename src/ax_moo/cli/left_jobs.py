@@ -4,8 +4,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ax_moo.cli.sweep_folder import SweepFolder
 from ax_moo.jobs import JobState
+from ax_moo.sweep_folder import SweepFolder
 from ax_moo.trial import Job, Trial
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from ax_moo.cli.controller import queued_controller
-from ax_moo.cli.sweep_folder import SweepFolder, open_folder
+from ax_moo.cli.opening import open_folder
 from ax_moo.errors import ConfigError
 from ax_moo.override_grammar import encode
+from ax_moo.sweep_folder import SweepFolder
 
 
 def resume(folder: Path) -> NoReturn:

@@ -9,12 +9,13 @@ from ax_moo import disk, lock, stop_request
 from ax_moo.cancelling import cancel_and_wait
 from ax_moo.cli.controller import queued_controller
 from ax_moo.cli.left_jobs import say_left_jobs, unnoted_job
-from ax_moo.cli.sweep_folder import NotBegun, SweepFolder, open_folder
+from ax_moo.cli.opening import open_folder
 from ax_moo.errors import ConfigError
 from ax_moo.holder import Holder
 from ax_moo.jobs import JobHandle
 from ax_moo.journal import Journal
 from ax_moo.stop_request import StopRequest
+from ax_moo.sweep_folder import NotBegun, SweepFolder
 from ax_moo.trial import Trial, TrialStatus
 
 POLL_SECONDS = 0.2

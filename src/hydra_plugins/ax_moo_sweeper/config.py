@@ -6,6 +6,10 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 
 
+def _wandb() -> dict[str, Any]:
+    return {"enabled": False, "project": None, "entity": None, "group": None, "mode": "auto", "sweep": False}
+
+
 # Only a schema for Hydra: the methods of a dataclass would cost every Hydra application a millisecond.
 @dataclass(init=False, repr=False, eq=False)
 class AxMooSweeperConf:
@@ -26,7 +30,9 @@ class AxMooSweeperConf:
     max_failure_rate: Any = 0.5
     retries: Any = 1
     resume: Any = "auto"
+    report: Any = True
     progress: Any = "auto"
+    wandb: Any = field(default_factory=_wandb)
 
 
 def register() -> None:

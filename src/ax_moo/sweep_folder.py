@@ -1,4 +1,4 @@
-"""A sweep folder as the commands read it."""
+"""A sweep folder as those read it who do not run its sweep."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,14 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from ax_moo import journal, lock
-from ax_moo.cli.controller import queued_controller
 from ax_moo.errors import ConfigError
 from ax_moo.holder import Holder
 from ax_moo.problem import Problem
 from ax_moo.trial import Trial, TrialStatus
 
 
-class NotBegun(ConfigError):
+class NoSweep(ConfigError):
+    """The folder holds no sweep."""
+
+
+class NotBegun(NoSweep):
     """There will be a sweep in the folder, but there is none yet."""
 
 
@@ -46,8 +49,9 @@ def open_folder(path: Path) -> SweepFolder:
     """Read the folder's lock and journal.
 
     Raises:
-        NotBegun: it will hold a sweep.
-        ConfigError: it holds no sweep, or none that can be read.
+        NotBegun: it will hold a sweep in a moment.
+        NoSweep: it holds none.
+        ConfigError: it holds one that cannot be read.
     """
     path = path.absolute()
     try:
@@ -67,14 +71,11 @@ def open_folder(path: Path) -> SweepFolder:
 def _header(path: Path, holder: Holder | None) -> Mapping[str, Any]:
     file = path / journal.JOURNAL_FILE
     if not path.is_dir():
-        raise ConfigError(f"{path} is not a folder; name a sweep folder, which is one that holds {file.name}")
+        raise NoSweep(f"{path} is not a folder; name a sweep folder, which is one that holds {file.name}")
     header = journal.header(path)
     if header is not None:
         return header
     if holder is not None and holder.is_alive:
         raise NotBegun(f"the sweep in {path} is about to begin ({holder}); try again in a moment")
-    controller = queued_controller(path)
-    if controller is not None:
-        raise NotBegun(f"the sweep in {path} begins as soon as Slurm job {controller.job_id} runs; try again then")
     what = f"{file.name} is empty" if file.exists() else f"it has no {file.name}"
-    raise ConfigError(f"{path} holds no sweep: {what}; name a sweep folder (hydra.sweep.dir of the sweep's command)")
+    raise NoSweep(f"{path} holds no sweep: {what}; name a sweep folder (hydra.sweep.dir of the sweep's command)")

@@ -1,0 +1,27 @@
+"""A sweep folder as the commands open it: one whose sweep waits in Slurm's queue is told apart from one without."""
+
+from pathlib import Path
+
+from ax_moo import sweep_folder
+from ax_moo.cli.controller import queued_controller
+from ax_moo.sweep_folder import NoSweep, NotBegun, SweepFolder
+
+
+def open_folder(path: Path) -> SweepFolder:
+    """Read the folder's lock and journal.
+
+    Raises:
+        NotBegun: it will hold a sweep.
+        ConfigError: it holds no sweep, or none that can be read.
+    """
+    try:
+        return sweep_folder.open_folder(path)
+    except NotBegun:
+        raise
+    except NoSweep:
+        controller = queued_controller(path.absolute()) if path.is_dir() else None
+        if controller is None:
+            raise
+        raise NotBegun(
+            f"the sweep in {path.absolute()} begins as soon as Slurm job {controller.job_id} runs; try again then"
+        ) from None
