@@ -169,6 +169,13 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture(name="wandb_server")
 def provide_wandb_server() -> Iterator[FakeWandb]:
     """A server of the test's own; the test fails if one of its clients left a process behind."""
+    with running_server() as server:
+        yield server
+
+
+@contextlib.contextmanager
+def running_server() -> Iterator[FakeWandb]:
+    """A server whose clients must all have ended with the block."""
     server = FakeWandb().start()
     yield server
     _, alive = psutil.wait_procs(_service_processes(server.url), timeout=10)

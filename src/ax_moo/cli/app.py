@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from ax_moo.cli import wandb
 from ax_moo.errors import ConfigError
 
 MISTAKE = 2
@@ -34,6 +35,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(wandb.app, name="wandb")
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The sweep's folder, hydra.sweep.dir.", show_default=False)]
 

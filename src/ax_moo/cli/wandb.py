@@ -1,0 +1,33 @@
+"""``ax-moo wandb``: its commands and their options; each command's own module is imported when it is called."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Sweeps in Weights & Biases.", no_args_is_help=True)
+
+ProjectName = Annotated[
+    str, typer.Argument(metavar="PROJECT", help="A W&B project, or ENTITY/PROJECT.", show_default=False)
+]
+Entity = Annotated[str | None, typer.Option(help="Whose project it is; your default entity's.", show_default=False)]
+
+
+@app.command()
+def pull(
+    project: ProjectName,
+    groups: Annotated[list[str], typer.Argument(metavar="GROUP...", help="Groups of runs.", show_default=False)],
+    folder: Annotated[
+        Path | None,
+        typer.Option("-o", metavar="DIR", help="Where to; several groups get a folder each in it.", show_default=False),
+    ] = None,
+    entity: Entity = None,
+    run: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="The sweep's run, where a group has several.", show_default=False),
+    ] = None,
+) -> None:
+    """Make a sweep folder of a group in W&B: table, results, curves, report."""
+    from ax_moo.cli import wandb_pull
+
+    wandb_pull.pull(project, groups, folder, entity, run)
