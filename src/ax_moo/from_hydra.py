@@ -3,8 +3,6 @@
 import dataclasses
 import logging
 import random
-import shlex
-import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,12 +13,14 @@ from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ax_moo import disk, interrupts, lock, resuming, stop_request
+from ax_moo import disk, interrupts, lock, provenance, resuming, stop_request
 from ax_moo.budget import Budget
 from ax_moo.candidate import AskTell
 from ax_moo.console import console_observer
 from ax_moo.endings import INTERRUPTED, Interrupted, say_ending
 from ax_moo.errors import ConfigError
+from ax_moo.html_report.observer import ReportObserver, start_writing, write_at_end
+from ax_moo.html_report.writing import is_current
 from ax_moo.job_config import check_composes, first_line
 from ax_moo.jobs import AsyncLauncher
 from ax_moo.problem import Problem
@@ -33,6 +33,8 @@ from ax_moo.sweep import Ending, Sweep
 from ax_moo.trial import Trial
 
 log = logging.getLogger(__name__)
+
+INTERRUPTED_BY_SIGNAL = "interrupted"
 
 
 def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, arguments: Sequence[str]) -> int:
@@ -47,17 +49,30 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
     resuming.check(folder, problem, settings.resume)
     _make(folder)
     about = _about(config, settings)
-    with interrupts.sigterm_as_ctrl_c(), lock.held(folder, about) as last_words:
-        stop_request.clear(folder)  # it was for an earlier life
-        past = resuming.past(folder)
-        budget = Budget(settings.n_trials, settings.timeout_hours, settings.max_failure_rate)
-        if past is not None and (over := past.why_over(budget, time.time())):
-            code, why = _say_over(over, past, problem, budget, folder), over
-        else:
-            disk.until_written(lambda: _save_config(config, folder), folder)
-            code, why = _run(*_as_recorded(problem, settings, past), launcher, folder, about, past)
-        last_words.update(exit_code=code, why=why)
+    with interrupts.sigterm_as_ctrl_c():
+        with lock.held(folder, about) as last_words:
+            stop_request.clear(folder)  # it was for an earlier life
+            past = resuming.past(folder)
+            budget = Budget(settings.n_trials, settings.timeout_hours, settings.max_failure_rate)
+            over = past.why_over(budget, time.time()) if past is not None else None
+            if past is not None and over is not None:
+                code, why = _say_over(over, past, problem, budget, folder), over
+            else:
+                disk.until_written(lambda: _save_config(config, folder), folder)
+                code, why = _run(*_as_recorded(problem, settings, past), launcher, folder, about, past)
+            last_words.update(exit_code=code, why=why)
+        # Without the lock, which tells the page how the sweep has ended.
+        if settings.report:
+            _report(folder, is_interrupted=why == INTERRUPTED_BY_SIGNAL, is_over=over is not None)
     return code
+
+
+def _report(folder: Path, is_interrupted: bool, is_over: bool) -> None:
+    """Who interrupts a sweep does not wait for a page, and one that was over has its page."""
+    if is_interrupted:
+        start_writing(folder)
+    elif not (is_over and is_current(folder)):
+        write_at_end(folder)
 
 
 def checked(config: DictConfig, loader: ConfigLoader, arguments: Sequence[str]) -> tuple[Problem, Settings]:
@@ -96,14 +111,15 @@ def _run(
 ) -> tuple[int, str]:
     """The exit code, and why the sweep ended."""
     _say_how_it_begins(settings, launcher, folder, past)
-    observer = console_observer(settings.progress)
+    console = console_observer(settings.progress)
+    report = ReportObserver(folder) if settings.report else None
     sweep = Sweep(
         problem,
         settings,
         launcher,
         folder,
         optimizer=lambda known: _optimizer(problem, settings, known),
-        observers=[observer] if observer else [],
+        observers=[observer for observer in (console, report) if observer],
         about={**about, "seed": settings.seed, "method": settings.method},
         past=past,
     )
@@ -111,7 +127,7 @@ def _run(
         ending = sweep.run()
     except KeyboardInterrupt as interrupt:
         by_hand = not isinstance(interrupt, interrupts.Terminated)
-        return Interrupted(sweep, launcher, folder, problem).end(by_hand), "interrupted"
+        return Interrupted(sweep, launcher, folder, problem).end(by_hand), INTERRUPTED_BY_SIGNAL
     say_ending(ending, folder, problem)
     if ending.stopped:
         return INTERRUPTED, ending.why
@@ -173,12 +189,14 @@ def _optimizer(problem: Problem, settings: Settings, known: Sequence[Trial]) -> 
 
 
 def _about(config: DictConfig, settings: Settings) -> Mapping[str, Any]:
+    cwd = str(config.hydra.runtime.cwd)
     return {
         "n_trials": settings.n_trials,
         "n_jobs": settings.n_jobs,
-        # With -m package.module and all other options of the interpreter.
-        "command": shlex.join([sys.executable, *sys.orig_argv[1:]]),
-        "cwd": str(config.hydra.runtime.cwd),
+        "command": provenance.command(),
+        "training": provenance.training_command(list(config.hydra.overrides.hydra)),
+        "cwd": cwd,
+        **provenance.provenance(cwd),
     }
 
 

@@ -30,7 +30,7 @@ def trials_frame(trials: Sequence[Trial], problem: Problem) -> "pd.DataFrame":
 
     front = {trial.index for trial in pareto_trials(trials, problem)}
     parameters = [p.name for p in problem.search_space.parameters]
-    metrics = _metrics(trials, problem)
+    metrics = metric_names(trials, problem)
     parameter_columns = _free_names(parameters, {*COLUMNS, "feasible", "pareto"}, "param.")
     metric_columns = _free_names(metrics, {*COLUMNS, "feasible", "pareto", *parameter_columns.values()}, "metric.")
     sem_columns = _free_names([f"{name}_sem" for name in metrics], {*parameter_columns.values(), *metrics}, "sem.")
@@ -110,7 +110,7 @@ def _measured(trial: Trial, columns: dict[str, str], sem_columns: dict[str, str]
     return row
 
 
-def _metrics(trials: Sequence[Trial], problem: Problem) -> list[str]:
+def metric_names(trials: Sequence[Trial], problem: Problem) -> list[str]:
     """The problem's metrics first, then what else trials returned, in the order of their first appearance."""
     return list(dict.fromkeys([*problem.metric_names, *(name for t in trials for name in t.outcome or {})]))
 

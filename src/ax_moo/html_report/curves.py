@@ -1,0 +1,55 @@
+"""The learning curves of a sweep's trials, as they reported them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ax_moo import measurements
+from ax_moo.measurements import Measurement
+from ax_moo.trial import Trial
+
+MOST_POINTS = 200_000
+"""Of all curves together: more than that no screen shows, and the page has to stay small."""
+
+LEAST_POINTS_OF_A_CURVE = 20
+
+
+def curves(folder: Path, trials: Sequence[Trial], objectives: Sequence[str]) -> dict[str, Any]:
+    """``metrics``, objectives first, and per trial and metric the ``step`` and ``value`` of its curve."""
+    found = {trial.index: _of_trial(folder / str(trial.index)) for trial in trials}
+    names = dict.fromkeys(name for by_metric in found.values() for name in by_metric)
+    metrics = [*(name for name in objectives if name in names), *(name for name in names if name not in objectives)]
+    most = max(LEAST_POINTS_OF_A_CURVE, MOST_POINTS // max(1, sum(len(by_metric) for by_metric in found.values())))
+    return {
+        "metrics": metrics,
+        "trials": [
+            {"trial": index, "metrics": {name: _thinned(points, most) for name, points in by_metric.items()}}
+            for index, by_metric in found.items()
+            if by_metric
+        ],
+    }
+
+
+def _of_trial(job_folder: Path) -> dict[str, dict[int, float]]:
+    """Metric -> step -> value; a step that another attempt went through again has its last value."""
+    try:
+        measured, _ = measurements.read(job_folder)
+        return _by_metric(measured)
+    except (OSError, TypeError, ValueError, AttributeError):
+        return {}  # a curve that cannot be read costs the page nothing but this curve
+
+
+def _by_metric(measured: Sequence[Measurement]) -> dict[str, dict[int, float]]:
+    by_metric: dict[str, dict[int, float]] = {}
+    for measurement in measured:
+        for name, value in measurement.metrics.items():
+            by_metric.setdefault(str(name), {})[int(measurement.step)] = float(value)
+    return by_metric
+
+
+def _thinned(points: dict[int, float], most: int) -> dict[str, list[Any]]:
+    """At most so many points at even distances, the last one among them."""
+    steps = sorted(points)
+    if len(steps) > most:
+        steps = [steps[round(i * (len(steps) - 1) / (most - 1))] for i in range(most)]
+    return {"step": steps, "value": [float(f"{points[step]:.6g}") for step in steps]}

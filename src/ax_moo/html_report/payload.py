@@ -1,0 +1,178 @@
+"""What the page shows of a sweep, as one JSON object."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ax_moo import journal
+from ax_moo.facts import elapsed, failures, retries, state_of, where
+from ax_moo.frontier import hypervolume_of, hypervolume_trace, is_feasible, mean, pareto_trials, reference_point
+from ax_moo.html_report.curves import curves
+from ax_moo.html_report.reproduction import command_of, reproduction
+from ax_moo.html_report.timeline import timeline
+from ax_moo.problem import Problem
+from ax_moo.results import metric_names, trials_frame
+from ax_moo.search_space import Choice, Fixed, Parameter, Range
+from ax_moo.sweep_folder import SweepFolder
+from ax_moo.sweep_results import in_order_of_completion
+from ax_moo.trial import Outcome, Trial, TrialStatus
+
+LARGEST_EXACT = 2**53
+"""JavaScript's numbers hold no larger whole numbers than this exactly."""
+
+
+def payload(sweep: SweepFolder, surrogate: Mapping[str, Any] | None, now: float) -> dict[str, Any]:
+    """The page's data. Times are seconds since the epoch, or, where they are named so, since the sweep's start."""
+    problem, trials = sweep.problem, sweep.trials
+    end = now if sweep.is_swept else max([0.0, *(trial.time for trial in trials)])
+    front = pareto_trials(trials, problem)
+    found = {
+        **_about(sweep, now),
+        **_problem(problem, trials),
+        **_trials(sweep),
+        "frontier": [trial.index for trial in front],
+        "hypervolume": _hypervolume(sweep, front) if problem.is_multi_objective else None,
+        "best": None if problem.is_multi_objective else _best(sweep, front),
+        "timeline": timeline(journal.events(sweep.path), end),
+        "curves": curves(sweep.path, trials, [objective.name for objective in problem.objectives]),
+        "surrogate": surrogate,
+        "failures": failures(trials),
+        "retries": [retry for trial in trials for retry in retries(trial)],
+        "reproduce": reproduction(sweep),
+    }
+    safe: dict[str, Any] = _for_javascript(found)
+    return safe
+
+
+def _about(sweep: SweepFolder, now: float) -> dict[str, Any]:
+    about = sweep.about
+    return {
+        "title": sweep.path.name,
+        "folder": str(sweep.path),
+        "written": now,
+        "state": state_of(sweep),
+        "started": sweep.header.get("time"),
+        "elapsed_s": elapsed(sweep, now),
+        "n_trials": about.get("n_trials"),
+        "n_jobs": about.get("n_jobs"),
+        "method": sweep.header.get("method"),
+        "seed": sweep.header.get("seed"),
+        "counts": {str(status): sum(t.status is status for t in sweep.trials) for status in TrialStatus},
+    }
+
+
+def _problem(problem: Problem, trials: Sequence[Trial]) -> dict[str, Any]:
+    return {
+        "objectives": [{"name": o.name, "minimize": o.minimize, "threshold": o.threshold} for o in problem.objectives],
+        "outcome_constraints": [constraint.text for constraint in problem.outcome_constraints],
+        "parameter_constraints": [constraint.text for constraint in problem.parameter_constraints],
+        "parameters": [_parameter(parameter) for parameter in problem.search_space.parameters],
+        "metrics": metric_names(trials, problem),
+    }
+
+
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    match parameter:
+        case Range():
+            return {
+                "name": parameter.name,
+                "kind": "range",
+                "lower": parameter.lower,
+                "upper": parameter.upper,
+                "log": parameter.log_scale,
+                "integer": parameter.value_type == "int",
+            }
+        case Choice():
+            values = list(parameter.values)
+            return {"name": parameter.name, "kind": "choice", "values": values, "ordered": parameter.is_ordered}
+        case Fixed():
+            return {"name": parameter.name, "kind": "fixed", "value": parameter.value}
+
+
+def _trials(sweep: SweepFolder) -> dict[str, Any]:
+    frame = trials_frame(sweep.trials, sweep.problem)
+    rows = [dict(zip(frame.columns, row, strict=True)) for row in frame.astype(object).itertuples(index=False)]
+    return {
+        "columns": list(frame.columns),
+        "trials": [_trial(trial, row, sweep) for trial, row in zip(sweep.trials, rows, strict=True)],
+    }
+
+
+def _trial(trial: Trial, row: Mapping[str, Any], sweep: SweepFolder) -> dict[str, Any]:
+    outcome: Outcome = trial.outcome or {}
+    return {
+        "trial": trial.index,
+        "status": str(trial.status),
+        "attempts": trial.attempt,
+        "node": trial.generation_node,
+        "reason": trial.reason,
+        "log": where(trial.job)["log"] if trial.status is TrialStatus.FAILED else None,
+        "start": trial.start_time,
+        "end": trial.end_time,
+        "duration_s": row["duration_s"],
+        "parameterization": dict(trial.parameterization),
+        "metrics": {name: mean(value) for name, value in outcome.items()},
+        "sem": {name: value[1] for name, value in outcome.items() if isinstance(value, tuple)},
+        "feasible": row["feasible"],
+        "pareto": row["pareto"],
+        "command": command_of(trial, sweep.problem, sweep.about),
+        "row": row,
+    }
+
+
+def _hypervolume(sweep: SweepFolder, front: Sequence[Trial]) -> dict[str, Any]:
+    problem, completed = sweep.problem, in_order_of_completion(sweep.trials)
+    reference = reference_point(problem, [trial.outcome or {} for trial in front])
+    signs = [-1.0 if objective.minimize else 1.0 for objective in problem.objectives]
+    names = [objective.name for objective in problem.objectives]
+    return {
+        "value": hypervolume_of(sweep.trials, problem),
+        "reference": "the thresholds" if problem.thresholds_given else "a reference point inferred from the trials",
+        "reference_point": None
+        if reference is None
+        else {name: sign * float(value) for name, sign, value in zip(names, signs, reference, strict=True)},
+        "trace": _trace(sweep, completed, hypervolume_trace(completed, problem)),
+    }
+
+
+def _best(sweep: SweepFolder, front: Sequence[Trial]) -> dict[str, Any]:
+    (objective,) = sweep.problem.objectives
+    best: float | None = None
+    values: list[float | None] = []
+    completed = in_order_of_completion(sweep.trials)
+    for trial in completed:
+        outcome = trial.outcome or {}
+        if is_feasible(outcome, sweep.problem):
+            value = mean(outcome[objective.name])
+            best = value if best is None else (min if objective.minimize else max)(best, value)
+        values.append(best)
+    return {
+        "trial": front[0].index if front else None,
+        "value": best,
+        "trace": _trace(sweep, completed, values),
+    }
+
+
+def _trace(sweep: SweepFolder, completed: Sequence[Trial], values: Sequence[float | None]) -> list[dict[str, Any]]:
+    """After each completed trial: how many trials had finished by then, and how long the sweep had taken."""
+    started = float(sweep.header["time"])
+    ends = sorted(trial.end_time for trial in sweep.trials if trial.end_time is not None)
+    trace, finished = [], 0
+    for trial, value in zip(completed, values, strict=True):
+        while finished < len(ends) and ends[finished] <= trial.time:
+            finished += 1
+        trace.append({"trial": trial.index, "finished": finished, "elapsed": trial.time - started, "value": value})
+    return trace
+
+
+def _for_javascript(value: Any) -> Any:
+    """The value as JSON can hold it, and as JavaScript reads back the same."""
+    if isinstance(value, Mapping):
+        return {str(key): _for_javascript(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_for_javascript(item) for item in value]
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > LARGEST_EXACT:
+        return str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value.item() if hasattr(value, "item") else value

@@ -1,0 +1,104 @@
+"""report.html of a sweep folder, and the model's analyses in it, which cost more than all the rest."""
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ax_moo import journal
+from ax_moo.html_report.payload import payload
+from ax_moo.sweep_folder import SweepFolder, open_folder
+from ax_moo.trial import TrialStatus
+
+log = logging.getLogger(__name__)
+
+REPORT_FILE = "report.html"
+ANALYSES_FILE = ".analyses.json"
+"""The last analyses, so that a page that is rewritten each half minute need not fit a model each time."""
+
+SHARE_OF_TIME = 0.05
+"""While the sweep runs, its trials have the machine: the analyses take no larger part of one core's time."""
+
+FIRST_COST = 15.0
+"""Seconds, as long as nothing better is known."""
+
+
+def write_report(folder: Path, out: Path | None = None) -> Path:
+    """Write the whole page, by default as ``report.html`` into the sweep folder.
+
+    It is written twice where the analyses have to be made: what needs no model is there at once.
+
+    Raises:
+        ax_moo.errors.ConfigError: the folder holds no sweep, or none that can be read.
+        OSError: the page cannot be written.
+    """
+    return _write(open_folder(folder), out, whole=True)
+
+
+def refresh_report(folder: Path) -> Path:
+    """Write the page of a sweep that goes on, with analyses that may be older than the page."""
+    return _write(open_folder(folder), None, whole=False)
+
+
+def is_current(folder: Path) -> bool:
+    """Whether the page is there, and not older than the journal."""
+    page = folder / REPORT_FILE
+    return page.exists() and page.stat().st_mtime >= (folder / journal.JOURNAL_FILE).stat().st_mtime
+
+
+def _write(sweep: SweepFolder, out: Path | None, whole: bool) -> Path:
+    from ax_moo.html_report.page import write_page
+
+    path = (out or sweep.path / REPORT_FILE).absolute()
+    cached = _cached(sweep.path)
+    write_page(path, payload(sweep, cached.get("surrogate"), time.time()))
+    if _is_current(cached, sweep) or not (whole or _is_due(cached, sweep)):
+        return path
+    surrogate = _analysed(sweep)
+    write_page(path, payload(sweep, surrogate, time.time()))
+    return path
+
+
+def _analysed(sweep: SweepFolder) -> Mapping[str, Any]:
+    from ax_moo.html_report.surrogate import analyse
+
+    begin = time.monotonic()
+    last_states = journal.last_states(sweep.path)
+    found = analyse(last_states, sweep.problem, sweep.header.get("method", "auto"), sweep.header.get("seed"))
+    _cache(
+        sweep.path,
+        {"completed": _completed(sweep), "time": time.time(), "seconds": time.monotonic() - begin, "surrogate": found},
+    )
+    return found
+
+
+def _is_current(cached: Mapping[str, Any], sweep: SweepFolder) -> bool:
+    return "surrogate" in cached and cached.get("completed") == _completed(sweep)
+
+
+def _is_due(cached: Mapping[str, Any], sweep: SweepFolder) -> bool:
+    since = time.time() - float(cached.get("time", sweep.header["time"]))
+    return since * SHARE_OF_TIME >= max(float(cached.get("seconds", 0.0)), FIRST_COST if not cached else 0.0)
+
+
+def _completed(sweep: SweepFolder) -> int:
+    return sum(trial.status is TrialStatus.COMPLETED for trial in sweep.trials)
+
+
+def _cached(folder: Path) -> dict[str, Any]:
+    try:
+        cached = json.loads((folder / ANALYSES_FILE).read_bytes())
+        return cached if isinstance(cached, dict) else {}
+    except (OSError, ValueError):
+        return {}
+
+
+def _cache(folder: Path, found: Mapping[str, Any]) -> None:
+    aside = folder / f"{ANALYSES_FILE}.new"
+    try:
+        aside.write_text(json.dumps(found))
+        aside.replace(folder / ANALYSES_FILE)
+    except OSError as error:  # somebody else's folder, or a full disk: it is made again the next time
+        log.debug("The analyses are not kept: %s", error)
