@@ -11,8 +11,8 @@ import yaml
 from wandb_server import FakeWandb, Fault, provide_wandb_server  # noqa: F401
 
 from ax_moo import journal
+from ax_moo.run_names import trial_run_id
 from ax_moo.trial import Trial, TrialStatus
-from nas.wandb_identity import trial_run_id
 
 pytestmark = pytest.mark.one_hydra
 

@@ -10,8 +10,8 @@ from omegaconf import OmegaConf
 from wandb_job import TRAIN, WandbJob
 from wandb_server import FakeWandb, Fault, provide_wandb_server  # noqa: F401
 
+from ax_moo.run_names import trial_run_id
 from nas.checks import InvalidConfig
-from nas.wandb_identity import trial_run_id
 
 pytestmark = pytest.mark.one_hydra
 

@@ -1,8 +1,6 @@
 """What a training is called in W&B, and where its data lie."""
 
-import hashlib
 import os
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-LONGEST_NAME_IN_ID = 40
+from ax_moo.run_names import trial_run_id
 
 
 @dataclass(frozen=True)
@@ -44,11 +42,3 @@ class RunIdentity:
             job_type="trial",
             config={"trial": trial, "overrides": list(hydra.overrides.task)},
         )
-
-
-def trial_run_id(sweep: str, folder: Path, trial: int) -> str:
-    """The same for a requeued trial, so that it goes on with its run; another for a sweep in another folder."""
-    # W&B refuses :;,#?/' in ids, and ids that are too long.
-    readable = re.sub(r"[^A-Za-z0-9_-]+", "-", sweep)[:LONGEST_NAME_IN_ID]
-    where = hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]
-    return f"{readable}-{where}-{trial}"

@@ -6,13 +6,11 @@ from typing import Any
 
 from pytorch_lightning.loggers import WandbLogger
 
-from nas.wandb_service import one_line, service_killed_after, tear_down
+from ax_moo.wandb.service import GRACE, one_line, service_killed_after, tear_down
 
 log = logging.getLogger(__name__)
 
 STEP = "trainer/global_step"
-GRACE = 15.0
-"""Seconds more than its own timeout that wandb gets before its service is taken for stuck."""
 
 
 class TrialLogger(WandbLogger):

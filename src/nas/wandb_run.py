@@ -14,10 +14,10 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
+from ax_moo.wandb.service import GRACE, QUIET_AND_BOUNDED, modes_to_try, one_line, tear_down
 from nas.checks import InvalidConfig
 from nas.wandb_identity import RunIdentity
-from nas.wandb_logger import GRACE, TrialLogger
-from nas.wandb_service import one_line, tear_down
+from nas.wandb_logger import TrialLogger
 
 log = logging.getLogger(__name__)
 
@@ -25,23 +25,6 @@ MODES = ("online", "offline", "disabled", "auto")
 TERMINATED = 128 + signal.SIGTERM
 INTERRUPTED = 255
 """The exit code by which W&B itself records a Ctrl-C."""
-
-QUIET_AND_BOUNDED = {
-    "finish_timeout_raises": True,
-    # A training that is killed loses no more than this many seconds of its data on disk.
-    "x_transaction_log_flush_interval": 2.0,
-    # The application's own log is in the job folder.
-    "console": "off",
-    "silent": True,
-    # Git on a network file system can take very long.
-    "disable_git": True,
-    "disable_code": True,
-    "save_code": False,
-    # All trials of a sweep write to one folder, and would fight for "latest-run".
-    "symlink": False,
-    # A run that was left open in this process must not get the data of this one.
-    "reinit": "finish_previous",
-}
 
 
 @contextmanager
@@ -107,10 +90,7 @@ def _modes(config: DictConfig) -> tuple[str, ...]:
         seconds = config.logger[key]
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
             raise InvalidConfig(f"logger.{key}={seconds}: it must be a number of seconds above 0.")
-    if mode == "auto":
-        # WANDB_MODE is the user's word where the config leaves the choice.
-        mode = os.environ.get("WANDB_MODE", "online")
-    return ("online", "offline") if mode == "online" else (mode,)
+    return modes_to_try(mode)
 
 
 def _init(wandb: Any, config: DictConfig, mode: str) -> Any:

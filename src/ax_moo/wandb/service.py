@@ -1,6 +1,7 @@
-"""An end to wandb's service process that neither fails nor waits for ever."""
+"""wandb, and the service process behind it, so that they are quiet, and neither fail nor wait for ever."""
 
 import logging
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,36 @@ from typing import Any
 import psutil
 
 log = logging.getLogger(__name__)
+
+GRACE = 15.0
+"""Seconds more than its own timeout that wandb gets before its service is taken for stuck."""
+
+QUIET_AND_BOUNDED = {
+    "finish_timeout_raises": True,
+    # A process that is killed loses no more than this many seconds of its data on disk.
+    "x_transaction_log_flush_interval": 2.0,
+    # What the process says has a log of its own.
+    "console": "off",
+    "silent": True,
+    # Git on a network file system can take very long.
+    "disable_git": True,
+    "disable_code": True,
+    "save_code": False,
+    # All runs of a sweep write to one folder, and would fight for "latest-run".
+    "symlink": False,
+    # A run that was left open in this process must not get the data of this one.
+    "reinit": "finish_previous",
+}
+
+
+def modes_to_try(mode: str) -> tuple[str, ...]:
+    """W&B's modes, one after the other: a run that cannot start online is kept offline.
+
+    With ``auto`` WANDB_MODE is the user's word.
+    """
+    if mode == "auto":
+        mode = os.environ.get("WANDB_MODE", "online")
+    return ("online", "offline") if mode == "online" else (mode,)
 
 
 def tear_down(wandb: Any, seconds: float) -> None:
