@@ -1,5 +1,6 @@
 """The thread that owns the optimizer, so that a model's fit never holds up polling, stopping or refilling."""
 
+import dataclasses
 import logging
 import time
 from collections.abc import Callable
@@ -52,7 +53,13 @@ class Asking:
             return
         self._waits_for_more_than = None
         self._asked_with = finished
-        self._candidate = self._thread.submit(lambda: self._optimizer.result().ask(index))
+        self._candidate = self._thread.submit(self._timed_ask, index)
+
+    def _timed_ask(self, index: int) -> Candidate | None:
+        optimizer = self._optimizer.result()
+        begin = time.perf_counter()
+        candidate = optimizer.ask(index)
+        return candidate and dataclasses.replace(candidate, seconds=round(time.perf_counter() - begin, 3))
 
     def take(self) -> Candidate | None:
         """The candidate, once it is ready; it is given out once.

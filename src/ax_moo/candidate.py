@@ -12,11 +12,15 @@ class SearchSpaceExhausted(Exception):
 
 @dataclass(frozen=True)
 class Candidate:
-    """A proposal; ``arm`` is given where Ax's coordinates cannot be had back exactly from the parameterization."""
+    """A proposal; ``arm`` is given where Ax's coordinates cannot be had back exactly from the parameterization.
+
+    ``seconds`` is how long it took the optimizer.
+    """
 
     parameterization: Parameterization
     generation_node: str
     arm: Parameterization | None = None
+    seconds: float | None = None
 
 
 class AskTell(Protocol):

@@ -239,6 +239,7 @@ class Sweep:
                 index=len(self._trials),
                 parameterization=dict(candidate.parameterization),
                 generation_node=candidate.generation_node,
+                generation_seconds=candidate.seconds,
                 arm=candidate.arm,
                 time=self._clock(),
             )

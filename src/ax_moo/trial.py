@@ -67,13 +67,15 @@ class Trial:
     """One candidate and what became of it; immutable, so that every new state is a new object.
 
     ``time`` and ``start_time`` are seconds since the epoch: of this state, and of the trial's first RUNNING state.
-    ``arm`` holds the optimizer's own coordinates where they differ from the parameterization.
+    ``arm`` holds the optimizer's own coordinates where they differ from the parameterization, and
+    ``generation_seconds`` how long it took the optimizer to propose them.
     """
 
     index: int
     parameterization: Parameterization
     status: TrialStatus = TrialStatus.STAGED
     generation_node: str = ""
+    generation_seconds: float | None = None
     arm: Parameterization | None = None
     job: Job | None = None
     earlier: tuple[Attempt, ...] = ()
