@@ -30,7 +30,7 @@ class _Commands(TyperGroup):
 
 app = typer.Typer(
     cls=_Commands,
-    help="Follow, stop and resume sweeps of hydra/sweeper=ax_moo.",
+    help="Follow, show, stop and resume sweeps of hydra/sweeper=ax_moo.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -56,6 +56,43 @@ def status(
     from ax_moo.cli import status
 
     status.status(folder, as_json, watch)
+
+
+@app.command()
+def report(
+    folder: Folder,
+    out: Annotated[Path | None, typer.Option("-o", metavar="FILE", help="Instead of DIR/report.html.")] = None,
+) -> None:
+    """The sweep as one self-contained HTML page."""
+    from ax_moo.cli import report
+
+    report.report(folder, out)
+
+
+@app.command()
+def export(
+    folder: Folder,
+    out: Annotated[
+        Path | None, typer.Option("-o", metavar="FILE", help="A file that ends in .csv, .json or .parquet.")
+    ] = None,
+) -> None:
+    """The trials, one a row; without -o as CSV on standard output."""
+    from ax_moo.cli import export
+
+    export.export(folder, out)
+
+
+@app.command()
+def compare(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR DIR...", help="Sweep folders.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option("-o", metavar="FILE", help="The curves: a page (.html) or a table (.csv).")
+    ] = None,
+) -> None:
+    """Hypervolume of several sweeps against trials and wall time, from one reference point."""
+    from ax_moo.cli import compare
+
+    compare.compare_folders(folders, out)
 
 
 @app.command()

@@ -1,0 +1,111 @@
+"""``ax-moo compare``: which of several sweeps was better, and how soon."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from ax_moo.cli.opening import open_folder
+from ax_moo.comparison import Comparison, compare
+from ax_moo.console import open_console
+from ax_moo.errors import ConfigError
+from ax_moo.summary import clock
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+LOOKS = 6
+"""How many numbers of trials, and moments, the tables have."""
+
+ENDINGS = (".html", ".csv")
+
+
+def compare_folders(folders: Sequence[Path], out: Path | None) -> None:
+    """Print hypervolume against trials and against wall time; ``out`` takes the curves, as a page or a table."""
+    if len(folders) < 2:
+        raise ConfigError("one sweep alone cannot be compared; name two or more sweep folders")
+    if out is not None and out.suffix not in ENDINGS:
+        raise ConfigError(f"-o {out}: must end in {' or '.join(ENDINGS)}")
+    compared = compare([open_folder(folder) for folder in folders])
+    console = open_console()
+    console.print(f"hypervolume above {_point(compared)}", highlight=False)
+    console.print(_by(compared, "finished", "after trials", lambda value: str(round(value))))
+    console.print(_by(compared, "time", "after h:mm:ss", clock))
+    if out is not None:
+        _write(compared, out)
+        console.print(f"curves: {escape(str(out))}", highlight=False)
+
+
+def _point(compared: Comparison) -> str:
+    point = ", ".join(f"{name} {value:.6g}" for name, value in compared.reference.items())
+    whose = "a point inferred from all of these sweeps" if compared.is_inferred else "the thresholds"
+    return f"{whose} ({point})"
+
+
+def _by(compared: Comparison, column: str, title: str, shown: Any) -> Table:
+    """The sweeps' hypervolume at a few values of a column, and at their ends; a dash beyond a sweep's last trial."""
+    table = Table(title=f"hypervolume {title}", title_justify="left")
+    table.add_column("sweep", overflow="fold")
+    looks = _looks(float(compared.table[column].max()) if len(compared.table) else 0.0, column == "finished")
+    for look in looks:
+        table.add_column(shown(look), justify="right")
+    table.add_column("at its end", justify="right")
+    for name in compared.names:
+        rows = compared.table[compared.table["sweep"] == name]
+        table.add_row(escape(name), *(_at(rows, column, look) for look in looks), _at(rows, column, math.inf))
+    return table
+
+
+def _looks(most: float, is_count: bool) -> list[float]:
+    looks = [most * part / LOOKS for part in range(1, LOOKS + 1)]
+    return sorted({max(1, round(look)) for look in looks}) if is_count else looks
+
+
+def _at(rows: Any, column: str, look: float) -> str:
+    reached = rows[rows[column] <= look]
+    if column == "finished" and look < math.inf and len(reached) < look:
+        return "-"
+    return f"{reached['hypervolume'].iloc[-1]:.6g}" if len(reached) else "0"
+
+
+def _write(compared: Comparison, out: Path) -> None:
+    try:
+        if out.suffix == ".csv":
+            compared.table.to_csv(out, index=False)
+        else:
+            _figure(compared).write_html(out, include_plotlyjs=True)
+    except OSError as error:
+        raise ConfigError(f"-o {out}: cannot be written: {error.strerror or error}") from None
+
+
+def _figure(compared: Comparison) -> "go.Figure":
+    """Steps: a sweep's hypervolume holds until another trial completes."""
+    from html import escape as escape_html
+
+    import plotly.graph_objects as go
+    from plotly.colors import qualitative
+    from plotly.subplots import make_subplots
+
+    figure = make_subplots(1, 2, shared_yaxes=True, horizontal_spacing=0.03)
+    for number, name in enumerate(compared.names):
+        rows = compared.table[compared.table["sweep"] == name]
+        color = qualitative.Safe[number % len(qualitative.Safe)]
+        for place, column in enumerate(("finished", "time"), start=1):
+            line = {"shape": "hv", "color": color, "dash": ("solid", "dash", "dot", "dashdot")[number % 4]}
+            trace = go.Scatter(
+                x=rows[column],
+                y=rows["hypervolume"],
+                name=escape_html(name),
+                mode="lines",
+                line=line,
+                legendgroup=str(number),
+                showlegend=place == 1,
+            )
+            figure.add_trace(trace, 1, place)
+    figure.update_xaxes(title_text="completed trials", row=1, col=1)
+    figure.update_xaxes(title_text="seconds since the sweep's start", row=1, col=2)
+    figure.update_yaxes(title_text="hypervolume", row=1, col=1)
+    return figure.update_layout(template="plotly_white", title=escape_html(f"Hypervolume above {_point(compared)}"))
