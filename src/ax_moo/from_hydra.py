@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_moo import disk, interrupts, lock, provenance, resuming, stop_request
+from ax_moo.application_logger import ApplicationLogger
 from ax_moo.budget import Budget
 from ax_moo.candidate import AskTell
 from ax_moo.console import console_observer
@@ -87,8 +88,9 @@ def checked(config: DictConfig, loader: ConfigLoader, arguments: Sequence[str]) 
         space, options["objectives"], options["outcome_constraints"], options["parameter_constraints"]
     )
     settings = Settings.from_config(options, space, problem.parameter_constraints)
-    check_composes(config, loader, space, arguments)
-    return problem, settings
+    job_config = check_composes(config, loader, space, arguments)
+    wandb = dataclasses.replace(settings.wandb, application=ApplicationLogger.of(job_config))
+    return problem, dataclasses.replace(settings, wandb=wandb)
 
 
 def _as_recorded(problem: Problem, settings: Settings, past: Past | None) -> tuple[Problem, Settings]:

@@ -16,24 +16,31 @@ from ax_moo.spelling import did_you_mean
 from ax_moo.trial import ParameterValue
 
 
-def check_composes(config: DictConfig, loader: ConfigLoader, space: SearchSpace, arguments: Sequence[str]) -> None:
+def check_composes(
+    config: DictConfig, loader: ConfigLoader, space: SearchSpace, arguments: Sequence[str]
+) -> DictConfig:
     """Compose jobs' configs, so that an override that does not fit the application is found before any job.
 
-    One job is composed, and one more for every further option of each config group that is searched.
+    One job is composed, which is returned, and one more for every further option of each config group that is
+    searched.
+
+    Raises:
+        ConfigError: a job's config cannot be composed.
     """
     for parameter in space.parameters:
         _check_options(loader, parameter, arguments)
-    error = _composing_error(config, loader, space, _examples(space))
-    if error is None:
+    composed = _composed(config, loader, space, _examples(space))
+    if not isinstance(composed, Exception):
         _check_every_option(config, loader, space, arguments)
-        return
+        return composed
     for parameter in space.parameters:
         alone = dataclasses.replace(space, parameters=(parameter,))
-        if reason := _composing_error(config, loader, alone, _examples(alone)):
+        reason = _composed(config, loader, alone, _examples(alone))
+        if isinstance(reason, Exception):
             raise ConfigError(f"{_origin(parameter, arguments)}: {_why_not(reason, parameter, config)}")
     overrides = " ".join(space.to_overrides(_examples(space)))
     raise ConfigError(
-        f"hydra.sweeper.params: Hydra cannot compose the config of a trial ({overrides}): {first_line(error)}; mend "
+        f"hydra.sweeper.params: Hydra cannot compose the config of a trial ({overrides}): {first_line(composed)}; mend "
         "these overrides"
     )
 
@@ -44,21 +51,23 @@ def _check_every_option(config: DictConfig, loader: ConfigLoader, space: SearchS
             continue
         for option in parameter.values[1:]:
             point = _examples(space) | {parameter.name: option}
-            if error := _composing_error(config, loader, space, point):
+            error = _composed(config, loader, space, point)
+            if isinstance(error, Exception):
                 raise ConfigError(
                     f"{_origin(parameter, arguments)}: with {parameter.name}={option} the config of a trial cannot be "
                     f"composed: {first_line(error)}; every option needs every key that is searched"
                 )
 
 
-def _composing_error(
+def _composed(
     config: DictConfig, loader: ConfigLoader, space: SearchSpace, point: Mapping[str, ParameterValue]
-) -> Exception | None:
+) -> DictConfig | Exception:
+    """The config of the job, or why there is none."""
     try:
-        loader.load_sweep_config(config, list(space.to_overrides(point)))
+        composed: DictConfig = loader.load_sweep_config(config, list(space.to_overrides(point)))
+        return composed
     except (HydraException, OmegaConfBaseException) as error:
         return error
-    return None
 
 
 def _why_not(error: Exception, parameter: Parameter, config: DictConfig) -> str:

@@ -1,20 +1,24 @@
 """``hydra.sweeper.wandb``: whether and where the sweep has a W&B run of its own."""
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from ax_moo.application_logger import ApplicationLogger
 from ax_moo.errors import ConfigError
 from ax_moo.spelling import did_you_mean
 
 MODES = ("auto", "online", "offline", "disabled")
+KEYS = ("enabled", "project", "entity", "group", "mode", "sweep")
 _WHERE = "hydra.sweeper.wandb"
 
 
 @dataclass(frozen=True)
 class WandbSettings:
-    """The defaults are those of ``hydra/sweeper=ax_moo``. ``sweep``: a W&B sweep that all trials belong to."""
+    """The defaults are those of ``hydra/sweeper=ax_moo``. ``sweep``: a W&B sweep that all trials belong to.
+
+    What is left open here is as in the application's own W&B logger.
+    """
 
     enabled: bool = False
     project: str | None = None
@@ -22,6 +26,11 @@ class WandbSettings:
     group: str | None = None
     mode: str = "auto"
     sweep: bool = False
+    application: ApplicationLogger = field(default_factory=ApplicationLogger)
+
+    @property
+    def is_on(self) -> bool:
+        return self.enabled or self.application.uses_wandb
 
     @classmethod
     def from_config(cls, config: Any) -> "WandbSettings":
@@ -34,10 +43,9 @@ class WandbSettings:
             raise ConfigError(
                 f"{_WHERE}: must be a mapping, such as {{enabled: true, project: mnist}}, and is {config!r}"
             )
-        keys = [field.name for field in dataclasses.fields(cls)]
         for key in config:
-            if key not in keys:
-                raise ConfigError(f"{_WHERE}.{key}: unknown key; {did_you_mean(str(key), keys)}")
+            if key not in KEYS:
+                raise ConfigError(f"{_WHERE}.{key}: unknown key; {did_you_mean(str(key), KEYS)}")
         settings = cls(**config)
         for key in ("enabled", "sweep"):
             if not isinstance(getattr(settings, key), bool):
