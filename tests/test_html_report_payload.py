@@ -86,9 +86,10 @@ def test_page_and_files_agree_on_frontier_and_hypervolume(tmp_path: Path) -> Non
 
 
 def test_with_one_objective_the_page_has_the_best_value_so_far(tmp_path: Path) -> None:
-    one = problem(*X, objectives={"loss": {"direction": "minimize"}}, outcome_constraints=["loss <= 5"])
+    one = problem(*X, objectives={"loss": {"direction": "minimize"}}, outcome_constraints=["ms <= 5"])
     losses = [9.0, 4.0, 6.0, 2.0]
-    events = [event for i, loss in enumerate(losses) for event in life(i, {"x": i / 10}, {"loss": loss}, i, i + 1)]
+    outcomes = [{"loss": loss, "ms": loss} for loss in losses]
+    events = [event for i, outcome in enumerate(outcomes) for event in life(i, {"x": i / 10}, outcome, i, i + 1)]
     page = shown(write_journal(tmp_path, one, events))
     assert page["hypervolume"] is None
     assert [point["value"] for point in page["best"]["trace"]] == [None, 4.0, 4.0, 2.0]
