@@ -33,6 +33,12 @@ def _with(folder: Path, *trials: Trial) -> resuming.Past:
     return past
 
 
+def test_a_copy_of_a_sweep_in_wandb_does_not_go_on(tmp_path: Path) -> None:
+    _begun(tmp_path, pulled={"run": "s-sweep"})
+    with pytest.raises(ConfigError, match="copy of a sweep in W&B"):
+        resuming.check(tmp_path, TWO, "auto")
+
+
 @pytest.mark.parametrize(
     ("changed", "phrases"),
     [

@@ -1,13 +1,13 @@
 """`ax-moo wandb pull`: a group of W&B becomes a sweep folder that is as good as the local one."""
 
-import json
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from ax_moo_command import Ended, ax_moo
-from wandb_group import CURVE, log_group, make_sweep
+from wandb_group import CURVE, TRIALS, log_group, make_sweep
 from wandb_server import FakeWandb, running_server
 
 import ax_moo as api
@@ -15,42 +15,146 @@ from ax_moo import measurements
 
 pytestmark = pytest.mark.hydra_free
 
+RUN = "s-0a1b2c3d"
+
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeWandb]:
+def server() -> Iterator[FakeWandb]:
     with running_server() as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def local(server: FakeWandb, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sweep folder whose sweep is the group ``first`` in W&B."""
+    """A sweep folder whose sweep is the group ``first`` in W&B, but for one line that is not the last of its trial."""
     folder = make_sweep(tmp_path_factory.mktemp("local") / "s")
-    log_group(server, folder, "first")
+    log_group(server, folder, "first", RUN, without=[3])
     return folder
 
 
-def pull(server: FakeWandb, folder: Path, *arguments: str) -> Ended:
-    return ax_moo("wandb", "pull", *arguments, cwd=folder, environment=server.environment())
-
-
-def test_a_pulled_sweep_is_the_local_one(server: FakeWandb, local: Path, tmp_path: Path) -> None:
-    ended = pull(server, tmp_path, "search", "first")
+@pytest.fixture(scope="module")
+def pulled(server: FakeWandb, local: Path, tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    """What the command said of the folder ``wandb-first``, into which it pulled."""
+    ended = pull(server, local.parent, "search", "first")
     assert ended.code == 0, ended.err
-    pulled = tmp_path / "wandb-first"
-    pd.testing.assert_frame_equal(api.load(pulled).trials, api.load(local).trials)
-    assert api.load(pulled).problem == api.load(local).problem
-    assert "Pareto frontier" in ended.out
-    assert str(pulled) in ended.out
-    assert (pulled / "trials.csv").exists()
-    assert (pulled / "optimization_results.yaml").exists()
+    return ended
 
 
-def test_its_curves_come_with_it(server: FakeWandb, local: Path, tmp_path: Path) -> None:
-    assert pull(server, tmp_path, "team/search", "first", "-o", "here").code == 0
-    folders = [tmp_path / "here" / str(trial) for trial in range(4)]
-    curves = [[(row.step, row.metrics) for row in measurements.read(folder)[0]] for folder in folders]
-    assert curves[0] == [(step, {"f": value}) for step, value in enumerate(CURVE, start=1)]
-    assert curves == [
-        [(row.step, row.metrics) for row in measurements.read(local / str(trial))[0]] for trial in range(4)
-    ]
+def pull(server: FakeWandb, folder: Path, *arguments: str, **environment: str) -> Ended:
+    return ax_moo("wandb", "pull", *arguments, cwd=folder, environment={**server.environment(), **environment})
+
+
+def add_run(server: FakeWandb, like: str, run_id: str, group: str) -> None:
+    """One more run on the server, as if its client had ended long ago."""
+    server.runs[run_id] = dataclasses.replace(server.runs[like], id=run_id, group=group)
+
+
+def curves(folder: Path) -> list[list[tuple[int, dict[str, float]]]]:
+    trials = [folder / str(trial) for trial in range(4)]
+    return [[(row.step, row.metrics) for row in measurements.read(trial)[0]] for trial in trials]
+
+
+def test_a_pulled_sweep_is_the_local_one(local: Path, pulled: Ended) -> None:
+    copy = local.parent / "wandb-first"
+    pd.testing.assert_frame_equal(api.load(copy).trials, api.load(local).trials)
+    pd.testing.assert_frame_equal(api.load(copy).hypervolume, api.load(local).hypervolume)
+    assert api.load(copy).problem == api.load(local).problem
+    assert curves(copy) == curves(local)
+    assert [len(curve) for curve in curves(copy)] == [len(CURVE) if trial in TRIALS else 0 for trial in range(4)]
+
+
+def test_pull_says_what_it_has_found(local: Path, pulled: Ended) -> None:
+    copy = local.parent / "wandb-first"
+    assert "Pareto frontier" in pulled.out
+    assert "does not have the lines 3 of the sweep's journal" in pulled.out
+    assert f"the sweep {RUN}-sweep is in {copy}, with curves of {len(TRIALS)} trials" in pulled.out
+    assert (copy / "trials.csv").exists()
+    assert (copy / "optimization_results.yaml").exists()
+
+
+def test_a_sweep_that_is_pulled_again_is_refreshed(server: FakeWandb, local: Path, pulled: Ended) -> None:
+    copy = local.parent / "wandb-first"
+    (copy / "trials.csv").write_text("old")
+    assert pull(server, local.parent, "team/search", "first").code == 0
+    assert len(pd.read_csv(copy / "trials.csv")) == 4
+
+
+def test_of_two_sweeps_in_a_group_one_is_chosen(server: FakeWandb, local: Path, tmp_path: Path) -> None:
+    for run_id in ("s-11111111-sweep", "s-22222222-sweep"):
+        add_run(server, f"{RUN}-sweep", run_id, "twice")
+    add_run(server, f"{RUN}-0", "s-22222222-0", "twice")
+    refused = pull(server, tmp_path, "search", "twice")
+    assert refused.code == 2
+    assert "s-11111111-sweep" in refused.err
+    assert "s-22222222-sweep" in refused.err
+    assert "--run ID" in refused.err
+    chosen = [pull(server, tmp_path, "search", "twice", "--run", f"s-{n * 8}-sweep", "-o", n) for n in "12"]
+    assert [ended.code for ended in chosen] == [0, 0]
+    assert not (tmp_path / "1/0/metrics.jsonl").exists()
+    assert (tmp_path / "2/0/metrics.jsonl").exists()
+
+
+def test_several_groups_get_a_folder_each(server: FakeWandb, local: Path, tmp_path: Path) -> None:
+    add_run(server, f"{RUN}-sweep", "s-33333333-sweep", "a/b")
+    ended = pull(server, tmp_path, "search", "first", "a/b", "-o", "both")
+    assert ended.code == 0, ended.err
+    assert [len(api.load(tmp_path / "both" / name).trials) for name in ("first", "a-b")] == [4, 4]
+
+
+def test_what_did_not_come_from_wandb_is_never_overwritten(server: FakeWandb, local: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes/text").touch()
+    before = (local / "sweep.jsonl").read_bytes()
+    add_run(server, f"{RUN}-sweep", "s-44444444-sweep", "second")
+    for folder, group, said in (
+        (local, "first", "holds a sweep that did not come from W&B"),
+        (tmp_path / "notes", "first", "holds files that did not come from W&B"),
+        (local.parent / "wandb-first", "second", "holds what was pulled of team/search, group first"),
+    ):
+        refused = pull(server, tmp_path, "search", group, "-o", str(folder))
+        assert (refused.code, said in refused.err) == (2, True), refused.err
+    assert (local / "sweep.jsonl").read_bytes() == before
+    assert [file.name for file in (tmp_path / "notes").iterdir()] == ["text"]
+
+
+def test_a_group_that_holds_no_sweep_is_refused(server: FakeWandb, local: Path, tmp_path: Path) -> None:
+    add_run(server, f"{RUN}-0", "alone", "plain")
+    refused = pull(server, tmp_path, "search", "plain")
+    assert (refused.code, refused.out) == (2, "")
+    assert "alone" in refused.err
+    assert "hydra.sweeper.wandb.enabled=true" in refused.err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "said"),
+    [
+        (("search", "nope"), {}, "no run of the project team/search is in the group nope; its latest groups are"),
+        (("nope", "first"), {}, "Could not find project nope"),
+        (("team/search", "first", "--entity", "other"), {}, "not one of the entity other"),
+        (("search", "first"), {"WANDB_API_KEY": ""}, "No API key configured"),
+        (("search", "first"), {"WANDB_BASE_URL": "http://127.0.0.1:9"}, "connection refused"),
+    ],
+)
+def test_a_mistake_is_one_sentence(
+    server: FakeWandb, local: Path, tmp_path: Path, arguments: tuple[str, ...], environment: dict[str, str], said: str
+) -> None:
+    ended = pull(server, tmp_path, *arguments, **environment)
+    assert (ended.code, ended.out, len(ended.err.splitlines())) == (2, "", 1), ended.err
+    assert said in ended.err
+
+
+def test_a_server_that_does_not_answer_is_not_waited_for(tmp_path: Path) -> None:
+    with running_server() as silent:
+        silent.fault = "silent"
+        ended = pull(silent, tmp_path, "search", "first", WANDB_HTTP_TIMEOUT="1")
+    assert ended.code == 2
+    assert "W&B" in ended.err
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize("command", [("stop",), ("stop", "--now"), ("resume",)])
+def test_a_copy_is_not_acted_on(local: Path, pulled: Ended, command: tuple[str, ...]) -> None:
+    ended = ax_moo(*command, local.parent / "wandb-first")
+    assert ended.code == 2
+    assert "is a copy of a sweep in W&B" in ended.err

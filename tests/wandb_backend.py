@@ -67,6 +67,7 @@ class Backend:
         self.runs: dict[str, FakeRun] = {}
         self.artifacts: dict[str, dict[str, Any]] = {}
         self.sweeps: dict[str, dict[str, Any]] = {}
+        self.projects: set[tuple[str, str]] = set()
         self.views: list[dict[str, Any]] = []
         self._lock = threading.Lock()
 
@@ -77,11 +78,8 @@ class Backend:
             "entity": lambda name: {"id": name, "name": name, "organization": {}},
             "organization": lambda name: {"featureFlags": []},
             "model": self._project,
-            "project": self._project,
-            "upsertModel": lambda input: {
-                "project": self._project(input.get("name"), input.get("entityName")),
-                "inserted": True,
-            },
+            "project": self._known_project,
+            "upsertModel": self._upsert_project,
             "upsertBucket": self._upsert_run,
             "createRunFiles": self._create_files,
             "markRunFilesUploaded": lambda input: {"success": True},
@@ -105,6 +103,15 @@ class Backend:
             "flags": "{}",
             "teams": {"edges": [{"node": {"name": self.entity}}]},
         }
+
+    def _known_project(self, name: str | None, entityName: str | None = None) -> dict[str, Any] | None:
+        known = (entityName or self.entity, name or "uncategorized") in self.projects
+        return self._project(name, entityName) if known else None
+
+    def _upsert_project(self, input: dict[str, Any]) -> dict[str, Any]:
+        project = self._project(input.get("name"), input.get("entityName"))
+        self.projects.add((project["entityName"], project["name"]))
+        return {"project": project, "inserted": True}
 
     def _project(self, name: str | None, entityName: str | None = None) -> dict[str, Any]:
         project, entity = name or "uncategorized", entityName or self.entity
@@ -140,6 +147,7 @@ class Backend:
             inserted = name not in self.runs
             project, entity = input.get("modelName") or "uncategorized", input.get("entityName") or self.entity
             run = self.runs.setdefault(name, FakeRun(name, entity, project, display_name=name))
+            self.projects.add((run.entity, run.project))
         run.starts += input.get("host") is not None
         run.display_name = input.get("displayName") or run.display_name
         run.group = input.get("groupName") or run.group
@@ -192,7 +200,7 @@ class Backend:
 
     def _upsert_sweep(self, input: dict[str, Any]) -> dict[str, Any]:
         name = input.get("id") or f"sweep{len(self.sweeps)}"
-        project = self._project(input.get("projectName"), input.get("entityName"))
+        project = self._upsert_project({"name": input.get("projectName"), **input})["project"]
         sweep = self.sweeps.setdefault(name, {"id": name, "name": name, "project": project, "state": "PENDING"})
         sweep |= {key: value for key, value in input.items() if value is not None and key != "id"}
         return {"sweep": sweep, "configValidationWarnings": []}

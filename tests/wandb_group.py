@@ -17,6 +17,9 @@ TWO = problem("x=interval(0, 1)", "opt=choice(adam, 'a,b')", objectives=TWO_OBJE
 CURVE = (0.1, 0.1 + 0.2, 0.5)
 """What f was at the end of each epoch of a completed trial."""
 
+TRIALS = (0, 2)
+"""The completed ones, which have a run and a curve."""
+
 CLIENT = """
 import json, sys
 import wandb
@@ -58,7 +61,7 @@ def make_sweep(folder: Path) -> Path:
     journal.record(last)
     journal.record(last.to(TrialStatus.RUNNING, job=Job("job-3", "/jobs/3"), time=21.0))
     journal.close()
-    for trial in (0, 2):
+    for trial in TRIALS:
         rows = [{"step": epoch, "time": 1.0, "metrics": {"f": f}} for epoch, f in enumerate(CURVE, start=1)]
         path = folder / str(trial) / measurements.MEASUREMENTS_FILE
         path.parent.mkdir()
@@ -70,20 +73,21 @@ def log_group(
     server: FakeWandb,
     folder: Path,
     group: str,
+    run_id: str,
     *,
-    run_id: str = "s-0a1b2c3d",
     mode: str = "online",
     without: Sequence[int] = (),
-    trials: Sequence[int] = (0, 2),
 ) -> None:
-    """Log what the sweep in the folder and its trials would; offline data come to lie in the folder."""
+    """Log what the sweep in the folder and its trials would, but for some lines of the journal; offline data come to
+    lie in the folder. ``run_id`` is what the runs' ids begin with.
+    """
     asked = {
         "group": group,
         "id": run_id,
         "mode": mode,
         "lines": (folder / "sweep.jsonl").read_text().splitlines(),
         "without": list(without),
-        "trials": list(trials),
+        "trials": TRIALS,
         "curve": CURVE,
     }
     command = [sys.executable, "-c", CLIENT]

@@ -19,6 +19,8 @@ from ax_moo.trial import Attempt, Job, Outcome, Trial, TrialStatus
 
 JOURNAL_FILE = "sweep.jsonl"
 FORMAT = 1
+PULLED = "pulled"
+"""The key of a first line that says of which W&B run the folder is a copy."""
 
 
 class Journal:

@@ -68,6 +68,8 @@ def check(folder: Path, problem: Problem, resume: str) -> None:
                 " resume=auto to begin one"
             )
         return
+    if journal.PULLED in header:
+        raise ConfigError(f"{where}: {folder} is a copy of a sweep in W&B, which cannot go on here; name another folder")
     if resume == "never":
         raise ConfigError(
             f"{where}: {folder} holds a sweep already; name another folder ({where}=..., or the key that your config"

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from ax_moo import sweep_folder
 from ax_moo.cli.controller import queued_controller
+from ax_moo.errors import ConfigError
+from ax_moo.journal import PULLED
 from ax_moo.sweep_folder import NoSweep, NotBegun, SweepFolder
 
 
@@ -25,3 +27,16 @@ def open_folder(path: Path) -> SweepFolder:
         raise NotBegun(
             f"the sweep in {path.absolute()} begins as soon as Slurm job {controller.job_id} runs; try again then"
         ) from None
+
+
+def open_own_folder(path: Path) -> SweepFolder:
+    """Likewise, for what acts on the sweep: the jobs of one that was pulled from W&B are those of another folder.
+
+    Raises:
+        NotBegun: it will hold a sweep.
+        ConfigError: it holds no sweep, none that can be read, or a copy.
+    """
+    sweep = open_folder(path)
+    if PULLED in sweep.header:
+        raise ConfigError(f"{sweep.path} is a copy of a sweep in W&B; name the folder where that sweep runs")
+    return sweep

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ax_moo.cli.controller import queued_controller
-from ax_moo.cli.opening import open_folder
+from ax_moo.cli.opening import open_own_folder
 from ax_moo.errors import ConfigError
 from ax_moo.override_grammar import encode
 from ax_moo.sweep_folder import SweepFolder
@@ -17,7 +17,7 @@ from ax_moo.sweep_folder import SweepFolder
 
 def resume(folder: Path) -> NoReturn:
     """Become the sweep's command, so that signals reach it and its exit code is ours."""
-    sweep = open_folder(folder)
+    sweep = open_own_folder(folder)
     if sweep.is_swept:
         raise ConfigError(f"the sweep in {sweep.path} runs already ({sweep.holder})")
     controller = queued_controller(sweep.path)

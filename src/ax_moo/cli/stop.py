@@ -9,7 +9,7 @@ from ax_moo import disk, lock, stop_request
 from ax_moo.cancelling import cancel_and_wait
 from ax_moo.cli.controller import queued_controller
 from ax_moo.cli.left_jobs import say_left_jobs, unnoted_job
-from ax_moo.cli.opening import open_folder
+from ax_moo.cli.opening import open_folder, open_own_folder
 from ax_moo.errors import ConfigError
 from ax_moo.holder import Holder
 from ax_moo.jobs import JobHandle
@@ -24,7 +24,7 @@ POLL_SECONDS = 0.2
 def stop(folder: Path, now: bool) -> None:
     """Ask the sweeper for an end, and with ``now`` wait for it; without a sweeper, end what it has left behind."""
     try:
-        sweep = open_folder(folder)
+        sweep = open_own_folder(folder)
     except NotBegun:
         if not _cancel_controller(folder.absolute()):
             raise

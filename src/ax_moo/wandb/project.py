@@ -46,8 +46,7 @@ def open_project(project: str, entity: str | None) -> Iterator[Project]:
     if owner and entity and owner != entity:
         raise ConfigError(f"the project {project} is not one of the entity {entity}; leave one of the two out")
     try:
-        wandb.setup(_settings(wandb))
-        api = wandb.Api(timeout=ANSWER_SECONDS * (RETRIES + 1))
+        api = wandb.Api(timeout=_be_quiet_and_quick(wandb) * (RETRIES + 1))
         yield Project(api, f"{entity or owner or api.default_entity}/{name}")
     except ConfigError:
         raise
@@ -63,17 +62,16 @@ def import_wandb() -> Any:
     return wandb
 
 
-def _settings(wandb: Any) -> Any:
+def _be_quiet_and_quick(wandb: Any) -> float:
+    """Bound what the session waits for; returns the seconds for one answer, which WANDB_HTTP_TIMEOUT can set."""
     # A process that used W&B may have left the address of its service, and is gone.
     os.environ.pop("WANDB_SERVICE", None)
     # A silent session prints nothing of its own, and asks nobody for an API key.
-    return wandb.Settings(
-        silent=True,
-        x_graphql_timeout_seconds=ANSWER_SECONDS,
-        x_graphql_retry_max=RETRIES,
-        x_file_transfer_timeout_seconds=ANSWER_SECONDS,
-        x_file_transfer_retry_max=RETRIES,
-    )
+    settings = wandb.setup(wandb.Settings(silent=True)).settings
+    seconds = float(settings.x_graphql_timeout_seconds or ANSWER_SECONDS)
+    settings.x_graphql_timeout_seconds = settings.x_file_transfer_timeout_seconds = seconds
+    settings.x_graphql_retry_max = settings.x_file_transfer_retry_max = RETRIES
+    return seconds
 
 
 def _sentence(error: Exception) -> str:

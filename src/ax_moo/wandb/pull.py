@@ -7,17 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ax_moo import journal, lock
+from ax_moo import journal
 from ax_moo.errors import ConfigError
-from ax_moo.journal import JOURNAL_FILE
+from ax_moo.journal import JOURNAL_FILE, PULLED
 from ax_moo.problem import Problem
 from ax_moo.results import write_results
 from ax_moo.wandb.curves import write_curves
 from ax_moo.wandb.project import Project
 from ax_moo.wandb.sweep_journal import SweepJournal, read_journal, sweep_run, trial_runs
-
-PULLED = "pulled"
-"""The key of a journal's first line that says of which W&B run the folder is a copy."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +60,6 @@ def _check_free(folder: Path, source: dict[str, Any]) -> None:
     if before is None and any(folder.iterdir()):
         held = "a sweep" if (folder / JOURNAL_FILE).exists() else "files"
         raise ConfigError(f"{folder} holds {held} that did not come from W&B; name another folder with -o DIR")
-    if before is not None and lock.holder(folder) is not None:
-        raise ConfigError(f"the sweep in {folder} went on after it was pulled; name another folder with -o DIR")
     if before is not None and {key: before.get(key) for key in source} != source:
         raise ConfigError(
             f"{folder} holds what was pulled of {before.get('project')}, group {before.get('group')}, run "
