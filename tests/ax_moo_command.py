@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,9 @@ class Ended:
     err: str
 
 
-def ax_moo(
-    *arguments: str | Path,
-    cwd: Path | None = None,
-    seconds: float = 240.0,
-    environment: Mapping[str, str] | None = None,
-) -> Ended:
-    pipe, command = subprocess.PIPE, _command(*arguments)
-    with subprocess.Popen(command, cwd=cwd, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
+def ax_moo(*arguments: str | Path, cwd: Path | None = None, seconds: float = 240.0) -> Ended:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(_command(*arguments), cwd=cwd, stdout=pipe, stderr=pipe, text=True) as process:
         try:
             out, err = process.communicate(timeout=seconds)
         finally:

@@ -1,17 +1,21 @@
 """`ax-moo wandb pull`: a group of W&B becomes a sweep folder that is as good as the local one."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from ax_moo_command import Ended, ax_moo
+from command_line import Ended
+from wandb_command import ax_moo_wandb
 from wandb_group import CURVE, TRIALS, log_group, make_sweep
 from wandb_server import FakeWandb, running_server
 
 import ax_moo as api
 from ax_moo import measurements
+from ax_moo.cli.resume import resume
+from ax_moo.cli.stop import stop
+from ax_moo.errors import ConfigError
 
 pytestmark = pytest.mark.hydra_free
 
@@ -36,12 +40,12 @@ def local(server: FakeWandb, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pulled(server: FakeWandb, local: Path, tmp_path_factory: pytest.TempPathFactory) -> Ended:
     """What the command said of the folder ``wandb-first``, into which it pulled."""
     ended = pull(server, local.parent, "search", "first")
-    assert ended.code == 0, ended.err
+    assert ended.code == 0, ended.stderr
     return ended
 
 
 def pull(server: FakeWandb, folder: Path, *arguments: str, **environment: str) -> Ended:
-    return ax_moo("wandb", "pull", *arguments, cwd=folder, environment={**server.environment(), **environment})
+    return ax_moo_wandb(server, folder, "pull", *arguments, **environment)
 
 
 def add_run(server: FakeWandb, like: str, run_id: str, group: str) -> None:
@@ -65,9 +69,9 @@ def test_a_pulled_sweep_is_the_local_one(local: Path, pulled: Ended) -> None:
 
 def test_pull_says_what_it_has_found(local: Path, pulled: Ended) -> None:
     copy = local.parent / "wandb-first"
-    assert "Pareto frontier" in pulled.out
-    assert "does not have the lines 3 of the sweep's journal" in pulled.out
-    assert f"the sweep {RUN}-sweep is in {copy}, with curves of {len(TRIALS)} trials" in pulled.out
+    assert "Pareto frontier" in pulled.stdout
+    assert "does not have the lines 3 of the sweep's journal" in pulled.stdout
+    assert f"the sweep {RUN}-sweep is in {copy}, with curves of {len(TRIALS)} trials" in pulled.stdout
     assert (copy / "trials.csv").exists()
     assert (copy / "optimization_results.yaml").exists()
 
@@ -85,9 +89,9 @@ def test_of_two_sweeps_in_a_group_one_is_chosen(server: FakeWandb, local: Path, 
     add_run(server, f"{RUN}-0", "s-22222222-0", "twice")
     refused = pull(server, tmp_path, "search", "twice")
     assert refused.code == 2
-    assert "s-11111111-sweep" in refused.err
-    assert "s-22222222-sweep" in refused.err
-    assert "--run ID" in refused.err
+    assert "s-11111111-sweep" in refused.stderr
+    assert "s-22222222-sweep" in refused.stderr
+    assert "--run ID" in refused.stderr
     chosen = [pull(server, tmp_path, "search", "twice", "--run", f"s-{n * 8}-sweep", "-o", n) for n in "12"]
     assert [ended.code for ended in chosen] == [0, 0]
     assert not (tmp_path / "1/0/metrics.jsonl").exists()
@@ -97,7 +101,7 @@ def test_of_two_sweeps_in_a_group_one_is_chosen(server: FakeWandb, local: Path, 
 def test_several_groups_get_a_folder_each(server: FakeWandb, local: Path, tmp_path: Path) -> None:
     add_run(server, f"{RUN}-sweep", "s-33333333-sweep", "a/b")
     ended = pull(server, tmp_path, "search", "first", "a/b", "-o", "both")
-    assert ended.code == 0, ended.err
+    assert ended.code == 0, ended.stderr
     assert [len(api.load(tmp_path / "both" / name).trials) for name in ("first", "a-b")] == [4, 4]
 
 
@@ -112,7 +116,7 @@ def test_what_did_not_come_from_wandb_is_never_overwritten(server: FakeWandb, lo
         (local.parent / "wandb-first", "second", "holds what was pulled of team/search, group first"),
     ):
         refused = pull(server, tmp_path, "search", group, "-o", str(folder))
-        assert (refused.code, said in refused.err) == (2, True), refused.err
+        assert (refused.code, said in refused.stderr) == (2, True), refused.stderr
     assert (local / "sweep.jsonl").read_bytes() == before
     assert [file.name for file in (tmp_path / "notes").iterdir()] == ["text"]
 
@@ -120,9 +124,9 @@ def test_what_did_not_come_from_wandb_is_never_overwritten(server: FakeWandb, lo
 def test_a_group_that_holds_no_sweep_is_refused(server: FakeWandb, local: Path, tmp_path: Path) -> None:
     add_run(server, f"{RUN}-0", "alone", "plain")
     refused = pull(server, tmp_path, "search", "plain")
-    assert (refused.code, refused.out) == (2, "")
-    assert "alone" in refused.err
-    assert "hydra.sweeper.wandb.enabled=true" in refused.err
+    assert (refused.code, refused.stdout) == (2, "")
+    assert "alone" in refused.stderr
+    assert "hydra.sweeper.wandb.enabled=true" in refused.stderr
     assert not list(tmp_path.iterdir())
 
 
@@ -140,8 +144,8 @@ def test_a_mistake_is_one_sentence(
     server: FakeWandb, local: Path, tmp_path: Path, arguments: tuple[str, ...], environment: dict[str, str], said: str
 ) -> None:
     ended = pull(server, tmp_path, *arguments, **environment)
-    assert (ended.code, ended.out, len(ended.err.splitlines())) == (2, "", 1), ended.err
-    assert said in ended.err
+    assert (ended.code, ended.stdout, len(ended.stderr.splitlines())) == (2, "", 1), ended.stderr
+    assert said in ended.stderr
 
 
 def test_a_server_that_does_not_answer_is_not_waited_for(tmp_path: Path) -> None:
@@ -149,12 +153,11 @@ def test_a_server_that_does_not_answer_is_not_waited_for(tmp_path: Path) -> None
         silent.fault = "silent"
         ended = pull(silent, tmp_path, "search", "first", WANDB_HTTP_TIMEOUT="1")
     assert ended.code == 2
-    assert "W&B" in ended.err
-    assert "Traceback" not in ended.err
+    assert "W&B" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
-@pytest.mark.parametrize("command", [("stop",), ("stop", "--now"), ("resume",)])
-def test_a_copy_is_not_acted_on(local: Path, pulled: Ended, command: tuple[str, ...]) -> None:
-    ended = ax_moo(*command, local.parent / "wandb-first")
-    assert ended.code == 2
-    assert "is a copy of a sweep in W&B" in ended.err
+@pytest.mark.parametrize("act", [lambda copy: stop(copy, False), lambda copy: stop(copy, True), resume])
+def test_a_copy_is_not_acted_on(local: Path, pulled: Ended, act: Callable[[Path], None]) -> None:
+    with pytest.raises(ConfigError, match="is a copy of a sweep in W&B"):
+        act(local.parent / "wandb-first")

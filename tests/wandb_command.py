@@ -1,0 +1,16 @@
+"""``ax-moo wandb`` against a server of the tests, without the seconds that importing wandb and pandas costs."""
+
+import sys
+from pathlib import Path
+
+from command_line import Ended, command_line
+from wandb_server import FakeWandb
+
+AX_MOO = Path(sys.executable).with_name("ax-moo")
+
+
+def ax_moo_wandb(server: FakeWandb, folder: Path, *arguments: str, **environment: str) -> Ended:
+    """The command, run in ``folder`` to its end."""
+    changed = {**server.environment(), "OMP_NUM_THREADS": "1", **environment}
+    forks = command_line("pandas", "wandb", "ax_moo.cli.wandb_pull")
+    return forks.run(folder, "wandb", *arguments, app=AX_MOO, environment=changed)
