@@ -96,11 +96,12 @@ class Started:
 def command_line(*imported: str) -> CommandLine:
     """One for all tests of this process, until it ends; ``imported`` are more modules that the forks have imported."""
     opened = contextlib.ExitStack()
-    atexit.register(opened.close)
     files = opened.enter_context(tempfile.TemporaryDirectory(prefix="command-line-"))
     command = [sys.executable, __file__, *imported]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    return CommandLine(opened.enter_context(process), Path(files))
+    opened.enter_context(process)
+    atexit.register(opened.close)  # after the folder has registered its own end, so that it comes before that
+    return CommandLine(process, Path(files))
 
 
 def _serve() -> None:
