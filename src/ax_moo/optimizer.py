@@ -11,7 +11,7 @@ import logging
 import os
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ax_moo.candidate import Candidate, SearchSpaceExhausted
@@ -102,7 +102,37 @@ class Optimizer:
 
     @property
     def client(self) -> Client:
-        """Ax's own view of the sweep, for Ax's analyses."""
+        """Ax's own view of the sweep, as it is asked for candidates."""
+        return self._client
+
+    @property
+    def metric_in_ax(self) -> Mapping[str, str]:
+        """What Ax calls each of the problem's metrics."""
+        return self._metric_alias
+
+    @property
+    def parameter_in_ax(self) -> Mapping[str, str]:
+        """What Ax calls each searched parameter."""
+        return self._parameter_alias
+
+    @property
+    def trial_of_ax(self) -> Mapping[int, int]:
+        """The sweep's number of each of Ax's trials."""
+        return {ax_index: index for index, ax_index in self._ax_index.items()}
+
+    def in_ax(self, parameterization: Parameterization) -> dict[str, Any]:
+        """A point under Ax's names and in the coordinates in which Ax searches."""
+        return self._aliased(self._coordinates.to_arm(parameterization))
+
+    def analysis_client(self) -> Client:
+        """The client with a model of all data as its strategy, whatever the method of the sweep, for Ax's analyses.
+
+        They take the model from the strategy's current node, and a sweep is often at one that has none: always with
+        sobol, random and grid, and with the others until the first model-based candidate.
+        """
+        node = GenerationNode(name="MBM", generator_specs=[GeneratorSpec(Generators.BOTORCH_MODULAR)])
+        self._client.set_generation_strategy(GenerationStrategy(name="analysis", nodes=[node]))
+        self._has_strategy = False
         return self._client
 
     def replay(self, trials: Iterable[Trial]) -> None:
@@ -253,8 +283,7 @@ class Optimizer:
         return Candidate(dict(parameterization), node)
 
     def _attach(self, index: int, arm: Parameterization, node: str = "") -> Candidate:
-        parameters = {self._parameter_alias[name]: value for name, value in arm.items()}
-        self._ax_index[index] = self._client.attach_trial(parameters)
+        self._ax_index[index] = self._client.attach_trial(self._aliased(arm))
         return self._candidate(arm, node)
 
     def _candidate(self, arm: Parameterization, node: str) -> Candidate:
@@ -268,6 +297,9 @@ class Optimizer:
             if all(c.holds(point) for c in constraints) and _key(point) not in self._proposed:
                 return point
         raise SearchSpaceExhausted(f"the grid has {len(self._proposed)} points, and every one was tried")
+
+    def _aliased(self, arm: Parameterization) -> dict[str, Any]:
+        return {self._parameter_alias[name]: value for name, value in arm.items()}
 
     def _unaliased(self, parameters: Parameterization) -> dict[str, Any]:
         return {axis.name: parameters[self._parameter_alias[axis.name]] for axis in self._coordinates.axes}

@@ -69,15 +69,16 @@ class SweepResults:
     def ax(self) -> "Client":
         """An Ax client that holds the sweep's experiment, for Ax's own analyses; it takes seconds.
 
-        ``client.compute_analyses([CrossValidationPlot()])`` and its like work on it once a few trials have completed.
-        Parameters and metrics have their own names, except where Ax could not parse them.
+        ``client.compute_analyses()``, ``client.get_pareto_frontier()`` and their like work on it once a few trials have
+        completed, whatever the method of the sweep was. Parameters and metrics have their own names, except where Ax
+        could not parse them.
         """
         from ax_moo.optimizer import Optimizer
 
         header = self.sweep.header
         optimizer = Optimizer(self.problem, header.get("method", "auto"), header.get("seed"))
         optimizer.replay(journal.last_states(self.folder))
-        return optimizer.client
+        return optimizer.analysis_client()
 
 
 def in_order_of_completion(trials: Sequence[Trial]) -> list[Trial]:

@@ -1,0 +1,113 @@
+"""Ax's model of a sweep's metrics, and what Ax's analyses say of it, under the problem's own names."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from ax.adapter.base import Adapter
+from ax.adapter.transforms.one_hot import OH_PARAM_INFIX
+from ax.analysis.plotly.cross_validation import CrossValidationPlot
+from ax.analysis.plotly.sensitivity import SensitivityAnalysisPlot
+from ax.analysis.plotly.utils import Z_SCORE_95_CI
+from ax.analysis.utils import extract_relevant_adapter
+from ax.core.observation import ObservationFeatures
+from ax.utils.stats.model_fit_stats import coefficient_of_determination
+
+from ax_moo.optimizer import Optimizer
+from ax_moo.problem import Problem
+from ax_moo.search_space import Choice
+from ax_moo.trial import Parameterization, Trial
+
+Values = npt.NDArray[np.float64]
+
+CHUNK = 500
+"""Points that are predicted at once: memory grows with their number, and speed does not."""
+
+
+class Model:
+    """A Gaussian process per metric, fitted to completed trials by Ax, as it would be for the next candidate."""
+
+    def __init__(self, problem: Problem, method: str, seed: int | None, trials: Sequence[Trial]) -> None:
+        self._problem = problem
+        self._optimizer = Optimizer(problem, method, seed)
+        self._optimizer.replay(trials)
+        self._adapter = _fit(self._optimizer)
+
+    def cross_validation(self) -> dict[str, dict[str, Any]]:
+        """Each metric's observed values beside those that a model without them predicts, by the trials' numbers."""
+        in_ax = self._optimizer.metric_in_ax
+        analysis = CrossValidationPlot(metric_names=list(in_ax.values()), untransform=True)
+        frames = [card.df for card in analysis.compute(adapter=self._adapter).children]
+        return {name: self._folds(frame.to_dict("list")) for name, frame in zip(in_ax, frames, strict=False)}
+
+    def importances(self, metric: str) -> list[dict[str, Any]]:
+        """Total Sobol indices, the largest first, with the direction of the effect: 0 where values have no order.
+
+        Empty for a metric that is the same everywhere, which has no variance to divide.
+        """
+        name = self._optimizer.metric_in_ax[metric]
+        analysis = SensitivityAnalysisPlot(metric_name=name, order="total", top_k=None)
+        frame = analysis.compute(adapter=self._adapter).df
+        if not np.isfinite(frame["sensitivity"]).all():
+            return []
+        signed = self._by_parameter(zip(frame["parameter_name"], map(float, frame["sensitivity"]), strict=True))
+        rows = [
+            {"parameter": name, "importance": sum(map(abs, parts)), "direction": self._direction(name, sum(parts))}
+            for name, parts in signed.items()
+        ]
+        return sorted(rows, key=lambda row: -row["importance"])
+
+    def predict(self, points: Sequence[Parameterization]) -> dict[str, tuple[Values, Values]]:
+        """Each metric's mean and the half-width of its 95 % interval at these points."""
+        chunks = [self._predict(points[i : i + CHUNK]) for i in range(0, len(points), CHUNK)]
+        return {
+            metric: (np.concatenate([c[metric][0] for c in chunks]), np.concatenate([c[metric][1] for c in chunks]))
+            for metric in self._optimizer.metric_in_ax
+        }
+
+    def _predict(self, points: Sequence[Parameterization]) -> dict[str, tuple[Values, Values]]:
+        features = [ObservationFeatures(self._optimizer.in_ax(point)) for point in points]
+        means, covariances = self._adapter.predict(features)
+        return {
+            metric: (np.array(means[name]), Z_SCORE_95_CI * np.sqrt(np.array(covariances[name][name])))
+            for metric, name in self._optimizer.metric_in_ax.items()
+        }
+
+    def _folds(self, columns: Mapping[str, list[Any]]) -> dict[str, Any]:
+        # Ax goes through a set of arms: another order in each process.
+        trials = self._trials_of_arms(columns["arm_name"])
+        order = sorted(range(len(trials)), key=trials.__getitem__)
+        folds: dict[str, Any] = {"trial": [trials[i] for i in order]}
+        for column in ("observed", "predicted"):
+            folds[column] = [columns[column][i] for i in order]
+            folds[f"{column}_ci"] = [columns[f"{column}_95_ci"][i] for i in order]
+        r2 = coefficient_of_determination(np.array(folds["observed"]), np.array(folds["predicted"]))
+        return {**folds, "r2": float(r2)}
+
+    def _trials_of_arms(self, arms: Sequence[str]) -> list[int]:
+        """An arm that ran in several trials has a row for each of them."""
+        trials_of = defaultdict(list)
+        for ax_index, index in self._optimizer.trial_of_ax.items():
+            trials_of[self._optimizer.client._experiment.trials[ax_index].arm.name].append(index)
+        return [trials_of[arm].pop(0) for arm in arms]
+
+    def _by_parameter(self, signed: Iterable[tuple[str, float]]) -> dict[str, list[float]]:
+        """Indices by the problem's parameters: Ax has one for each value of a choice that it encodes one-hot."""
+        parameters = {in_ax: name for name, in_ax in self._optimizer.parameter_in_ax.items()}
+        parts = defaultdict(list)
+        for name, index in signed:
+            parts[parameters.get(name) or parameters[name.rpartition(OH_PARAM_INFIX)[0]]].append(index)
+        return parts
+
+    def _direction(self, name: str, signed: float) -> int:
+        (parameter,) = (p for p in self._problem.search_space.parameters if p.name == name)
+        if isinstance(parameter, Choice) and not parameter.is_ordered:
+            return 0
+        return int(np.sign(signed))
+
+
+def _fit(optimizer: Optimizer) -> Adapter:
+    client = optimizer.analysis_client()
+    return extract_relevant_adapter(client._experiment, client._generation_strategy, None)
