@@ -1,0 +1,80 @@
+"""The page itself: template, style, script, plotly and the sweep's data in one file that asks for no other."""
+
+import html
+import json
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+# In the order in which they are run; each uses those before it.
+_SCRIPTS = (
+    "text",
+    "dom",
+    "copying",
+    "plots",
+    "sweep",
+    "summary",
+    "frontier",
+    "progress",
+    "table",
+    "timeline",
+    "curves",
+    "scales",
+    "parallel",
+    "surrogate",
+    "surfaces",
+    "failures",
+    "reproduce",
+    "main",
+)
+
+
+def page(payload: Mapping[str, Any]) -> str:
+    """The HTML that shows a payload (``payload.py`` says what is in one).
+
+    Raises:
+        ValueError: the payload has a number that JSON does not have.
+    """
+    from plotly.offline import get_plotlyjs
+
+    parts = {
+        "title": _as_html(f"{payload['title']} · sweep"),
+        "css": _part("page.css"),
+        "theme": _part("scripts/theme.js"),
+        "payload": _as_data(payload),
+        "plotly": get_plotlyjs(),
+        "script": _in_one([_part(f"scripts/{name}.js") for name in _SCRIPTS]),
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _part("page.html"))
+
+
+def write_page(path: Path, payload: Mapping[str, Any]) -> None:
+    """Write the page aside and rename it, so that a reader finds the old one or the new one, and never half of one."""
+    text = page(payload)
+    aside = path.with_name(path.name + ".new")
+    try:
+        aside.write_text(text, encoding="utf-8")
+    except OSError:
+        aside.unlink(missing_ok=True)  # a full disk must not leave half a page
+        raise
+    aside.replace(path)
+
+
+def _part(name: str) -> str:
+    return files("ax_moo.html_report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _as_html(text: str) -> str:
+    """Also half of a surrogate pair, which a folder's name may hold and UTF-8 may not."""
+    return html.escape(text).encode("ascii", "xmlcharrefreplace").decode()
+
+
+def _as_data(payload: Mapping[str, Any]) -> str:
+    """JSON in ASCII, which nothing in a value can end: neither ``</script>`` nor a line separator of JavaScript."""
+    return json.dumps(payload, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _in_one(scripts: list[str]) -> str:
+    return "(() => {\n'use strict';\n" + "\n".join(scripts) + "})();"

@@ -1,0 +1,68 @@
+// Parallel coordinates of parameters and metrics.
+
+function drawParallel() {
+  const body = bodyOf("parallel");
+  const trials = sweep.trials.filter((trial) => sweep.objectives.every((objective) => value(trial, objective.name) !== null));
+  if (!trials.length) {
+    body.append(empty(whyNothing()));
+    return;
+  }
+  const metrics = sweep.metrics.filter((metric) => trials.every((trial) => value(trial, metric) !== null));
+  const fronts = ["all trials", "the frontier"];
+  const chosen = { metric: metrics[0], front: fronts[0] };
+  const node = box("Parallel coordinates of the trials", "tall");
+  const show = (change) => {
+    Object.assign(chosen, change);
+    const those = chosen.front === fronts[0] ? trials : trials.filter((trial) => trial.pareto);
+    draw(node, () => parallelFigure(those, metrics, chosen.metric));
+  };
+  const controls = [select("colour", metrics, chosen.metric, (metric) => show({ metric }))];
+  if (!isSingle && sweep.frontier.length) controls.push(select("show", fronts, chosen.front, (front) => show({ front })));
+  node.style.minWidth = `${100 * (varied().length + metrics.length) + 80}px`;
+  body.append(el("div", { class: "controls" }, controls), el("div", { class: "scroll" }, node));
+  show({});
+}
+
+function varied() {
+  return sweep.parameters.filter((parameter) => parameter.kind !== "fixed");
+}
+
+function parallelFigure(trials, metrics, coloured) {
+  const parameters = varied().map((parameter) => ({ parameter, scale: scaleOf(parameter) }));
+  const usable = parameters.filter(({ parameter, scale }) => trials.every((trial) => scale.place(trial.parameterization[parameter.name]) !== null));
+  const dimensions = [
+    ...usable.map(({ parameter, scale }) => parameterDimension(parameter, scale, trials)),
+    ...metrics.map((metric) => metricDimension(metric, trials)),
+  ];
+  const values = trials.map((trial) => value(trial, coloured));
+  const small = { family: FONT, size: 11.5, color: colour("muted") };
+  const data = [
+    {
+      type: "parcoords",
+      dimensions,
+      labelangle: dimensions.length > 6 ? -12 : 0,
+      labelfont: { family: FONT, size: 12.5, color: colour("ink") },
+      tickfont: small,
+      rangefont: { ...small, color: "rgba(0,0,0,0)" },
+      line: { color: values, colorscale: scale(), showscale: true, cmin: Math.min(...values), cmax: padded(values)[1], colorbar: colourbar(plain(coloured, 24)) },
+      unselected: { line: { color: colour("line"), opacity: 0.25 } },
+    },
+  ];
+  return { data, layout: layout({ margin: { l: 60, r: 30, t: 64, b: 20 } }) };
+}
+
+function parameterDimension(parameter, scale, trials) {
+  const values = trials.map((trial) => scale.place(trial.parameterization[parameter.name]));
+  const ticks = scale.ticks ? { tickvals: scale.ticks.map(({ at }) => at), ticktext: scale.ticks.map(({ words }) => short(words.replace(/\s+/g, " "), 18)) } : {};
+  return { label: plain(parameter.name, 24), values, range: scale.range, ...ticks };
+}
+
+function metricDimension(metric, trials) {
+  const values = trials.map((trial) => value(trial, metric));
+  return { label: `<b>${plain(metric, 24)}</b>`, values, range: padded(values) };
+}
+
+function padded(values) {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  return low < high ? [low, high] : [low, low + (Math.abs(low) || 1)];
+}

@@ -1,0 +1,52 @@
+// How a parameter is laid along an axis: a range by its number, all else by its place among its values.
+
+/** `place(value)` is where a value stands; `ticks` are there for logarithms and for categories. */
+function scaleOf(parameter) {
+  if (parameter.kind === "range") return parameter.log ? logarithmic(parameter) : linear(parameter);
+  return categorical(parameter);
+}
+
+function linear({ lower, upper }) {
+  const [low, high] = [Number(lower), Number(upper)];
+  return { kind: "linear", range: low < high ? [low, high] : [low - 0.5, low + 0.5], place: (value) => finite(Number(value)), ticks: null };
+}
+
+function logarithmic({ lower, upper }) {
+  const [low, high] = [Math.log10(Number(lower)), Math.log10(Number(upper))];
+  const values = [];
+  for (let decade = Math.floor(low); decade <= high; decade += 1) {
+    for (const digit of high - low > 2 ? [1] : [1, 2, 5]) values.push(digit * 10 ** decade);
+  }
+  const inside = values.filter((value) => Math.log10(value) >= low - 1e-9 && Math.log10(value) <= high + 1e-9);
+  const range = low < high ? [low, high] : [low - 0.5, low + 0.5];
+  const place = (value) => (Number(value) > 0 ? finite(Math.log10(Number(value))) : null);
+  const shown = inside.length ? inside : [Number(lower), Number(upper)];
+  return { kind: "log", range, place, ticks: shown.map((value) => ({ at: Math.log10(value), words: brief(value) })) };
+}
+
+function categorical(parameter) {
+  const keys = new Map();
+  const values = [];
+  const add = (value) => {
+    const key = JSON.stringify(value);
+    if (keys.has(key)) return;
+    keys.set(key, values.length);
+    values.push(value);
+  };
+  (parameter.values ?? (parameter.kind === "fixed" ? [parameter.value] : [])).forEach(add);
+  for (const trial of sweep.trials) if (parameter.name in trial.parameterization) add(trial.parameterization[parameter.name]);
+  const words = values.map(text);
+  // 1 and "1" are different values: where they would read the same, strings get their quotes.
+  const ticks = values.map((value, at) => ({ at, words: words.indexOf(words[at]) === words.lastIndexOf(words[at]) ? words[at] : JSON.stringify(value) }));
+  return { kind: "category", range: [-0.5, Math.max(values.length, 1) - 0.5], place: (value) => keys.get(JSON.stringify(value)) ?? null, ticks };
+}
+
+function finite(value) {
+  return Number.isFinite(value) ? value : null;
+}
+
+/** The same scale as an axis of a plot. */
+function axisOf(scale, title) {
+  const ticks = scale.ticks ? { tickmode: "array", tickvals: scale.ticks.map(({ at }) => at), ticktext: scale.ticks.map(({ words }) => plain(words, 24)) } : {};
+  return { title: plain(title), type: "linear", range: scale.range, ...ticks };
+}
