@@ -32,10 +32,12 @@ from ax_moo.search_space import SearchSpace
 from ax_moo.settings import Settings
 from ax_moo.sweep import Ending, Sweep
 from ax_moo.trial import Trial
+from ax_moo.wandb.observer import SweepInWandb, sweep_in_wandb
+from ax_moo.wandb.options import check_installed
 
 log = logging.getLogger(__name__)
 
-INTERRUPTED_BY_SIGNAL = "interrupted"
+CTRL_C, TERMINATED = "interrupted", "terminated"
 
 
 def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, arguments: Sequence[str]) -> int:
@@ -45,11 +47,13 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
         ConfigError: for every mistake that can be seen before the first job is submitted.
     """
     problem, settings = checked(config, loader, arguments)
+    check_installed(settings.wandb)
     launcher.check()
     folder = _sweep_folder(config)
     resuming.check(folder, problem, settings.resume)
     _make(folder)
     about = _about(config, settings)
+    in_wandb: SweepInWandb | None = None
     with interrupts.sigterm_as_ctrl_c():
         with lock.held(folder, about) as last_words:
             stop_request.clear(folder)  # it was for an earlier life
@@ -60,11 +64,16 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
                 code, why = _say_over(over, past, problem, budget, folder), over
             else:
                 disk.until_written(lambda: _save_config(config, folder), folder)
-                code, why = _run(*_as_recorded(problem, settings, past), launcher, folder, about, past)
+                problem, settings = _as_recorded(problem, settings, past)
+                in_wandb = sweep_in_wandb(settings.wandb, folder, {**about, **_told(settings, problem)})
+                code, why = _run(problem, settings, launcher, folder, about, past)
             last_words.update(exit_code=code, why=why)
+        is_interrupted = why in (CTRL_C, TERMINATED)
         # Without the lock, which tells the page how the sweep has ended.
         if settings.report:
-            _report(folder, is_interrupted=why == INTERRUPTED_BY_SIGNAL, is_over=over is not None)
+            _report(folder, is_interrupted, is_over=over is not None)
+        if in_wandb is not None:
+            in_wandb.end(code, is_hurried=is_interrupted, is_preempted=why == TERMINATED)
     return code
 
 
@@ -129,7 +138,7 @@ def _run(
         ending = sweep.run()
     except KeyboardInterrupt as interrupt:
         by_hand = not isinstance(interrupt, interrupts.Terminated)
-        return Interrupted(sweep, launcher, folder, problem).end(by_hand), INTERRUPTED_BY_SIGNAL
+        return Interrupted(sweep, launcher, folder, problem).end(by_hand), CTRL_C if by_hand else TERMINATED
     say_ending(ending, folder, problem)
     if ending.stopped:
         return INTERRUPTED, ending.why
@@ -200,6 +209,12 @@ def _about(config: DictConfig, settings: Settings) -> Mapping[str, Any]:
         "cwd": cwd,
         **provenance.provenance(cwd),
     }
+
+
+def _told(settings: Settings, problem: Problem) -> Mapping[str, Any]:
+    """What more those want to know who see the sweep in W&B."""
+    objectives = {each.name: {"minimize": each.minimize, "threshold": each.threshold} for each in problem.objectives}
+    return {"seed": settings.seed, "method": settings.method, "objectives": objectives}
 
 
 def _say_over(over: str, past: Past, problem: Problem, budget: Budget, folder: Path) -> int:

@@ -55,7 +55,7 @@ def tear_down(wandb: Any, seconds: float) -> None:
 @contextmanager
 def service_killed_after(seconds: float) -> Iterator[None]:
     """wandb waits without limit for answers of a service that hangs; killing it turns the wait into an error."""
-    watchdog = threading.Timer(seconds, _kill_service)
+    watchdog = threading.Timer(seconds, kill_service)
     watchdog.daemon = True
     watchdog.start()
     try:
@@ -64,7 +64,8 @@ def service_killed_after(seconds: float) -> Iterator[None]:
         watchdog.cancel()
 
 
-def _kill_service() -> None:
+def kill_service() -> None:
+    """End the service of this process; there is none before wandb has started it."""
     for process in psutil.Process().children():
         if process.name() == "wandb-core":
             process.kill()
