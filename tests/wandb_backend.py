@@ -143,7 +143,7 @@ class Backend:
 
     def _upsert_run(self, input: dict[str, Any]) -> dict[str, Any]:
         with self._lock:
-            name = input.get("name") or input["id"]
+            name = input.get("name") or _run_name(input["id"])
             inserted = name not in self.runs
             project, entity = input.get("modelName") or "uncategorized", input.get("entityName") or self.entity
             run = self.runs.setdefault(name, FakeRun(name, entity, project, display_name=name))
@@ -203,12 +203,19 @@ class Backend:
         project = self._upsert_project({"name": input.get("projectName"), **input})["project"]
         sweep = self.sweeps.setdefault(name, {"id": name, "name": name, "project": project, "state": "PENDING"})
         sweep |= {key: value for key, value in input.items() if value is not None and key != "id"}
+        for run in self.runs.values():
+            if input.get("priorRunsFilters") and _matches(run, json.loads(input["priorRunsFilters"])):
+                run.sweep = name
         return {"sweep": sweep, "configValidationWarnings": []}
 
     def _upsert_view(self, input: dict[str, Any]) -> dict[str, Any]:
         view = {"id": f"view{len(self.views)}", **input}
         self.views.append(view)
         return {"view": view, "inserted": True}
+
+
+def _run_name(storage_id: str) -> str:
+    return base64.b64decode(storage_id).decode().split(":")[2]
 
 
 def _run_record(run: FakeRun) -> dict[str, Any]:

@@ -32,9 +32,10 @@ def answer(query: str, variables: Mapping[str, Any], roots: Mapping[str, Resolve
     document = parse(query)
     operation = next(node for node in document.definitions if isinstance(node, OperationDefinitionNode))
     defaults = {
-        definition.variable.name.value: value_from_ast_untyped(definition.default_value)
+        definition.variable.name.value: value_from_ast_untyped(default)
+        if (default := definition.default_value)
+        else None
         for definition in operation.variable_definitions or ()
-        if definition.default_value
     }
     return _Selection(document, {**defaults, **variables}).of_root(operation.selection_set, roots)
 

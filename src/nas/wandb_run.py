@@ -14,6 +14,7 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
+from ax_moo.wandb.note import joined_sweep
 from ax_moo.wandb.service import GRACE, QUIET_AND_BOUNDED, modes_to_try, one_line, tear_down
 from nas.checks import InvalidConfig
 from nas.wandb_identity import RunIdentity
@@ -129,7 +130,13 @@ def _settings(config: DictConfig) -> dict[str, Any]:
     options = config.logger
     timeouts = {name: float(options[name]) for name in ("init_timeout", "finish_timeout")}
     own: Any = OmegaConf.to_container(options.settings, resolve=True)
-    return {**QUIET_AND_BOUNDED, **timeouts, **own}
+    return {**QUIET_AND_BOUNDED, **timeouts, "sweep_id": _wandb_sweep(config), **own}
+
+
+def _wandb_sweep(config: DictConfig) -> str | None:
+    """The W&B sweep of hydra.sweeper.wandb.sweep=true."""
+    identity = RunIdentity.of(config)
+    return joined_sweep(identity.folder, config.logger.project) if identity.id else None
 
 
 def _nested_config(config: DictConfig) -> dict[str, Any]:

@@ -1,0 +1,133 @@
+"""A real multirun and its trials in W&B: one group, and whatever W&B does, the same sweep."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from command_line import Started, command_line
+from sweeping import SWEEP_DIR, Swept, journal_rows, sweep_command, wait_for_sweep
+from waiting import wait_until
+from wandb_backend import FakeRun
+from wandb_server import FakeWandb, Fault, provide_wandb_server, running_server  # noqa: F401
+
+from ax_moo import journal
+from ax_moo.frontier import hypervolume_of
+from ax_moo.run_names import sweep_run_id, trial_run_id
+from ax_moo.sweep_folder import open_folder
+
+pytestmark = pytest.mark.one_hydra
+
+APP = Path(__file__).parent / "wandb_sweep_app.py"
+TWO = "+hydra.sweeper.objectives={near: {direction: minimize}, far: {direction: minimize}}"
+ON = ("hydra.sweeper.wandb.enabled=true", "hydra.sweeper.wandb.project=search")
+
+
+def start(server: FakeWandb, project: Path, *options: str, **environment: str) -> Started:
+    base = ("hydra/launcher=async_local", "+x=interval(0,1)", "hydra.sweeper.method=sobol", TWO)
+    _, *arguments = sweep_command(*base, *options)
+    changed = {**server.environment(), "OMP_NUM_THREADS": "1", **environment}
+    return command_line("ax_moo.optimizer").start(project, *arguments, app=APP, environment=changed)
+
+
+def sweep_of(server: FakeWandb, folder: Path) -> FakeRun:
+    return server.runs[sweep_run_id(SWEEP_DIR, folder)]
+
+
+@pytest.fixture(name="ended", scope="module")
+def a_sweep_that_has_seen_everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FakeWandb, Swept]]:
+    """Of its trials one raises, one is requeued, and one is killed in each of its attempts."""
+    project = tmp_path_factory.mktemp("wandb")
+    options = ("hydra.sweeper.n_trials=5", "hydra.sweeper.n_jobs=5", "hydra.sweeper.max_failure_rate=1.0")
+    with running_server() as server:
+        process = start(server, project, *ON, "hydra.sweeper.wandb.sweep=true", *options)
+        yield server, wait_for_sweep(project, process)
+
+
+def test_the_runs_of_a_sweep_are_one_group_with_the_states_that_the_journal_has(
+    ended: tuple[FakeWandb, Swept],
+) -> None:
+    server, swept = ended
+    assert swept.code == 0, swept.err
+    statuses = [(row["status"], row["attempt"]) for row in swept.last]
+    assert statuses == [("COMPLETED", 1), ("FAILED", 1), ("COMPLETED", 2), ("FAILED", 2), ("COMPLETED", 1)]
+    own = sweep_of(server, swept.folder)
+    trials = [server.runs[trial_run_id(SWEEP_DIR, swept.folder, row["trial"])] for row in swept.last]
+    assert len(server.runs) == 6
+    assert {run.group for run in server.runs.values()} == {SWEEP_DIR}
+    assert (own.job_type, own.display_name, own.state, own.exitcode) == ("sweep", SWEEP_DIR, "finished", 0)
+    states = [(run.job_type, run.state, run.exitcode) for run in trials]
+    assert states == [("trial", state, code) for state, code in 2 * [("finished", 0), ("failed", 1)]] + [states[0]]
+    assert trials[2].starts == 2
+    assert len(trials[2].history) == 2
+
+
+def test_the_sweeps_run_tells_its_journal_and_draws_it_against_finished_trials(
+    ended: tuple[FakeWandb, Swept],
+) -> None:
+    server, swept = ended
+    own = sweep_of(server, swept.folder)
+    lines = (swept.folder / journal.JOURNAL_FILE).read_text().splitlines()
+    assert json.loads(own.config["ax_moo"]["header"]) == json.loads(lines[0])
+    assert own.config["ax_moo"]["n_jobs"] == 5
+    told = {row["journal_line"]: row["journal"] for row in own.history if "journal" in row}
+    assert [told[number] for number in sorted(told)] == lines[1:]
+    assert min(told) == 2
+    drawn = [row for row in own.history if "finished" in row]
+    assert [row["finished"] for row in drawn] == [1, 2, 3, 4, 5]
+    assert (drawn[-1]["running"], drawn[-1]["failed"]) == (0, 2)
+    assert all(row["seconds_per_candidate"] >= 0 for row in drawn)
+    there = open_folder(swept.folder)
+    assert drawn[-1]["hypervolume"] == hypervolume_of(there.trials, there.problem)
+    assert own.summary["completed"] == 3
+    assert own.summary["elapsed_s"] == drawn[-1]["elapsed_s"]
+    assert "journal" not in own.summary
+
+
+def test_table_files_and_tags_are_those_of_the_frontier(ended: tuple[FakeWandb, Swept]) -> None:
+    server, swept = ended
+    solutions = yaml.safe_load((swept.folder / "optimization_results.yaml").read_text())["solutions"]
+    files = {each["name"]: each["files"] for each in server.backend.artifacts.values() if each["state"] == "COMMITTED"}
+    (table,) = (json.loads(each["pareto_frontier.table.json"]) for name, each in files.items() if "pareto" in name)
+    expected = [[each["trial"], each["params"]["x"], *each["values"].values()] for each in solutions]
+    assert (table["columns"], table["data"]) == (["trial", "x", "near", "far"], expected)
+    assert files[f"{SWEEP_DIR}-results"]["trials.csv"] == (swept.folder / "trials.csv").read_bytes()
+    tagged = {run.id for run in server.runs.values() if "pareto" in run.tags}
+    assert tagged == {trial_run_id(SWEEP_DIR, swept.folder, each["trial"]) for each in solutions}
+
+
+def test_all_trials_belong_to_a_sweep_of_wandbs_own(ended: tuple[FakeWandb, Swept]) -> None:
+    server, swept = ended
+    ((name, sweep),) = server.backend.sweeps.items()
+    config = yaml.safe_load(sweep["config"])
+    assert config["metric"] == {"name": "near", "goal": "minimize"}
+    assert config["parameters"] == {"x": {"distribution": "uniform", "min": 0.0, "max": 1.0}}
+    assert {run.sweep for run in server.runs.values() if run.job_type == "trial"} == {name}
+    assert sweep_of(server, swept.folder).config["sweep_id"] == name
+
+
+def test_after_a_kill_the_same_run_goes_on_and_holds_all_of_the_journal(
+    wandb_server: FakeWandb, tmp_path: Path
+) -> None:
+    project, folder = tmp_path, tmp_path / SWEEP_DIR
+    options = (*ON, "hydra.sweeper.n_jobs=1", "hydra.sweeper.max_failure_rate=1.0", "hydra.sweeper.retries=0")
+    killed = start(wandb_server, project, *options, "hydra.sweeper.n_trials=20")
+    wait_until(lambda: len(sweep_rows(wandb_server, folder)) > 0, "the sweep's first rows")
+    os.kill(killed.pid, signal.SIGKILL)
+    wait_until(lambda: sweep_of(wandb_server, folder).state == "failed", "the end of the run of a killed sweep")
+    assert sweep_of(wandb_server, folder).exitcode == 137
+    trials = len(journal.trials(folder))
+    swept = wait_for_sweep(project, start(wandb_server, project, *options, f"hydra.sweeper.n_trials={trials}"))
+    assert swept.code == 0, swept.err
+    own = sweep_of(wandb_server, folder)
+    assert (own.starts, own.state, own.exitcode) == (2, "finished", 0)
+    told = {row["journal_line"]: json.loads(row["journal"]) for row in sweep_rows(wandb_server, folder)}
+    assert [told[number] for number in sorted(told)] == journal_rows(project)[1:]
+
+
+def sweep_rows(server: FakeWandb, folder: Path) -> list[dict[str, object]]:
+    run = server.runs.get(sweep_run_id(SWEEP_DIR, folder))
+    return [row for row in run.history if "journal" in row] if run else []
