@@ -69,7 +69,7 @@ def check(folder: Path, problem: Problem, resume: str) -> None:
             )
         return
     if journal.PULLED in header:
-        raise ConfigError(f"{where}: {folder} is a copy of a sweep in W&B, which cannot go on here; name another folder")
+        raise ConfigError(f"{where}: {folder} is a copy of a sweep in W&B, which cannot go on; name another folder")
     if resume == "never":
         raise ConfigError(
             f"{where}: {folder} holds a sweep already; name another folder ({where}=..., or the key that your config"
