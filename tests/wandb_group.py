@@ -1,6 +1,7 @@
 """A sweep folder, and its group of W&B runs as the sweep and its trials log them with wandb's real client."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -21,8 +22,8 @@ TRIALS = (0, 2)
 """The completed ones, which have a run and a curve."""
 
 CLIENT = """
-import json, sys
-import wandb
+import json, os, pathlib, signal, sys, time
+import psutil, wandb
 
 asked = json.loads(sys.stdin.read())
 common = dict(project="search", group=asked["group"], resume="allow", mode=asked["mode"])
@@ -41,11 +42,23 @@ for trial in asked["trials"]:
             run.log({"train_loss": 1.0, "epoch": epoch, "trainer/global_step": 10 * epoch})
             run.log({"f": f, "epoch": epoch, "trainer/global_step": 10 * epoch + 9})
         run.summary["g"] = 7
+if asked["killed"] is not None:
+    trial = asked["killed"]
+    settings["x_transaction_log_flush_interval"] = 0.1
+    run = wandb.init(id=f"{asked['id']}-{trial}", job_type="trial", config={"trial": trial},
+                     settings=settings, **common)
+    run.log({"f": 0.7, "epoch": 0})
+    (file,) = pathlib.Path(run.dir).parent.glob("*.wandb")
+    while file.read_bytes().count(b"0.7") < 2:  # in the summary, and in the history
+        time.sleep(0.05)
+    for child in psutil.Process().children():
+        child.kill()
+    os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def make_sweep(folder: Path) -> Path:
-    """A journal with a trial in each state that tells something: with an SEM, retried, failed, running."""
+def make_sweep(folder: Path, has_ended: bool = False) -> Path:
+    """A journal with a trial in each state that tells something: with an SEM, failed for a long reason, running."""
     journal = Journal(folder)
     journal.begin(TWO.to_dict(), {"time": 9.0, "n_trials": 4, "seed": 1, "method": "auto"})
     points = [{"x": 0.1 + 0.2, "opt": "a,b"}, {"x": 1 / 3, "opt": "adam"}, {"x": 0.5, "opt": "adam"}]
@@ -55,11 +68,13 @@ def make_sweep(folder: Path) -> Path:
         journal.record(staged.to(TrialStatus.RUNNING, job=Job(f"job-{index}", f"/jobs/{index}"), time=11.5 + index))
     running = {trial.index: trial for trial in _last(folder)}
     journal.record(_done(running[0], {"f": (0.5, 0.0123456789012345), "g": 0.1 + 0.7}))
-    journal.record(running[1].to(TrialStatus.FAILED, reason='ValueError: "ä" <script>', time=14.0))
+    journal.record(running[1].to(TrialStatus.FAILED, reason='ValueError: "ä" <script>' + 40_000 * "!", time=14.0))
     journal.record(_done(running[2], {"f": 0.25, "g": 1e-17, "epoch": 3.0}))
     last = Trial(3, {"x": 0.9, "opt": "a,b"}, time=20.0)
     journal.record(last)
     journal.record(last.to(TrialStatus.RUNNING, job=Job("job-3", "/jobs/3"), time=21.0))
+    if has_ended:
+        journal.record(_last(folder)[3].to(TrialStatus.FAILED, reason="exit code 9, no result written", time=22.0))
     journal.close()
     for trial in TRIALS:
         rows = [{"step": epoch, "time": 1.0, "metrics": {"f": f}} for epoch, f in enumerate(CURVE, start=1)]
@@ -77,9 +92,11 @@ def log_group(
     *,
     mode: str = "online",
     without: Sequence[int] = (),
+    killed: int | None = None,
 ) -> None:
-    """Log what the sweep in the folder and its trials would, but for some lines of the journal; offline data come to
-    lie in the folder. ``run_id`` is what the runs' ids begin with.
+    """Log what the sweep in the folder and its trials would, but for some lines of the journal.
+
+    ``run_id`` is what the runs' ids begin with; ``killed`` is a trial whose job is killed after its first epoch.
     """
     asked = {
         "group": group,
@@ -89,10 +106,12 @@ def log_group(
         "without": list(without),
         "trials": TRIALS,
         "curve": CURVE,
+        "killed": killed,
     }
     command = [sys.executable, "-c", CLIENT]
     environment = {**server.environment(), "WANDB_DIR": str(folder)}
-    subprocess.run(command, input=json.dumps(asked), env=environment, text=True, check=True, timeout=120)
+    ended = subprocess.run(command, input=json.dumps(asked), env=environment, text=True, timeout=120)
+    assert ended.returncode == (0 if killed is None else -signal.SIGKILL)
 
 
 def _last(folder: Path) -> list[Trial]:

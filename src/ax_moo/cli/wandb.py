@@ -31,3 +31,15 @@ def pull(
     from ax_moo.cli import wandb_pull
 
     wandb_pull.pull(project, groups, folder, entity, run)
+
+
+@app.command()
+def sync(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A sweep's folder, hydra.sweep.dir.", show_default=False)
+    ],
+) -> None:
+    """Upload what lies in a sweep's folder only: offline runs, and what killed or cut-off ones have left."""
+    from ax_moo.cli import wandb_sync
+
+    raise typer.Exit(wandb_sync.sync(folder))

@@ -41,13 +41,23 @@ def open_project(project: str, entity: str | None) -> Iterator[Project]:
     Raises:
         ConfigError: also for any error of W&B's in the block.
     """
-    wandb = import_wandb()
     owner, _, name = project.rpartition("/")
     if owner and entity and owner != entity:
         raise ConfigError(f"the project {project} is not one of the entity {entity}; leave one of the two out")
-    try:
-        api = wandb.Api(timeout=_be_quiet_and_quick(wandb) * (RETRIES + 1))
+    with open_api() as api:
         yield Project(api, f"{entity or owner or api.default_entity}/{name}")
+
+
+@contextmanager
+def open_api() -> Iterator[Any]:
+    """W&B's Api, with the user's credentials checked.
+
+    Raises:
+        ConfigError: also for any error of W&B's in the block.
+    """
+    wandb = import_wandb()
+    try:
+        yield wandb.Api(timeout=_be_quiet_and_quick(wandb) * (RETRIES + 1))
     except ConfigError:
         raise
     except Exception as error:
