@@ -7,11 +7,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from botorch.utils.sampling import manual_seed
-
 from ax_moo.frontier import pareto_trials
 from ax_moo.html_report.surrogate_grid import centre, grid
-from ax_moo.html_report.surrogate_model import Model, Values
+from ax_moo.html_report.surrogate_model import Model, Values, repeatable
 from ax_moo.html_report.surrogate_sample import trials_to_model
 from ax_moo.problem import Problem
 from ax_moo.search_space import Choice, Fixed, Range
@@ -33,25 +31,20 @@ def analyse(trials: Sequence[Trial], problem: Problem, method: str, seed: int | 
     Where there is no model ``why_not`` says why. An analysis that fails is empty, and the others stay.
     """
     completed = [trial for trial in trials if trial.status is TrialStatus.COMPLETED and trial.outcome is not None]
-    about: dict[str, Any] = {"trials": len(completed), "trials_used": 0, "fixed_at": None, "metrics": {}}
-    why_not = _why_not(completed, problem)
-    if why_not is None:
-        used = trials_to_model(completed, problem, seed)
-        with manual_seed(seed or 0):
-            model = _tried("a model", lambda: Model(problem, method, seed, used), None)
-            if model is None:
-                why_not = f"Ax could not fit a model to the {len(used)} trials; the log says why."
-            else:
-                about |= {"trials_used": len(used), **_analyses(model, completed, problem)}
-    return {"why_not": why_not, **_plain(about), "written": time.time()}
-
-
-def _why_not(completed: Sequence[Trial], problem: Problem) -> str | None:
-    if not _searched(problem):
-        return "All parameters are fixed, so that there is nothing to model."
+    about = {"trials": len(completed), "trials_used": 0, "written": time.time(), "fixed_at": None, "metrics": {}}
     if len(completed) < FEWEST_TRIALS:
-        return f"A model needs {FEWEST_TRIALS} completed trials; so far there are {len(completed)}."
-    return None
+        return {
+            **about,
+            "why_not": f"A model needs {FEWEST_TRIALS} completed trials; so far there are {len(completed)}.",
+        }
+    used = trials_to_model(completed, problem, seed)
+    with repeatable(seed):
+        try:
+            model = Model(problem, method, seed, used)
+        except Exception as error:
+            return {**about, "why_not": f"Ax could not fit a model to the {len(used)} trials: {_in_short(error)}"}
+        found = _analyses(model, completed, problem)
+    return {**about, "why_not": None, "trials_used": len(used), **_plain(found)}
 
 
 def _searched(problem: Problem) -> dict[str, Range | Choice]:
@@ -87,8 +80,13 @@ def _tried(what: str, analysis: Callable[[], T], instead: D) -> T | D:
     try:
         return analysis()
     except Exception as error:
-        log.warning("The report goes without %s (%s: %s)", what, type(error).__name__, error)
+        log.warning("The report goes without %s: %s", what, _in_short(error))
         return instead
+
+
+def _in_short(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def _fixed(completed: Sequence[Trial], problem: Problem) -> tuple[Parameterization, str]:
@@ -143,8 +141,8 @@ def _rounded(values: Values) -> list[Any]:
 
 def _plain(value: Any) -> Any:
     """JSON has no NaN and no infinity: None instead."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, list):
         return [_plain(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -7,7 +7,7 @@ from ax_moo.search_space import Choice, Range
 from ax_moo.trial import ParameterValue
 
 POINTS = 21
-"""Values along one axis at most; odd, so that the one in the middle is the centre of a range."""
+"""Values along one axis at most; odd, so that the centre of a range is among them."""
 
 
 def grid(parameter: Range | Choice) -> list[ParameterValue]:
@@ -22,6 +22,8 @@ def grid(parameter: Range | Choice) -> list[ParameterValue]:
 
 def centre(parameter: Range | Choice) -> ParameterValue:
     """The value in the middle; of a log-scale range the geometric mean of its bounds."""
+    if isinstance(parameter, Range) and parameter.step is None:
+        return _between(parameter, POINTS // 2)
     values = grid(parameter)
     return values[len(values) // 2]
 

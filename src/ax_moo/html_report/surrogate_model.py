@@ -2,10 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from ax_moo.optimizer import Optimizer
+from ax_moo.problem import Problem
+from ax_moo.search_space import Choice
+from ax_moo.trial import Parameterization, Trial
+
+# Torch reads its number of threads when it is loaded, and the optimizer's module sees to it: that one first.
+# isort: split
 from ax.adapter.base import Adapter
 from ax.adapter.transforms.one_hot import OH_PARAM_INFIX
 from ax.analysis.plotly.cross_validation import CrossValidationPlot
@@ -14,11 +23,7 @@ from ax.analysis.plotly.utils import Z_SCORE_95_CI
 from ax.analysis.utils import extract_relevant_adapter
 from ax.core.observation import ObservationFeatures
 from ax.utils.stats.model_fit_stats import coefficient_of_determination
-
-from ax_moo.optimizer import Optimizer
-from ax_moo.problem import Problem
-from ax_moo.search_space import Choice
-from ax_moo.trial import Parameterization, Trial
+from botorch.utils.sampling import manual_seed
 
 Values = npt.NDArray[np.float64]
 
@@ -106,6 +111,12 @@ class Model:
         if isinstance(parameter, Choice) and not parameter.is_ordered:
             return 0
         return int(np.sign(signed))
+
+
+def repeatable(seed: int | None) -> AbstractContextManager[None]:
+    """Within it what is drawn depends on the seed alone; outside of it nothing has changed."""
+    drawn: AbstractContextManager[None] = manual_seed(seed or 0)
+    return drawn
 
 
 def _fit(optimizer: Optimizer) -> Adapter:
