@@ -4,12 +4,14 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 from command_line import Started, command_line
-from sweeping import SWEEP_DIR, Swept, journal_rows, sweep_command, wait_for_sweep
+from sweeping import SWEEP_DIR, Swept, sweep_command, wait_for_sweep
 from waiting import wait_until
 from wandb_backend import FakeRun
 from wandb_server import FakeWandb, Fault, provide_wandb_server, running_server  # noqa: F401
@@ -23,6 +25,7 @@ pytestmark = pytest.mark.one_hydra
 
 APP = Path(__file__).parent / "wandb_sweep_app.py"
 TWO = "+hydra.sweeper.objectives={near: {direction: minimize}, far: {direction: minimize}}"
+FAULTS: tuple[Fault, ...] = ("refuse", "silent", "500")
 ON = ("hydra.sweeper.wandb.enabled=true", "hydra.sweeper.wandb.project=search")
 
 
@@ -109,25 +112,91 @@ def test_all_trials_belong_to_a_sweep_of_wandbs_own(ended: tuple[FakeWandb, Swep
     assert sweep_of(server, swept.folder).config["sweep_id"] == name
 
 
-def test_after_a_kill_the_same_run_goes_on_and_holds_all_of_the_journal(
+class Alone:
+    """A sweep whose trials are none of W&B's, with the timeouts of the application's own logger."""
+
+    LOGGER = ("+logger.kind=wandb", "+logger.project=search", "+logger.init_timeout=4", "+logger.finish_timeout=3")
+
+    def __init__(self, server: FakeWandb, project: Path, *options: str, holds: bool = False) -> None:
+        self.project, self.folder = project, project / SWEEP_DIR
+        project.mkdir(exist_ok=True)
+        if holds:
+            (project / "hold").touch()
+        self.process = start(server, project, *self.LOGGER, "+alone=true", "hydra.sweeper.n_jobs=2", *options)
+
+    def end(self) -> Swept:
+        (self.project / "hold").unlink(missing_ok=True)
+        return wait_for_sweep(self.project, self.process)
+
+    @property
+    def keeper(self) -> psutil.Process:
+        (found,) = [p for p in psutil.Process(self.process.pid).children() if "ax_moo.wandb.sweep_run" in p.cmdline()]
+        return found
+
+    def offline_runs(self) -> list[Path]:
+        return list((self.folder / "wandb").glob(f"offline-run-*/run-{sweep_run_id(SWEEP_DIR, self.folder)}.wandb"))
+
+
+def test_after_a_kill_and_a_termination_the_same_run_goes_on_and_holds_all_of_the_journal(
     wandb_server: FakeWandb, tmp_path: Path
 ) -> None:
-    project, folder = tmp_path, tmp_path / SWEEP_DIR
-    options = (*ON, "hydra.sweeper.n_jobs=1", "hydra.sweeper.max_failure_rate=1.0", "hydra.sweeper.retries=0")
-    killed = start(wandb_server, project, *options, "hydra.sweeper.n_trials=20")
-    wait_until(lambda: len(sweep_rows(wandb_server, folder)) > 0, "the sweep's first rows")
-    os.kill(killed.pid, signal.SIGKILL)
-    wait_until(lambda: sweep_of(wandb_server, folder).state == "failed", "the end of the run of a killed sweep")
-    assert sweep_of(wandb_server, folder).exitcode == 137
-    trials = len(journal.trials(folder))
-    swept = wait_for_sweep(project, start(wandb_server, project, *options, f"hydra.sweeper.n_trials={trials}"))
-    assert swept.code == 0, swept.err
-    own = sweep_of(wandb_server, folder)
-    assert (own.starts, own.state, own.exitcode) == (2, "finished", 0)
-    told = {row["journal_line"]: json.loads(row["journal"]) for row in sweep_rows(wandb_server, folder)}
-    assert [told[number] for number in sorted(told)] == journal_rows(project)[1:]
+    first = Alone(wandb_server, tmp_path, "hydra.sweeper.n_trials=1", holds=True)
+    wait_until(lambda: rows(wandb_server, first.folder) == [2, 3], "the first life's rows")
+    os.kill(first.process.pid, signal.SIGKILL)
+    own = sweep_of(wandb_server, first.folder)
+    wait_until(lambda: (own.state, own.exitcode) == ("failed", 137), "the end of the run of a killed sweep")
+    second = Alone(wandb_server, tmp_path, "hydra.sweeper.n_trials=2", holds=True)
+    wait_until(lambda: 5 in rows(wandb_server, first.folder), "the second life's rows")
+    os.killpg(second.process.pid, signal.SIGTERM)
+    assert wait_for_sweep(tmp_path, second.process).code == 130
+    assert (own.state, own.exitcode) == ("preempted", 143)
+    third = Alone(wandb_server, tmp_path, "hydra.sweeper.n_trials=2").end()
+    assert third.code == 0, third.err
+    assert (own.starts, own.state, own.exitcode) == (3, "finished", 0)
+    told = [json.loads(row["journal"]) for row in own.history if "journal" in row]
+    assert told == third.rows
 
 
-def sweep_rows(server: FakeWandb, folder: Path) -> list[dict[str, object]]:
+def rows(server: FakeWandb, folder: Path) -> list[int]:
+    """The lines of the journal that have arrived."""
     run = server.runs.get(sweep_run_id(SWEEP_DIR, folder))
-    return [row for row in run.history if "journal" in row] if run else []
+    return [row["journal_line"] for row in run.history if "journal" in row] if run else []
+
+
+def said(swept: Swept) -> list[str]:
+    return [line for line in swept.out.splitlines() if "W&B: " in line]
+
+
+def test_whatever_wandb_does_the_sweep_completes_and_says_what_is_wrong_once(
+    wandb_server: FakeWandb, tmp_path: Path
+) -> None:
+    with ExitStack() as stack:
+        servers = {fault: stack.enter_context(running_server()) for fault in FAULTS}
+        for fault in ("refuse", "silent"):
+            servers[fault].fault = fault
+        sweeps = {
+            name: Alone(server, tmp_path / name, "hydra.sweeper.n_trials=1", holds=name == "500")
+            for name, server in servers.items()
+        }
+        sweeps["killed"] = Alone(wandb_server, tmp_path / "killed", "hydra.sweeper.n_trials=1", holds=True)
+        sweeps["offline"] = Alone(
+            wandb_server, tmp_path / "offline", "hydra.sweeper.n_trials=1", "hydra.sweeper.wandb.mode=offline"
+        )
+        for name, server in (("500", servers["500"]), ("killed", wandb_server)):
+            wait_until(lambda: rows(server, sweeps[name].folder) != [], "the first rows")  # noqa: B023
+        servers["500"].fault = "500"
+        for process in (*sweeps["killed"].keeper.children(), sweeps["killed"].keeper):
+            process.kill()
+        ended = {name: sweep.end() for name, sweep in sweeps.items()}
+    for name, swept in ended.items():
+        assert (swept.code, [row["status"] for row in swept.last]) == (0, ["COMPLETED"]), (name, swept.err)
+        assert "Traceback" not in swept.out + swept.err
+    assert said(ended["offline"]) == []
+    for name in ("refuse", "silent"):
+        (line,) = said(ended[name])
+        assert "the sweep's run is kept on disk" in line
+        assert len(sweeps[name].offline_runs()) == 1
+    assert len(sweeps["offline"].offline_runs()) == 1
+    for name, why in {"500": "Timed out finishing run", "killed": "the sweep goes on without it"}.items():
+        started, line = said(ended[name])
+        assert ("the sweep's run is http" in started, why in line) == (True, True), line

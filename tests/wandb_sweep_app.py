@@ -1,24 +1,35 @@
-"""A Hydra application whose trials are W&B runs of their own, and end as their number says."""
+"""A Hydra application whose trials are W&B runs, and end as their number says; with +alone they are none."""
 
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import hydra
-import wandb
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
-
-from ax_moo.run_names import trial_run_id
-from ax_moo.wandb.note import joined_sweep
-from ax_moo.wandb.service import QUIET_AND_BOUNDED
 
 RAISES, IS_REQUEUED, IS_KILLED = 1, 2, 3
 
 
 @hydra.main(version_base="1.3", config_path=None, config_name=None)
 def main(config: DictConfig) -> dict[str, float]:
+    near, far = config.x**2, (config.x - 1) ** 2
+    if config.get("alone"):
+        while Path("hold").exists():
+            time.sleep(0.05)
+        return {"near": near, "far": far}
+    return as_a_run(config, near, far)
+
+
+def as_a_run(config: DictConfig, near: float, far: float) -> dict[str, float]:
+    import wandb
+
+    from ax_moo.run_names import trial_run_id
+    from ax_moo.wandb.note import joined_sweep
+    from ax_moo.wandb.service import QUIET_AND_BOUNDED
+
     trial = HydraConfig.get().job.num
     folder = Path(hydra.utils.get_original_cwd(), HydraConfig.get().sweep.dir)
     run = wandb.init(
@@ -44,7 +55,6 @@ def main(config: DictConfig) -> dict[str, float]:
         os.kill(os.getpid(), signal.SIGKILL)
     if trial == IS_KILLED:
         os.kill(os.getpid(), signal.SIGKILL)
-    near, far = config.x**2, (config.x - 1) ** 2
     run.summary.update({"near": near, "far": far})
     run.finish()
     return {"near": near, "far": far}

@@ -146,18 +146,27 @@ class SweepRun:
     def _finish(self, wandb: Any, run: Any) -> None:
         end = self._parent.end
         run.summary.update(self._rows.summary())
-        if not end.is_hurried:
-            self._log_table(wandb, run)
-            log_files(wandb, run, self._folder, self._options.group)
+        why_no_results = None if end.is_hurried else self._log_results(wandb, run)
         if end.is_preempted:
             run.mark_preempting()
         with service_killed_after(min(self._options.finish_timeout + GRACE, end.seconds)):
             run.finish(exit_code=TERMINATED if end.is_preempted else end.exit_code)
+        if why_no_results:
+            self._parent.tell(logging.WARNING, f"table and files of the sweep were not uploaded: {why_no_results}")
         if not run.offline:
             self._note = replace(self._note, arrived=self._last_line)
             self._note.write(self._folder)
             if not end.is_hurried and end.exit_code != KILLED:
                 self._close_trials(run)
+
+    def _log_results(self, wandb: Any, run: Any) -> str | None:
+        """Why it did not work: W&B may take the end of a run all the same."""
+        try:
+            self._log_table(wandb, run)
+            log_files(wandb, run, self._folder, self._options.group)
+        except Exception as error:
+            return one_line(error)
+        return None
 
     def _close_trials(self, run: Any) -> None:
         """The sweep's own run has ended well: what goes wrong here says nothing of it."""
