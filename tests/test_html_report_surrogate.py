@@ -16,7 +16,7 @@ from ax_moo.html_report.surrogate_grid import POINTS, centre, grid
 from ax_moo.html_report.surrogate_sample import MOST_TRIALS, trials_to_model
 from ax_moo.optimizer import Optimizer
 from ax_moo.problem import Problem
-from ax_moo.trial import Parameterization, Trial, TrialStatus
+from ax_moo.trial import Measured, Parameterization, Trial, TrialStatus
 
 pytestmark = pytest.mark.hydra_free
 
@@ -102,7 +102,7 @@ def test_each_pair_of_parameters_has_one_contour(mixed: Any) -> None:
         assert row == pytest.approx([math.log(h) for h in h_lambda["xs"]], abs=0.3)
 
 
-def _one_objective(*values: float) -> tuple[list[Trial], Problem]:
+def _one_objective(*values: Measured) -> tuple[list[Trial], Problem]:
     points = [{"x": (i * 0.37) % 1, "y": (i * 0.61) % 1} for i in range(len(values))]
     trials = [
         Trial(i, p, TrialStatus.COMPLETED, outcome={"objective": v})
@@ -141,10 +141,10 @@ def test_an_analysis_that_fails_leaves_the_others() -> None:
     [
         ([], "A model needs 3 completed trials; so far there are 0."),
         ([1, 2], "A model needs 3 completed trials; so far there are 2."),
-        ([1, 2, 3, 1e308], "Ax could not fit a model to the 4 trials: "),
+        ([1, 2, (3, 0.1)], "Ax could not fit a model to the 3 trials: InputDataError: "),
     ],
 )
-def test_where_there_is_no_model_it_says_why_not(values: Sequence[float], why_not: str) -> None:
+def test_where_there_is_no_model_it_says_why_not(values: Sequence[Measured], why_not: str) -> None:
     found = analyse(*_one_objective(*values), "auto", None)
     assert found["why_not"].startswith(why_not)
     assert (found["metrics"], found["trials_used"], found["fixed_at"]) == ({}, 0, None)

@@ -31,20 +31,19 @@ def analyse(trials: Sequence[Trial], problem: Problem, method: str, seed: int | 
     Where there is no model ``why_not`` says why. An analysis that fails is empty, and the others stay.
     """
     completed = [trial for trial in trials if trial.status is TrialStatus.COMPLETED and trial.outcome is not None]
-    about = {"trials": len(completed), "trials_used": 0, "written": time.time(), "fixed_at": None, "metrics": {}}
+    found: dict[str, Any] = {"trials": len(completed), "trials_used": 0, "fixed_at": None, "metrics": {}}
+    found |= {"why_not": None, "written": time.time()}
     if len(completed) < FEWEST_TRIALS:
-        return {
-            **about,
-            "why_not": f"A model needs {FEWEST_TRIALS} completed trials; so far there are {len(completed)}.",
-        }
+        why_not = f"A model needs {FEWEST_TRIALS} completed trials; so far there are {len(completed)}."
+        return {**found, "why_not": why_not}
     used = trials_to_model(completed, problem, seed)
     with repeatable(seed):
         try:
             model = Model(problem, method, seed, used)
         except Exception as error:
-            return {**about, "why_not": f"Ax could not fit a model to the {len(used)} trials: {_in_short(error)}"}
-        found = _analyses(model, completed, problem)
-    return {**about, "why_not": None, "trials_used": len(used), **_plain(found)}
+            return {**found, "why_not": f"Ax could not fit a model to the {len(used)} trials: {_in_short(error)}"}
+        analyses = _analyses(model, completed, problem)
+    return {**found, "trials_used": len(used), **_plain(analyses)}
 
 
 def _searched(problem: Problem) -> dict[str, Range | Choice]:

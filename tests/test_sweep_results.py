@@ -1,0 +1,104 @@
+"""A sweep in a notebook: ax_moo.load on the folders that sweeps leave."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import TWO_OBJECTIVES, problem
+
+import ax_moo
+from ax_moo.errors import ConfigError
+from ax_moo.journal import Journal
+from ax_moo.problem import Problem
+from ax_moo.trial import Trial, TrialStatus
+
+pytestmark = pytest.mark.hydra_free
+
+STARTED = 1_000_000.0
+ONE_OBJECTIVE = {"f": {"direction": "maximize"}}
+
+
+def _write(folder: Path, goals: Problem, trials: list[Trial], method: str = "auto") -> Path:
+    journal = Journal(folder)
+    journal.begin(goals.to_dict(), {"time": STARTED, "method": method, "seed": 1})
+    for trial in trials:
+        journal.record(trial)
+    journal.close()
+    return folder
+
+
+def _completed(index: int, f: float, g: float, ended: float) -> Trial:
+    point = {"x": (index * 0.37) % 1, "y": (index * 0.61) % 1}
+    outcome = {"f": f, "g": g}
+    return Trial(index, point, TrialStatus.COMPLETED, outcome=outcome, time=STARTED + ended, start_time=STARTED + index)
+
+
+def _swept(folder: Path, method: str, objectives: dict[str, Any]) -> Path:
+    """Ten completed trials, one that failed and one that runs."""
+    waves = [(math.sin(i), (i % 4) / 4) for i in range(10)]
+    trials = [_completed(i, f, g, ended=10.0 + i) for i, (f, g) in enumerate(waves)]
+    trials.append(Trial(10, {"x": 0.9, "y": 0.05}, TrialStatus.FAILED, reason="boom", time=STARTED + 30))
+    trials.append(Trial(11, {"x": 0.95, "y": 0.9}, TrialStatus.RUNNING, time=STARTED + 31))
+    goals = problem("x=interval(0,1)", "y=interval(0,1)", objectives=objectives)
+    return _write(folder, goals, trials, method)
+
+
+def test_the_tables_hold_what_the_journal_says(tmp_path: Path) -> None:
+    goals = problem(objectives=TWO_OBJECTIVES)
+    trials = [_completed(1, 0.5, 0.5, ended=5), _completed(0, 0.25, 0.25, ended=8), _completed(2, 0.2, 0.9, ended=9)]
+    trials.append(Trial(3, {"x": 0.5, "y": 0.5}, TrialStatus.FAILED, reason="boom", time=STARTED + 9))
+    swept = ax_moo.load(_write(tmp_path, goals, trials))
+    assert swept.problem == goals
+    assert swept.trials["trial"].tolist() == [0, 1, 2, 3]
+    assert swept.trials["status"].tolist() == ["COMPLETED"] * 3 + ["FAILED"]
+    assert swept.trials["x"].tolist() == [0.0, 0.37, 0.74, 0.5]
+    assert swept.pareto_frontier[["trial", "f", "g"]].to_numpy().tolist() == [[0, 0.25, 0.25], [1, 0.5, 0.5]]
+    # In order of completion, above the thresholds f >= 0 and g <= 1.
+    assert swept.hypervolume["trial"].tolist() == [1, 0, 2]
+    assert swept.hypervolume["time"].tolist() == [5, 8, 9]
+    assert swept.hypervolume["hypervolume"].tolist() == pytest.approx([0.25, 0.3125, 0.3125])
+
+
+def test_with_one_objective_the_frontier_is_the_best_trial(tmp_path: Path) -> None:
+    swept = ax_moo.load(_swept(tmp_path, "auto", ONE_OBJECTIVE))
+    assert swept.pareto_frontier["trial"].tolist() == [8]
+    assert swept.hypervolume["hypervolume"].is_monotonic_increasing
+
+
+def test_a_folder_without_a_sweep_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="holds no sweep"):
+        ax_moo.load(tmp_path)
+
+
+@pytest.mark.parametrize("method", ["auto", "sobol"])
+def test_axs_analyses_work_whatever_the_method_was(tmp_path: Path, method: str) -> None:
+    client = ax_moo.load(_swept(tmp_path, method, TWO_OBJECTIVES)).ax()
+    from ax.analysis.plotly.cross_validation import CrossValidationPlot
+    from ax.analysis.plotly.sensitivity import SensitivityAnalysisPlot
+
+    analyses = [CrossValidationPlot(), SensitivityAnalysisPlot(metric_name="f")]
+    cards = _flat(client.compute_analyses(analyses, display=False))
+    assert {card.name for card in cards} == {"CrossValidationPlot", "SensitivityAnalysisPlot"}
+    assert _errors(cards) == []
+    frontier = [trial for _, _, trial, _ in client.get_pareto_frontier()]
+    assert frontier
+    assert set(frontier) <= set(range(10))
+
+
+def test_so_does_axs_own_choice_of_analyses_also_for_one_objective(tmp_path: Path) -> None:
+    client = ax_moo.load(_swept(tmp_path, "sobol", ONE_OBJECTIVE)).ax()
+    cards = _flat(client.compute_analyses(display=False))
+    assert {"ArmEffectsPlot", "ContourPlot", "CrossValidationPlot", "Summary"} <= {card.name for card in cards}
+    assert _errors(cards) == []
+    assert client.get_best_parameterization()[2] in range(10)
+
+
+def _flat(cards: list[Any]) -> list[Any]:
+    return [leaf for card in cards for leaf in card.flatten()]
+
+
+def _errors(cards: list[Any]) -> list[str]:
+    from ax.core.analysis_card import ErrorAnalysisCard
+
+    return [card.blob for card in cards if isinstance(card, ErrorAnalysisCard)]
