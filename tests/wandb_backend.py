@@ -79,6 +79,7 @@ class Backend:
             "organization": lambda name: {"featureFlags": []},
             "model": self._project,
             "project": self._known_project,
+            "models": self._projects_of,
             "upsertModel": self._upsert_project,
             "upsertBucket": self._upsert_run,
             "createRunFiles": self._create_files,
@@ -108,6 +109,10 @@ class Backend:
         known = (entityName or self.entity, name or "uncategorized") in self.projects
         return self._project(name, entityName) if known else None
 
+    def _projects_of(self, entityName: str, after: Any = None, first: int = 50) -> dict[str, Any]:
+        names = sorted(name for entity, name in self.projects if entity == entityName)
+        return _connection([self._project(name, entityName) for name in names], after, first)
+
     def _upsert_project(self, input: dict[str, Any]) -> dict[str, Any]:
         project = self._project(input.get("name"), input.get("entityName"))
         self.projects.add((project["entityName"], project["name"]))
@@ -125,6 +130,9 @@ class Backend:
 
         return {
             "id": project,
+            "__typename": "Project",
+            "createdAt": "2026-01-01T00:00:00Z",
+            "isBenchmark": False,
             "internalId": base64.b64encode(b"ProjectInternalId:1").decode(),
             "name": project,
             "entityName": entity,
@@ -209,7 +217,8 @@ class Backend:
         return {"sweep": sweep, "configValidationWarnings": []}
 
     def _upsert_view(self, input: dict[str, Any]) -> dict[str, Any]:
-        view = {"id": f"view{len(self.views)}", **input}
+        project = self._project(input.get("projectName"), input.get("entityName"))
+        view = {**input, "id": f"view{len(self.views)}", "project": project}
         self.views.append(view)
         return {"view": view, "inserted": True}
 
@@ -279,7 +288,10 @@ def _connection(nodes: list[dict[str, Any]], after: str | None, first: int) -> d
     begin = int(after or 0)
     end = min(begin + first, len(nodes))
     edges = [{"node": node, "cursor": str(index + 1)} for index, node in enumerate(nodes[begin:end], begin)]
-    return {"edges": edges, "pageInfo": {"endCursor": str(end), "hasNextPage": end < len(nodes)}}
+    return {
+        "edges": edges,
+        "pageInfo": {"__typename": "PageInfo", "endCursor": str(end), "hasNextPage": end < len(nodes)},
+    }
 
 
 def _matches(run: FakeRun, condition: dict[str, Any]) -> bool:

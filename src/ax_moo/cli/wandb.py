@@ -12,6 +12,10 @@ ProjectName = Annotated[
 ]
 Entity = Annotated[str | None, typer.Option(help="Whose project it is; your default entity's.", show_default=False)]
 
+SweepRun = Annotated[
+    str | None, typer.Option(metavar="ID", help="The sweep's run, where a group has several.", show_default=False)
+]
+
 
 @app.command()
 def pull(
@@ -22,10 +26,7 @@ def pull(
         typer.Option("-o", metavar="DIR", help="Where to; several groups get a folder each in it.", show_default=False),
     ] = None,
     entity: Entity = None,
-    run: Annotated[
-        str | None,
-        typer.Option(metavar="ID", help="The sweep's run, where a group has several.", show_default=False),
-    ] = None,
+    run: SweepRun = None,
 ) -> None:
     """Make a sweep folder of a group in W&B: table, results, curves, report."""
     from ax_moo.cli import wandb_pull
@@ -43,3 +44,17 @@ def sync(
     from ax_moo.cli import wandb_sync
 
     raise typer.Exit(wandb_sync.sync(folder))
+
+
+@app.command()
+def report(
+    project: ProjectName,
+    group: Annotated[str, typer.Argument(metavar="GROUP", help="The sweep's group of runs.", show_default=False)],
+    entity: Entity = None,
+    title: Annotated[str | None, typer.Option(help="The Report's title.", show_default=False)] = None,
+    run: SweepRun = None,
+) -> None:
+    """Save a W&B Report: scatter plot, parallel coordinates, importances, Pareto table."""
+    from ax_moo.cli import wandb_report
+
+    wandb_report.report(project, group, entity, title, run)

@@ -48,6 +48,11 @@ def read_journal(run: Any) -> SweepJournal:
     )
 
 
+def header_of(run: Any) -> dict[str, Any]:
+    """The first line of a sweep's journal, out of the config of its run."""
+    return _header(_header_text(run) or "", run.id)
+
+
 def trial_runs(runs: Sequence[Any], sweep: Any) -> dict[int, Any]:
     """The runs of the sweep's own trials by their number: a group may hold two sweeps."""
     begin = sweep.id.removesuffix(ID_END)
