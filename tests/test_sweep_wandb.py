@@ -11,7 +11,7 @@ import yaml
 from wandb_server import FakeWandb, Fault, provide_wandb_server  # noqa: F401
 
 from ax_moo import journal
-from ax_moo.run_names import trial_run_id
+from ax_moo.run_names import sweep_run_id, trial_run_id
 from ax_moo.trial import Trial, TrialStatus
 
 pytestmark = pytest.mark.one_hydra
@@ -97,7 +97,9 @@ def test_every_trial_completes_whatever_its_wandb_does_and_online_runs_tell_the_
     folder = tmp_path / "sweeps/s"
     ids = [trial_run_id("s", folder, trial.index) for trial in trials]
     online, kept = trials[:2], trials[2:]
-    assert {run.id for run in wandb_server.runs.values()} == set(ids[:2])
+    own = wandb_server.runs[sweep_run_id("s", folder)]
+    assert (own.group, own.job_type, own.state) == ("s", "sweep", "finished")
+    assert set(wandb_server.runs) == {own.id, *ids[:2]}
     for trial in online:
         assert_run_tells(wandb_server, ids[trial.index], trial)
     assert offline_runs(tmp_path) == {ids[trial.index] for trial in kept}
@@ -122,7 +124,9 @@ def test_without_an_api_key_every_trial_completes_and_its_run_lies_in_the_sweep_
     environment = {key: value for key, value in wandb_server.environment().items() if key != "WANDB_API_KEY"}
     overrides = (f"{WIDTH}=choice(16,24)", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=2")
     trials = sweep(tmp_path, environment, *overrides)
-    assert offline_runs(tmp_path) == {trial_run_id("s", tmp_path / "sweeps/s", trial.index) for trial in trials}
+    folder = tmp_path / "sweeps/s"
+    ids = {trial_run_id("s", folder, trial.index) for trial in trials}
+    assert offline_runs(tmp_path) == {sweep_run_id("s", folder), *ids}
     for trial in trials:
         (complaint,) = complaints(tmp_path, trial)
         assert "No API key configured" in complaint
