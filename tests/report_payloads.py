@@ -50,7 +50,7 @@ def hostile() -> Payload:
     payload = sweep(12)
     for trial in payload["trials"]:
         found = trial["parameterization"]
-        trial["parameterization"] = {HOSTILE: found["act"] and HOSTILE, **found}
+        trial["parameterization"] = {HOSTILE: HOSTILE, **found}
         trial["metrics"] |= {HOSTILE: 0.5 + trial["trial"]}
         trial["command"] = f"python train.py {HOSTILE}"
         trial["row"] |= {HOSTILE: HOSTILE, f"metric.{HOSTILE}": 0.5}

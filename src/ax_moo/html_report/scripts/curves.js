@@ -46,7 +46,7 @@ function curvesFigure(metric) {
     const those = curves.filter((curve) => curveKind(trialOf(curve.trial)) === kind);
     if (those.length) data.push(curvesOf(those, metric, kind, style, stride));
   }
-  return { data, layout: layout({ xaxis: { title: "step" }, yaxis: { title: plain(metric) }, showlegend: true }) };
+  return { data, layout: layout({ xaxis: { title: "step" }, yaxis: { title: metric }, showlegend: true, legend: { traceorder: "reversed" } }) };
 }
 
 function curvesOf(curves, metric, kind, { opacity, ...line }, stride) {

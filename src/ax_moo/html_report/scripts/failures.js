@@ -22,8 +22,8 @@ function retriesTable() {
     el(
       "tr",
       {},
-      el("td", { class: "number" }, text(retry.trial)),
-      el("td", { class: "number" }, text(retry.attempt)),
+      el("td", {}, text(retry.trial)),
+      el("td", {}, text(retry.attempt)),
       el("td", { class: "wrap" }, retry.reason ?? ""),
       el("td", { title: "Whether it counts against the attempts that a trial has" }, retry.counts ? "yes" : "no"),
       el("td", { class: "wrap" }, retry.log ?? NONE, retry.log ? [" ", copyButton(retry.log, "the path of the log")] : null),

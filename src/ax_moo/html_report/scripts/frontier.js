@@ -3,16 +3,16 @@
 const KINDS = {
   frontier: { symbol: "diamond", size: 12 },
   best: { symbol: "star", size: 15 },
-  dominated: { symbol: "circle", size: 8 },
-  other: { symbol: "circle", size: 8 },
-  infeasible: { symbol: "x", size: 7.5 },
+  dominated: { symbol: "circle", size: 9 },
+  other: { symbol: "circle", size: 9 },
+  infeasible: { symbol: "x", size: 8.5 },
   "stopped early": { symbol: "triangle-down", size: 9 },
 };
 const DRAWN_FIRST = ["stopped early", "infeasible", "dominated", "other", "frontier", "best"];
 
 function drawFrontier() {
   const body = bodyOf("frontier");
-  if (isSingle) describeSingle();
+  describeFrontier();
   const measured = sweep.trials.filter((trial) => sweep.objectives.every((objective) => value(trial, objective.name) !== null));
   if (!measured.length) body.append(empty(whyNothing()));
   else if (isSingle) drawAllValues(body, measured);
@@ -20,10 +20,16 @@ function drawFrontier() {
   else drawAllPairs(body, measured);
 }
 
-function describeSingle() {
+function describeFrontier() {
+  const copying = "Click on a point, or use the table's buttons, to copy the command that runs that trial alone.";
+  if (!isSingle) {
+    const area = sweep.objectives.length === 2 ? " The line is the frontier; the area behind it, up to the reference point, is the hypervolume." : "";
+    caption("frontier", `A trial is on the frontier if no other beats it in one objective without losing in another.${area} ${copying}`);
+    return;
+  }
   byId("frontier").querySelector("h2").textContent = "Best so far";
   byId("frontier").dataset.short = "Best";
-  caption("frontier", `All trials in the order in which they were proposed, and the best value of ${sweep.objectives[0].name} so far. Click on a point, or use the buttons of the table, to copy the command that runs the trial's training alone.`);
+  caption("frontier", `All trials in the order in which they were proposed, and the best value of ${sweep.objectives[0].name} so far. ${copying}`);
 }
 
 function drawPair(parent, trials, x, y, kind = "") {
@@ -58,23 +64,57 @@ function drawAllPairs(body, trials) {
 }
 
 function pairFigure(trials, x, y, isLarge) {
-  const data = isLarge && sweep.objectives.length === 2 ? [stepLine(trials, x, y)] : [];
+  const data = isLarge && sweep.objectives.length === 2 ? [dominated(trials, x, y), stepLine(trials, x, y)] : [];
   for (const kind of DRAWN_FIRST) {
     const those = trials.filter((trial) => kindOf(trial) === kind);
     if (!those.length) continue;
     data.push(points(those, kind, (trial) => value(trial, x.name), (trial) => value(trial, y.name), [x, y], isLarge), keyTo(kind));
   }
-  return { data, layout: byIteration(thresholds({ x, y }), plain(x.name), plain(y.name), isLarge) };
+  return { data, layout: byIteration(thresholds({ x, y }), x.name, y.name, isLarge) };
+}
+
+function frontFrom(trials, x, y) {
+  const front = trials.filter((trial) => trial.pareto).map((trial) => ({ x: value(trial, x.name), y: value(trial, y.name) }));
+  return front.sort((one, other) => one.x - other.x || one.y - other.y);
+}
+
+/** The area whose size is the hypervolume: what the frontier dominates, up to the reference point. */
+function dominated(trials, x, y) {
+  const reference = sweep.hypervolume?.reference_point;
+  const [endX, endY] = [reference?.[x.name] ?? null, reference?.[y.name] ?? null];
+  const isBetter = (value, than, objective) => (objective.minimize ? value < than : value > than);
+  const front = frontFrom(trials, x, y).filter((point) => isBetter(point.x, endX, x) && isBetter(point.y, endY, y));
+  if (endX === null || endY === null || !front.length) return { type: "scatter", x: [], y: [], showlegend: false };
+  const edge = front.flatMap((point, index) => {
+    const before = front[index - 1];
+    if (!before) return [point];
+    return x.minimize ? [{ x: point.x, y: before.y }, point] : [{ x: before.x, y: point.y }, point];
+  });
+  const [first, last] = [front[0], front.at(-1)];
+  const round = x.minimize
+    ? [{ x: first.x, y: endY }, ...edge, { x: endX, y: last.y }, { x: endX, y: endY }]
+    : [{ x: endX, y: endY }, { x: endX, y: first.y }, ...edge, { x: last.x, y: endY }];
+  return {
+    type: "scatter",
+    mode: "lines",
+    x: round.map((point) => point.x),
+    y: round.map((point) => point.y),
+    fill: "toself",
+    fillcolor: colour("accent-soft"),
+    line: { width: 0 },
+    hoverinfo: "skip",
+    showlegend: false,
+  };
 }
 
 /** The edge of what the frontier dominates: it changes at each point towards the worse. */
 function stepLine(trials, x, y) {
-  const front = trials.filter((trial) => trial.pareto).sort((one, other) => value(one, x.name) - value(other, x.name));
+  const front = frontFrom(trials, x, y);
   return {
     type: "scatter",
     mode: "lines",
-    x: front.map((trial) => value(trial, x.name)),
-    y: front.map((trial) => value(trial, y.name)),
+    x: front.map((point) => point.x),
+    y: front.map((point) => point.y),
     line: { shape: x.minimize ? "hv" : "vh", color: colour("accent"), width: 1.8 },
     hoverinfo: "skip",
     showlegend: false,
@@ -118,7 +158,7 @@ function errorBars(trials, objectives) {
   objectives.forEach((objective, index) => {
     const sems = trials.map((trial) => trial.sem?.[objective?.name] ?? 0);
     if (objective && sems.some((sem) => sem > 0)) {
-      bars[index ? "error_y" : "error_x"] = { array: sems.map((sem) => 1.96 * sem), color: colour("faint"), thickness: 1, width: 0 };
+      bars[index ? "error_y" : "error_x"] = { array: sems.map((sem) => 1.96 * sem), color: colour("line"), thickness: 1.2, width: 0 };
     }
   });
   return bars;
@@ -139,6 +179,7 @@ function byIteration(more, x, y, isLarge) {
     xaxis: { title: x },
     yaxis: { title: y },
     showlegend: isLarge,
+    legend: { traceorder: "reversed" },
     coloraxis: { colorscale: scale(), cmin: 0, cmax: last, showscale, colorbar: colourbar("iteration") },
   });
 }
@@ -168,7 +209,7 @@ function allValues(trials, objective) {
     if (!those.length) continue;
     data.push(points(those, kind, (trial) => trial.trial, (trial) => value(trial, objective.name), [null, objective], true), keyTo(kind));
   }
-  return { data, layout: byIteration(thresholds({ y: objective }), "trial", plain(objective.name), true) };
+  return { data, layout: byIteration(thresholds({ y: objective }), "trial", objective.name, true) };
 }
 
 /** The best value among trials that count. */

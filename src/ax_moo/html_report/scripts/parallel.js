@@ -48,7 +48,13 @@ function parallelFigure(trials, metrics, coloured) {
       unselected: { line: { color: colour("line"), opacity: 0.25 } },
     },
   ];
-  return { data, layout: layout({ margin: { l: 60, r: 30, t: 64, b: 20 } }) };
+  return { data, layout: layout({ margin: { l: leftOf(dimensions[0]), r: 30, t: 64, b: 20 } }) };
+}
+
+/** Room for the words of the first axis, which stand at its left. */
+function leftOf({ label, ticktext }) {
+  const longest = Math.max(label.length * 0.6, ...(ticktext ?? []).map((words) => words.length));
+  return Math.max(48, Math.min(150, 20 + 7 * longest));
 }
 
 function parameterDimension(parameter, scale, trials) {

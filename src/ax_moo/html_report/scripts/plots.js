@@ -49,6 +49,7 @@ function scale() {
   return isDark() ? DARK_SCALE : LIGHT_SCALE;
 }
 
+/** An axis; its title, which may be anything, as text. */
 function axis(more = {}) {
   const { title, ...rest } = more;
   return {
@@ -60,7 +61,7 @@ function axis(more = {}) {
     ticks: "outside",
     ticklen: 4,
     automargin: true,
-    title: { text: title ?? "", standoff: 10, font: { size: 13, color: colour("muted") } },
+    title: { text: plain(title ?? "", isNarrow() ? 26 : 50), standoff: 10, font: { size: 13, color: colour("muted") } },
     tickfont: { color: colour("muted"), size: 11.5 },
     ...rest,
   };
@@ -76,7 +77,7 @@ function layout(more = {}) {
     hovermode: "closest",
     hoverlabel: { bgcolor: colour("surface"), bordercolor: colour("faint"), align: "left", font: { family: FONT, size: 12.5, color: colour("ink") } },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("faint"), activecolor: colour("accent") },
-    margin: { l: 56, r: 12, t: 14, b: 44, ...margin },
+    margin: { l: 48, r: 12, t: 14, b: 36, ...margin },
     legend: { orientation: "h", x: 0, y: 1.01, yanchor: "bottom", font: { size: 12, color: colour("muted") }, ...legend },
     xaxis: axis(xaxis),
     yaxis: axis(yaxis),
@@ -101,9 +102,9 @@ function level(at, value, words) {
   const line = { type: "line", line: { color: colour("muted"), width: 1.3, dash: "dash" }, layer: "below" };
   const where = x ? { x0: value, x1: value, yref: "paper", y0: 0, y1: 1 } : { y0: value, y1: value, xref: "paper", x0: 0, x1: 1 };
   const spot = x
-    ? { x: value, yref: "paper", y: 1, xanchor: "left", yanchor: "top", textangle: 90 }
+    ? { x: value, yref: "paper", y: 1, xanchor: "left", yanchor: "top" }
     : { y: value, xref: "paper", x: 1, xanchor: "right", yanchor: "bottom" };
-  const annotation = { ...spot, text: plain(words), showarrow: false, font: { size: 11.5, color: colour("muted") } };
+  const annotation = { ...spot, text: plain(words), showarrow: false, bgcolor: colour("surface"), borderpad: 1, font: { size: 11.5, color: colour("muted") } };
   return { shape: { ...line, ...where }, annotation };
 }
 

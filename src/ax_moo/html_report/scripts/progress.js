@@ -46,9 +46,10 @@ function traceFigure(trace, label, x, subject) {
     hoverinfo: "text",
     line: { shape: "hv", color: colour("accent"), width: 2 },
     marker: { size: 4.5, color: colour("accent") },
+    cliponaxis: false,
     fill: isSingle ? "none" : "tozeroy",
     fillcolor: colour("accent-soft"),
   };
   const limits = isSingle ? thresholds({ y: sweep.objectives[0] }) : {};
-  return { data: [line], layout: layout({ ...limits, showlegend: false, xaxis: { title: label, rangemode: "tozero" }, yaxis: { title: plain(subject), rangemode: isSingle ? "normal" : "tozero" } }) };
+  return { data: [line], layout: layout({ ...limits, showlegend: false, xaxis: { title: label, rangemode: "tozero" }, yaxis: { title: subject, rangemode: isSingle ? "normal" : "tozero" } }) };
 }

@@ -4,7 +4,7 @@ function drawReproduce() {
   const found = sweep.reproduce;
   const body = bodyOf("reproduce");
   body.append(el("h3", {}, "Run the same sweep again"), command(found.command, "the sweep's command"));
-  body.append(el("h3", {}, "Go on with this one"), command(found.resume, "the command that resumes"));
+  if (found.resume !== null) body.append(el("h3", {}, "Go on with this one"), command(found.resume, "the command that resumes"));
   const versions = Object.entries(found.versions ?? {}).map(([name, version]) => `${name} ${version}`);
   const commit = found.git ? `${found.git.commit}${found.git.dirty ? " with uncommitted changes" : ""}` : "not under git";
   const facts = { "working directory": found.cwd, git: commit, seed: found.seed, method: sweep.method, python: found.python, versions: versions.join(", ") };

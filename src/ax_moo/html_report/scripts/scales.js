@@ -48,5 +48,5 @@ function finite(value) {
 /** The same scale as an axis of a plot. */
 function axisOf(scale, title) {
   const ticks = scale.ticks ? { tickmode: "array", tickvals: scale.ticks.map(({ at }) => at), ticktext: scale.ticks.map(({ words }) => plain(words, 24)) } : {};
-  return { title: plain(title), type: "linear", range: scale.range, ...ticks };
+  return { title, type: "linear", range: scale.range, ...ticks };
 }

@@ -56,7 +56,7 @@ function frontierTile() {
     const feasible = sweep.trials.filter((trial) => trial.feasible).length;
     return tile("feasible trials", number(feasible), null);
   }
-  return tile("on the frontier", number(sweep.frontier.length), count(sweep.frontier.length, "trial"));
+  return tile("on the frontier", number(sweep.frontier.length), `of ${number(sweep.counts.COMPLETED ?? 0)} completed`);
 }
 
 function elapsedTile() {

@@ -146,7 +146,7 @@ function sliceFigure({ metric, parameter }) {
     along.kind === "category"
       ? [{ ...shared, mode: "markers", marker: { size: 9, color: colour("accent") }, error_y: { array: slice.ci, color: colour("accent"), thickness: 1.5, width: 6 } }]
       : [band(x, slice), { ...shared, mode: "lines", line: { color: colour("accent"), width: 2.2 } }];
-  return { data, layout: layout({ showlegend: false, xaxis: axisOf(along, parameter), yaxis: { title: plain(metric) } }) };
+  return { data, layout: layout({ showlegend: false, xaxis: axisOf(along, parameter), yaxis: { title: metric } }) };
 }
 
 function band(x, { mean, ci }) {

@@ -88,7 +88,7 @@ function importancesFigure(found) {
   const data = Object.keys(DIRECTIONS).map((direction) => directedBars(places.filter((one) => String(one.direction) === direction), direction));
   const most = Math.max(...found.map(({ importance }) => importance ?? 0), 0.01);
   const yaxis = { tickmode: "array", tickvals: places.map(({ at }) => at), ticktext: found.map(({ parameter }) => plain(parameter, 26)), range: [found.length - 0.4, -0.6], showgrid: false, ticks: "" };
-  const more = { barmode: "overlay", bargap: 0.35, showlegend: false, margin: { l: 20, t: 6, b: 30, r: 20 } };
+  const more = { barmode: "overlay", showlegend: false, margin: { l: 20, t: 6, b: 30, r: 20 } };
   return { data, layout: layout({ ...more, xaxis: { range: [0, most * 1.25] }, yaxis }) };
 }
 
@@ -99,6 +99,7 @@ function directedBars(found, direction) {
     orientation: "h",
     x: found.map(({ importance }) => importance),
     y: found.map(({ at }) => at),
+    width: 0.66,
     text: found.map(({ importance }) => `${sign} ${importance === null ? NONE : importance.toFixed(2)}`),
     textposition: "outside",
     cliponaxis: false,

@@ -11,9 +11,12 @@ function drawTimeline() {
   }
   const slots = Math.max(sweep.timeline.slots ?? 0, ...spans.map((span) => span.slot + 1));
   const node = box("Gantt chart of the slots", "points");
-  node.style.height = `${Math.min(1400, 110 + slots * (slots > 32 ? 14 : 28))}px`;
   body.append(node);
-  draw(node, () => timelineFigure(spans, slots));
+  draw(node, () => {
+    // The legend of a narrow page takes several lines.
+    node.style.height = `${Math.min(1400, (isNarrow() ? 190 : 110) + slots * (slots > 32 ? 14 : 28))}px`;
+    return timelineFigure(spans, slots);
+  });
   copiesOnClick(node);
 }
 
@@ -32,7 +35,7 @@ function timelineFigure(spans, slots) {
   const yaxis = { title: "slot", range: [slots - 0.4, -0.6], fixedrange: true, showgrid: false, ...ticks };
   const xaxis = { title: `${unit.name} since the first start`, range: [0, at(ended)] };
   const uniformtext = spans.length > 400 ? {} : { uniformtext: { mode: "hide", minsize: 9 } };
-  return { data, layout: layout({ barmode: "overlay", bargap: 0.22, xaxis, yaxis, showlegend: true, ...uniformtext }) };
+  return { data, layout: layout({ barmode: "overlay", bargap: 0.22, xaxis, yaxis, showlegend: true, legend: { maxheight: 0.9 }, ...uniformtext }) };
 }
 
 function byWay(one, other) {
@@ -55,6 +58,7 @@ function idleLanes(slots, end) {
 
 function bars(spans, outcome, at) {
   const { colour: name, label, pattern } = way(outcome);
+  const isBright = ["orange", "purple", "sky"].includes(name);
   const withText = spans.length <= 400;
   return {
     type: "bar",
@@ -67,7 +71,7 @@ function bars(spans, outcome, at) {
     textposition: withText ? "inside" : "none",
     insidetextanchor: "middle",
     textangle: 0,
-    textfont: { color: "#ffffff", size: 11 },
+    textfont: { color: isBright ? "#1b1f24" : "#ffffff", size: 11 },
     customdata: spans.map((span) => span.trial),
     hovertext: spans.map(aboutSpan),
     hoverinfo: "text",

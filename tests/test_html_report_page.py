@@ -1,0 +1,308 @@
+"""The page of a sweep in a browser: what it draws, what can be done with it, and that it asks for nothing."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from browser import chromium, why_not_here
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Locator, Page
+from report_payloads import GOALS, HOSTILE, Payload, half_finished, hostile, sweep
+
+from ax_moo.html_report.page import page, write_page
+
+pytestmark = pytest.mark.hydra_free
+
+MOST_MILLISECONDS = 90_000
+PAYLOADS: dict[str, Callable[[], Payload]] = {
+    "main": sweep,
+    "single": lambda: sweep(24, ["val_acc"]),
+    "three": lambda: sweep(24, list(GOALS)),
+    "half": half_finished,
+    "thousand": lambda: sweep(1000, n_jobs=16),
+    "hostile": hostile,
+}
+
+# The frontier (of each pair), progress twice, timeline, curves, parallel coordinates; of each metric that the model is
+# fitted to its validation and importances, contours twice, slices. Of half a sweep what there is: timeline and curves.
+PLOTS = {"main": 15, "single": 13, "three": 18, "half": 2, "thousand": 15, "hostile": 17}
+
+# How much of each plot there is to be seen: marks of an SVG, and canvases that are not blank.
+MARKS = """
+node => {
+  const marks = ".scatterlayer .point, .scatterlayer .js-line, .scatterlayer .js-fill, .barlayer .point path, "
+    + ".contourlayer path, .heatmaplayer image";
+  const isDrawn = canvas => {
+    const copy = document.createElement("canvas");
+    [copy.width, copy.height] = [canvas.width, canvas.height];
+    const context = copy.getContext("2d");
+    context.drawImage(canvas, 0, 0);
+    return context.getImageData(0, 0, copy.width, copy.height).data.some((byte, index) => index % 4 === 3 && byte);
+  };
+  const canvases = [...node.querySelectorAll("canvas")].filter(canvas => canvas.width && canvas.height);
+  return node.querySelectorAll(marks).length + canvases.filter(isDrawn).length;
+}
+"""
+
+
+@dataclass
+class Opened:
+    """A page in the browser, its data, and what it has said and asked for."""
+
+    page: Page
+    payload: Payload
+    path: Path
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def open(self) -> None:
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", self._dismiss)
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.goto(self.path.as_uri())
+        self.page.wait_for_function("document.documentElement.dataset.ready === 'true'", timeout=MOST_MILLISECONDS)
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.complaints.append(message.text)
+
+    def _dismiss(self, dialog: Dialog) -> None:
+        self.complaints.append(dialog.message)
+        dialog.dismiss()
+
+    def column(self, name: str) -> list[str]:
+        """The cells of a column of the table, from above."""
+        headings = self.page.locator("#trials thead th").all_inner_texts()
+        place = next(index for index, heading in enumerate(headings) if heading.strip() == name)
+        return self.page.locator(f"#trials tbody tr td:nth-child({place + 1})").all_inner_texts()
+
+    def plot(self, section: str) -> Locator:
+        """The first plot of a section."""
+        return self.page.locator(f"#{section} .plot").first
+
+    def middle_of_a_point(self, section: str) -> tuple[float, float]:
+        """Where the topmost point of a section's first plot is, after scrolling to it."""
+        self.plot(section).scroll_into_view_if_needed()
+        box = self.plot(section).locator(".scatterlayer .point").last.bounding_box()
+        assert box is not None
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    def clipboard(self) -> str:
+        """What the keyboard pastes."""
+        self.page.evaluate("document.body.append(Object.assign(document.createElement('textarea'), {id: 'pasted'}))")
+        self.page.locator("#pasted").focus()
+        self.page.keyboard.press("Control+V")
+        pasted = self.page.locator("#pasted").input_value()
+        self.page.evaluate("document.getElementById('pasted').remove()")
+        return pasted
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    obstacle = why_not_here()
+    assert obstacle is None, obstacle
+    with chromium() as started:
+        yield started
+
+
+def _tab(browser: Browser) -> Page:
+    return browser.new_page(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Opened]:
+    """The page of one of PAYLOADS, loaded once."""
+    known: dict[str, Opened] = {}
+
+    def one(kind: str) -> Opened:
+        if kind not in known:
+            path = tmp_path_factory.mktemp(kind) / "report.html"
+            payload = PAYLOADS[kind]()
+            write_page(path, payload)
+            known[kind] = Opened(_tab(browser), payload, path)
+            known[kind].open()
+        return known[kind]
+
+    return one
+
+
+@pytest.mark.parametrize("kind", PAYLOADS)
+def test_the_page_asks_for_nothing_and_draws_all_its_plots(opened: Callable[[str], Opened], kind: str) -> None:
+    report = opened(kind)
+    assert report.requests == [report.path.as_uri()]
+    assert report.complaints == []
+    marks = [plot.evaluate(MARKS) for plot in report.page.locator(".plot").all()]
+    assert 0 not in marks
+    assert len(marks) == PLOTS[kind]
+    goals = [objective["name"] for objective in report.payload["objectives"]]
+    measured = [trial for trial in report.payload["trials"] if set(goals) <= set(trial["metrics"])]
+    assert len(measured) == 0 or report.plot("frontier").locator(".scatterlayer .point").count() == len(measured)
+
+
+def test_all_pairs_of_three_objectives_are_drawn_and_the_large_one_is_chosen(opened: Callable[[str], Opened]) -> None:
+    report = opened("three")
+    titles = "node => [node.layout.xaxis.title.text, node.layout.yaxis.title.text]"
+    pairs = [tuple(plot.evaluate(titles)) for plot in report.page.locator("#pairs .plot").all()]
+    assert pairs == [("val_acc", "num_params"), ("val_acc", "latency_ms"), ("num_params", "latency_ms")]
+    report.page.get_by_label("horizontal").first.select_option("num_params")
+    assert tuple(report.plot("frontier").evaluate(titles)) == ("num_params", "val_acc")
+
+
+def test_a_sweep_that_has_just_begun_says_why_there_is_nothing_to_see(opened: Callable[[str], Opened]) -> None:
+    page = opened("half").page
+    said = {page.locator(f"#{section} .empty").inner_text() for section in ("frontier", "progress", "parallel")}
+    assert said == {"No trial has completed yet; 4 trials under way."}
+    assert "There is no model yet" in page.locator("#surrogate .empty").inner_text()
+    assert "No trial has failed" in page.locator("#failures .empty").inner_text()
+
+
+def test_the_table_sorts_filters_and_can_be_reached_by_the_keyboard(opened: Callable[[str], Opened]) -> None:
+    report = opened("main")
+    page = report.page
+    page.get_by_role("searchbox", name="contains").focus()
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.closest('th')?.dataset.column") == "val_acc":
+            break
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    found = [float(cell) for cell in report.column("val_acc") if cell]
+    assert found == sorted(found)
+    assert report.column("val_acc")[-1] == ""
+    page.keyboard.press("Enter")
+    assert [float(cell) for cell in report.column("val_acc") if cell] == found[::-1]
+    assert report.column("val_acc")[-1] == ""
+    assert page.locator("th[aria-sort='descending']").inner_text().strip() == "val_acc"
+
+    page.get_by_label("on the frontier").select_option("yes")
+    assert sorted(map(int, report.column("trial"))) == report.payload["frontier"]
+    page.get_by_label("on the frontier").select_option("any")
+    page.get_by_role("searchbox", name="contains").fill("CUDA")
+    assert report.column("trial") == ["5"]
+    page.get_by_role("searchbox", name="contains").fill("")
+    assert len(report.column("trial")) == 48
+
+
+def test_a_trials_command_is_copied_by_its_button_and_by_a_click_on_its_point(opened: Callable[[str], Opened]) -> None:
+    report = opened("main")
+    page = report.page
+    page.get_by_role("button", name="Copy the command of trial 0", exact=True).click()
+    assert page.get_by_role("status").filter(has_text="Copied the command of trial 0").is_visible()
+    assert report.clipboard() == report.payload["trials"][0]["command"]
+
+    page.mouse.click(*report.middle_of_a_point("frontier"))
+    page.wait_for_function("!document.getElementById('said').textContent.endsWith('trial 0')")
+    trial = int(page.locator("#said").inner_text().removeprefix("Copied the command of trial "))
+    assert report.clipboard() == report.payload["trials"][trial]["command"]
+
+
+def test_the_contours_follow_the_choice_of_parameters_in_either_order(opened: Callable[[str], Opened]) -> None:
+    report = opened("main")
+    page = report.page
+    shown = """() => [...document.querySelectorAll("#surrogate .pair .plot")].map(
+        ({data, layout}) => [data[0].z, layout.xaxis.title.text, layout.yaxis.title.text])"""
+    contours = report.payload["surrogate"]["metrics"]["num_params"]["contours"]
+    stored = next(c for c in contours if (c["x"], c["y"]) == ("model.lr", "model.dropout"))
+
+    page.locator("#contour-metric").select_option("num_params")
+    page.locator("#contour-x").select_option("model.lr")
+    page.locator("#contour-y").select_option("model.dropout")
+    names = [stored["x"], stored["y"]]
+    assert page.evaluate(shown) == [[stored["z"], *names], [stored["ci"], *names]]
+
+    page.locator("#contour-x").select_option("model.dropout")
+    turned = [list(column) for column in zip(*stored["z"], strict=True)]
+    assert page.evaluate(shown)[0] == [turned, *names[::-1]]
+    assert "data.batch = 128" in page.locator("#surrogate .note").first.inner_text()
+    assert all(plot.evaluate(MARKS) > 10 for plot in page.locator("#surrogate .pair .plot").all())
+
+
+def test_the_theme_changes_with_its_button_and_the_plots_with_it(opened: Callable[[str], Opened]) -> None:
+    report = opened("single")
+    background = "() => document.querySelector('#frontier .main-svg').style.background"
+    colours = {report.page.evaluate(background)}
+    for theme in ("dark", "light"):
+        report.page.get_by_role("button", name=f"Change to the {theme} theme").click()
+        colours.add(report.page.evaluate(background))
+        assert report.page.evaluate("getComputedStyle(document.documentElement).colorScheme") == theme
+    assert len(colours) == 2
+    assert report.complaints == []
+
+
+@pytest.mark.parametrize("kind", ["main", "hostile"])
+def test_a_narrow_page_does_not_scroll_sideways(opened: Callable[[str], Opened], kind: str) -> None:
+    page = opened(kind).page
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_function("[...document.querySelectorAll('#frontier .plot')].every(p => p._fullLayout.width < 390)")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_what_means_harm_is_shown_as_text(opened: Callable[[str], Opened]) -> None:
+    report = opened("hostile")
+    page = report.page
+    assert page.evaluate("[...document.querySelectorAll('body script')].length") == 3
+    assert page.title().startswith("<script>alert(1)</script>")
+    whole = ["h1 span", "#failures pre", "#failures code", "#failures td:nth-child(3)"]
+    assert [page.locator(node).text_content() for node in whole] == [HOSTILE] * 4
+    assert page.locator("#reproduce pre").text_content() == f"a: {HOSTILE}"
+    cells = page.locator("#trials tbody tr").first.locator("td").all_text_contents()
+    assert HOSTILE in cells
+    for section, least in {"parallel": 3, "surrogate": 6}.items():
+        words = page.locator(f"#{section} svg text").all_text_contents()
+        assert sum(text.startswith("<script>alert(1)") for text in words) >= least, section
+    assert HOSTILE[:40] in "".join(page.locator("#contour-x option").all_text_contents())
+
+    page.mouse.move(*report.middle_of_a_point("frontier"))
+    page.wait_for_function("document.querySelector('#frontier .hoverlayer')?.textContent.includes('<script>alert(1)')")
+    assert report.complaints == []
+
+
+def test_a_page_of_48_trials_is_small_and_soon_answers(opened: Callable[[str], Opened], browser: Browser) -> None:
+    report = opened("main")
+    assert report.path.stat().st_size < 8_000_000
+    tab = _tab(browser)
+    session = tab.context.new_cdp_session(tab)
+    # The time that this tab has had a core: the other tests want the cores too.
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+    tab.goto(report.path.as_uri(), wait_until="commit")
+    tab.wait_for_function("performance.getEntriesByName('interactive').length", timeout=MOST_MILLISECONDS)
+    spent = {one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]}
+    assert 0 < spent["TaskDuration"] < 3
+    tab.close()
+
+
+def test_a_thousand_trials_are_sorted_and_filtered_as_a_whole(opened: Callable[[str], Opened]) -> None:
+    report = opened("thousand")
+    page = report.page
+    assert len(report.column("trial")) == 200
+    page.get_by_role("button", name="trial", exact=True).click()
+    assert report.column("trial")[0] == "999"
+    page.get_by_label("on the frontier").select_option("yes")
+    assert sorted(map(int, report.column("trial"))) == report.payload["frontier"]
+    page.get_by_label("on the frontier").select_option("any")
+    page.get_by_role("button", name="Show all 1000").click()
+    assert len(report.column("trial")) == 1000
+
+
+def test_no_value_of_the_data_ends_the_script_that_holds_it() -> None:
+    payload = {"title": "</title><script>\udc80", "text": "</script><!--\u2028"}
+    text = page(payload)
+    data = text.split('id="payload">')[1].split("</script>")[0]
+    assert json.loads(data) == payload
+    assert "<" not in data
+    assert "<title>&lt;/title&gt;&lt;script&gt;&#56448; &#183; sweep</title>" in text
+    assert text.encode("utf-8")
+
+
+def test_a_page_is_written_aside_so_that_a_reader_never_finds_half_of_one(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.mkdir()
+    with pytest.raises(OSError, match="directory"):
+        write_page(path, {"title": "nas"})
+    path.rmdir()
+    write_page(path, {"title": "nas"})
+    assert path.read_text(encoding="utf-8").endswith("</html>\n")
+    assert [left.name for left in tmp_path.iterdir()] == ["report.html"]
