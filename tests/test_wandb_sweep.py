@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -110,6 +112,23 @@ def test_all_trials_belong_to_a_sweep_of_wandbs_own(ended: tuple[FakeWandb, Swep
     assert config["parameters"] == {"x": {"distribution": "uniform", "min": 0.0, "max": 1.0}}
     assert {run.sweep for run in server.runs.values() if run.job_type == "trial"} == {name}
     assert sweep_of(server, swept.folder).config["sweep_id"] == name
+
+
+def test_closing_again_mends_what_has_changed_and_leaves_other_tags(ended: tuple[FakeWandb, Swept]) -> None:
+    server, swept = ended
+    raised, killed = (server.runs[trial_run_id(SWEEP_DIR, swept.folder, trial)] for trial in (1, 3))
+    raised.tags, killed.state = ["mine", "pareto"], "crashed"
+    code = f"""
+from pathlib import Path
+from ax_moo.wandb.closing import tag_and_close
+from ax_moo.wandb.project import open_project
+with open_project("search", None) as project:
+    print(tag_and_close(project, {SWEEP_DIR!r}, Path({str(swept.folder)!r})))
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=server.environment(), capture_output=True, text=True, timeout=120, check=True)
+    assert f"Closed(tagged=[], untagged=[{raised.id!r}], closed=[{killed.id!r}], left={{}})" in done.stdout
+    assert (raised.tags, killed.state, killed.exitcode) == (["mine"], "failed", 1)
 
 
 class Alone:
