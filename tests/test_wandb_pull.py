@@ -38,14 +38,14 @@ def local(server: FakeWandb, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def pulled(server: FakeWandb, local: Path, tmp_path_factory: pytest.TempPathFactory) -> Ended:
-    """What the command said of the folder ``wandb-first``, into which it pulled."""
-    ended = pull(server, local.parent, "search", "first")
+    """What the command said of the folder ``wandb-first``, into which it pulled; with the report."""
+    ended = ax_moo_wandb(server, local.parent, "pull", "search", "first")
     assert ended.code == 0, ended.stderr
     return ended
 
 
 def pull(server: FakeWandb, folder: Path, *arguments: str, **environment: str) -> Ended:
-    return ax_moo_wandb(server, folder, "pull", *arguments, **environment)
+    return ax_moo_wandb(server, folder, "pull", "--no-report", *arguments, **environment)
 
 
 def add_run(server: FakeWandb, like: str, run_id: str, group: str) -> None:
@@ -72,8 +72,10 @@ def test_pull_says_what_it_has_found(local: Path, pulled: Ended) -> None:
     assert "Pareto frontier" in pulled.stdout
     assert "does not have the lines 3 of the sweep's journal" in pulled.stdout
     assert f"the sweep {RUN}-sweep is in {copy}, with curves of {len(TRIALS)} trials" in pulled.stdout
-    assert (copy / "trials.csv").exists()
-    assert (copy / "optimization_results.yaml").exists()
+    assert str(copy / "report.html") in pulled.stdout
+    for file in ("trials.csv", "optimization_results.yaml", "report.html"):
+        assert (copy / file).exists()
+    assert "ax-moo resume" not in (copy / "report.html").read_text()
 
 
 def test_a_sweep_that_is_pulled_again_is_refreshed(server: FakeWandb, local: Path, pulled: Ended) -> None:
@@ -98,11 +100,13 @@ def test_of_two_sweeps_in_a_group_one_is_chosen(server: FakeWandb, local: Path, 
     assert (tmp_path / "2/0/metrics.jsonl").exists()
 
 
-def test_several_groups_get_a_folder_each(server: FakeWandb, local: Path, tmp_path: Path) -> None:
+def test_several_groups_get_a_folder_each_and_are_compared(server: FakeWandb, local: Path, tmp_path: Path) -> None:
     add_run(server, f"{RUN}-sweep", "s-33333333-sweep", "a/b")
     ended = pull(server, tmp_path, "search", "first", "a/b", "-o", "both")
     assert ended.code == 0, ended.stderr
     assert [len(api.load(tmp_path / "both" / name).trials) for name in ("first", "a-b")] == [4, 4]
+    assert "hypervolume above the thresholds" in ended.stdout
+    assert not (tmp_path / "both/first/report.html").exists()
 
 
 def test_what_did_not_come_from_wandb_is_never_overwritten(server: FakeWandb, local: Path, tmp_path: Path) -> None:

@@ -27,11 +27,12 @@ def pull(
     ] = None,
     entity: Entity = None,
     run: SweepRun = None,
+    report: Annotated[bool, typer.Option(help="Write report.html, which takes some seconds.")] = True,
 ) -> None:
-    """Make a sweep folder of a group in W&B: table, results, curves, report."""
+    """Make a sweep folder of a group in W&B: table, results, curves, report. Several groups are compared."""
     from ax_moo.cli import wandb_pull
 
-    wandb_pull.pull(project, groups, folder, entity, run)
+    wandb_pull.pull(project, groups, folder, entity, run, report)
 
 
 @app.command()

@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from ax_moo.cli.compare import compare_folders
+from ax_moo.cli.report import report
 from ax_moo.console import open_console
 from ax_moo.errors import ConfigError
 from ax_moo.summary import closing_lines, frontier_table
@@ -13,15 +15,22 @@ from ax_moo.wandb.pull import Pulled
 from ax_moo.wandb.pull import pull as pull_group
 
 
-def pull(project: str, groups: Sequence[str], into: Path | None, entity: str | None, run_id: str | None) -> None:
-    """Pull one group after the other, and say of each what it holds."""
+def pull(
+    project: str, groups: Sequence[str], into: Path | None, entity: str | None, run_id: str | None, with_report: bool
+) -> None:
+    """Pull one group after the other, and say of each what it holds, and how they compare."""
     groups = list(dict.fromkeys(groups))
     if run_id is not None and len(groups) > 1:
         raise ConfigError("--run chooses among the sweeps of one group; pull that group alone")
     folders = _folders(groups, into)
-    with open_project(project, entity) as found:
-        for group, folder in zip(groups, folders, strict=True):
-            _say(pull_group(found, group, folder, run_id))
+    for group, folder in zip(groups, folders, strict=True):
+        with open_project(project, entity) as found:
+            pulled = pull_group(found, group, folder.absolute(), run_id)
+        _say(pulled)
+        if with_report:
+            report(pulled.folder, None)
+    if len(folders) > 1:
+        _compare(folders)
 
 
 def _folders(groups: Sequence[str], into: Path | None) -> list[Path]:
@@ -29,6 +38,13 @@ def _folders(groups: Sequence[str], into: Path | None) -> list[Path]:
         return [into]
     names = [re.sub(r"[^\w.-]+", "-", group) for group in groups]
     return [Path(f"wandb-{name}") if into is None else into / name for name in names]
+
+
+def _compare(folders: Sequence[Path]) -> None:
+    try:
+        compare_folders(folders, None)
+    except ConfigError as error:
+        print(f"not compared: {error}")
 
 
 def _say(pulled: Pulled) -> None:

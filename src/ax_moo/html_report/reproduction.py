@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from ax_moo.journal import PULLED
 from ax_moo.problem import Problem
 from ax_moo.redaction import redacted
 from ax_moo.sweep_folder import SweepFolder
@@ -18,7 +19,7 @@ def reproduction(sweep: SweepFolder) -> dict[str, Any]:
     command = about.get("command")
     return {
         "command": redacted(command) if isinstance(command, str) else None,
-        "resume": f"ax-moo resume {shlex.quote(str(sweep.path))}",
+        "resume": None if PULLED in sweep.header else f"ax-moo resume {shlex.quote(str(sweep.path))}",
         "cwd": about.get("cwd"),
         "python": about.get("python"),
         "versions": about.get("versions") or {},
