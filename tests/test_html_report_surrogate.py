@@ -124,16 +124,14 @@ def test_one_objective_is_looked_at_around_its_best_trial_and_twice_the_same(mon
 
 
 def test_an_analysis_that_fails_leaves_the_others() -> None:
-    trials, goals = _one_objective(3.0, 1.0, 2.0)
-    in_one_place = [
-        Trial(t.index, trials[0].parameterization, TrialStatus.COMPLETED, outcome=t.outcome) for t in trials
-    ]
+    """Nothing to divide among parameters where nothing changes, and nothing to leave out of one point."""
+    trials, goals = _one_objective(2.0, 2.0, 2.0)
+    point = trials[0].parameterization
+    in_one_place = [Trial(t.index, point, TrialStatus.COMPLETED, outcome=t.outcome) for t in trials]
     found = analyse(in_one_place, goals, "auto", seed=5)["metrics"]["objective"]
-    assert found["cross_validation"] is None
+    assert (found["cross_validation"], found["importances"]) == (None, [])
+    assert found["slices"]["x"]["mean"] == pytest.approx([2.0] * POINTS)
     assert len(found["contours"]) == 1
-    constant = analyse(_one_objective(2.0, 2.0, 2.0)[0], goals, "auto", seed=5)["metrics"]["objective"]
-    assert constant["importances"] == []
-    assert constant["slices"]["x"]["mean"] == pytest.approx([2.0] * POINTS)
 
 
 @pytest.mark.parametrize(
