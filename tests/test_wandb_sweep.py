@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import pandas as pd
 import psutil
 import pytest
 import yaml
@@ -16,8 +17,10 @@ from command_line import Started, command_line
 from sweeping import SWEEP_DIR, Swept, sweep_command, wait_for_sweep
 from waiting import wait_until
 from wandb_backend import FakeRun
+from wandb_command import ax_moo_wandb
 from wandb_server import FakeWandb, Fault, provide_wandb_server, running_server  # noqa: F401
 
+import ax_moo
 from ax_moo import journal
 from ax_moo.frontier import hypervolume_of
 from ax_moo.run_names import sweep_run_id, trial_run_id
@@ -112,6 +115,29 @@ def test_all_trials_belong_to_a_sweep_of_wandbs_own(ended: tuple[FakeWandb, Swep
     assert config["parameters"] == {"x": {"distribution": "uniform", "min": 0.0, "max": 1.0}}
     assert {run.sweep for run in server.runs.values() if run.job_type == "trial"} == {name}
     assert sweep_of(server, swept.folder).config["sweep_id"] == name
+
+
+def test_the_group_is_pulled_as_the_folder_that_it_came_from(ended: tuple[FakeWandb, Swept], tmp_path: Path) -> None:
+    server, swept = ended
+    assert_pulled(server, swept, tmp_path)
+
+
+def test_an_offline_sweep_is_pulled_once_it_is_synced(wandb_server: FakeWandb, tmp_path: Path) -> None:
+    process = start(wandb_server, tmp_path, *ON, "hydra.sweeper.n_trials=1", WANDB_MODE="offline")
+    swept = wait_for_sweep(tmp_path, process)
+    assert not wandb_server.runs
+    synced = ax_moo_wandb(wandb_server, tmp_path, "sync", SWEEP_DIR)
+    assert (synced.code, "2 uploaded, 0 there already, 0 skipped, 0 failed" in synced.stdout) == (0, True), synced
+    assert wandb_server.runs[trial_run_id(SWEEP_DIR, swept.folder, 0)].tags == ["pareto"]
+    assert_pulled(wandb_server, swept, tmp_path)
+
+
+def assert_pulled(server: FakeWandb, swept: Swept, into: Path) -> None:
+    pulled = ax_moo_wandb(server, into, "pull", "--no-report", "search", SWEEP_DIR, "-o", "pulled")
+    assert pulled.code == 0, pulled.stderr
+    pd.testing.assert_frame_equal(ax_moo.load(into / "pulled").trials, ax_moo.load(swept.folder).trials)
+    for file in ("trials.csv", "optimization_results.yaml"):
+        assert (into / "pulled" / file).read_bytes() == (swept.folder / file).read_bytes()
 
 
 def test_closing_again_mends_what_has_changed_and_leaves_other_tags(ended: tuple[FakeWandb, Swept]) -> None:
