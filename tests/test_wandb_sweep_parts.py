@@ -17,10 +17,10 @@ from ax_moo.problem import Objective, Problem
 from ax_moo.search_space import Choice, Fixed, Range, SearchSpace
 from ax_moo.trial import Job, Outcome, Trial, TrialStatus
 from ax_moo.wandb.journal_tail import JournalTail
-from ax_moo.wandb.observer import sweep_in_wandb
 from ax_moo.wandb.options import RunOptions, check_installed
 from ax_moo.wandb.results_upload import pareto_table
 from ax_moo.wandb.sweep_object import sweep_config
+from ax_moo.wandb.sweep_process import sweep_in_wandb
 from ax_moo.wandb.sweep_rows import SweepRows
 from ax_moo.wandb_settings import WandbSettings
 
@@ -85,6 +85,13 @@ def test_a_disabled_wandb_gets_no_run(mode: str, tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("WANDB_MODE", "disabled")
     assert sweep_in_wandb(WandbSettings(enabled=True, mode=mode), tmp_path, {}) is None
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_costs_one_sentence(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "wandb").touch()
+    assert sweep_in_wandb(WandbSettings(enabled=True), tmp_path, {}) is None
+    (said,) = caplog.messages
+    assert said.startswith("W&B: the sweep goes on without a run of its own")
 
 
 def test_each_whole_line_of_a_growing_journal_comes_once(tmp_path: Path) -> None:

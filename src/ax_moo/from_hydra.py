@@ -32,8 +32,8 @@ from ax_moo.search_space import SearchSpace
 from ax_moo.settings import Settings
 from ax_moo.sweep import Ending, Sweep
 from ax_moo.trial import Trial
-from ax_moo.wandb.observer import SweepInWandb, sweep_in_wandb
 from ax_moo.wandb.options import check_installed
+from ax_moo.wandb.sweep_process import SweepInWandb, sweep_in_wandb
 
 log = logging.getLogger(__name__)
 

@@ -56,9 +56,9 @@ class SweepInWandb:
         self._options = options
         self._is_ending = False
         told = json.dumps(options.to_dict(), default=str)
-        folder = Path(options.folder) / "wandb"
-        folder.mkdir(parents=True, exist_ok=True)
-        with open(folder / LOG_FILE, "ab") as output:
+        self._log_file = Path(options.folder) / "wandb" / LOG_FILE
+        self._log_file.parent.mkdir(parents=True, exist_ok=True)
+        with open(self._log_file, "ab") as output:
             self._process = subprocess.Popen(
                 # -P: the folder in which the sweep was started may hold modules that are named like ours.
                 [sys.executable, "-P", "-m", "ax_moo.wandb.sweep_run"],
@@ -78,6 +78,8 @@ class SweepInWandb:
 
         ``is_hurried``: what is not uploaded in a few seconds is left to a later life of the sweep.
         """
+        if self._process.poll() is not None:
+            return  # it has given up, and has said so
         self._is_ending = True
         options = self._options
         seconds = HURRIED_SECONDS
@@ -94,14 +96,17 @@ class SweepInWandb:
 
     def _wait(self, seconds: float) -> None:
         try:
-            self._process.wait(QUIET_SECONDS)
-            return
+            code = self._process.wait(QUIET_SECONDS)
         except subprocess.TimeoutExpired:
-            print(f"W&B gets up to {seconds:.0f} s for the last of the sweep (Ctrl-C: do not wait)", flush=True)
-        try:
-            self._process.wait(seconds + LAST_SECONDS - QUIET_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._kill("it did not come to an end")
+            with contextlib.suppress(OSError):  # the terminal may be gone
+                print(f"W&B gets up to {seconds:.0f} s for the last of the sweep (Ctrl-C: do not wait)", flush=True)
+            try:
+                code = self._process.wait(seconds + LAST_SECONDS - QUIET_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._kill("it did not come to an end")
+                return
+        if code > 0:
+            log.warning("W&B: the sweep's run was not ended as it should be; see %s", self._log_file)
 
     def _kill(self, why: str) -> None:
         with contextlib.suppress(OSError):
@@ -121,9 +126,9 @@ class SweepInWandb:
                 said = json.loads(line)
                 log.log(int(said["level"]), "W&B: %s", said["text"])
         code = self._process.wait()
-        if not self._is_ending:
+        if code and not self._is_ending:
             log.warning(
                 "W&B: the process that keeps the sweep's run has ended (%d); the sweep goes on without it. See %s",
                 code,
-                Path(self._options.folder) / "wandb" / LOG_FILE,
+                self._log_file,
             )
