@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ax_moo import provenance
-from ax_moo.redaction import redacted
+from ax_moo.redaction import redacted, without_secrets
 
 
 def test_the_training_command_leaves_out_what_only_sweeps(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,3 +52,17 @@ def test_the_commit_is_that_of_the_applications_folder_and_says_whether_it_was_c
 )
 def test_secrets_are_hidden_and_nothing_else_is(text: str, shown: str) -> None:
     assert redacted(text) == shown
+
+
+def test_secrets_are_hidden_at_any_depth() -> None:
+    data = {
+        "api_key": "abc",
+        "overrides": ["key.token=abc", "x=1"],
+        "more": {"password": "a 'b", "width": 3, "seed": None},
+    }
+    hidden = {
+        "api_key": "***",
+        "overrides": ["key.token=***", "x=1"],
+        "more": {"password": "***", "width": 3, "seed": None},
+    }
+    assert without_secrets(data) == hidden

@@ -1,16 +1,15 @@
 """What a user is told, and can do, when a sweep has ended or was interrupted."""
 
-import os
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
 
 from ax_moo import disk, interrupts, journal, stop_request
 from ax_moo.console import open_console
 from ax_moo.jobs import AsyncLauncher
+from ax_moo.listening import while_somebody_listens
 from ax_moo.logs import log_of
 from ax_moo.problem import Problem
 from ax_moo.results import write_results
@@ -26,7 +25,7 @@ def say_ending(ending: Ending, folder: Path, problem: Problem) -> None:
     """Write the results, and print the frontier, what became of the trials and where the files are."""
     files = disk.until_written(lambda: write_results(folder, ending.trials, problem), folder)
     names = [*(path.name for path in files), journal.JOURNAL_FILE, "multirun.yaml", "0/ 1/ 2/ ..."]
-    with _while_somebody_listens():
+    with while_somebody_listens():
         _print_frontier(ending, problem)
         for line in closing_lines(ending.trials, problem):
             print(line)
@@ -101,20 +100,8 @@ def how_to_resume(folder: Path) -> str:
 
 
 def _tell(text: str) -> None:
-    with _while_somebody_listens():
+    with while_somebody_listens():
         print(text, file=sys.stderr, flush=True)
-
-
-@contextmanager
-def _while_somebody_listens() -> Iterator[None]:
-    """A terminal or pipe that is gone must change neither what is done nor the exit code."""
-    try:
-        yield
-    except OSError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError, ValueError):
-                os.dup2(nowhere, stream.fileno())
 
 
 def _why_failed(ending: Ending) -> str:

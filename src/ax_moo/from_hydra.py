@@ -24,6 +24,7 @@ from ax_moo.html_report.observer import ReportObserver, start_writing, write_at_
 from ax_moo.html_report.writing import is_current
 from ax_moo.job_config import check_composes, first_line
 from ax_moo.jobs import AsyncLauncher
+from ax_moo.listening import say
 from ax_moo.problem import Problem
 from ax_moo.results import is_written, write_results
 from ax_moo.resuming import Past
@@ -222,5 +223,5 @@ def _say_over(over: str, past: Past, problem: Problem, budget: Budget, folder: P
     trials = sorted(past.trials, key=lambda trial: trial.index)
     if not is_written(folder):
         write_results(folder, trials, problem)
-    print(f"the sweep in {folder} is over: {over}")
+    say(f"the sweep in {folder} is over: {over}")
     return 0 if Ending(trials, over, budget.has_failed(trials)).succeeded else 1

@@ -1,6 +1,8 @@
 """Secrets do not belong into what is handed to others."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 HIDDEN = "***"
 
@@ -15,6 +17,22 @@ def redacted(text: str) -> str:
     It takes ``key=value`` of command lines and ``key: value`` of YAML, and is made for these, not for any text.
     """
     return _ASSIGNED.sub(_hide, text)
+
+
+def without_secrets(data: Any) -> Any:
+    """The same for every text in lists and mappings, and for the values of such keys themselves."""
+    if isinstance(data, str):
+        return redacted(data)
+    if isinstance(data, Mapping):
+        return {key: _hidden(str(key), value) for key, value in data.items()}
+    return [without_secrets(each) for each in data] if isinstance(data, (list, tuple)) else data
+
+
+def _hidden(key: str, value: Any) -> Any:
+    """Texts alone are looked at as if they were assigned to their key."""
+    if isinstance(value, str) and redacted(f"{key}='{value}'") != f"{key}='{value}'":
+        return HIDDEN
+    return without_secrets(value)
 
 
 def _hide(found: "re.Match[str]") -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ax_moo.html_report.writing import REPORT_FILE
+from ax_moo.listening import say
 from ax_moo.observers import Progress
 from ax_moo.problem import Problem
 from ax_moo.trial import Trial
@@ -70,7 +71,7 @@ def write_at_end(folder: Path) -> None:
         log.warning("The report was not finished; ax-moo report %s writes it", folder)
         return
     if process.returncode == 0:
-        print(f"report: {folder / REPORT_FILE}", flush=True)
+        say(f"report: {folder / REPORT_FILE}")
     else:
         last = said.decode(errors="replace").strip().splitlines()[-1:]
         log.warning("The report was not written: %s; try ax-moo report %s", *(last or ["no reason is known"]), folder)

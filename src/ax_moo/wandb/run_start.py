@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ax_moo.redaction import redacted
+from ax_moo.redaction import without_secrets
 from ax_moo.wandb.options import RunOptions
 from ax_moo.wandb.parent import Parent
 from ax_moo.wandb.service import GRACE, QUIET_AND_BOUNDED, modes_to_try, one_line, tear_down
@@ -45,15 +45,10 @@ def _init(wandb: Any, options: RunOptions, header: Mapping[str, Any], mode: str)
         name=options.name,
         group=options.group,
         job_type=JOB_TYPE,
-        config={"ax_moo": {**_shown(options.about), "header": json.dumps(_shown(header))}},
+        config={"ax_moo": {**without_secrets(options.about), "header": json.dumps(without_secrets(header))}},
         dir=options.folder,
         mode=mode,
         resume="allow",
         allow_val_change=True,
         settings=wandb.Settings(**{**QUIET_AND_BOUNDED, "x_disable_stats": True, **timeouts, **own}),
     )
-
-
-def _shown(about: Mapping[str, Any]) -> dict[str, Any]:
-    """Without the secrets that were given on the command line."""
-    return {key: redacted(value) if isinstance(value, str) else value for key, value in about.items()}

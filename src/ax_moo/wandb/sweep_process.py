@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ax_moo import interrupts
+from ax_moo.listening import say
 from ax_moo.wandb.options import INSTALL, RunOptions, is_installed
 from ax_moo.wandb.service import GRACE
 from ax_moo.wandb_settings import WandbSettings
@@ -99,7 +100,7 @@ class SweepInWandb:
             code = self._process.wait(QUIET_SECONDS)
         except subprocess.TimeoutExpired:
             with contextlib.suppress(OSError):  # the terminal may be gone
-                print(f"W&B gets up to {seconds:.0f} s for the last of the sweep (Ctrl-C: do not wait)", flush=True)
+                say(f"W&B gets up to {seconds:.0f} s for the last of the sweep (Ctrl-C: do not wait)")
             try:
                 code = self._process.wait(seconds + LAST_SECONDS - QUIET_SECONDS)
             except subprocess.TimeoutExpired:
