@@ -31,7 +31,11 @@ function copyCommand(trial) {
 }
 
 function copyButton(words, what, label = "Copy") {
-  return el("button", { type: "button", class: "copy", "aria-label": `Copy ${what}`, onclick: () => copy(words, what) }, label);
+  return el(
+    "button",
+    { type: "button", class: "copy", "aria-label": `Copy ${what}`, onclick: () => copy(words, what) },
+    label,
+  );
 }
 
 /** Words to be copied, and the button that copies them. */

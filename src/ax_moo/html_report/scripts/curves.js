@@ -6,7 +6,9 @@ function drawCurves() {
   const body = bodyOf("curves");
   const { metrics } = sweep.curves;
   if (!metrics.length) {
-    body.append(empty("No trial has reported a measurement while it trained; ax_moo.report(step=..., metric=...) does that."));
+    body.append(
+      empty("No trial has reported a measurement while it trained; ax_moo.report(step=..., metric=...) does that."),
+    );
     return;
   }
   let metric = metrics[0];
@@ -46,7 +48,17 @@ function curvesFigure(metric) {
     const those = curves.filter((curve) => curveKind(trialOf(curve.trial)) === kind);
     if (those.length) data.push(curvesOf(those, metric, kind, style, stride));
   }
-  return { data, layout: layout({ xaxis: { title: "step" }, yaxis: { title: metric }, showlegend: true, legend: { traceorder: "reversed" } }) };
+  const last = Math.max(...curves.flatMap((curve) => curve.metrics[metric].step.at(-1)));
+  const whole = last <= 12 ? { dtick: 1 } : {};
+  return {
+    data,
+    layout: layout({
+      xaxis: { title: "step", ...whole },
+      yaxis: { title: metric },
+      showlegend: true,
+      legend: { traceorder: "reversed" },
+    }),
+  };
 }
 
 function curvesOf(curves, metric, kind, { opacity, ...line }, stride) {
@@ -65,6 +77,20 @@ function curvesOf(curves, metric, kind, { opacity, ...line }, stride) {
     customdata.push(null);
     hovertext.push("");
   }
-  const mode = curves.every((curve) => curve.metrics[metric].step.length > 1) && x.length > 300 ? "lines" : "lines+markers";
-  return { type: "scatter", mode, name: kind, x, y, customdata, hovertext, hoverinfo: "text", opacity, line, marker: { size: 4 }, connectgaps: false };
+  const mode =
+    curves.every((curve) => curve.metrics[metric].step.length > 1) && x.length > 300 ? "lines" : "lines+markers";
+  return {
+    type: "scatter",
+    mode,
+    name: kind,
+    x,
+    y,
+    customdata,
+    hovertext,
+    hoverinfo: "text",
+    opacity,
+    line,
+    marker: { size: 4 },
+    connectgaps: false,
+  };
 }

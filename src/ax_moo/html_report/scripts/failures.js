@@ -17,7 +17,9 @@ function failureGroup({ reason, trials, log }) {
 }
 
 function retriesTable() {
-  const headings = ["trial", "attempt", "why it was made again", "counts", "log"].map((name) => el("th", { scope: "col" }, name));
+  const headings = ["trial", "attempt", "why it was made again", "counts", "log"].map((name) =>
+    el("th", { scope: "col" }, name),
+  );
   const rows = sweep.retries.map((retry) =>
     el(
       "tr",
@@ -26,7 +28,12 @@ function retriesTable() {
       el("td", {}, text(retry.attempt)),
       el("td", { class: "wrap" }, retry.reason ?? ""),
       el("td", { title: "Whether it counts against the attempts that a trial has" }, retry.counts ? "yes" : "no"),
-      el("td", { class: "wrap" }, retry.log ?? NONE, retry.log ? [" ", copyButton(retry.log, "the path of the log")] : null),
+      el(
+        "td",
+        { class: "wrap" },
+        retry.log ?? NONE,
+        retry.log ? [" ", copyButton(retry.log, "the path of the log")] : null,
+      ),
     ),
   );
   const table = el("table", {}, el("thead", {}, el("tr", {}, headings)), el("tbody", {}, rows));

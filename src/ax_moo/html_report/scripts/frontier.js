@@ -8,32 +8,57 @@ const KINDS = {
   infeasible: { symbol: "x", size: 8.5 },
   "stopped early": { symbol: "triangle-down", size: 9 },
 };
+const MANY = 200;
 const DRAWN_FIRST = ["stopped early", "infeasible", "dominated", "other", "frontier", "best"];
 
 function drawFrontier() {
   const body = bodyOf("frontier");
   describeFrontier();
-  const measured = sweep.trials.filter((trial) => sweep.objectives.every((objective) => value(trial, objective.name) !== null));
+  const measured = sweep.trials.filter((trial) =>
+    sweep.objectives.every((objective) => value(trial, objective.name) !== null),
+  );
   if (!measured.length) body.append(empty(whyNothing()));
   else if (isSingle) drawAllValues(body, measured);
-  else if (sweep.objectives.length === 2) drawPair(body, measured, ...sweep.objectives, "tall");
+  else if (sweep.objectives.length === 2) drawOnlyPair(body, measured);
   else drawAllPairs(body, measured);
 }
 
 function describeFrontier() {
   const copying = "Click on a point, or use the table's buttons, to copy the command that runs that trial alone.";
+  const infeasible = sweep.trials.some((trial) => trial.feasible === false)
+    ? " Infeasible trials miss a threshold or a constraint."
+    : "";
   if (!isSingle) {
-    const area = sweep.objectives.length === 2 ? " The line is the frontier; the area behind it, up to the reference point, is the hypervolume." : "";
-    caption("frontier", `A trial is on the frontier if no other beats it in one objective without losing in another.${area} ${copying}`);
+    const area =
+      sweep.objectives.length === 2
+        ? " The line is the frontier; the area behind it, up to the reference point, is the hypervolume."
+        : "";
+    caption(
+      "frontier",
+      `A trial is on the frontier if no other beats it in one objective without losing in another.${area}${infeasible} ${copying}`,
+    );
     return;
   }
   byId("frontier").querySelector("h2").textContent = "Best so far";
   byId("frontier").dataset.short = "Best";
-  caption("frontier", `All trials in the order in which they were proposed, and the best value of ${sweep.objectives[0].name} so far. ${copying}`);
+  caption(
+    "frontier",
+    `All trials in the order in which they were proposed, and the best value of ${sweep.objectives[0].name} so far.${infeasible} ${copying}`,
+  );
+}
+
+function drawOnlyPair(body, trials) {
+  const controls = el("div", { class: "controls" });
+  body.append(controls);
+  const node = drawPair(body, trials, ...sweep.objectives, "tall");
+  if (trials.some((trial) => trial.pareto)) controls.append(viewSelect(() => redrawOne(node)));
 }
 
 function drawPair(parent, trials, x, y, kind = "") {
-  const node = box(`Scatter plot of ${y.name} against ${x.name}, one point per trial; the table below has the same numbers`, `${kind} points`);
+  const node = box(
+    `Scatter plot of ${y.name} against ${x.name}, one point per trial; the table below has the same numbers`,
+    `${kind} points`,
+  );
   parent.append(node);
   draw(node, () => pairFigure(trials, x, y, kind === "tall"));
   copiesOnClick(node);
@@ -46,7 +71,7 @@ function drawAllPairs(body, trials) {
   const chosen = { x: objectives[0], y: objectives[1] };
   const large = el("div");
   const name = (objective) => objective.name;
-  const show = () => draw(large.firstChild, () => pairFigure(trials, chosen.x, chosen.y, true));
+  const show = () => draw(large.querySelector(".plot"), () => pairFigure(trials, chosen.x, chosen.y, true));
   const pick = (at, other) => (objective) => {
     if (objective === chosen[other]) chosen[other] = chosen[at];
     chosen[at] = objective;
@@ -58,9 +83,30 @@ function drawAllPairs(body, trials) {
     y: select("vertical", objectives, chosen.y, pick("y", "x"), name),
   };
   const small = el("div", { class: "many", id: "pairs" });
-  body.append(el("div", { class: "controls" }, selects.x, selects.y), large, el("h3", {}, "All pairs of objectives"), small);
+  const controls = [selects.x, selects.y, trials.some((trial) => trial.pareto) ? viewSelect(show) : null];
+  body.append(el("div", { class: "controls" }, controls), large, el("h3", {}, "All pairs of objectives"), small);
   drawPair(large, trials, chosen.x, chosen.y, "tall");
   for (const [x, y] of pairs) later(() => drawPair(small, trials, x, y, "low"));
+}
+
+const VIEWS = ["all trials", "around the frontier"];
+let view = VIEWS[0];
+
+function viewSelect(change) {
+  const pick = (chosen) => {
+    view = chosen;
+    change();
+  };
+  return select("view", VIEWS, view, pick);
+}
+
+/** The part of an axis that holds the frontier and the threshold, with some room around them. */
+function around(trials, objective) {
+  const values = trials.filter((trial) => trial.pareto).map((trial) => value(trial, objective.name));
+  if (objective.threshold !== null) values.push(objective.threshold);
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const room = (high - low || Math.abs(high) || 1) * 0.15;
+  return [low - room, high + room];
 }
 
 function pairFigure(trials, x, y, isLarge) {
@@ -68,13 +114,30 @@ function pairFigure(trials, x, y, isLarge) {
   for (const kind of DRAWN_FIRST) {
     const those = trials.filter((trial) => kindOf(trial) === kind);
     if (!those.length) continue;
-    data.push(points(those, kind, (trial) => value(trial, x.name), (trial) => value(trial, y.name), [x, y], isLarge), keyTo(kind));
+    data.push(
+      points(
+        those,
+        kind,
+        (trial) => value(trial, x.name),
+        (trial) => value(trial, y.name),
+        [x, y],
+        isLarge,
+      ),
+      keyTo(kind),
+    );
   }
-  return { data, layout: byIteration(thresholds({ x, y }), x.name, y.name, isLarge) };
+  const figure = byIteration(thresholds({ x, y }, trials), x.name, y.name, isLarge);
+  if (isLarge && view !== VIEWS[0]) {
+    figure.xaxis.range = around(trials, x);
+    figure.yaxis.range = around(trials, y);
+  }
+  return { data, layout: figure };
 }
 
 function frontFrom(trials, x, y) {
-  const front = trials.filter((trial) => trial.pareto).map((trial) => ({ x: value(trial, x.name), y: value(trial, y.name) }));
+  const front = trials
+    .filter((trial) => trial.pareto)
+    .map((trial) => ({ x: value(trial, x.name), y: value(trial, y.name) }));
   return front.sort((one, other) => one.x - other.x || one.y - other.y);
 }
 
@@ -124,6 +187,7 @@ function stepLine(trials, x, y) {
 function points(trials, kind, x, y, objectives, isLarge) {
   const { symbol, size } = KINDS[kind];
   const isChosen = kind === "frontier" || kind === "best";
+  const many = sweep.trials.length > MANY && !isChosen;
   return {
     type: "scatter",
     mode: "markers",
@@ -131,13 +195,14 @@ function points(trials, kind, x, y, objectives, isLarge) {
     showlegend: false,
     x: trials.map(x),
     y: trials.map(y),
-    ...errorBars(trials, objectives),
+    ...(many ? {} : errorBars(trials, objectives)),
     customdata: trials.map((trial) => trial.trial),
     hovertext: trials.map(about),
     hoverinfo: "text",
     marker: {
       symbol,
-      size: isLarge ? size : size * 0.8,
+      size: size * (isLarge ? 1 : 0.8) * (many ? 0.75 : 1),
+      opacity: many ? 0.75 : 1,
       color: trials.map((trial) => trial.trial),
       coloraxis: "coloraxis",
       line: { color: isChosen ? colour("ink") : colour("surface"), width: isChosen ? 1.4 : 0.6 },
@@ -158,16 +223,30 @@ function errorBars(trials, objectives) {
   objectives.forEach((objective, index) => {
     const sems = trials.map((trial) => trial.sem?.[objective?.name] ?? 0);
     if (objective && sems.some((sem) => sem > 0)) {
-      bars[index ? "error_y" : "error_x"] = { array: sems.map((sem) => 1.96 * sem), color: colour("line"), thickness: 1.2, width: 0 };
+      bars[index ? "error_y" : "error_x"] = {
+        array: sems.map((sem) => 1.96 * sem),
+        color: colour("line"),
+        thickness: 1.2,
+        width: 0,
+      };
     }
   });
   return bars;
 }
 
-function thresholds(objectives) {
+/** Lines at the thresholds; the words of each keep away from where the two lines cross. */
+function thresholds(objectives, trials) {
+  const isHigh = (objective) => {
+    const values = trials.map((trial) => value(trial, objective.name));
+    return objective.threshold > (Math.min(...values) + Math.max(...values)) / 2;
+  };
   const levels = Object.entries(objectives)
     .filter(([, objective]) => objective.threshold !== null)
-    .map(([at, objective]) => level(at, objective.threshold, thresholdWords(objective)));
+    .map(([at, objective]) => {
+      const crossing = at === "x" ? objectives.y : objectives.x;
+      const end = !crossing || crossing.threshold === null || !isHigh(crossing);
+      return level(at, objective.threshold, thresholdWords(objective), end);
+    });
   return { shapes: levels.map(({ shape }) => shape), annotations: levels.map(({ annotation }) => annotation) };
 }
 
@@ -193,12 +272,11 @@ function drawAllValues(body, trials) {
 }
 
 function allValues(trials, objective) {
-  const best = trials.map((trial, index) => bestOf(trials.slice(0, index + 1), objective));
   const line = {
     type: "scatter",
     mode: "lines",
     x: trials.map((trial) => trial.trial),
-    y: best,
+    y: bestSoFar(trials, objective),
     line: { shape: "hv", color: colour("accent"), width: 1.8 },
     hoverinfo: "skip",
     showlegend: false,
@@ -207,16 +285,29 @@ function allValues(trials, objective) {
   for (const kind of DRAWN_FIRST) {
     const those = trials.filter((trial) => kindOf(trial) === kind);
     if (!those.length) continue;
-    data.push(points(those, kind, (trial) => trial.trial, (trial) => value(trial, objective.name), [null, objective], true), keyTo(kind));
+    data.push(
+      points(
+        those,
+        kind,
+        (trial) => trial.trial,
+        (trial) => value(trial, objective.name),
+        [null, objective],
+        true,
+      ),
+      keyTo(kind),
+    );
   }
-  return { data, layout: byIteration(thresholds({ y: objective }), "trial", objective.name, true) };
+  return { data, layout: byIteration(thresholds({ y: objective }, trials), "trial", objective.name, true) };
 }
 
-/** The best value among trials that count. */
-function bestOf(trials, objective) {
-  const values = trials
-    .filter((trial) => trial.status === "COMPLETED" && trial.feasible !== false)
-    .map((trial) => value(trial, objective.name));
-  if (!values.length) return null;
-  return objective.minimize ? Math.min(...values) : Math.max(...values);
+/** After each trial, the best value of those that count. */
+function bestSoFar(trials, objective) {
+  const better = objective.minimize ? Math.min : Math.max;
+  let best = null;
+  return trials.map((trial) => {
+    const counts = trial.status === "COMPLETED" && trial.feasible !== false;
+    const found = value(trial, objective.name);
+    if (counts) best = best === null ? found : better(best, found);
+    return best;
+  });
 }

@@ -25,7 +25,10 @@ function drawContents() {
   }
   const mark = () => {
     const passed = [...links.keys()].filter((section) => section.getBoundingClientRect().top < innerHeight / 3);
-    for (const [section, link] of links) link.toggleAttribute("aria-current", section === passed.at(-1));
+    for (const [section, link] of links) {
+      if (section === passed.at(-1)) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+    }
   };
   addEventListener("scroll", mark, { passive: true });
   mark();
@@ -50,7 +53,7 @@ function watchTheme() {
   addEventListener("beforeprint", () => {
     before = document.documentElement.dataset.theme;
     document.documentElement.dataset.theme = "light";
-    redraw();
+    for (const node of figures.keys()) redrawOne(node);
   });
   addEventListener("afterprint", () => {
     document.documentElement.dataset.theme = before;
@@ -83,4 +86,4 @@ later(() => section("reproduce", drawReproduce));
 later(() => section("curves", drawCurves));
 later(() => section("parallel", drawParallel));
 later(() => section("surrogate", drawSurrogate));
-setTimeout(() => work(() => (document.documentElement.dataset.ready = "true")), 0);
+setTimeout(work, 0);

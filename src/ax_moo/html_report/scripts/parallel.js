@@ -2,7 +2,9 @@
 
 function drawParallel() {
   const body = bodyOf("parallel");
-  const trials = sweep.trials.filter((trial) => sweep.objectives.every((objective) => value(trial, objective.name) !== null));
+  const trials = sweep.trials.filter((trial) =>
+    sweep.objectives.every((objective) => value(trial, objective.name) !== null),
+  );
   if (!trials.length) {
     body.append(empty(whyNothing()));
     return;
@@ -17,7 +19,8 @@ function drawParallel() {
     draw(node, () => parallelFigure(those, metrics, chosen.metric));
   };
   const controls = [select("colour", metrics, chosen.metric, (metric) => show({ metric }))];
-  if (!isSingle && sweep.frontier.length) controls.push(select("show", fronts, chosen.front, (front) => show({ front })));
+  if (!isSingle && sweep.frontier.length)
+    controls.push(select("show", fronts, chosen.front, (front) => show({ front })));
   node.style.minWidth = `${100 * (varied().length + metrics.length) + 80}px`;
   body.append(el("div", { class: "controls" }, controls), el("div", { class: "scroll" }, node));
   show({});
@@ -29,7 +32,9 @@ function varied() {
 
 function parallelFigure(trials, metrics, coloured) {
   const parameters = varied().map((parameter) => ({ parameter, scale: scaleOf(parameter) }));
-  const usable = parameters.filter(({ parameter, scale }) => trials.every((trial) => scale.place(trial.parameterization[parameter.name]) !== null));
+  const usable = parameters.filter(({ parameter, scale }) =>
+    trials.every((trial) => scale.place(trial.parameterization[parameter.name]) !== null),
+  );
   const dimensions = [
     ...usable.map(({ parameter, scale }) => parameterDimension(parameter, scale, trials)),
     ...metrics.map((metric) => metricDimension(metric, trials)),
@@ -44,7 +49,14 @@ function parallelFigure(trials, metrics, coloured) {
       labelfont: { family: FONT, size: 12.5, color: colour("ink") },
       tickfont: small,
       rangefont: { ...small, color: "rgba(0,0,0,0)" },
-      line: { color: values, colorscale: scale(), showscale: true, cmin: Math.min(...values), cmax: padded(values)[1], colorbar: colourbar(plain(coloured, 24)) },
+      line: {
+        color: values,
+        colorscale: scale(),
+        showscale: true,
+        cmin: Math.min(...values),
+        cmax: padded(values)[1],
+        colorbar: colourbar(plain(coloured, 24)),
+      },
       unselected: { line: { color: colour("line"), opacity: 0.25 } },
     },
   ];
@@ -59,7 +71,12 @@ function leftOf({ label, ticktext }) {
 
 function parameterDimension(parameter, scale, trials) {
   const values = trials.map((trial) => scale.place(trial.parameterization[parameter.name]));
-  const ticks = scale.ticks ? { tickvals: scale.ticks.map(({ at }) => at), ticktext: scale.ticks.map(({ words }) => short(words.replace(/\s+/g, " "), 18)) } : {};
+  const ticks = scale.ticks
+    ? {
+        tickvals: scale.ticks.map(({ at }) => at),
+        ticktext: scale.ticks.map(({ words }) => short(words.replace(/\s+/g, " "), 18)),
+      }
+    : {};
   return { label: plain(parameter.name, 24), values, range: scale.range, ...ticks };
 }
 

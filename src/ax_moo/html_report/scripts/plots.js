@@ -9,8 +9,20 @@ const CONFIG = {
   modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
 };
 // Viridis without its ends, which the page's two backgrounds would swallow.
-const LIGHT_SCALE = [[0, "#440154"], [0.25, "#3f4a8a"], [0.5, "#26838f"], [0.75, "#42b071"], [1, "#b9d832"]];
-const DARK_SCALE = [[0, "#6a5acd"], [0.25, "#4a8bc2"], [0.5, "#2fa59a"], [0.75, "#6ccd5a"], [1, "#fde725"]];
+const LIGHT_SCALE = [
+  [0, "#440154"],
+  [0.25, "#3f4a8a"],
+  [0.5, "#26838f"],
+  [0.75, "#42b071"],
+  [1, "#b9d832"],
+];
+const DARK_SCALE = [
+  [0, "#6a5acd"],
+  [0.25, "#4a8bc2"],
+  [0.5, "#2fa59a"],
+  [0.75, "#6ccd5a"],
+  [1, "#fde725"],
+];
 const WAYS = {
   COMPLETED: { colour: "blue", label: "completed", pattern: "" },
   FAILED: { colour: "vermillion", label: "failed", pattern: "x" },
@@ -75,10 +87,22 @@ function layout(more = {}) {
     paper_bgcolor: colour("surface"),
     plot_bgcolor: colour("surface"),
     hovermode: "closest",
-    hoverlabel: { bgcolor: colour("surface"), bordercolor: colour("faint"), align: "left", font: { family: FONT, size: 12.5, color: colour("ink") } },
+    hoverlabel: {
+      bgcolor: colour("surface"),
+      bordercolor: colour("faint"),
+      align: "left",
+      font: { family: FONT, size: 12.5, color: colour("ink") },
+    },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("faint"), activecolor: colour("accent") },
     margin: { l: 48, r: 12, t: 14, b: 36, ...margin },
-    legend: { orientation: "h", x: 0, y: 1.01, yanchor: "bottom", font: { size: 12, color: colour("muted") }, ...legend },
+    legend: {
+      orientation: "h",
+      x: 0,
+      y: 1.01,
+      yanchor: "bottom",
+      font: { size: 12, color: colour("muted") },
+      ...legend,
+    },
     xaxis: axis(xaxis),
     yaxis: axis(yaxis),
     ...rest,
@@ -96,15 +120,24 @@ function colourbar(title) {
   };
 }
 
-/** A dashed line across the plot at `value`, with its words at its end. */
-function level(at, value, words) {
+/** A dashed line across the plot at `value`, with its words at its beginning or, if they `end` it, at its end. */
+function level(at, value, words, end) {
   const x = at === "x";
   const line = { type: "line", line: { color: colour("muted"), width: 1.3, dash: "dash" }, layer: "below" };
-  const where = x ? { x0: value, x1: value, yref: "paper", y0: 0, y1: 1 } : { y0: value, y1: value, xref: "paper", x0: 0, x1: 1 };
+  const where = x
+    ? { x0: value, x1: value, yref: "paper", y0: 0, y1: 1 }
+    : { y0: value, y1: value, xref: "paper", x0: 0, x1: 1 };
   const spot = x
-    ? { x: value, yref: "paper", y: 1, xanchor: "left", yanchor: "top" }
-    : { y: value, xref: "paper", x: 1, xanchor: "right", yanchor: "bottom" };
-  const annotation = { ...spot, text: plain(words), showarrow: false, bgcolor: colour("surface"), borderpad: 1, font: { size: 11.5, color: colour("muted") } };
+    ? { x: value, yref: "paper", y: end ? 1 : 0, xanchor: "left", yanchor: end ? "top" : "bottom" }
+    : { y: value, xref: "paper", x: end ? 1 : 0, xanchor: end ? "right" : "left", yanchor: "bottom" };
+  const annotation = {
+    ...spot,
+    text: plain(words),
+    showarrow: false,
+    bgcolor: colour("surface"),
+    borderpad: 1,
+    font: { size: 11.5, color: colour("muted") },
+  };
   return { shape: { ...line, ...where }, annotation };
 }
 
@@ -119,20 +152,33 @@ function box(words, kind = "") {
   return el("div", { class: `plot ${kind}`, role: "group", "aria-label": words });
 }
 
+function redrawOne(node) {
+  draw(node, figures.get(node));
+}
+
+/** Draws all plots again, those that are in sight at once. */
 function redraw() {
-  for (const [node, figure] of figures) if (node.isConnected) draw(node, figure);
+  for (const node of figures.keys()) {
+    const { top, bottom } = node.getBoundingClientRect();
+    if (bottom > 0 && top < innerHeight) redrawOne(node);
+    else later(() => redrawOne(node));
+  }
 }
 
 /** Drawn in its turn, so that the page answers in between. */
 function later(task) {
+  if (!waiting.length && isReady()) setTimeout(work, 0);
   waiting.push(task);
 }
 
-function work(done) {
-  const task = waiting.shift();
-  if (!task) return done();
-  task();
-  setTimeout(() => work(done), 0);
+function work() {
+  waiting.shift()?.();
+  if (waiting.length) setTimeout(work, 0);
+  else document.documentElement.dataset.ready = "true";
+}
+
+function isReady() {
+  return document.documentElement.dataset.ready === "true";
 }
 
 /** A click on a point of a trial copies the trial's command; points carry trials as `customdata`. */

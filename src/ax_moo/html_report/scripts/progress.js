@@ -15,10 +15,13 @@ function drawProgress() {
 }
 
 function progressCaption() {
-  if (isSingle) return `The best value of ${sweep.objectives[0].name} among the finished trials. A flat end says that more trials have not helped.`;
+  if (isSingle)
+    return `The best value of ${sweep.objectives[0].name} among the finished trials. A flat end says that more trials have not helped.`;
   const found = sweep.hypervolume;
   const point = Object.entries(found?.reference_point ?? {}).map(([name, at]) => `${name} = ${number(at)}`);
-  const reference = found?.reference ? ` The reference point is ${found.reference}${point.length ? ` (${point.join(", ")})` : ""}.` : "";
+  const reference = found?.reference
+    ? ` The reference point is ${found.reference}${point.length ? ` (${point.join(", ")})` : ""}.`
+    : "";
   return `Hypervolume is what the frontier dominates, up to a reference point: more is better, and a flat end says that more trials have not helped.${reference}`;
 }
 
@@ -42,7 +45,10 @@ function traceFigure(trace, label, x, subject) {
     x: trace.map(x),
     y: trace.map((point) => point.value),
     customdata: trace.map((point) => point.trial),
-    hovertext: trace.map((point) => `${plain(subject)}: <b>${number(point.value)}</b><br>${count(point.finished, "finished trial")}, ${duration(point.elapsed)}<br>trial ${point.trial} was the last`),
+    hovertext: trace.map(
+      (point) =>
+        `${plain(subject)}: <b>${number(point.value)}</b><br>${count(point.finished, "finished trial")}, ${duration(point.elapsed)}<br>trial ${point.trial} was the last`,
+    ),
     hoverinfo: "text",
     line: { shape: "hv", color: colour("accent"), width: 2 },
     marker: { size: 4.5, color: colour("accent") },
@@ -50,6 +56,14 @@ function traceFigure(trace, label, x, subject) {
     fill: isSingle ? "none" : "tozeroy",
     fillcolor: colour("accent-soft"),
   };
-  const limits = isSingle ? thresholds({ y: sweep.objectives[0] }) : {};
-  return { data: [line], layout: layout({ ...limits, showlegend: false, xaxis: { title: label, rangemode: "tozero" }, yaxis: { title: subject, rangemode: isSingle ? "normal" : "tozero" } }) };
+  const limits = isSingle ? thresholds({ y: sweep.objectives[0] }, []) : {};
+  return {
+    data: [line],
+    layout: layout({
+      ...limits,
+      showlegend: false,
+      xaxis: { title: label, rangemode: "tozero" },
+      yaxis: { title: subject, rangemode: isSingle ? "normal" : "tozero" },
+    }),
+  };
 }

@@ -6,9 +6,18 @@ function scaleOf(parameter) {
   return categorical(parameter);
 }
 
-function linear({ lower, upper }) {
+function linear({ lower, upper, integer }) {
   const [low, high] = [Number(lower), Number(upper)];
-  return { kind: "linear", range: low < high ? [low, high] : [low - 0.5, low + 0.5], place: (value) => finite(Number(value)), ticks: null };
+  const isShort = integer && high - low <= 10;
+  const ticks = isShort
+    ? Array.from({ length: high - low + 1 }, (_, step) => ({ at: low + step, words: text(low + step) }))
+    : null;
+  return {
+    kind: "linear",
+    range: low < high ? [low, high] : [low - 0.5, low + 0.5],
+    place: (value) => finite(Number(value)),
+    ticks,
+  };
 }
 
 function logarithmic({ lower, upper }) {
@@ -17,10 +26,11 @@ function logarithmic({ lower, upper }) {
   for (let decade = Math.floor(low); decade <= high; decade += 1) {
     for (const digit of high - low > 2 ? [1] : [1, 2, 5]) values.push(digit * 10 ** decade);
   }
-  const inside = values.filter((value) => Math.log10(value) >= low - 1e-9 && Math.log10(value) <= high + 1e-9);
+  const apart = 0.07 * (high - low);
+  const inside = values.filter((value) => Math.log10(value) > low + apart && Math.log10(value) < high - apart);
   const range = low < high ? [low, high] : [low - 0.5, low + 0.5];
   const place = (value) => (Number(value) > 0 ? finite(Math.log10(Number(value))) : null);
-  const shown = inside.length ? inside : [Number(lower), Number(upper)];
+  const shown = low < high ? [Number(lower), ...inside, Number(upper)] : [Number(lower)];
   return { kind: "log", range, place, ticks: shown.map((value) => ({ at: Math.log10(value), words: brief(value) })) };
 }
 
@@ -34,11 +44,20 @@ function categorical(parameter) {
     values.push(value);
   };
   (parameter.values ?? (parameter.kind === "fixed" ? [parameter.value] : [])).forEach(add);
-  for (const trial of sweep.trials) if (parameter.name in trial.parameterization) add(trial.parameterization[parameter.name]);
+  for (const trial of sweep.trials)
+    if (parameter.name in trial.parameterization) add(trial.parameterization[parameter.name]);
   const words = values.map(text);
   // 1 and "1" are different values: where they would read the same, strings get their quotes.
-  const ticks = values.map((value, at) => ({ at, words: words.indexOf(words[at]) === words.lastIndexOf(words[at]) ? words[at] : JSON.stringify(value) }));
-  return { kind: "category", range: [-0.5, Math.max(values.length, 1) - 0.5], place: (value) => keys.get(JSON.stringify(value)) ?? null, ticks };
+  const ticks = values.map((value, at) => ({
+    at,
+    words: words.indexOf(words[at]) === words.lastIndexOf(words[at]) ? words[at] : JSON.stringify(value),
+  }));
+  return {
+    kind: "category",
+    range: [-0.5, Math.max(values.length, 1) - 0.5],
+    place: (value) => keys.get(JSON.stringify(value)) ?? null,
+    ticks,
+  };
 }
 
 function finite(value) {
@@ -47,6 +66,12 @@ function finite(value) {
 
 /** The same scale as an axis of a plot. */
 function axisOf(scale, title) {
-  const ticks = scale.ticks ? { tickmode: "array", tickvals: scale.ticks.map(({ at }) => at), ticktext: scale.ticks.map(({ words }) => plain(words, 24)) } : {};
+  const ticks = scale.ticks
+    ? {
+        tickmode: "array",
+        tickvals: scale.ticks.map(({ at }) => at),
+        ticktext: scale.ticks.map(({ words }) => plain(words, 24)),
+      }
+    : {};
   return { title, type: "linear", range: scale.range, ...ticks };
 }

@@ -1,6 +1,12 @@
 // The state of the sweep in a few figures.
 
-const STATES = { running: "● running", finished: "✓ finished", stopped: "■ stopped", interrupted: "‖ interrupted", killed: "✕ killed" };
+const STATES = {
+  running: "● running",
+  finished: "✓ finished",
+  stopped: "■ stopped",
+  interrupted: "‖ interrupted",
+  killed: "✕ killed",
+};
 
 function drawSummary() {
   byId("title").textContent = sweep.title;
@@ -11,7 +17,10 @@ function drawSummary() {
   byId("goals").textContent = goals();
   const tiles = [trialsTile(), resultTile(), frontierTile(), elapsedTile(), utilizationTile()];
   byId("tiles").append(el("dl", { class: "tiles" }, tiles));
-  const words = sweep.state === "running" ? `Written ${moment(sweep.written)} while the sweep was running; reload the page for news.` : `Written ${moment(sweep.written)}.`;
+  const words =
+    sweep.state === "running"
+      ? `Written ${moment(sweep.written)} while the sweep was running; reload the page for news.`
+      : `Written ${moment(sweep.written)}.`;
   byId("tiles").after(el("p", { class: "note" }, `${words} Folder: ${sweep.folder}`));
 }
 
@@ -28,24 +37,49 @@ function goals() {
 }
 
 function tile(name, value, more, kind = "") {
-  return el("div", { class: `tile ${kind}` }, el("dt", {}, name), el("dd", {}, value, more ? el("span", { class: "more" }, more) : null));
+  return el(
+    "div",
+    { class: `tile ${kind}` },
+    el("dt", {}, name),
+    el("dd", {}, value, more ? el("span", { class: "more" }, more) : null),
+  );
 }
 
 function trialsTile() {
   const counts = Object.entries(sweep.counts).filter(([, amount]) => amount);
-  const share = counts.map(([status, amount]) => el("i", { style: `flex-grow:${amount};background:var(--${way(status).colour})` }));
-  const key = counts.map(([status, amount]) =>
-    el("span", {}, el("i", { class: "dot", style: `background:var(--${way(status).colour})` }), el("b", {}, number(amount)), ` ${way(status).label}`),
+  const share = counts.map(([status, amount]) =>
+    el("i", { style: `flex-grow:${amount};background:var(--${way(status).colour})` }),
   );
-  const planned = sweep.n_trials === null ? number(sweep.trials.length) : `${number(sweep.trials.length)} of ${number(sweep.n_trials)}`;
+  const key = counts.map(([status, amount]) =>
+    el(
+      "span",
+      {},
+      el("i", { class: "dot", style: `background:var(--${way(status).colour})` }),
+      el("b", {}, number(amount)),
+      ` ${way(status).label}`,
+    ),
+  );
+  const planned =
+    sweep.n_trials === null
+      ? number(sweep.trials.length)
+      : `${number(sweep.trials.length)} of ${number(sweep.n_trials)}`;
   const bar = el("span", { class: "share", "aria-hidden": "true" }, share);
-  return el("div", { class: "tile wide" }, el("dt", {}, "trials"), el("dd", {}, planned, bar, el("span", { class: "key" }, key)));
+  return el(
+    "div",
+    { class: "tile wide" },
+    el("dt", {}, "trials"),
+    el("dd", {}, planned, bar, el("span", { class: "key" }, key)),
+  );
 }
 
 function resultTile() {
   if (isSingle) {
     const best = sweep.best?.trial ?? null;
-    return tile(`best ${short(sweep.objectives[0].name, 40)}`, number(sweep.best?.value), best === null ? null : `trial ${best}`);
+    return tile(
+      `best ${short(sweep.objectives[0].name, 40)}`,
+      number(sweep.best?.value),
+      best === null ? null : `trial ${best}`,
+    );
   }
   const found = sweep.hypervolume;
   return tile("hypervolume", number(found?.value), found?.reference ? `reference point: ${found.reference}` : null);

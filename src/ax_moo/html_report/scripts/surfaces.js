@@ -1,13 +1,18 @@
 // The model over two parameters, and along one.
 
 function drawContours(body, metrics) {
-  const content = part(body, "What does it expect for two parameters?", "The mean and the 95 % uncertainty of the prediction for two parameters, all others held still. Dots are the trials, which had other values there.");
+  const content = part(
+    body,
+    "What does it expect for two parameters?",
+    "The prediction over two parameters, all others held still, and its uncertainty: the stronger the colour, the less is known. Dots are the trials, whose other parameters had values of their own.",
+  );
   const known = metrics.filter((metric) => modelOf(metric).contours?.length);
   if (!known.length) {
     content.append(empty("There are fewer than two parameters to draw the model over."));
     return;
   }
-  const chosen = { metric: known[0], x: null, y: null };
+  const [x, y] = byImportance(known[0]);
+  const chosen = { metric: known[0], x: x ?? null, y: y ?? null };
   const controls = el("div", { class: "controls" });
   const mean = box("Contour plot of the predicted mean", "points");
   const spread = box("Contour plot of the uncertainty", "points");
@@ -29,6 +34,10 @@ function drawContours(body, metrics) {
   show({});
   copiesOnClick(mean);
   copiesOnClick(spread);
+}
+
+function byImportance(metric) {
+  return (modelOf(metric).importances ?? []).map(({ parameter }) => parameter);
 }
 
 /** Where there is no contour for what was chosen, the first that has the horizontal parameter. */
@@ -79,14 +88,24 @@ function contourFigure({ metric, x, y }, what) {
     x: grid.xs.map(across.place),
     y: grid.ys.map(up.place),
     z: grid[what],
-    colorscale: scale(),
-    reversescale: what === "ci",
+    colorscale:
+      what === "z"
+        ? scale()
+        : [
+            [0, colour("raised")],
+            [1, colour("accent")],
+          ],
     colorbar: { ...colourbar(""), len: 1 },
     hovertext: grid.ys.map((atY, row) => grid.xs.map((atX, column) => aboutCell(grid, metric, atX, atY, row, column))),
     hoverinfo: "text",
-    ...(isSmooth ? { ncontours: 14, line: { width: 0.5, color: "rgba(255,255,255,.45)" } } : { xgap: 1, ygap: 1 }),
+    ...(isSmooth
+      ? { ncontours: 14, line: { width: 0.5, color: "rgba(255,255,255,.45)" } }
+      : { xgap: across.kind === "category" ? 2 : 0, ygap: up.kind === "category" ? 2 : 0 }),
   };
-  return { data: [surface, observedAt(across, up, x, y, metric)], layout: layout({ showlegend: false, margin: { t: 8 }, xaxis: axisOf(across, x), yaxis: axisOf(up, y) }) };
+  return {
+    data: [surface, observedAt(across, up, x, y, metric)],
+    layout: layout({ showlegend: false, margin: { t: 8 }, xaxis: axisOf(across, x), yaxis: axisOf(up, y) }),
+  };
 }
 
 function aboutCell(grid, metric, atX, atY, row, column) {
@@ -99,6 +118,7 @@ function observedAt(across, up, x, y, metric) {
   return {
     type: "scatter",
     mode: "markers",
+    cliponaxis: false,
     x: those.map((trial) => across.place(trial.parameterization[x])),
     y: those.map((trial) => up.place(trial.parameterization[y])),
     customdata: those.map((trial) => trial.trial),
@@ -109,13 +129,17 @@ function observedAt(across, up, x, y, metric) {
 }
 
 function drawSlices(body, metrics) {
-  const content = part(body, "What does it expect along one parameter?", "The predicted mean along one parameter, all others held still; the band is the 95 % interval.");
+  const content = part(
+    body,
+    "What does it expect along one parameter?",
+    "The predicted mean along one parameter, all others held still; the band is the 95 % interval.",
+  );
   const known = metrics.filter((metric) => Object.keys(modelOf(metric).slices ?? {}).length);
   if (!known.length) {
     content.append(empty("There is no parameter to draw the model along."));
     return;
   }
-  const chosen = { metric: known[0], parameter: Object.keys(modelOf(known[0]).slices)[0] };
+  const chosen = { metric: known[0], parameter: byImportance(known[0])[0] };
   const controls = el("div", { class: "controls" });
   const node = box("Slice of the model along one parameter");
   const note = el("p", { class: "note" });
@@ -126,7 +150,9 @@ function drawSlices(body, metrics) {
     if (!names.includes(chosen.parameter)) [chosen.parameter] = names;
     controls.replaceChildren(
       select("metric", known, chosen.metric, (metric) => refocused("slice-metric", () => show({ metric }))),
-      select("parameter", names, chosen.parameter, (parameter) => refocused("slice-parameter", () => show({ parameter }))),
+      select("parameter", names, chosen.parameter, (parameter) =>
+        refocused("slice-parameter", () => show({ parameter })),
+      ),
     );
     const [one, other] = controls.querySelectorAll("select");
     [one.id, other.id] = ["slice-metric", "slice-parameter"];
@@ -140,11 +166,21 @@ function sliceFigure({ metric, parameter }) {
   const slice = modelOf(metric).slices[parameter];
   const along = scaleOf(parametersByName.get(parameter));
   const x = slice.x.map(along.place);
-  const hovertext = slice.x.map((at, index) => `${plain(parameter, 40)} = ${plain(brief(at), 40)}<br>${plain(metric, 40)}: <b>${number(slice.mean[index])} ± ${number(slice.ci[index])}</b>`);
+  const hovertext = slice.x.map(
+    (at, index) =>
+      `${plain(parameter, 40)} = ${plain(brief(at), 40)}<br>${plain(metric, 40)}: <b>${number(slice.mean[index])} ± ${number(slice.ci[index])}</b>`,
+  );
   const shared = { type: "scatter", x, y: slice.mean, hovertext, hoverinfo: "text" };
   const data =
     along.kind === "category"
-      ? [{ ...shared, mode: "markers", marker: { size: 9, color: colour("accent") }, error_y: { array: slice.ci, color: colour("accent"), thickness: 1.5, width: 6 } }]
+      ? [
+          {
+            ...shared,
+            mode: "markers",
+            marker: { size: 9, color: colour("accent") },
+            error_y: { array: slice.ci, color: colour("accent"), thickness: 1.5, width: 6 },
+          },
+        ]
       : [band(x, slice), { ...shared, mode: "lines", line: { color: colour("accent"), width: 2.2 } }];
   return { data, layout: layout({ showlegend: false, xaxis: axisOf(along, parameter), yaxis: { title: metric } }) };
 }

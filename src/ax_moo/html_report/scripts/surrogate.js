@@ -7,12 +7,14 @@ function drawSurrogate() {
     body.append(empty(surrogate?.why_not ?? "There is no model yet: it is fitted once trials have completed."));
     return;
   }
-  caption("surrogate", `Ax's surrogate model, a Gaussian process, fitted to ${number(surrogate.trials_used)} of ${count(surrogate.trials, "trial")} (${moment(surrogate.written)}).`);
+  caption(
+    "surrogate",
+    `Ax's surrogate model, a Gaussian process, fitted to ${number(surrogate.trials_used)} of ${count(surrogate.trials, "trial")} (${moment(surrogate.written)}).`,
+  );
   const metrics = Object.keys(surrogate.metrics);
-  later(() => drawFits(body, metrics));
-  later(() => drawImportances(body, metrics));
-  later(() => drawContours(body, metrics));
-  later(() => drawSlices(body, metrics));
+  for (const draw of [drawFits, drawImportances, drawContours, drawSlices]) {
+    later(() => section("surrogate", () => draw(body, metrics)));
+  }
 }
 
 function part(body, title, words) {
@@ -31,7 +33,11 @@ function panel(parent, title, node) {
 }
 
 function drawFits(body, metrics) {
-  const content = part(body, "Can it be trusted?", "Leave-one-out cross-validation: each trial as the model predicts it from all others, against what was observed; bars are 95 % intervals. Points on the diagonal and an R² near 1 mean that the model can be trusted; an R² near 0, that it has learned little.");
+  const content = part(
+    body,
+    "Can it be trusted?",
+    "Leave-one-out cross-validation: each trial as the model predicts it from all others, against what was observed; bars are 95 % intervals. Points on the diagonal and an R² near 1 mean that the model can be trusted; an R² near 0, that it has learned little.",
+  );
   content.className = "many";
   const fitted = metrics.filter((metric) => modelOf(metric).cross_validation);
   if (!fitted.length) content.append(empty("There are too few completed trials to leave one out."));
@@ -47,25 +53,51 @@ function drawFits(body, metrics) {
 function fitFigure(found) {
   const ends = [...found.observed, ...found.predicted];
   const [low, high] = padded(ends);
-  const bars = (array, visible) => ({ array: array.map((half) => half ?? 0), color: colour("faint"), thickness: 1, width: 0, visible });
-  const diagonal = { type: "scatter", mode: "lines", x: [low, high], y: [low, high], line: { color: colour("muted"), width: 1.2, dash: "dot" }, hoverinfo: "skip" };
+  const bars = (array, visible) => ({
+    array: array.map((half) => half ?? 0),
+    color: colour("faint"),
+    thickness: 1,
+    width: 0,
+    visible,
+  });
+  const diagonal = {
+    type: "scatter",
+    mode: "lines",
+    x: [low, high],
+    y: [low, high],
+    line: { color: colour("muted"), width: 1.2, dash: "dot" },
+    hoverinfo: "skip",
+  };
   const dots = {
     type: "scatter",
     mode: "markers",
     x: found.observed,
     y: found.predicted,
-    error_x: bars(found.observed_ci, found.observed_ci.some((half) => half > 0)),
+    error_x: bars(
+      found.observed_ci,
+      found.observed_ci.some((half) => half > 0),
+    ),
     error_y: bars(found.predicted_ci, true),
     customdata: found.trial,
-    hovertext: found.trial.map((trial, index) => `<b>trial ${trial}</b><br>observed ${number(found.observed[index])}<br>predicted ${number(found.predicted[index])} ± ${number(found.predicted_ci[index])}`),
+    hovertext: found.trial.map(
+      (trial, index) =>
+        `<b>trial ${trial}</b><br>observed ${number(found.observed[index])}<br>predicted ${number(found.predicted[index])} ± ${number(found.predicted_ci[index])}`,
+    ),
     hoverinfo: "text",
     marker: { size: 7, color: colour("accent"), line: { color: colour("surface"), width: 0.8 } },
   };
-  return { data: [diagonal, dots], layout: layout({ showlegend: false, xaxis: { title: "observed" }, yaxis: { title: "predicted" } }) };
+  return {
+    data: [diagonal, dots],
+    layout: layout({ showlegend: false, xaxis: { title: "observed" }, yaxis: { title: "predicted" } }),
+  };
 }
 
 function drawImportances(body, metrics) {
-  const content = part(body, "Which parameters matter?", "The share of each metric's variation that a parameter explains, alone or together with others (total Sobol index). ▲ the metric grows with the parameter, ▼ it falls, ◆ neither.");
+  const content = part(
+    body,
+    "Which parameters matter?",
+    "The share of each metric's variation that a parameter explains, alone or together with others (total Sobol index). ▲ the metric grows with the parameter, ▼ it falls, ◆ neither.",
+  );
   content.className = "many";
   const known = metrics.filter((metric) => modelOf(metric).importances?.length);
   if (!known.length) content.append(empty("The model gives no importances."));
@@ -85,9 +117,21 @@ const DIRECTIONS = {
 
 function importancesFigure(found) {
   const places = found.map((one, at) => ({ ...one, at }));
-  const data = Object.keys(DIRECTIONS).map((direction) => directedBars(places.filter((one) => String(one.direction) === direction), direction));
+  const data = Object.keys(DIRECTIONS).map((direction) =>
+    directedBars(
+      places.filter((one) => String(one.direction) === direction),
+      direction,
+    ),
+  );
   const most = Math.max(...found.map(({ importance }) => importance ?? 0), 0.01);
-  const yaxis = { tickmode: "array", tickvals: places.map(({ at }) => at), ticktext: found.map(({ parameter }) => plain(parameter, 26)), range: [found.length - 0.4, -0.6], showgrid: false, ticks: "" };
+  const yaxis = {
+    tickmode: "array",
+    tickvals: places.map(({ at }) => at),
+    ticktext: found.map(({ parameter }) => plain(parameter, 26)),
+    range: [found.length - 0.4, -0.6],
+    showgrid: false,
+    ticks: "",
+  };
   const more = { barmode: "overlay", showlegend: false, margin: { l: 20, t: 6, b: 30, r: 20 } };
   return { data, layout: layout({ ...more, xaxis: { range: [0, most * 1.25] }, yaxis }) };
 }
@@ -106,7 +150,10 @@ function directedBars(found, direction) {
     textfont: { size: 11.5, color: colour("muted") },
     hovertext: found.map(({ parameter, importance }) => `${plain(parameter)}: <b>${number(importance)}</b>`),
     hoverinfo: "text",
-    marker: { color: colour(name), pattern: { shape: pattern, size: 6, solidity: 0.25, fgcolor: "rgba(255,255,255,.7)", fillmode: "overlay" } },
+    marker: {
+      color: colour(name),
+      pattern: { shape: pattern, size: 6, solidity: 0.25, fgcolor: "rgba(255,255,255,.7)", fillmode: "overlay" },
+    },
   };
 }
 

@@ -3,7 +3,10 @@
 function drawTimeline() {
   const { spans, utilization } = sweep.timeline;
   const idle = utilization === null ? "" : ` The slots were in use for ${percent(utilization)} of the time.`;
-  caption("timeline", `One lane per slot, one bar per attempt, labelled with its trial; a hatched gap is a slot that had nothing to run.${idle}`);
+  caption(
+    "timeline",
+    `One lane per slot, one bar per attempt, labelled with its trial; a hatched gap is a slot that had nothing to run.${idle}`,
+  );
   const body = bodyOf("timeline");
   if (!spans.length) {
     body.append(empty("No trial has been started yet."));
@@ -27,7 +30,13 @@ function timelineFigure(spans, slots) {
   const at = (seconds) => (seconds - began) / unit.seconds;
   const data = [idleLanes(slots, at(ended))];
   for (const outcome of [...new Set(spans.map((span) => span.outcome))].sort(byWay)) {
-    data.push(bars(spans.filter((span) => span.outcome === outcome), outcome, at));
+    data.push(
+      bars(
+        spans.filter((span) => span.outcome === outcome),
+        outcome,
+        at,
+      ),
+    );
   }
   const again = spans.filter((span) => span.attempt > 1);
   if (again.length) data.push(retriesOf(again, at));
@@ -35,7 +44,18 @@ function timelineFigure(spans, slots) {
   const yaxis = { title: "slot", range: [slots - 0.4, -0.6], fixedrange: true, showgrid: false, ...ticks };
   const xaxis = { title: `${unit.name} since the first start`, range: [0, at(ended)] };
   const uniformtext = spans.length > 400 ? {} : { uniformtext: { mode: "hide", minsize: 9 } };
-  return { data, layout: layout({ barmode: "overlay", bargap: 0.22, xaxis, yaxis, showlegend: true, legend: { maxheight: 0.9 }, ...uniformtext }) };
+  return {
+    data,
+    layout: layout({
+      barmode: "overlay",
+      bargap: 0.22,
+      xaxis,
+      yaxis,
+      showlegend: true,
+      legend: { maxheight: 0.9 },
+      ...uniformtext,
+    }),
+  };
 }
 
 function byWay(one, other) {
@@ -44,7 +64,14 @@ function byWay(one, other) {
 }
 
 function idleLanes(slots, end) {
-  const pattern = { shape: "/", size: 6, solidity: 0.12, fgcolor: colour("faint"), bgcolor: colour("lane"), fillmode: "replace" };
+  const pattern = {
+    shape: "/",
+    size: 6,
+    solidity: 0.12,
+    fgcolor: colour("faint"),
+    bgcolor: colour("lane"),
+    fillmode: "replace",
+  };
   return {
     type: "bar",
     orientation: "h",
@@ -84,7 +111,9 @@ function bars(spans, outcome, at) {
 }
 
 function aboutSpan(span) {
-  const lines = [`<b>trial ${span.trial}</b>${span.attempt > 1 ? `, attempt ${span.attempt}` : ""} · ${way(span.outcome).label}`];
+  const lines = [
+    `<b>trial ${span.trial}</b>${span.attempt > 1 ? `, attempt ${span.attempt}` : ""} · ${way(span.outcome).label}`,
+  ];
   lines.push(`${moment(span.start)} – ${span.end === null ? "still running" : moment(span.end)}`);
   lines.push(duration((span.end ?? sweep.written) - span.start));
   if (span.reason) lines.push(plain(span.reason, 90));
@@ -101,6 +130,11 @@ function retriesOf(spans, at) {
     customdata: spans.map((span) => span.trial),
     hovertext: spans.map(aboutSpan),
     hoverinfo: "text",
-    marker: { symbol: "triangle-right", size: 11, color: colour("surface"), line: { color: colour("ink"), width: 1.5 } },
+    marker: {
+      symbol: "triangle-right",
+      size: 11,
+      color: colour("surface"),
+      line: { color: colour("ink"), width: 1.5 },
+    },
   };
 }
