@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 from command_line import Ended
 from wandb_command import ax_moo_wandb
-from wandb_group import CURVE, log_group, make_sweep
+from wandb_group import CURVE, DELETED, log_group, make_sweep
 from wandb_server import FakeWandb, running_server
 
 import ax_moo as api
 from ax_moo.wandb.run_data import read_run, run_files
+from ax_moo.wandb.sync import find
 
 pytestmark = pytest.mark.hydra_free
 
@@ -111,7 +112,7 @@ def test_of_online_runs_only_those_that_were_cut_off_are_uploaded(server: FakeWa
     folder = make_sweep(tmp_path / "s", has_ended=True)
     log_group(server, folder, "on", ONLINE)
     sweep = server.runs[f"{ONLINE}-sweep"]
-    sweep.streams["wandb-history.jsonl"], sweep.state = sweep.stream("wandb-history.jsonl")[:3], "crashed"
+    sweep.streams["wandb-history.jsonl"], sweep.state = sweep.stream("wandb-history.jsonl")[: DELETED + 3], "crashed"
     torn = file_of(folder, f"{ONLINE}-2")
     torn.write_bytes(torn.read_bytes()[:-400])
     server.runs.pop(f"{ONLINE}-2")
@@ -121,23 +122,31 @@ def test_of_online_runs_only_those_that_were_cut_off_are_uploaded(server: FakeWa
     assert "2 uploaded, 1 there already, 0 skipped, 0 failed" in ended.stdout
     assert sweep.state == "finished"
     assert_pulls_the_same(server, folder, "on", tmp_path)
-    assert "0 uploaded, 3 there already" in sync(server, folder).stdout
 
 
 def test_the_data_on_disk_tell_of_their_run(local: Path) -> None:
     sweep, killed = (read_run(file_of(local, f"{OFFLINE}-{run}")) for run in ("sweep", "1"))
-    lines = len((local / "sweep.jsonl").read_text().splitlines())
     assert (sweep.project, sweep.group, sweep.job_type) == ("search", "off", "sweep")
-    assert (sweep.exit_code, sweep.last_step, sweep.is_online) == (0, lines, False)
+    lines = len((local / "sweep.jsonl").read_text().splitlines())
+    assert (sweep.exit_code, sweep.last_step, sweep.is_online) == (0, DELETED + lines, False)
     assert (killed.exit_code, killed.last_step) == (None, 0)
 
 
+def test_a_run_is_left_alone_while_its_trial_goes_on_however_long_it_says_nothing(local: Path, tmp_path: Path) -> None:
+    file = file_of(local, f"{OFFLINE}-1")
+    silent = tmp_path / "wandb" / file.parent.name / file.name
+    silent.parent.mkdir(parents=True)
+    silent.write_bytes(file.read_bytes())
+    let_time_pass(tmp_path)
+    for living, expected in (["-1"], (0, 1)), (["-11", "-sweep"], (1, 0)):
+        found = find(None, tmp_path, living)
+        assert (len(found.pending), len(found.living)) == expected
+
+
 def test_a_folder_without_data_is_a_mistake(server: FakeWandb, tmp_path: Path) -> None:
-    folder = make_sweep(tmp_path / "s")
-    for named in (folder, tmp_path / "nowhere"):
-        ended = sync(server, named)
-        assert (ended.code, len(ended.stderr.splitlines())) == (2, 1)
-        assert "holds no data of W&B" in ended.stderr
+    ended = sync(server, make_sweep(tmp_path / "s"))
+    assert (ended.code, len(ended.stderr.splitlines())) == (2, 1)
+    assert "holds no data of W&B" in ended.stderr
 
 
 def test_without_a_key_nothing_is_tried(server: FakeWandb, local: Path) -> None:

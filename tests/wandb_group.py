@@ -18,6 +18,9 @@ TWO = problem("x=interval(0, 1)", "opt=choice(adam, 'a,b')", objectives=TWO_OBJE
 CURVE = (0.1, 0.1 + 0.2, 0.5)
 """What f was at the end of each epoch of a completed trial."""
 
+DELETED = 58
+"""So many lines of an earlier sweep in the same folder, which was deleted, are in the sweep's run before its own."""
+
 TRIALS = (0, 2)
 """The completed ones, which have a run and a curve."""
 
@@ -31,6 +34,8 @@ settings = dict(console="off", silent=True, x_stats_sampling_interval=3600)
 lines = enumerate(asked["lines"], start=1)
 about = {"ax_moo": {"header": asked["lines"][0]}}
 with wandb.init(id=f"{asked['id']}-sweep", job_type="sweep", config=about, settings=settings, **common) as run:
+    for number in range(2, asked["deleted"] + 2):
+        run.log({"journal_line": number, "journal": f"deleted {number}"})
     for number, line in lines:
         if number not in asked["without"]:
             run.log({"journal_line": number, "journal": line, "running": 1})
@@ -106,6 +111,7 @@ def log_group(
         "without": list(without),
         "trials": TRIALS,
         "curve": CURVE,
+        "deleted": DELETED,
         "killed": killed,
     }
     command = [sys.executable, "-c", CLIENT]

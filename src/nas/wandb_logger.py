@@ -63,6 +63,6 @@ class TrialLogger(WandbLogger):
             self._is_broken = True
             log.warning(
                 "W&B: %s; training goes on without it. What was written until now can be uploaded: "
-                "wandb sync --include-online",
+                "ax-moo wandb sync",
                 one_line(error),
             )

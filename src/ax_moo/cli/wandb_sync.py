@@ -32,7 +32,8 @@ def sync(folder: Path) -> int:
         print(
             f"{len(done) - failed} uploaded, {found.there} there already, {len(found.living)} skipped, {failed} failed"
         )
-        if found.sweep and sweep and not sweep.is_swept and not sweep.running:
+        lacking = {uploaded.run.run_id for uploaded in done if uploaded.problem is not None}
+        if found.sweep and found.sweep.run_id not in lacking and sweep and not sweep.is_swept and not sweep.running:
             _close(api, found.sweep, sweep)
     return 1 if failed else 0
 

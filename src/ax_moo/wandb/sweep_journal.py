@@ -40,7 +40,13 @@ def sweep_run(runs: Sequence[Any], run_id: str | None) -> Any:
 def read_journal(run: Any) -> SweepJournal:
     """What a sweep's run tells of its journal, each line once and in order."""
     rows = run.scan_history(keys=["journal_line", "journal"], page_size=10 * PAGE, use_cache=False)
-    by_number = {int(row["journal_line"]): str(row["journal"]) for row in rows}
+    by_number: dict[int, str] = {}
+    for row in rows:
+        number, text = int(row["journal_line"]), str(row["journal"])
+        if by_number.get(number, text) != text:
+            # The sweep was deleted and begun again in the same folder, or its journal was cut.
+            by_number = {before: line for before, line in by_number.items() if before < number}
+        by_number[number] = text
     return SweepJournal(
         _header(by_number.pop(1, "") or _header_text(run) or "", run.id),
         [by_number[number] for number in sorted(by_number)],

@@ -13,6 +13,7 @@ from typing import Any
 
 from ax_moo.wandb.project import ANSWER_SECONDS, PAGE
 from ax_moo.wandb.run_data import RunData, read_run, run_files
+from ax_moo.wandb.sweep_journal import ID_END
 
 AT_ONCE = 4
 STILL_WRITTEN_SECONDS = 60.0
@@ -38,7 +39,10 @@ class Uploaded:
 
 @dataclass(frozen=True)
 class Found:
-    """The lives of runs that are to be uploaded, those that go on, and the number of those that are there already."""
+    """The lives of runs that are to be uploaded, those that go on, and the number of those that are there already.
+
+    ``sweep`` is the latest life of the sweep's own run.
+    """
 
     pending: Sequence[RunData]
     living: Sequence[RunData]
@@ -48,16 +52,16 @@ class Found:
 
 def find(api: Any, folder: Path, living_ids: Collection[str]) -> Found:
     """Sort the runs of a folder by what is left to do; ``living_ids`` are ends of the ids of runs that go on."""
-    read = [read_run(file) for file in run_files(folder)]
-    unsynced = [run for run in read if not run.is_synced]
+    files = [RunData(file) for file in run_files(folder)]
+    unsynced = [read_run(run.file) for run in files if not run.is_synced]
     living = {run.run_id for run in unsynced if _lives(run, living_ids)}
     missing = _missing([run for run in unsynced if run.run_id not in living], api)
-    sweeps = [run for run in read if run.job_type == "sweep"]
+    sweeps = [run for run in files if run.run_id.endswith(ID_END)]
     return Found(
         pending=missing,
         living=[run for run in unsynced if run.run_id in living],
-        there=len(read) - len(missing) - sum(run.run_id in living for run in unsynced),
-        sweep=sweeps[-1] if sweeps else None,
+        there=len(files) - len(missing) - sum(run.run_id in living for run in unsynced),
+        sweep=read_run(sweeps[-1].file) if sweeps else None,
     )
 
 
