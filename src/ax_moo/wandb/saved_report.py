@@ -29,7 +29,7 @@ def save_report(project: Project, group: str, title: str | None, run_id: str | N
     report = wr.Report(
         entity=entity,
         project=name,
-        title=(title or f"{group}: Pareto frontier")[:LONGEST_TITLE],
+        title=(title or f"Pareto frontier of {group}")[:LONGEST_TITLE],
         width="fluid",
         blocks=[
             wr.P(f"Sweep {sweep.id}: {', '.join(map(_goal, problem.objectives))}."),

@@ -113,7 +113,8 @@ class SweepInWandb:
         with contextlib.suppress(OSError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        log.warning("W&B: %s; what it has not taken is on disk, for wandb sync --include-online", why)
+        folder = self._options.folder
+        log.warning("W&B: %s; what it has not taken is on disk, for ax-moo wandb sync %s", why, folder)
 
     def _say(self, line: str) -> None:
         with contextlib.suppress(OSError, ValueError):

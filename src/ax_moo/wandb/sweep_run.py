@@ -83,7 +83,7 @@ class SweepRun:
             self._parent.tell(
                 logging.WARNING,
                 f"{one_line(error)}; the sweep goes on without a run of its own. What was written until now can be "
-                "uploaded: wandb sync --include-online",
+                f"uploaded: ax-moo wandb sync {self._folder}",
             )
             tear_down(wandb, GRACE)
 
