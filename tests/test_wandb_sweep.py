@@ -18,7 +18,7 @@ from sweeping import SWEEP_DIR, Swept, sweep_command, wait_for_sweep
 from waiting import wait_until
 from wandb_backend import FakeRun
 from wandb_command import ax_moo_wandb
-from wandb_server import FakeWandb, Fault, provide_wandb_server, running_server  # noqa: F401
+from wandb_server import API_KEY, FakeWandb, Fault, provide_wandb_server, running_server  # noqa: F401
 
 import ax_moo
 from ax_moo import journal
@@ -185,21 +185,25 @@ class Alone:
 def test_after_a_kill_and_a_termination_the_same_run_goes_on_and_holds_all_of_the_journal(
     wandb_server: FakeWandb, tmp_path: Path
 ) -> None:
-    first = Alone(wandb_server, tmp_path, "hydra.sweeper.n_trials=1", holds=True)
+    options = ("hydra.sweeper.wandb.sweep=true", f"+logger.settings.api_key={API_KEY}")
+    first = Alone(wandb_server, tmp_path, *options, "hydra.sweeper.n_trials=1", holds=True)
     wait_until(lambda: rows(wandb_server, first.folder) == [2, 3], "the first life's rows")
     os.kill(first.process.pid, signal.SIGKILL)
     own = sweep_of(wandb_server, first.folder)
     wait_until(lambda: (own.state, own.exitcode) == ("failed", 137), "the end of the run of a killed sweep")
-    second = Alone(wandb_server, tmp_path, "hydra.sweeper.n_trials=2", holds=True)
+    second = Alone(wandb_server, tmp_path, *options, "hydra.sweeper.n_trials=2", holds=True)
     wait_until(lambda: 5 in rows(wandb_server, first.folder), "the second life's rows")
     os.killpg(second.process.pid, signal.SIGTERM)
     assert wait_for_sweep(tmp_path, second.process).code == 130
     assert (own.state, own.exitcode) == ("preempted", 143)
-    third = Alone(wandb_server, tmp_path, "hydra.sweeper.n_trials=2").end()
+    third = Alone(wandb_server, tmp_path, *options, "hydra.sweeper.n_trials=2").end()
     assert third.code == 0, third.err
     assert (own.starts, own.state, own.exitcode) == (3, "finished", 0)
     told = [json.loads(row["journal"]) for row in own.history if "journal" in row]
     assert told == third.rows
+    assert list(wandb_server.backend.sweeps) == [own.config["sweep_id"]]
+    assert "api_key=***" in own.config["ax_moo"]["command"]
+    assert API_KEY not in json.dumps(own.config)
 
 
 def rows(server: FakeWandb, folder: Path) -> list[int]:

@@ -29,8 +29,9 @@ def without_secrets(data: Any) -> Any:
 
 
 def _hidden(key: str, value: Any) -> Any:
-    """Texts alone are looked at as if they were assigned to their key."""
-    if isinstance(value, str) and redacted(f"{key}='{value}'") != f"{key}='{value}'":
+    """Of a text that only mentions a secret, such as a command, the rest stays."""
+    is_secret = redacted(f"{key}=x") != f"{key}=x"
+    if is_secret and isinstance(value, str) and value and not _NO_SECRET.fullmatch(value):
         return HIDDEN
     return without_secrets(value)
 
