@@ -16,6 +16,8 @@ _SCRIPTS = (
     "plots",
     "sweep",
     "summary",
+    "points",
+    "best_so_far",
     "frontier",
     "progress",
     "table",

@@ -73,7 +73,7 @@ function axis(more = {}) {
     ticks: "outside",
     ticklen: 4,
     automargin: true,
-    title: { text: plain(title ?? "", isNarrow() ? 26 : 50), standoff: 10, font: { size: 13, color: colour("muted") } },
+    title: { text: plain(title ?? "", isNarrow() ? 36 : 60), standoff: 10, font: { size: 13, color: colour("muted") } },
     tickfont: { color: colour("muted"), size: 11.5 },
     ...rest,
   };

@@ -4,7 +4,7 @@ function drawSurrogate() {
   const { surrogate } = sweep;
   const body = bodyOf("surrogate");
   if (!surrogate || surrogate.why_not) {
-    body.append(empty(surrogate?.why_not ?? "There is no model yet: it is fitted once trials have completed."));
+    body.append(empty(surrogate?.why_not ?? whyNoModel()));
     return;
   }
   caption(
@@ -15,6 +15,11 @@ function drawSurrogate() {
   for (const draw of [drawFits, drawImportances, drawContours, drawSlices]) {
     later(() => section("surrogate", () => draw(body, metrics)));
   }
+}
+
+function whyNoModel() {
+  if (!sweep.counts.COMPLETED) return "There is no model yet: it needs trials that have completed.";
+  return "The model has not been analysed yet, which takes longer than all the rest: a later writing of this page has it.";
 }
 
 function part(body, title, words) {
