@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ax_moo.frontier import pareto_trials
+from ax_moo.html_report.surrogate_direction import directions
 from ax_moo.html_report.surrogate_grid import centre, grid
 from ax_moo.html_report.surrogate_model import Model, Values, repeatable
 from ax_moo.html_report.surrogate_sample import trials_to_model
@@ -53,7 +54,8 @@ def _searched(problem: Problem) -> dict[str, Range | Choice]:
 def _analyses(model: Model, completed: Sequence[Trial], problem: Problem) -> dict[str, Any]:
     fixed, fixed_at = _fixed(completed, problem)
     validations: dict[str, Any] = _tried("cross-validation", model.cross_validation, {})
-    importances = {metric: _importances(model, metric) for metric in problem.metric_names}
+    signs: dict[str, Any] = _tried("directions", lambda: directions(model, _searched(problem), fixed), {})
+    importances = {metric: _importances(model, metric, signs.get(metric, {})) for metric in problem.metric_names}
     paired = _paired(list(_searched(problem)), importances)
     slices: dict[str, Any] = _tried("slices", lambda: _slices(model, fixed, problem), {})
     contours: dict[str, Any] = _tried("contours", lambda: _contours(model, fixed, problem, paired), {})
@@ -70,8 +72,9 @@ def _analyses(model: Model, completed: Sequence[Trial], problem: Problem) -> dic
     return {"metrics": metrics, "fixed_at": fixed_at}
 
 
-def _importances(model: Model, metric: str) -> list[dict[str, Any]]:
-    return _tried(f"the importances for {metric}", lambda: model.importances(metric), [])
+def _importances(model: Model, metric: str, signs: Mapping[str, int]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = _tried(f"the importances for {metric}", lambda: model.importances(metric), [])
+    return [{**row, "direction": signs.get(row["parameter"], 0)} for row in rows]
 
 
 def _tried(what: str, analysis: Callable[[], T], instead: D) -> T | D:

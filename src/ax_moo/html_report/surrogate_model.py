@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from ax_moo.optimizer import Optimizer
 from ax_moo.problem import Problem
-from ax_moo.search_space import Choice
 from ax_moo.trial import Parameterization, Trial
 
 # Torch reads its number of threads when it is loaded, and the optimizer's module sees to it: that one first.
@@ -35,10 +34,13 @@ class Model:
     """A Gaussian process per metric, fitted to completed trials by Ax, as it would be for the next candidate."""
 
     def __init__(self, problem: Problem, method: str, seed: int | None, trials: Sequence[Trial]) -> None:
-        self._problem = problem
         self._optimizer = Optimizer(problem, method, seed)
         self._optimizer.replay(trials)
         self._adapter = _fit(self._optimizer)
+
+    @property
+    def metrics(self) -> list[str]:
+        return list(self._optimizer.metric_in_ax)
 
     def cross_validation(self) -> dict[str, dict[str, Any]]:
         """Each metric's observed values beside those that a model without them predicts, by the trials' numbers."""
@@ -48,7 +50,7 @@ class Model:
         return {name: self._folds(frame.to_dict("list")) for name, frame in zip(in_ax, frames, strict=False)}
 
     def importances(self, metric: str) -> list[dict[str, Any]]:
-        """Total Sobol indices, the largest first, with the direction of the effect: 0 where values have no order.
+        """Total Sobol indices, the largest first.
 
         Empty for a metric that is the same everywhere, which has no variance to divide.
         """
@@ -57,11 +59,8 @@ class Model:
         frame = analysis.compute(adapter=self._adapter).df
         if not np.isfinite(frame["sensitivity"]).all():
             return []
-        signed = self._by_parameter(zip(frame["parameter_name"], map(float, frame["sensitivity"]), strict=True))
-        rows = [
-            {"parameter": name, "importance": sum(map(abs, parts)), "direction": self._direction(name, sum(parts))}
-            for name, parts in signed.items()
-        ]
+        indices = self._by_parameter(zip(frame["parameter_name"], map(float, frame["sensitivity"]), strict=True))
+        rows = [{"parameter": name, "importance": sum(map(abs, parts))} for name, parts in indices.items()]
         return sorted(rows, key=lambda row: -row["importance"])
 
     def predict(self, points: Sequence[Parameterization]) -> dict[str, tuple[Values, Values]]:
@@ -98,19 +97,13 @@ class Model:
             trials_of[self._optimizer.client._experiment.trials[ax_index].arm.name].append(index)
         return [trials_of[arm].pop(0) for arm in arms]
 
-    def _by_parameter(self, signed: Iterable[tuple[str, float]]) -> dict[str, list[float]]:
+    def _by_parameter(self, indices: Iterable[tuple[str, float]]) -> dict[str, list[float]]:
         """Indices by the problem's parameters: Ax has one for each value of a choice that it encodes one-hot."""
         parameters = {in_ax: name for name, in_ax in self._optimizer.parameter_in_ax.items()}
         parts = defaultdict(list)
-        for name, index in signed:
+        for name, index in indices:
             parts[parameters.get(name) or parameters[name.rpartition(OH_PARAM_INFIX)[0]]].append(index)
         return parts
-
-    def _direction(self, name: str, signed: float) -> int:
-        (parameter,) = (p for p in self._problem.search_space.parameters if p.name == name)
-        if isinstance(parameter, Choice) and not parameter.is_ordered:
-            return 0
-        return int(np.sign(signed))
 
 
 def repeatable(seed: int | None) -> AbstractContextManager[None]:
