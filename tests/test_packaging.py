@@ -168,7 +168,7 @@ def _allowed(path: Path) -> set[str]:
     extras = []
     if "nas" in path.parts or path.name == "lightning.py":
         extras.append("nas")
-    if path.name.startswith("wandb_"):
+    if path.name.startswith("wandb_") or path.parent.name == "wandb":
         extras.append("wandb")
     texts = PROJECT["dependencies"] + [text for extra in extras for text in PROJECT["optional-dependencies"][extra]]
     return {canonicalize_name(Requirement(text).name) for text in texts}

@@ -17,7 +17,7 @@ from ax_moo.cli.resume import resume
 from ax_moo.cli.stop import stop
 from ax_moo.errors import ConfigError
 
-pytestmark = pytest.mark.hydra_free
+pytestmark = pytest.mark.one_hydra
 
 RUN = "s-0a1b2c3d"
 

@@ -16,7 +16,7 @@ from wandb_server import FakeWandb, running_server
 from ax_moo.problem import Problem
 from ax_moo.wandb.saved_report import save_report
 
-pytestmark = pytest.mark.hydra_free
+pytestmark = pytest.mark.one_hydra
 
 SPACE = ("model.width=tag(log, int(interval(16, 128)))", "opt=choice(adam, sgd)")
 TWO = problem(*SPACE, objectives=TWO_OBJECTIVES)

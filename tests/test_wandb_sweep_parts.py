@@ -24,7 +24,7 @@ from ax_moo.wandb.sweep_process import sweep_in_wandb
 from ax_moo.wandb.sweep_rows import SweepRows
 from ax_moo.wandb_settings import WandbSettings
 
-pytestmark = pytest.mark.hydra_free
+pytestmark = pytest.mark.one_hydra
 
 OURS = Path(__file__).parents[1] / "conf/logger/wandb.yaml"
 

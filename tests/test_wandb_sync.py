@@ -16,7 +16,7 @@ import ax_moo as api
 from ax_moo.wandb.run_data import read_run, run_files
 from ax_moo.wandb.sync import find
 
-pytestmark = pytest.mark.hydra_free
+pytestmark = pytest.mark.one_hydra
 
 OFFLINE, ONLINE = "s-0ff11111", "s-01111111"
 

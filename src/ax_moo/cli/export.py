@@ -2,6 +2,7 @@
 
 import json
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,10 +45,8 @@ def _write(frame: "pd.DataFrame", out: Path) -> None:
 
 
 def _write_parquet(frame: "pd.DataFrame", out: Path) -> None:
-    try:
-        import pyarrow  # noqa: F401
-    except ImportError:
-        raise ConfigError(f"-o {out}: Parquet needs pyarrow, which is not installed: pip install pyarrow") from None
+    if find_spec("pyarrow") is None:
+        raise ConfigError(f"-o {out}: Parquet needs pyarrow, which is not installed: pip install pyarrow")
     _with_one_type_a_column(frame).to_parquet(out, index=False)
 
 
