@@ -11,6 +11,8 @@ from ax_moo.errors import ConfigError
 from ax_moo.problem import Problem
 from ax_moo.sweep_folder import SweepFolder, open_folder
 
+pytestmark = pytest.mark.one_hydra
+
 
 def goals(f: float | None = 1.0, g: float | None = 1.0, direction: str = "minimize") -> Problem:
     given = {"f": {"direction": direction, "threshold": f}, "g": {"direction": "minimize", "threshold": g}}
