@@ -47,6 +47,12 @@ node => {
 """
 
 
+# Every plot is as wide as its box.
+FITTING = """
+() => [...document.querySelectorAll(".plot")].every(plot => Math.abs(plot._fullLayout.width - plot.clientWidth) < 1)
+"""
+
+
 @dataclass
 class Opened:
     """A page in the browser, its data, and what it has said and asked for."""
@@ -138,6 +144,7 @@ def test_the_page_asks_for_nothing_and_draws_all_its_plots(opened: Callable[[str
     report = opened(kind)
     assert report.requests == [report.path.as_uri()]
     assert report.complaints == []
+    report.page.wait_for_function(FITTING)
     marks = [plot.evaluate(MARKS) for plot in report.page.locator(".plot").all()]
     assert 0 not in marks
     assert len(marks) == PLOTS[kind]
@@ -240,7 +247,7 @@ def test_the_theme_changes_with_its_button_and_the_plots_with_it(opened: Callabl
 def test_a_narrow_page_does_not_scroll_sideways(opened: Callable[[str], Opened], kind: str) -> None:
     page = opened(kind).page
     page.set_viewport_size({"width": 390, "height": 844})
-    page.wait_for_function("[...document.querySelectorAll('#frontier .plot')].every(p => p._fullLayout.width < 390)")
+    page.wait_for_function(FITTING)
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     page.set_viewport_size({"width": 1280, "height": 900})
 

@@ -38,29 +38,29 @@ function describeFrontier() {
 
 function drawOnlyPair(body, trials) {
   const controls = el("div", { class: "controls" });
-  body.append(controls);
-  const node = drawPair(body, trials, ...sweep.objectives, "tall");
+  const node = pairBox(...sweep.objectives, "tall");
+  body.append(controls, node);
+  drawPair(node, trials, ...sweep.objectives, "tall");
   if (trials.some((trial) => trial.pareto)) controls.append(viewSelect(() => redrawOne(node)));
 }
 
-function drawPair(parent, trials, x, y, kind = "") {
-  const node = box(
-    `Scatter plot of ${y.name} against ${x.name}, one point per trial; the table below has the same numbers`,
-    `${kind} points`,
-  );
-  parent.append(node);
+function pairBox(x, y, kind) {
+  const words = `Scatter plot of ${y.name} against ${x.name}, one point per trial; the table below has the same numbers`;
+  return box(words, `${kind} points`);
+}
+
+function drawPair(node, trials, x, y, kind) {
   draw(node, () => pairFigure(trials, x, y, kind === "tall"));
   copiesOnClick(node);
-  return node;
 }
 
 function drawAllPairs(body, trials) {
   const { objectives } = sweep;
   const pairs = objectives.flatMap((x, index) => objectives.slice(index + 1).map((y) => [x, y]));
   const chosen = { x: objectives[0], y: objectives[1] };
-  const large = el("div");
+  const large = pairBox(chosen.x, chosen.y, "tall");
   const name = (objective) => objective.name;
-  const show = () => draw(large.querySelector(".plot"), () => pairFigure(trials, chosen.x, chosen.y, true));
+  const show = () => draw(large, () => pairFigure(trials, chosen.x, chosen.y, true));
   const pick = (at, other) => (objective) => {
     if (objective === chosen[other]) chosen[other] = chosen[at];
     chosen[at] = objective;
@@ -75,7 +75,8 @@ function drawAllPairs(body, trials) {
   const controls = [selects.x, selects.y, trials.some((trial) => trial.pareto) ? viewSelect(show) : null];
   body.append(el("div", { class: "controls" }, controls), large, el("h3", {}, "All pairs of objectives"), small);
   drawPair(large, trials, chosen.x, chosen.y, "tall");
-  for (const [x, y] of pairs) later(() => drawPair(small, trials, x, y, "low"));
+  small.append(...pairs.map(([x, y]) => pairBox(x, y, "low")));
+  pairs.forEach(([x, y], index) => later(() => drawPair(small.children[index], trials, x, y, "low")));
 }
 
 const VIEWS = ["all trials", "around the frontier"];

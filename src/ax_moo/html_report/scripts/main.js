@@ -86,4 +86,5 @@ later(() => section("reproduce", drawReproduce));
 later(() => section("curves", drawCurves));
 later(() => section("parallel", drawParallel));
 later(() => section("surrogate", drawSurrogate));
-setTimeout(work, 0);
+// The browser shows what is there before the rest is drawn.
+setTimeout(work, 50);

@@ -5,7 +5,6 @@ const FONT = getComputedStyle(document.body).fontFamily;
 const CONFIG = {
   displaylogo: false,
   typesetMath: false, // a $ in a name is a $
-  responsive: true,
   modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
 };
 // Viridis without its ends, which the page's two backgrounds would swallow.
@@ -141,8 +140,17 @@ function level(at, value, words, end) {
   return { shape: { ...line, ...where }, annotation };
 }
 
+// Plotly's own way follows the window, and not a box that others make narrower.
+const widths = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    const drawn = target._fullLayout?.width;
+    if (target.clientWidth && Math.abs(drawn - target.clientWidth) >= 1) Plotly.Plots.resize(target);
+  }
+});
+
 function draw(node, figure) {
   figures.set(node, figure);
+  widths.observe(node);
   const { data, layout } = figure();
   return Plotly.react(node, data, layout, CONFIG);
 }

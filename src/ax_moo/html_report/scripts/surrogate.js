@@ -46,13 +46,16 @@ function drawFits(body, metrics) {
   content.className = "many";
   const fitted = metrics.filter((metric) => modelOf(metric).cross_validation);
   if (!fitted.length) content.append(empty("There are too few completed trials to leave one out."));
-  for (const metric of fitted) {
+  const nodes = fitted.map((metric) => {
     const { r2 } = modelOf(metric).cross_validation;
     const title = [el("b", {}, metric), r2 === null ? "" : `  R² = ${r2.toFixed(2)}`];
-    const node = panel(content, title, box(`Cross-validation of ${metric}`, "points"));
-    draw(node, () => fitFigure(modelOf(metric).cross_validation));
-    copiesOnClick(node);
-  }
+    return panel(content, title, box(`Cross-validation of ${metric}`, "points"));
+  });
+  // All boxes first: how many there are decides how wide they are.
+  fitted.forEach((metric, index) => {
+    draw(nodes[index], () => fitFigure(modelOf(metric).cross_validation));
+    copiesOnClick(nodes[index]);
+  });
 }
 
 function fitFigure(found) {
@@ -106,12 +109,14 @@ function drawImportances(body, metrics) {
   content.className = "many";
   const known = metrics.filter((metric) => modelOf(metric).importances?.length);
   if (!known.length) content.append(empty("The model gives no importances."));
-  for (const metric of known) {
+  const nodes = known.map((metric) =>
+    panel(content, el("b", {}, metric), box(`Importance of the parameters for ${metric}`)),
+  );
+  known.forEach((metric, index) => {
     const found = modelOf(metric).importances;
-    const node = panel(content, el("b", {}, metric), box(`Importance of the parameters for ${metric}`));
-    node.style.height = `${70 + 24 * found.length}px`;
-    draw(node, () => importancesFigure(found));
-  }
+    nodes[index].style.height = `${70 + 24 * found.length}px`;
+    draw(nodes[index], () => importancesFigure(found));
+  });
 }
 
 const DIRECTIONS = {
