@@ -51,9 +51,10 @@ def installed(wheel: Path) -> Path:
 
 def test_the_wheel_holds_all_of_our_modules_their_types_and_the_licence(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    modules = {str(path.relative_to(source)) for source in SOURCES for path in source.rglob("*.py")}
+    kinds = ("*.py", "*.html", "*.css", "*.js")
+    modules = {str(p.relative_to(source)) for source in SOURCES for kind in kinds for p in source.rglob(kind)}
     assert {"hydra_plugins/ax_moo_sweeper/sweeper.py", "nas/train.py", "ax_moo/sweep.py"} < modules
-    assert "hydra_plugins/async_submitit_launcher/launcher.py" in modules
+    assert {"hydra_plugins/async_submitit_launcher/launcher.py", "ax_moo/html_report/page.html"} < modules
     assert modules | {"ax_moo/py.typed", "nas/py.typed"} <= names
     assert "hydra_plugins/__init__.py" not in names
     assert any(re.fullmatch(r"hydra_ax_moo-[^/]+\.dist-info/licenses/LICENSE", name) for name in names)
