@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ax_moo import provenance
-from ax_moo.redaction import redacted, without_secrets
+from ax_moo.redaction import override_without_secrets, redacted, without_secrets
 
 
 def test_the_training_command_leaves_out_what_only_sweeps(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,11 +47,25 @@ def test_the_commit_is_that_of_the_applications_folder_and_says_whether_it_was_c
         ("{token: abc, width: 3}", "{token: ***, width: 3}"),
         ("api_key: null", "api_key: null"),
         ("api_key: ${oc.env:KEY}", "api_key: ${oc.env:KEY}"),
+        ("""'+s.api_key='"'"'a b'"'"'' x=1""", "'+s.api_key=***' x=1"),
+        ("""'+db={password: '"'"'a'"'"', x: '"'"'b'"'"'}'""", """'+db={password: ***, x: '"'"'b'"'"'}'"""),
+        ("""'+s.password=a'"'"'b\\,c' x=1""", "'+s.password=***' x=1"),
+        ("'+s.headers={Proxy-Authorization: Basic abc}'", "'+s.headers={Proxy-Authorization: ***}'"),
         ("max_tokens=512 tokenizer=bert", "max_tokens=512 tokenizer=bert"),
     ],
 )
 def test_secrets_are_hidden_and_nothing_else_is(text: str, shown: str) -> None:
     assert redacted(text) == shown
+
+
+def test_a_secret_in_an_override_is_hidden_to_its_end() -> None:
+    overrides = ["+db.password=it's a b", "+db={password: abc}", "x=1", "~y"]
+    assert [override_without_secrets(each) for each in overrides] == [
+        "+db.password=***",
+        "+db={password: ***}",
+        "x=1",
+        "~y",
+    ]
 
 
 def test_secrets_are_hidden_at_any_depth() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 from wandb_job import TRAIN, WandbJob
-from wandb_server import FakeWandb, Fault, provide_wandb_server  # noqa: F401
+from wandb_server import API_KEY, FakeWandb, Fault, provide_wandb_server  # noqa: F401
 
 from ax_moo.run_names import trial_run_id
 from nas.checks import InvalidConfig
@@ -25,7 +25,8 @@ def test_an_online_trial_carries_its_place_in_the_sweep_and_its_objectives(
 ) -> None:
     # Left behind by the process that started this one, and dead.
     stale = {"WANDB_SERVICE": "2-1-tcp-localhost-1"}
-    overrides = ("sweep_name=my:sweep", "logger.tags=[mnist,small]", "model.dropout=0.1,0.2")
+    secrets = (f"+logger.settings.api_key={API_KEY}", "+logger.settings.x_extra_http_headers={X: its}")
+    overrides = ("sweep_name=my:sweep", "logger.tags=[mnist,small]", "model.dropout=0.1,0.2", *secrets)
     ended = WandbJob(wandb_server, tmp_path, *overrides, environment=stale).end()
     assert (ended.code, ended.complaints) == (0, [])
     first, second = sorted(wandb_server.runs.values(), key=lambda run: run.id)
@@ -34,6 +35,9 @@ def test_an_online_trial_carries_its_place_in_the_sweep_and_its_objectives(
     assert (first.config["model"]["dropout"], second.config["model"]["dropout"]) == (0.1, 0.2)
     assert second.config["trial"] == 1
     assert "model.dropout=0.2" in second.config["overrides"]
+    assert "+logger.settings.x_extra_http_headers=***" in second.config["overrides"]
+    assert "logger.settings.api_key=***" in second.files["wandb-metadata.json"].decode()
+    assert API_KEY not in f"{first.config} {first.files} {second.config} {second.files}"
     assert (first.summary["val_acc"], first.summary["num_params"]) == (0.5, 7)
     assert (first.state, first.exitcode, len(first.history), len(second.history)) == ("finished", 0, 4, 4)
     assert list((tmp_path / "sweeps/my:sweep/wandb").glob("run-*"))

@@ -6,8 +6,11 @@ from typing import Any
 
 HIDDEN = "***"
 
-_SECRET = r"[\w.]*(?:api_?key|token|password|passwd|secret|credential)s?\b"
-_ASSIGNED = re.compile(rf"(?i)(?P<key>{_SECRET}['\"]?\s*(?:=|:)\s*)(?P<value>'[^']*'|\"[^\"]*\"|[^\s,;&}}\])]+)")
+_SECRET = r"[\w.]*(?:api_?key|token|password|passwd|secret|credential|authorization)s?\b"
+_SHELLS_QUOTE = "'\"'\"'"  # a single quote within a word that the shell takes in single quotes
+_PLAIN = rf"(?:(?:Basic|Bearer)\s+)?(?:\\[^\s']|{_SHELLS_QUOTE}|[^\s,;&}}\])'])+"
+_VALUE = rf"{_SHELLS_QUOTE}.*?{_SHELLS_QUOTE}|'[^']*'|\"[^\"]*\"|{_PLAIN}"
+_ASSIGNED = re.compile(rf"(?i)(?P<key>{_SECRET}['\"]?\s*(?:=|:)\s*)(?P<value>{_VALUE})")
 _NO_SECRET = re.compile(r"(?i)null|none|~|''|\"\"|\*{3}|[\d.]+|true|false|\$\{.*")
 
 
@@ -17,6 +20,12 @@ def redacted(text: str) -> str:
     It takes ``key=value`` of command lines and ``key: value`` of YAML, and is made for these, not for any text.
     """
     return _ASSIGNED.sub(_hide, text)
+
+
+def override_without_secrets(override: str) -> str:
+    """The same for one override, whose value is all behind its ``=``."""
+    key, assigned, value = override.partition("=")
+    return f"{key}={_hidden(key, value)}" if assigned else override
 
 
 def without_secrets(data: Any) -> Any:

@@ -1,6 +1,7 @@
 """What a training is called in W&B, and where its data lie."""
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from ax_moo.redaction import HIDDEN, override_without_secrets
 from ax_moo.run_names import trial_run_id
 
 
@@ -40,5 +42,12 @@ class RunIdentity:
             name=f"{sweep}-{trial}",
             group=options.group or sweep,
             job_type="trial",
-            config={"trial": trial, "overrides": list(hydra.overrides.task)},
+            config={"trial": trial, "overrides": [without_secrets(each) for each in hydra.overrides.task]},
         )
+
+
+def without_secrets(override: str) -> str:
+    """The override without what W&B is not to be told: settings of its client may be anything, an API key too."""
+    key, assigned, _ = override.partition("=")
+    is_setting = assigned and re.fullmatch(r"\+{0,2}logger\.settings(\..*)?", key)
+    return f"{key}={HIDDEN}" if is_setting else override_without_secrets(override)

@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from ax_moo.wandb.note import joined_sweep
 from ax_moo.wandb.service import GRACE, QUIET_AND_BOUNDED, modes_to_try, one_line, tear_down
 from nas.checks import InvalidConfig
-from nas.wandb_identity import RunIdentity
+from nas.wandb_identity import RunIdentity, without_secrets
 from nas.wandb_logger import TrialLogger
 
 log = logging.getLogger(__name__)
@@ -97,7 +98,19 @@ def _modes(config: DictConfig) -> tuple[str, ...]:
 def _init(wandb: Any, config: DictConfig, mode: str) -> Any:
     # A silent session never asks for an API key, also where there is a terminal.
     wandb.setup(wandb.Settings(silent=True))
-    return wandb.init(**_arguments(config), mode=mode, settings=wandb.Settings(**_settings(config)))
+    with _secrets_not_in_argv():
+        return wandb.init(**_arguments(config), mode=mode, settings=wandb.Settings(**_settings(config)))
+
+
+@contextmanager
+def _secrets_not_in_argv() -> Iterator[None]:
+    """W&B uploads the arguments of the process that starts a run."""
+    arguments = sys.argv
+    sys.argv = [without_secrets(each) for each in arguments]
+    try:
+        yield
+    finally:
+        sys.argv = arguments
 
 
 def _tell(run: Any, mode: str, reasons: list[str]) -> None:
