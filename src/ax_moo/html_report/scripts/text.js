@@ -51,10 +51,10 @@ function short(string, length) {
   return string.length <= length ? string : `${string.slice(0, length - 1)}…`;
 }
 
-/** Plotly reads text as a little HTML and `%{...}` as a template: this is how text stays text there. */
+/** Plotly reads text as a little HTML: this is how text stays text there. (Templates it reads only in other places.) */
 function plain(value, length = 60) {
   const line = short(text(value).replace(/\s+/g, " "), length);
-  return line.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll("%{", "%\u200b{");
+  return line.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
 /** A parameter value in few words: numbers to six digits, all else as it is. */
