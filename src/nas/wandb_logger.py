@@ -62,7 +62,6 @@ class TrialLogger(WandbLogger):
         except Exception as error:
             self._is_broken = True
             log.warning(
-                "W&B: %s; training goes on without it. What was written until now can be uploaded: "
-                "ax-moo wandb sync",
+                "W&B: %s; training goes on without it. What was written until now can be uploaded: ax-moo wandb sync",
                 one_line(error),
             )
