@@ -5,6 +5,7 @@ import logging
 import random
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from omegaconf import OmegaConf
@@ -19,6 +20,7 @@ from ax_moo.trial import Job, Outcome, Trial, TrialStatus
 from ax_moo.wandb.journal_tail import JournalTail
 from ax_moo.wandb.options import RunOptions, check_installed
 from ax_moo.wandb.results_upload import pareto_table
+from ax_moo.wandb.sweep_journal import trial_runs
 from ax_moo.wandb.sweep_object import sweep_config
 from ax_moo.wandb.sweep_process import sweep_in_wandb
 from ax_moo.wandb.sweep_rows import SweepRows
@@ -145,6 +147,17 @@ def test_a_single_objective_is_drawn_by_its_best_value_once_there_is_one() -> No
     ]
     assert found == [3, 3, 1]
     assert rows.row(9, "{no json") == {"journal_line": 9, "journal": "{no json"}
+
+
+def test_runs_of_another_sweep_are_not_taken_for_those_of_the_only_one_whose_own_run_has_arrived() -> None:
+    def run(run_id: str, job_type: str, **config: object) -> SimpleNamespace:
+        return SimpleNamespace(id=run_id, job_type=job_type, config=config)
+
+    sweep, foreign = run("s-0a1b2c3d-sweep", "sweep"), run("s-99999999-0", "trial", trial=0)
+    ours = run("s-0a1b2c3d-0", "trial", trial=0)
+    assert trial_runs([ours, foreign, sweep], sweep) == {0: ours}
+    assert trial_runs([foreign, sweep, run("x", "training", trial=1)], sweep) == {0: foreign}  # an id of W&B's making
+    assert trial_runs([foreign, sweep, run("s-99999999-sweep", "sweep")], sweep) == {}
 
 
 def test_the_problem_in_wandbs_words() -> None:

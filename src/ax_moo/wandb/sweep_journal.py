@@ -60,15 +60,20 @@ def header_of(run: Any) -> dict[str, Any]:
 
 
 def trial_runs(runs: Sequence[Any], sweep: Any) -> dict[int, Any]:
-    """The runs of the sweep's own trials by their number: a group may hold two sweeps."""
-    begin = sweep.id.removesuffix(ID_END)
-    sweeps = sum(run.job_type == JOB_TYPE for run in runs)
-    found = {}
-    for run in runs:
-        trial = run.config.get("trial")
-        if run.job_type == "trial" and isinstance(trial, int) and (sweeps == 1 or run.id == f"{begin}-{trial}"):
-            found[trial] = run
-    return found
+    """The runs of the sweep's own trials by their number: a group may hold two sweeps, and the run of only one."""
+    found = {run.config["trial"]: run for run in runs if _is_trial(run)}
+    own = {run.config["trial"]: run for run in runs if _is_trial(run) and run.id == _trial_id(sweep, run)}
+    is_alone = sum(run.job_type == JOB_TYPE for run in runs) == 1
+    return own or (found if is_alone else {})
+
+
+def _is_trial(run: Any) -> bool:
+    return run.job_type == "trial" and isinstance(run.config.get("trial"), int)
+
+
+def _trial_id(sweep: Any, run: Any) -> str:
+    """What :func:`ax_moo.run_names.trial_run_id` calls it; other applications may leave their ids to W&B."""
+    return f"{sweep.id.removesuffix(ID_END)}-{run.config['trial']}"
 
 
 def _header(text: str, run_id: str) -> dict[str, Any]:
