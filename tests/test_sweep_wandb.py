@@ -1,14 +1,12 @@
-"""Real trainings in a real sweep, with W&B as it should be and in each way in which it is not."""
+"""Real trainings in a real sweep, with W&B as it should be, and without it."""
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 import yaml
-from wandb_server import FakeWandb, Fault, provide_wandb_server  # noqa: F401
+from wandb_server import FakeWandb, provide_wandb_server  # noqa: F401
 
 from ax_moo import journal
 from ax_moo.run_names import sweep_run_id, trial_run_id
@@ -27,7 +25,7 @@ TINY = (
     "model.dropout=0",
     "data.batch_size=64",
 )
-FAULTS: tuple[Fault, ...] = ("refuse", "silent", "500")
+NOBODY = "http://127.0.0.1:9"
 URL, MODE, WIDTH = "logger.settings.base_url", "logger.mode", "model.hidden_size_1"
 
 
@@ -64,36 +62,22 @@ def offline_runs(folder: Path) -> set[str]:
     return {path.stem.removeprefix("run-") for path in files if path.stat().st_size > 0}
 
 
-@contextmanager
-def broken_servers() -> Iterator[dict[Fault, str]]:
-    with ExitStack() as stack:
-        urls = {}
-        for fault in FAULTS:
-            server = FakeWandb().start()
-            stack.callback(server.stop)
-            urls[fault] = server.url
-            server.fault = fault
-        yield urls
-
-
 def test_every_trial_completes_whatever_its_wandb_does_and_online_runs_tell_the_trial(
     wandb_server: FakeWandb, tmp_path: Path
 ) -> None:
-    with broken_servers() as broken:
-        good = wandb_server.url
-        points = [(good, "auto", 16), (good, "online", 24), (good, "offline", 24)]
-        points += [(broken[fault], "online", 16) for fault in FAULTS]
-        initial = [dict(zip((f"+{URL}", MODE, WIDTH), point, strict=True)) for point in points]
-        trials = sweep(
-            tmp_path,
-            wandb_server.environment(),
-            f"+{URL}=choice({','.join(repr(url) for url in (good, *broken.values()))})",
-            f"{MODE}=choice(auto,online,offline)",
-            f"{WIDTH}=choice(16,24)",
-            f"hydra.sweeper.initial={yaml.safe_dump(initial, default_flow_style=True, width=10**6).strip()}",
-            f"hydra.sweeper.n_trials={len(points)}",
-            "hydra.sweeper.n_jobs=3",
-        )
+    good = wandb_server.url
+    points = [(good, "auto", 16), (good, "online", 24), (good, "offline", 24), (NOBODY, "online", 16)]
+    initial = [dict(zip((f"+{URL}", MODE, WIDTH), point, strict=True)) for point in points]
+    trials = sweep(
+        tmp_path,
+        wandb_server.environment(),
+        f"+{URL}=choice('{good}','{NOBODY}')",
+        f"{MODE}=choice(auto,online,offline)",
+        f"{WIDTH}=choice(16,24)",
+        f"hydra.sweeper.initial={yaml.safe_dump(initial, default_flow_style=True, width=10**6).strip()}",
+        f"hydra.sweeper.n_trials={len(points)}",
+        "hydra.sweeper.n_jobs=2",
+    )
     folder = tmp_path / "sweeps/s"
     ids = [trial_run_id("s", folder, trial.index) for trial in trials]
     online, kept = trials[:2], trials[2:]
@@ -103,8 +87,8 @@ def test_every_trial_completes_whatever_its_wandb_does_and_online_runs_tell_the_
     for trial in online:
         assert_run_tells(wandb_server, ids[trial.index], trial)
     assert offline_runs(tmp_path) == {ids[trial.index] for trial in kept}
-    assert [len(complaints(tmp_path, trial)) for trial in trials] == [0, 0, 0, 1, 1, 1]
-    assert all("wandb sync" in complaints(tmp_path, trial)[0] for trial in trials[3:])
+    assert [len(complaints(tmp_path, trial)) for trial in trials] == [0, 0, 0, 1]
+    assert "wandb sync" in complaints(tmp_path, trials[3])[0]
 
 
 def assert_run_tells(server: FakeWandb, run_id: str, trial: Trial) -> None:
@@ -116,19 +100,3 @@ def assert_run_tells(server: FakeWandb, run_id: str, trial: Trial) -> None:
     assert run.config["data"]["num_train"] == 128
     assert {name: run.summary[name] for name in ("val_acc", "num_params")} == pytest.approx(trial.outcome)
     assert run.history
-
-
-def test_without_an_api_key_every_trial_completes_and_its_run_lies_in_the_sweep_folder(
-    wandb_server: FakeWandb, tmp_path: Path
-) -> None:
-    environment = {key: value for key, value in wandb_server.environment().items() if key != "WANDB_API_KEY"}
-    overrides = (f"{WIDTH}=choice(16,24)", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=2")
-    trials = sweep(tmp_path, environment, *overrides)
-    folder = tmp_path / "sweeps/s"
-    ids = {trial_run_id("s", folder, trial.index) for trial in trials}
-    assert offline_runs(tmp_path) == {sweep_run_id("s", folder), *ids}
-    for trial in trials:
-        (complaint,) = complaints(tmp_path, trial)
-        assert "No API key configured" in complaint
-        assert "wandb sync" in complaint
-    assert not wandb_server.requests

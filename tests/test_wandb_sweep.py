@@ -34,11 +34,12 @@ FAULTS: tuple[Fault, ...] = ("refuse", "silent", "500")
 ON = ("hydra.sweeper.wandb.enabled=true", "hydra.sweeper.wandb.project=search")
 
 
-def start(server: FakeWandb, project: Path, *options: str, **environment: str) -> Started:
+def start(server: FakeWandb, project: Path, *options: str, **environment: str | None) -> Started:
     base = ("hydra/launcher=async_local", "+x=interval(0,1)", "hydra.sweeper.method=sobol", TWO)
     _, *arguments = sweep_command(*base, *options)
     changed = {**server.environment(), "OMP_NUM_THREADS": "1", **environment}
-    return command_line("ax_moo.optimizer").start(project, *arguments, app=APP, environment=changed)
+    given = {key: value for key, value in changed.items() if value is not None}
+    return command_line("ax_moo.optimizer").start(project, *arguments, app=APP, environment=given)
 
 
 def sweep_of(server: FakeWandb, folder: Path) -> FakeRun:
@@ -162,12 +163,15 @@ class Alone:
 
     LOGGER = ("+logger.kind=wandb", "+logger.project=search", "+logger.init_timeout=4", "+logger.finish_timeout=3")
 
-    def __init__(self, server: FakeWandb, project: Path, *options: str, holds: bool = False) -> None:
+    def __init__(
+        self, server: FakeWandb, project: Path, *options: str, holds: bool = False, **environment: str | None
+    ) -> None:
         self.project, self.folder = project, project / SWEEP_DIR
         project.mkdir(exist_ok=True)
         if holds:
             (project / "hold").touch()
-        self.process = start(server, project, *self.LOGGER, "+alone=true", "hydra.sweeper.n_jobs=2", *options)
+        own = (*self.LOGGER, "+alone=true", "hydra.sweeper.n_jobs=2")
+        self.process = start(server, project, *own, *options, **environment)
 
     def end(self) -> Swept:
         (self.project / "hold").unlink(missing_ok=True)
@@ -231,6 +235,7 @@ def test_whatever_wandb_does_the_sweep_completes_and_says_what_is_wrong_once(
         sweeps["offline"] = Alone(
             wandb_server, tmp_path / "offline", "hydra.sweeper.n_trials=1", "hydra.sweeper.wandb.mode=offline"
         )
+        sweeps["keyless"] = Alone(wandb_server, tmp_path / "keyless", "hydra.sweeper.n_trials=1", WANDB_API_KEY=None)
         for name, server in (("500", servers["500"]), ("killed", wandb_server)):
             wait_until(lambda: rows(server, sweeps[name].folder) != [], "the first rows")  # noqa: B023
         servers["500"].fault = "500"
@@ -241,7 +246,8 @@ def test_whatever_wandb_does_the_sweep_completes_and_says_what_is_wrong_once(
         assert (swept.code, [row["status"] for row in swept.last]) == (0, ["COMPLETED"]), (name, swept.err)
         assert "Traceback" not in swept.out + swept.err
     assert said(ended["offline"]) == []
-    for name in ("refuse", "silent"):
+    assert "No API key configured" in said(ended["keyless"])[0]
+    for name in ("refuse", "silent", "keyless"):
         (line,) = said(ended[name])
         assert "the sweep's run is kept on disk" in line
         assert len(sweeps[name].offline_runs()) == 1

@@ -105,7 +105,7 @@ def sync(server: FakeWandb, folder: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("fault", ["silent", "429"])
+@pytest.mark.parametrize("fault", ["silent", "500", "429"])
 def test_a_server_that_fails_from_the_start_costs_its_timeout_and_one_sentence(
     wandb_server: FakeWandb, tmp_path: Path, fault: Fault
 ) -> None:
