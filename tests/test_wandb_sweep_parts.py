@@ -20,6 +20,7 @@ from ax_moo.trial import Job, Outcome, Trial, TrialStatus
 from ax_moo.wandb.journal_tail import JournalTail
 from ax_moo.wandb.options import RunOptions, check_installed
 from ax_moo.wandb.results_upload import pareto_table
+from ax_moo.wandb.service import modes_to_try
 from ax_moo.wandb.sweep_journal import trial_runs
 from ax_moo.wandb.sweep_object import sweep_config
 from ax_moo.wandb.sweep_process import sweep_in_wandb
@@ -87,6 +88,18 @@ def test_a_disabled_wandb_gets_no_run(mode: str, tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("WANDB_MODE", "disabled")
     assert sweep_in_wandb(WandbSettings(enabled=True, mode=mode), tmp_path, {}) is None
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("value", "modes"),
+    [("", ("online", "offline")), ("run", ("online", "offline")), ("dryrun", ("offline",)), ("offline", ("offline",))],
+)
+def test_the_environments_word_is_taken_in_all_its_spellings(
+    value: str, modes: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", value)
+    assert modes_to_try("auto") == modes
+    assert modes_to_try("disabled") == ("disabled",)
 
 
 def test_a_folder_that_cannot_be_written_costs_one_sentence(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

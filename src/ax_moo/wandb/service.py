@@ -31,14 +31,17 @@ QUIET_AND_BOUNDED = {
     "reinit": "finish_previous",
 }
 
+_OLD_MODES = {"run": "online", "dryrun": "offline"}
+
 
 def modes_to_try(mode: str) -> tuple[str, ...]:
     """W&B's modes, one after the other: a run that cannot start online is kept offline.
 
-    With ``auto`` WANDB_MODE is the user's word.
+    With ``auto`` WANDB_MODE is the user's word; an empty one is none.
     """
     if mode == "auto":
-        mode = os.environ.get("WANDB_MODE", "online")
+        mode = os.environ.get("WANDB_MODE") or "online"
+    mode = _OLD_MODES.get(mode, mode)
     return ("online", "offline") if mode == "online" else (mode,)
 
 

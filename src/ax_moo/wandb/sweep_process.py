@@ -15,7 +15,7 @@ from typing import Any
 from ax_moo import interrupts
 from ax_moo.listening import say
 from ax_moo.wandb.options import INSTALL, RunOptions, is_installed
-from ax_moo.wandb.service import GRACE
+from ax_moo.wandb.service import GRACE, modes_to_try
 from ax_moo.wandb_settings import WandbSettings
 
 log = logging.getLogger(__name__)
@@ -37,8 +37,7 @@ def sweep_in_wandb(settings: WandbSettings, folder: Path, about: Mapping[str, An
     if not settings.is_on:
         return None
     options = RunOptions.of(settings, folder, about)
-    mode = os.environ.get("WANDB_MODE", "online") if options.mode == "auto" else options.mode
-    if mode == "disabled":
+    if modes_to_try(options.mode) == ("disabled",):
         return None
     if not is_installed():
         log.warning("W&B: it is not installed; the sweep goes on without a run of its own. %s", INSTALL)
