@@ -29,13 +29,16 @@ def server() -> Iterator[FakeWandb]:
 
 @pytest.fixture(scope="module")
 def local(server: FakeWandb, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sweep that was offline: one trial's job was killed, another one ran twice, and there is data that is none."""
+    """A sweep that was offline: a trial's job was killed, two ran twice, and there is data that is none, or empty."""
     folder = make_sweep(tmp_path_factory.mktemp("local") / "s", has_ended=True)
     log_group(server, folder, "off", OFFLINE, mode="offline", killed=1)
     assert not server.runs
     spoilt = folder / f"wandb/offline-run-20200101_000000-{OFFLINE}-3/run-{OFFLINE}-3.wandb"
     spoilt.parent.mkdir()
     spoilt.write_bytes(b"no data of wandb's")
+    empty = folder / f"wandb/offline-run-20200101_000000-{OFFLINE}-2/run-{OFFLINE}-2.wandb"
+    empty.parent.mkdir()
+    empty.write_bytes(file_of(folder, f"{OFFLINE}-2").read_bytes()[:7])
     later = folder / f"wandb/offline-run-20990101_000000-{OFFLINE}-3/run-{OFFLINE}-3.wandb"
     later.parent.mkdir()
     later.write_bytes(file_of(folder, f"{OFFLINE}-2").read_bytes())

@@ -50,8 +50,11 @@ class RunData:
 
 
 def run_files(folder: Path) -> list[Path]:
-    """The data of all lives of all runs in the folder's ``wandb``, in the order in which these began."""
-    files = [path for path in (folder / "wandb").glob("*run-*/run-*.wandb") if "run-" in path.parent.name]
+    """The data of all lives of all runs in the folder's ``wandb``, in the order in which these began.
+
+    A life that was killed before it wrote anything has none.
+    """
+    files = [path for path in (folder / "wandb").glob("*run-*/run-*.wandb") if path.stat().st_size > _FILE_HEADER]
     return sorted(files, key=lambda path: re.sub(r"^offline-", "", path.parent.name))
 
 
