@@ -72,7 +72,7 @@ def file_of(folder: Path, run_id: str) -> Path:
 
 
 def assert_pulls_the_same(server: FakeWandb, folder: Path, group: str, into: Path) -> None:
-    ended = ax_moo_wandb(server, into, "pull", "search", group, "-o", "pulled")
+    ended = ax_moo_wandb(server, into, "pull", "--no-report", "search", group, "-o", "pulled")
     assert ended.code == 0, ended.stderr
     pd.testing.assert_frame_equal(api.load(into / "pulled").trials, api.load(folder).trials)
     assert "does not have" not in ended.stdout
