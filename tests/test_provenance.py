@@ -51,6 +51,8 @@ def test_the_commit_is_that_of_the_applications_folder_and_says_whether_it_was_c
         ("""'+db={password: '"'"'a'"'"', x: '"'"'b'"'"'}'""", """'+db={password: ***, x: '"'"'b'"'"'}'"""),
         ("""'+s.password=a'"'"'b\\,c' x=1""", "'+s.password=***' x=1"),
         ("'+s.headers={Proxy-Authorization: Basic abc}'", "'+s.headers={Proxy-Authorization: ***}'"),
+        ("- '+db={password: ''a b'', x: ''c''}'", "- '+db={password: ***, x: ''c''}'"),
+        ("{password: '', x: ''}", "{password: '', x: ''}"),
         ("max_tokens=512 tokenizer=bert", "max_tokens=512 tokenizer=bert"),
     ],
 )

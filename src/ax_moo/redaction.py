@@ -9,7 +9,8 @@ HIDDEN = "***"
 _SECRET = r"[\w.]*(?:api_?key|token|password|passwd|secret|credential|authorization)s?\b"
 _SHELLS_QUOTE = "'\"'\"'"  # a single quote within a word that the shell takes in single quotes
 _PLAIN = rf"(?:(?:Basic|Bearer)\s+)?(?:\\[^\s']|{_SHELLS_QUOTE}|[^\s,;&}}\])'])+"
-_VALUE = rf"{_SHELLS_QUOTE}.*?{_SHELLS_QUOTE}|'[^']*'|\"[^\"]*\"|{_PLAIN}"
+_YAMLS_QUOTED = r"''[^\s,;}\]'].*?''"  # within a text that YAML takes in single quotes
+_VALUE = rf"{_SHELLS_QUOTE}.*?{_SHELLS_QUOTE}|{_YAMLS_QUOTED}|'[^']*'|\"[^\"]*\"|{_PLAIN}"
 _ASSIGNED = re.compile(rf"(?i)(?P<key>{_SECRET}['\"]?\s*(?:=|:)\s*)(?P<value>{_VALUE})")
 _NO_SECRET = re.compile(r"(?i)null|none|~|''|\"\"|\*{3}|[\d.]+|true|false|\$\{.*")
 
