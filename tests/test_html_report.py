@@ -58,7 +58,8 @@ def shown(folder: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Swept:
     project = write_app(tmp_path_factory.mktemp("reported"), APP)
-    return run_sweep(project, *OPTIONS, "hydra.sweeper.n_trials=7", "hydra.sweeper.n_jobs=2")
+    in_jobs = "hydra.job.env_set.NUMBER='${hydra.job.num}'"  # known in a job only
+    return run_sweep(project, *OPTIONS, f"+{in_jobs}", "hydra.sweeper.n_trials=7", "hydra.sweeper.n_jobs=2")
 
 
 def test_a_sweep_ends_with_a_page_that_says_what_status_says(swept: Swept) -> None:
@@ -83,6 +84,7 @@ def test_the_command_of_a_trial_repeats_its_training(swept: Swept) -> None:
     trial = shown(swept.folder)["trials"][1]
     assert trial["command"].split()[-2:] == [f"+{name}={trial['parameterization'][name]}" for name in ("x", "y")]
     assert "sweep" not in trial["command"]
+    assert "'+hydra.job.env_set.NUMBER='\"'\"'${hydra.job.num}'\"'\"''" in trial["command"]
 
 
 def test_the_page_is_made_again_by_the_command_with_the_analyses_that_are_there(swept: Swept, tmp_path: Path) -> None:

@@ -202,11 +202,13 @@ def _optimizer(problem: Problem, settings: Settings, known: Sequence[Trial]) -> 
 
 def _about(config: DictConfig, settings: Settings) -> Mapping[str, Any]:
     cwd = str(config.hydra.runtime.cwd)
+    # As they were given: what they refer to may be known in a job only, such as ${hydra.job.num}.
+    overrides: Any = OmegaConf.to_container(config.hydra.overrides.hydra, resolve=False)
     return {
         "n_trials": settings.n_trials,
         "n_jobs": settings.n_jobs,
         "command": provenance.command(),
-        "training": provenance.training_command(list(config.hydra.overrides.hydra)),
+        "training": provenance.training_command(overrides),
         "cwd": cwd,
         **provenance.provenance(cwd),
     }
