@@ -50,6 +50,20 @@ def _running(trials: list[dict[str, Any]], first: int) -> Payload:
     return _payload(trials, list(GOALS)[:2], 4) | {"state": "running", "surrogate": None, "failures": [], "retries": []}
 
 
+def uniform() -> Payload:
+    """One objective that is the same everywhere but for rounding; the slots of the failures are no neighbours."""
+    payload = sweep(24, ["val_acc"])
+    folds = payload["surrogate"]["metrics"]["val_acc"]["cross_validation"]
+    folds |= {
+        "observed": [7.0] * len(folds["trial"]),
+        "predicted": [6.999999999999999] * len(folds["trial"]),
+        "r2": None,
+    }
+    for slot in (0, 2):
+        next(span for span in payload["timeline"]["spans"] if span["slot"] == slot)["outcome"] = "ABANDONED"
+    return payload
+
+
 def hostile() -> Payload:
     """Every text that the application, the user or a failure chooses is HOSTILE."""
     payload = sweep(12)

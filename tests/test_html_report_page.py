@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from browser import chromium, why_not_here
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Locator, Page
-from report_payloads import GOALS, HOSTILE, Payload, begun, half_finished, hostile, sweep
+from report_payloads import GOALS, HOSTILE, Payload, begun, half_finished, hostile, sweep, uniform
 
 from ax_moo.html_report.page import page, write_page
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.hydra_free
 MOST_MILLISECONDS = 90_000
 PAYLOADS: dict[str, Callable[[], Payload]] = {
     "main": sweep,
-    "single": lambda: sweep(24, ["val_acc"]),
+    "single": uniform,
     "three": lambda: sweep(24, list(GOALS)),
     "half": half_finished,
     "begun": begun,
@@ -160,6 +160,13 @@ def test_all_pairs_of_three_objectives_are_drawn_and_the_large_one_is_chosen(ope
     assert pairs == [("val_acc", "num_params"), ("val_acc", "latency_ms"), ("num_params", "latency_ms")]
     report.page.get_by_label("horizontal").first.select_option("num_params")
     assert tuple(report.plot("frontier").evaluate(titles)) == ("num_params", "val_acc")
+
+
+def test_a_bar_of_the_timeline_keeps_to_its_slot_whatever_came_of_the_trial(opened: Callable[[str], Opened]) -> None:
+    bars = opened("single").plot("timeline").locator(".barlayer .point > path")
+    heights = bars.evaluate_all("bars => bars.map(bar => Math.round(bar.getBBox().height))")
+    assert len(heights) > 24
+    assert len(set(heights)) == 1
 
 
 def test_a_sweep_that_has_just_begun_says_why_there_is_nothing_to_see(opened: Callable[[str], Opened]) -> None:

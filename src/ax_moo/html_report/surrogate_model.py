@@ -87,7 +87,9 @@ class Model:
         for column in ("observed", "predicted"):
             folds[column] = [columns[column][i] for i in order]
             folds[f"{column}_ci"] = [columns[f"{column}_95_ci"][i] for i in order]
-        r2 = coefficient_of_determination(np.array(folds["observed"]), np.array(folds["predicted"]))
+        observed, predicted = np.array(folds["observed"]), np.array(folds["predicted"])
+        # Of what is the same everywhere no share can be explained; Ax would say 1, all of it.
+        r2 = coefficient_of_determination(observed, predicted) if np.ptp(observed) else np.nan
         return {**folds, "r2": float(r2)}
 
     def _trials_of_arms(self, arms: Sequence[str]) -> list[int]:

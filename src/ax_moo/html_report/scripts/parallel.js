@@ -85,7 +85,9 @@ function metricDimension(metric, trials) {
   return { label: `<b>${plain(metric, 24)}</b>`, values, range: padded(values) };
 }
 
+/** From the lowest to the highest; what differs by rounding alone is the same. */
 function padded(values) {
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  return low < high ? [low, high] : [low, low + (Math.abs(low) || 1)];
+  const differ = high - low > 1e-9 * Math.max(Math.abs(low), Math.abs(high));
+  return differ ? [low, high] : [low, low + (Math.abs(low) || 1)];
 }

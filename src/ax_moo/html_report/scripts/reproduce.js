@@ -3,7 +3,8 @@
 function drawReproduce() {
   const found = sweep.reproduce;
   const body = bodyOf("reproduce");
-  body.append(el("h3", {}, "Run the same sweep again"), command(found.command, "the sweep's command"));
+  if (found.command !== null)
+    body.append(el("h3", {}, "Run the same sweep again"), command(found.command, "the sweep's command"));
   if (found.resume !== null)
     body.append(el("h3", {}, "Go on with this one"), command(found.resume, "the command that resumes"));
   const versions = Object.entries(found.versions ?? {}).map(([name, version]) => `${name} ${version}`);
