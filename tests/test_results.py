@@ -84,3 +84,10 @@ def test_a_sweep_without_trials_is_an_empty_table() -> None:
     frame = trials_frame([], TWO)
     assert len(frame) == 0
     assert "x" in frame.columns
+
+
+def test_names_and_values_that_are_no_utf8_are_escaped() -> None:
+    goals = problem("x=choice(a, b)", objectives={"f": {"direction": "minimize"}})
+    trial = Trial(0, {"x": "a\udcff"}, TrialStatus.COMPLETED, outcome={"f": (1.0, 0.1), "m\udcff": (2.0, 0.1)})
+    (row,) = trials_frame([trial], goals).to_dict("records")
+    assert (row["x"], row["m\\udcff"], row["m\\udcff_sem"]) == ("a\\udcff", 2.0, 0.1)

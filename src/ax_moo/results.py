@@ -42,10 +42,10 @@ def trials_frame(trials: Sequence[Trial], problem: Problem) -> "pd.DataFrame":
         completed = trial.status is TrialStatus.COMPLETED and trial.outcome is not None
         row["feasible"] = is_feasible(trial.outcome or {}, problem) if completed else None
         row["pareto"] = trial.index in front
-        rows.append(row)
-    sems = [column for column in sem_columns.values() if any(column in row for row in rows)]
+        rows.append({_encodable(name): _encodable(value) for name, value in row.items()})
+    sems = [column for column in sem_columns.values() if any(_encodable(column) in row for row in rows)]
     columns = [*COLUMNS, *parameter_columns.values(), *metric_columns.values(), *sems, "feasible", "pareto"]
-    return pd.DataFrame(rows, columns=columns, dtype=object).infer_objects()
+    return pd.DataFrame(rows, columns=list(map(_encodable, columns)), dtype=object).infer_objects()
 
 
 def optimization_results(trials: Sequence[Trial], problem: Problem) -> dict[str, Any]:
@@ -113,6 +113,11 @@ def _measured(trial: Trial, columns: dict[str, str], sem_columns: dict[str, str]
 def metric_names(trials: Sequence[Trial], problem: Problem) -> list[str]:
     """The problem's metrics first, then what else trials returned, in the order of their first appearance."""
     return list(dict.fromkeys([*problem.metric_names, *(name for t in trials for name in t.outcome or {})]))
+
+
+def _encodable(value: Any) -> Any:
+    """Half of a surrogate pair, which bytes that are no UTF-8 leave in a text, is more than pandas can hold."""
+    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
 
 
 def _free_names(names: Sequence[str], taken: set[str], prefix: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """``ax-moo export``: one row per trial, as CSV, JSON or Parquet."""
 
 import json
+import math
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,7 +40,9 @@ def _write(frame: "pd.DataFrame", out: Path) -> None:
         case ".json":
             # Ten digits are pandas' default, and fifteen its most; a float takes up to seventeen.
             rows = [{key: _plain(value) for key, value in row.items()} for row in frame.to_dict("records")]
-            out.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            out.write_text(
+                json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8", errors="backslashreplace"
+            )
         case ".parquet":
             _write_parquet(frame, out)
 
@@ -53,14 +56,14 @@ def _write_parquet(frame: "pd.DataFrame", out: Path) -> None:
 def _with_one_type_a_column(frame: "pd.DataFrame") -> "pd.DataFrame":
     """Parquet's columns have one type each: what is mixed, lists and mappings become JSON text."""
     frame = frame.copy()
-    for name in frame.select_dtypes("object").columns:
+    for name in frame.columns[frame.dtypes == object]:
         kinds = {type(value) for value in frame[name] if value is not None}
-        if len(kinds) > 1 or kinds & {list, dict}:
+        if len(kinds) > 1 or kinds & {list, dict, int}:  # an int in a column of objects has more than 64 bits
             frame[name] = [None if value is None else json.dumps(_plain(value)) for value in frame[name]]
     return frame
 
 
 def _plain(value: Any) -> Any:
-    """The value as JSON can hold it: NaN, which stands for nothing in a column of numbers, becomes null."""
+    """The value as JSON can hold it: null for infinity, and for NaN, which is nothing in a column of numbers."""
     value = value.item() if hasattr(value, "item") else value
-    return None if isinstance(value, float) and value != value else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
