@@ -80,3 +80,9 @@ def test_rounding_keeps_a_log_scale_constraint_exactly(u: tuple[float, float], s
     assert all(c.holds(point) for c in constrained.parameter_constraints)
     assert 16 <= point["h1"] <= 128
     assert isinstance(point["h2"], int)
+
+
+def test_whole_numbers_of_more_than_64_bits_are_searched_as_text() -> None:
+    huge = _over(Choice("n", (2, 2**64 + 1), False))
+    assert huge.to_arm({"n": 2**64 + 1}) == {"n": "18446744073709551617"}
+    assert huge.to_parameterization({"n": "18446744073709551617"}) == {"n": 2**64 + 1}

@@ -129,11 +129,16 @@ def _within(parameter: Range, value: float) -> float:
 
 def _plain_values(values: tuple[ParameterValue, ...]) -> tuple[ValueType, tuple[ParameterValue, ...]]:
     for value_type, name in ((bool, "bool"), (int, "int"), (float, "float"), (str, "str")):
-        if all(type(value) is value_type for value in values):
+        if all(type(value) is value_type and _has_64_bits(value) for value in values):
             return name, values  # type: ignore[return-value]
-    if all(type(value) in (int, float) for value in values):
+    if all(type(value) in (int, float) and _has_64_bits(value) for value in values):
         return "float", tuple(float(value) for value in values)
     return "str", tuple(json.dumps(value, ensure_ascii=False) for value in values)
+
+
+def _has_64_bits(value: ParameterValue) -> bool:
+    """Of trials with larger whole numbers Ax keeps no data."""
+    return not isinstance(value, int) or -(2**63) <= value < 2**63
 
 
 def _position(values: tuple[ParameterValue, ...], value: ParameterValue) -> int:
