@@ -56,7 +56,7 @@ def _write_parquet(frame: "pd.DataFrame", out: Path) -> None:
 def _with_one_type_a_column(frame: "pd.DataFrame") -> "pd.DataFrame":
     """Parquet's columns have one type each: what is mixed, lists and mappings become JSON text."""
     frame = frame.copy()
-    for name in frame.columns[frame.dtypes == object]:
+    for name in frame.columns[frame.dtypes == "object"]:
         kinds = {type(value) for value in frame[name] if value is not None}
         if len(kinds) > 1 or kinds & {list, dict, int}:  # an int in a column of objects has more than 64 bits
             frame[name] = [None if value is None else json.dumps(_plain(value)) for value in frame[name]]
