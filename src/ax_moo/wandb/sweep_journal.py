@@ -60,11 +60,11 @@ def header_of(run: Any) -> dict[str, Any]:
 
 
 def trial_runs(runs: Sequence[Any], sweep: Any) -> dict[int, Any]:
-    """The runs of the sweep's own trials by their number: a group may hold two sweeps, and the run of only one."""
+    """The runs of the sweep's own trials by number, in order: a group may hold two sweeps, and the run of only one."""
     found = {run.config["trial"]: run for run in runs if _is_trial(run)}
     own = {run.config["trial"]: run for run in runs if _is_trial(run) and run.id == _trial_id(sweep, run)}
     is_alone = sum(run.job_type == JOB_TYPE for run in runs) == 1
-    return own or (found if is_alone else {})
+    return dict(sorted((own or (found if is_alone else {})).items()))
 
 
 def _is_trial(run: Any) -> bool:
