@@ -1,14 +1,12 @@
 """A headless Chromium for the tests, with Debian's package of it where it is missing."""
 
-import fcntl
 import os
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import debian
 from playwright.sync_api import Browser, sync_playwright
 
 PROGRAM = "/usr/bin/chromium"
@@ -37,21 +35,8 @@ def why_not_here() -> str | None:
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """The browser, until the caller is done with it."""
-    _install()
+    debian.install(("chromium",), Path(PROGRAM).exists)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=PROGRAM, args=ARGUMENTS)
         yield browser
         browser.close()
-
-
-def _install() -> None:
-    """By one of the processes that run tests at the same time."""
-    with open(Path(tempfile.gettempdir(), "chromium-package.lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if Path(PROGRAM).exists():
-            return
-        environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for command in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
-            done = subprocess.run(["apt-get", "-qq", *command], env=environ, capture_output=True, text=True)
-            if done.returncode != 0:
-                raise RuntimeError(f"apt-get {command[0]} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
