@@ -115,6 +115,17 @@ def test_curves_keep_the_last_value_of_a_step_and_a_broken_line_costs_nothing(tm
     assert curves["trials"] == [{"trial": 0, "metrics": expected}]
 
 
+def test_curves_are_found_in_job_folders_of_any_name(tmp_path: Path) -> None:
+    _results(tmp_path, *(life(i, {"x": 0.1}, {"f": 0.5, "g": 0.5}, 0, 1) for i in range(2)))
+    for number, name in ((0, "0"), (1, "of/x=0.2")):
+        job_folder = tmp_path / name
+        (job_folder / ".hydra").mkdir(parents=True)
+        (job_folder / ".hydra" / "hydra.yaml").write_text(f"hydra:\n  job:\n    name: app\n    num: {number}\n")
+        (job_folder / "metrics.jsonl").write_text(json.dumps({"step": 1, "time": 5.0, "metrics": {"f": number}}) + "\n")
+    found = {each["trial"]: each["metrics"]["f"]["value"] for each in shown(tmp_path)["curves"]["trials"]}
+    assert found == {0: [0.0], 1: [1.0]}
+
+
 def test_a_value_that_javascript_cannot_hold_is_text_and_a_measured_infinity_is_nothing(tmp_path: Path) -> None:
     space = problem("x=interval(0, 1)", f"+seed=choice({2**60}, 1)", objectives=TWO_OBJECTIVES)
     trial = life(0, {"x": 0.5, "seed": 2**60}, {"f": 0.5, "g": 0.5, "more": float("inf")}, 0, 1)

@@ -1,5 +1,7 @@
 """The learning curves of a sweep's trials, as they reported them."""
 
+import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,15 @@ MOST_POINTS = 200_000
 
 LEAST_POINTS_OF_A_CURVE = 20
 
+_NO_JOBS = (".submitit", "wandb")
+_JOB_NUMBER = re.compile(r"^    num: (\d+)$", re.MULTILINE)
+"""As Hydra writes it; to parse a thousand of these files as YAML would take half a minute."""
+
 
 def curves(folder: Path, trials: Sequence[Trial], objectives: Sequence[str]) -> dict[str, Any]:
     """``metrics``, objectives first, and per trial and metric the ``step`` and ``value`` of its curve."""
-    found = {trial.index: _of_trial(folder / str(trial.index)) for trial in trials}
+    folders = job_folders(folder)
+    found = {trial.index: _of_trial(folders.get(trial.index, folder / str(trial.index))) for trial in trials}
     names = dict.fromkeys(name for by_metric in found.values() for name in by_metric)
     metrics = [*(name for name in objectives if name in names), *(name for name in names if name not in objectives)]
     most = max(LEAST_POINTS_OF_A_CURVE, MOST_POINTS // max(1, sum(len(by_metric) for by_metric in found.values())))
@@ -28,6 +35,26 @@ def curves(folder: Path, trials: Sequence[Trial], objectives: Sequence[str]) -> 
             if by_metric
         ],
     }
+
+
+def job_folders(folder: Path) -> dict[int, Path]:
+    """Trial -> its job folder, for those that have another name than their number (``hydra.sweep.subdir``)."""
+    folders = {}
+    for at, below, _ in os.walk(folder):
+        if ".hydra" in below:
+            if number := _JOB_NUMBER.search(_text(Path(at, ".hydra", "hydra.yaml"))):
+                folders[int(number[1])] = Path(at)
+            below.clear()
+        elif Path(at) == folder:
+            below[:] = [name for name in below if not name.isdecimal() and name not in _NO_JOBS]
+    return folders
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def _of_trial(job_folder: Path) -> dict[str, dict[int, float]]:
