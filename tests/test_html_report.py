@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ax_moo_command import ax_moo, facts
+from browser import chromium, why_not_here
 from fakes import TWO_OBJECTIVES, problem
 from journals import life, staged, write_journal
 from pages import data_of
@@ -78,6 +79,26 @@ def test_a_sweep_ends_with_a_page_that_says_what_status_says(swept: Swept) -> No
     assert page["surrogate"]["why_not"] is None
     assert page["surrogate"]["trials_used"] == 6
     assert set(page["surrogate"]["metrics"]) == {"f", "g"}
+
+
+def test_the_page_of_a_sweep_draws_in_a_browser_and_asks_for_nothing(swept: Swept) -> None:
+    obstacle = why_not_here()
+    assert obstacle is None, obstacle
+    uri = (swept.folder / "report.html").as_uri()
+    complaints: list[str] = []
+    requests: list[str] = []
+    with chromium() as browser:
+        page = browser.new_page()
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(uri)
+        page.wait_for_function("document.documentElement.dataset.ready === 'true'", timeout=90_000)
+        drawn = page.locator("#frontier .plot").first.locator(".scatterlayer .point").count()
+        failure = page.locator("#failures").inner_text()
+    assert (complaints, requests) == ([], [uri])
+    assert drawn == 6
+    assert "ValueError: too small: <script>alert(1)</script>" in failure
 
 
 def test_the_command_of_a_trial_repeats_its_training(swept: Swept) -> None:
