@@ -18,9 +18,11 @@ PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses 4 --durations 25
 sweep: .venv/installed-nas
 	$(PY) train.py -m hydra/sweeper=ax_moo $(ARGS)
 
-# Everything is run, and the target fails if anything failed.
+# Everything is run, and the target fails if anything failed. Linting takes a minute of one core: beside the tests.
 test: .venv/installed-test
-	@$(MAKE) --no-print-directory --keep-going lint test-hydra-1.3 test-hydra-1.4
+	@$(MAKE) --no-print-directory --keep-going lint & linting=$$!; \
+	$(MAKE) --no-print-directory --keep-going test-hydra-1.3 test-hydra-1.4 && tested=0 || tested=$$?; \
+	wait $$linting && exit $$tested
 
 lint: ruff mypy layers
 

@@ -28,6 +28,7 @@ def put_program(folder: Path, name: str, script: str) -> None:
     (folder / name).chmod(0o755)
 
 
+@pytest.mark.one_hydra
 def test_where_sweeps_work_every_essential_check_does(tmp_path: Path) -> None:
     code, found = examined(tmp_path)
     assert code == 0

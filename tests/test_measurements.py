@@ -24,6 +24,7 @@ def trial(tmp_path: Path) -> Iterator[Path]:
         yield tmp_path
 
 
+@pytest.mark.one_hydra
 def test_the_lightning_callback_is_there_without_an_import_of_its_own() -> None:
     code = "import sys, ax_moo; assert 'torch' not in sys.modules; print(ax_moo.lightning.SweepCallback.__name__)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

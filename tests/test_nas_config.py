@@ -67,6 +67,7 @@ def test_one_training_from_the_command_line_prints_one_line(tmp_path: Path) -> N
     assert done.stdout.endswith("num_params 52,650\n")
 
 
+@pytest.mark.one_hydra
 def test_trials_of_a_multirun_print_no_result(tmp_path: Path) -> None:
     done = run_train(tmp_path, "-m", "experiment=smoke", "hydra/launcher=basic", "sweep_name=two", "seed=0,1")
     assert done.returncode == 0, done.stderr
@@ -74,6 +75,7 @@ def test_trials_of_a_multirun_print_no_result(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "sweeps/two").iterdir()) == ["0", "1", "multirun.yaml"]
 
 
+@pytest.mark.one_hydra
 def test_a_mistake_ends_in_one_message_without_a_traceback(tmp_path: Path) -> None:
     done = run_train(tmp_path, "model.hidden_size_1=0", "hydra/launcher=basic")
     assert done.returncode == 2

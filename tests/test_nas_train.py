@@ -12,7 +12,7 @@ from nas.checks import InvalidConfig
 from nas.module import Classifier
 from nas.train import train
 
-pytestmark = pytest.mark.filterwarnings(*HYDRA_WARNINGS, *LIGHTNING_WARNINGS)
+pytestmark = [pytest.mark.filterwarnings(*HYDRA_WARNINGS, *LIGHTNING_WARNINGS), pytest.mark.one_hydra]
 
 
 def preempt_in_third_epoch(model: Classifier) -> None:

@@ -92,6 +92,7 @@ def test_importing_the_plug_ins_imports_nothing_heavy_and_little_of_ours() -> No
     assert len([name for name in brought if name.startswith("hydra_plugins.")]) <= 7
 
 
+@pytest.mark.one_hydra
 @pytest.mark.parametrize("broken", ["raise RuntimeError('Ax is broken')", "import a_module_that_is_not_there", "1 +"])
 def test_a_broken_ax_fails_no_application_and_a_sweep_with_one_sentence(tmp_path: Path, broken: str) -> None:
     (tmp_path / "ax").mkdir()
