@@ -17,6 +17,9 @@ from hydra_plugins.async_submitit_launcher import _handle, _local_handle
 from hydra_plugins.async_submitit_launcher._attach import attach, cancel_command
 from hydra_plugins.async_submitit_launcher._processes import boot_of_machine, start_of
 
+# How jobs and the loop go does not hang on the version of Hydra; other tests run both under each.
+pytestmark = pytest.mark.one_hydra
+
 
 def test_every_attempt_has_files_of_its_own_and_is_found_by_its_number(tmp_path: Path) -> None:
     launcher = open_launcher(tmp_path, "async_local", lambda config: int(config.attempt))

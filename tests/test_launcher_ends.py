@@ -18,6 +18,9 @@ from hydra_plugins.async_submitit_launcher import _handle
 from hydra_plugins.async_submitit_launcher._attach import attach
 from hydra_plugins.async_submitit_launcher._files import result_file
 
+# How jobs and the loop go does not hang on the version of Hydra; other tests run both under each.
+pytestmark = pytest.mark.one_hydra
+
 Task = Callable[[Any], Any]
 
 

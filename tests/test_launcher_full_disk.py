@@ -16,6 +16,9 @@ from waiting import wait_until
 from ax_moo.jobs import JobRequest, JobState
 from hydra_plugins.async_submitit_launcher._sbatch import Executor
 
+# How jobs and the loop go does not hang on the version of Hydra; other tests run both under each.
+pytestmark = pytest.mark.one_hydra
+
 _PAGE = 4096
 _PAGES = 128
 

@@ -25,6 +25,9 @@ from ax_moo.settings import Settings
 from ax_moo.sweep import Ending, Sweep
 from ax_moo.trial import Trial, TrialStatus
 
+# How jobs and the loop go does not hang on the version of Hydra; other tests run both under each.
+pytestmark = pytest.mark.one_hydra
+
 TWO = problem(objectives=TWO_OBJECTIVES)
 
 
