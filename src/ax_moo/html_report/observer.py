@@ -16,6 +16,8 @@ from ax_moo.trial import Trial
 log = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 30.0
+LAST_SECONDS = 900.0
+"""Many times what a page of a thousand trials takes; a sweep that is over must not wait for ever for a page."""
 
 
 class ReportObserver:
@@ -64,8 +66,8 @@ def write_at_end(folder: Path) -> None:
     """Write the whole page and say where it is; whatever goes wrong, or Ctrl-C, costs the page and nothing else."""
     process = start_writing(folder, whole=True)
     try:
-        _, said = process.communicate()
-    except KeyboardInterrupt:
+        _, said = process.communicate(timeout=LAST_SECONDS)
+    except (KeyboardInterrupt, subprocess.TimeoutExpired):
         process.kill()
         process.wait()
         log.warning("The report was not finished; ax-moo report %s writes it", folder)
