@@ -12,6 +12,10 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Terminated(KeyboardInterrupt):
     """A batch system, or a terminal that was closed, ends the process: nobody is there to press Ctrl-C again."""
 
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
 
 @contextmanager
 def sigterm_as_ctrl_c() -> Iterator[None]:
@@ -78,4 +82,4 @@ def _handled(handler: Callable[[int, Any], None], *numbers: signal.Signals) -> I
 
 
 def _interrupt(number: int, frame: Any) -> None:
-    raise KeyboardInterrupt if number == signal.SIGINT else Terminated
+    raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)

@@ -5,7 +5,8 @@ Every Hydra application in the environment imports this module, so it imports no
 
 import logging
 import os
-import time
+import signal
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from hydra_plugins.async_submitit_launcher._queue import Queue
 
 log = logging.getLogger(__name__)
-
-_POLL_S = 0.1
 
 
 class AsyncSubmititLauncher(Launcher, ABC):
@@ -79,18 +78,25 @@ class AsyncSubmititLauncher(Launcher, ABC):
         return self.queue.find(trial, attempt)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Hydra's own, blocking way: submit, wait for all, and return their results in order."""
+        """Hydra's own, blocking way: submit, wait for all, and return their results in order.
+
+        A mistake of the user's ends the process with 2; Ctrl-C, SIGTERM and SIGHUP end the jobs, and then the process
+        as they do without a launcher.
+        """
+        from ax_moo import interrupts
+        from ax_moo.errors import ConfigError
         from ax_moo.jobs import JobRequest
 
-        self.check()
-        log.info("%s sweep output dir : %s", self.name, self.config.hydra.sweep.dir)
         requests = [JobRequest(initial_job_idx + i, tuple(overrides)) for i, overrides in enumerate(job_overrides)]
-        for request in requests:
-            log.info("\t#%d : %s", request.trial, " ".join(filter_overrides(request.overrides)))
-        waiting = handles = self._submit(requests)
-        while waiting := [handle for handle in waiting if not _has_ended(handle)]:
-            time.sleep(_POLL_S)
-        return [handle.job_return() for handle in handles]
+        try:
+            with interrupts.sigterm_as_ctrl_c():
+                return self._run_batch(requests)
+        except ConfigError as error:
+            print(f"hydra/launcher={self.name}: {error}", file=sys.stderr)
+            sys.exit(2)
+        except interrupts.Terminated as terminated:
+            signal.raise_signal(terminated.number)
+            raise
 
     def __call__(
         self,
@@ -112,6 +118,32 @@ class AsyncSubmititLauncher(Launcher, ABC):
         import submitit
 
         return submitit.helpers.DelayedSubmission(self, *args, **kwargs)
+
+    def _run_batch(self, requests: "Sequence[JobRequest]") -> Sequence[JobReturn]:
+        from hydra_plugins.async_submitit_launcher._batch import Batch
+
+        self.check()
+        log.info("%s sweep output dir : %s", self.name, self.config.hydra.sweep.dir)
+        limit = self._most_at_once()
+        if limit is not None and limit < len(requests):
+            log.info("%d jobs, at most %d at once (hydra.launcher.max_parallel)", len(requests), limit)
+        return Batch(requests, self._announced, self.cancel_command, limit).run()
+
+    def _most_at_once(self) -> int | None:
+        """Of a launch that waits; a sweep has its own n_jobs."""
+        wanted: int | None = self.params.get("max_parallel")
+        if wanted is None:
+            return self.queue.default_parallel
+        if self.max_jobs is not None and self.max_jobs < wanted:
+            log.info("max_parallel=%d is lowered to %d, as many jobs as the GPUs take", wanted, self.max_jobs)
+            return self.max_jobs
+        return wanted
+
+    def _announced(self, requests: "Sequence[JobRequest]") -> "Sequence[SubmititHandle]":
+        handles = self._submit(requests)
+        for request in requests:
+            log.info("\t#%d : %s", request.trial, " ".join(filter_overrides(request.overrides)))
+        return handles
 
     def _submit(self, requests: "Sequence[JobRequest]") -> "Sequence[SubmititHandle]":
         self._make_sweep_dir()
@@ -139,9 +171,3 @@ class AsyncSubmititLauncher(Launcher, ABC):
 
 def _plain(value: Any) -> Any:
     return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
-
-
-def _has_ended(handle: "SubmititHandle") -> bool:
-    from ax_moo.jobs import JobState
-
-    return handle.state() in (JobState.FINISHED, JobState.LOST)

@@ -15,6 +15,7 @@ from ax_moo.jobs import JobHandle, JobRequest, JobState
 from ax_moo.trial import Job
 from hydra_plugins.async_submitit_launcher import _gpus
 from hydra_plugins.async_submitit_launcher._attach import attach
+from hydra_plugins.async_submitit_launcher._cores import available_cores
 from hydra_plugins.async_submitit_launcher._files import attempt_folder, remove_unpublished, submitted_job
 from hydra_plugins.async_submitit_launcher._local_executor import CONTROLLER, Executor
 from hydra_plugins.async_submitit_launcher._local_handle import LocalHandle
@@ -42,6 +43,12 @@ class LocalQueue:
         if self._pool is None or not self._pool.gpus_per_job:
             return None
         return len(self._pool.gpus) * self._pool.jobs_per_gpu // self._pool.gpus_per_job
+
+    @property
+    def default_parallel(self) -> int:
+        """What the GPUs take, else the cores."""
+        cores_per_job = (self.params.get("cpus_per_task") or 1) * (self.params.get("tasks_per_node") or 1)
+        return self.max_jobs or max(1, available_cores() // cores_per_job)
 
     def check(self) -> None:
         if (self.params.get("nodes") or 1) > 1:

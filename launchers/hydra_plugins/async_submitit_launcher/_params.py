@@ -42,6 +42,7 @@ _SHARED: dict[str, Rule] = {
     "nodes": _count,
     "name": _text,
     "stderr_to_stdout": _flag,
+    "max_parallel": _count,
 }
 LOCAL: dict[str, Rule] = {**_SHARED, "gpus": _gpus, "jobs_per_gpu": _count}
 SLURM: dict[str, Rule] = {

@@ -16,6 +16,11 @@ class Queue(Protocol):
         """How many jobs run at once at most; None for as many as there are."""
         ...
 
+    @property
+    def default_parallel(self) -> int | None:
+        """How many jobs of a launch that waits run at once where the user sets no limit; None for all."""
+        ...
+
     def check(self) -> None: ...
 
     def submit(self, calls: Mapping[JobRequest, tuple[Any, ...]]) -> Sequence[SubmititHandle]:

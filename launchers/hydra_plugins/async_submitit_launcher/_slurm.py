@@ -34,6 +34,7 @@ class SlurmQueue:
         self._has_submitted = False
 
     max_jobs: int | None = None
+    default_parallel: int | None = None  # the scheduler queues them
 
     @property
     def base(self) -> Path:

@@ -26,6 +26,7 @@ class _AsyncConf:
     nodes: Any = 1
     name: Any = "${hydra.job.name}"
     stderr_to_stdout: Any = False
+    max_parallel: Any = None
 
 
 @dataclass(init=False, repr=False, eq=False)
