@@ -46,11 +46,13 @@ class HeldJobs:
 
     def __init__(self, project: Path) -> None:
         self.project = write_app(project, APP)
+        self._process: Started | None = None
 
     def start(self, *options: str, **environment: str) -> Started:
         arguments = ("-m", "hydra.sweep.dir=swept", *options)
         app, environ = self.project / "app.py", {**os.environ, **environment}
-        return command_line().start(self.project, *arguments, app=app, environment=environ)
+        self._process = command_line().start(self.project, *arguments, app=app, environment=environ)
+        return self._process
 
     def said(self) -> list[list[str]]:
         """Word, number, process id and GPUs, in the order of saying."""
@@ -61,7 +63,11 @@ class HeldJobs:
         return [int(number) for word, number, *_ in self.said() if word == "begins"]
 
     def wait_for(self, *numbers: int) -> None:
-        wait_until(lambda: sorted(self.begun()) == list(numbers), f"jobs {numbers} to be those that have begun")
+        def have_begun() -> bool:
+            assert self._process is None or self._process.poll() is None, self._process.end()
+            return sorted(self.begun()) == list(numbers)
+
+        wait_until(have_begun, f"jobs {numbers} to be those that have begun")
 
     def go(self, number: int) -> None:
         (self.project / f"go-{number}").touch()

@@ -83,7 +83,8 @@ class Executor(slurm.SlurmExecutor):
 def open_executor(folder: Path, params: Mapping[str, Any]) -> Executor:
     given = {key: value for key, value in params.items() if value is not None}
     executor = Executor(folder, max_num_timeout=given.pop("max_num_timeout", 0), python=given.pop("python", None))
-    given.pop("submitit_folder")
+    for ours in ("submitit_folder", "max_parallel"):
+        given.pop(ours, None)  # what the launcher itself needs, and submitit does not know
     given["setup"] = [*_import_lines(), *given.get("setup", [])]
     with warnings.catch_warnings():
         # Submitit explains its parameters by warnings, once for every job.
