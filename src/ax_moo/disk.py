@@ -1,9 +1,12 @@
-"""A disk that is full, or cannot be written to for a while: wait, and lose nothing."""
+"""Files that are written whole or not at all, and what to do while the disk takes none."""
 
+import contextlib
 import errno
 import logging
 import os
+import secrets
 import shutil
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -45,3 +48,52 @@ def until_written(write: Callable[[], T], where: Path) -> T:
             if said_at is not None:
                 log.info("Writing to %s works again", where)
             return value
+
+
+def replace_file(path: Path, data: str | bytes) -> None:
+    """Put a whole file in the place of an old one: a reader finds the one or the other, also after a loss of power.
+
+    OSError leaves the old file as it was, and nothing beside it. The file keeps its mode. Several processes may do
+    this at the same time; the last one wins.
+    """
+    # A text may hold half of a surrogate pair, where somebody's bytes were not UTF-8.
+    content = data.encode(errors="backslashreplace") if isinstance(data, str) else data
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+    try:
+        _write_new(aside, content, _mode(path))
+        os.replace(aside, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            aside.unlink()
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in the folder on the disk, where its file system can do that for a folder."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _write_new(path: Path, content: bytes, mode: int | None) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
+        if mode is not None:
+            with contextlib.suppress(OSError):  # a file system without modes
+                os.fchmod(file.fileno(), mode)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _mode(path: Path) -> int | None:
+    """The mode of the file that is there, if there is one."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return None

@@ -186,9 +186,7 @@ def _make(folder: Path) -> None:
 
 def _save_config(config: DictConfig, folder: Path) -> None:
     """Hydra's multirun.yaml, of the latest start."""
-    aside = folder / "multirun.yaml.new"
-    OmegaConf.save(config, aside)
-    aside.replace(folder / "multirun.yaml")
+    disk.replace_file(folder / "multirun.yaml", OmegaConf.to_yaml(config))
 
 
 def _optimizer(problem: Problem, settings: Settings, known: Sequence[Trial]) -> AskTell:

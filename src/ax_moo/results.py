@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from ax_moo.disk import replace_file
 from ax_moo.frontier import is_feasible, mean, pareto_trials
 from ax_moo.journal import JOURNAL_FILE
 from ax_moo.problem import Problem
@@ -66,11 +67,11 @@ def optimization_results(trials: Sequence[Trial], problem: Problem) -> dict[str,
 
 
 def write_results(folder: Path, trials: Sequence[Trial], problem: Problem) -> list[Path]:
-    """Write trials.csv and optimization_results.yaml, each aside and renamed."""
+    """Write trials.csv and optimization_results.yaml."""
     table, results = folder / TRIALS_FILE, folder / RESULTS_FILE
-    _replace(table, trials_frame(trials, problem).to_csv(index=False))
+    replace_file(table, trials_frame(trials, problem).to_csv(index=False))
     text = yaml.dump(optimization_results(trials, problem), Dumper=_PlainDumper, sort_keys=False, allow_unicode=True)
-    _replace(results, text)
+    replace_file(results, text)
     return [table, results]
 
 
@@ -126,13 +127,3 @@ def _free_names(names: Sequence[str], taken: set[str], prefix: str) -> dict[str,
 
 def _iso(seconds: float | None) -> str | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-
-
-def _replace(path: Path, text: str) -> None:
-    aside = path.with_name(path.name + ".new")
-    try:
-        aside.write_text(text, encoding="utf-8", errors="backslashreplace")
-    except OSError:
-        aside.unlink(missing_ok=True)  # a full disk must not leave half a table
-        raise
-    aside.replace(path)

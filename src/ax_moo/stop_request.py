@@ -4,6 +4,8 @@ reaches a sweeper on any host."""
 from enum import StrEnum
 from pathlib import Path
 
+from ax_moo.disk import replace_file
+
 STOP_FILE = "stop"
 
 
@@ -15,7 +17,7 @@ class StopRequest(StrEnum):
 
 
 def ask(folder: Path, request: StopRequest) -> None:
-    (folder / STOP_FILE).write_text(f"{request}\n")
+    replace_file(folder / STOP_FILE, f"{request}\n")
 
 
 def asked(folder: Path) -> StopRequest | None:

@@ -5,15 +5,16 @@ from with repetition, and every draw is enlarged and bent a little in its own wa
 different images, and no validation image has a twin in the training set.
 """
 
+import io
 import logging
-import os
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ax_moo.disk import replace_file
 
 Array = NDArray[Any]
 Arrays = tuple[Array, Array, Array, Array]
@@ -92,14 +93,9 @@ def _read(path: Path) -> Arrays:
 
 
 def _write(path: Path, arrays: Arrays) -> None:
-    """Written aside, then renamed: trials that start together write whole files, none reads half of one."""
+    """Trials that start together may all do this, and none reads half a file."""
     images, labels, val_images, val_labels = arrays
+    file = io.BytesIO()
+    np.savez(file, train_images=images, train_labels=labels, val_images=val_images, val_labels=val_labels)
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".part")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            np.savez(file, train_images=images, train_labels=labels, val_images=val_images, val_labels=val_labels)
-        os.replace(aside, path)
-    except BaseException:
-        os.unlink(aside)
-        raise
+    replace_file(path, file.getvalue())

@@ -15,7 +15,8 @@ from typing import Any
 
 from submitit.local import local  # this module is a program of its own
 
-from hydra_plugins.async_submitit_launcher._files import exit_file, process_file, write_aside
+from ax_moo.disk import replace_file
+from hydra_plugins.async_submitit_launcher._files import exit_file, process_file
 from hydra_plugins.async_submitit_launcher._room import no_room
 
 _POLL_S = 0.04
@@ -117,7 +118,7 @@ class _KeptPlace:
 
     def write(self, text: str) -> None:
         if not self._place.exists():
-            write_aside(self.path, text)
+            replace_file(self.path, text)
             return
         with open(self._place, "r+") as file:
             file.write(text)

@@ -5,10 +5,10 @@ What submitit names itself begins with the job's id: ``<id>_submitted.pkl``, ``<
 
 import contextlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
+from ax_moo.disk import replace_file
 from ax_moo.trial import Job
 
 LOCAL, SLURM = "local", "slurm"
@@ -64,21 +64,10 @@ def remove_unpublished(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def write_aside(path: Path, text: str) -> None:
-    """Write and rename, so that nobody reads half a file; on a full disk nothing of it is left."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text)
-        temporary.rename(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
 def leave_note(folder: Path, job_id: str, text: str) -> None:
     """Say why the job ends without a result, where there is room to say it."""
     with contextlib.suppress(OSError):
-        write_aside(note_file(folder, job_id), text)
+        replace_file(note_file(folder, job_id), text)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

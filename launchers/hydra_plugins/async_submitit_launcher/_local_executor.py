@@ -16,9 +16,10 @@ from typing import Any
 from submitit.core import utils  # this module is imported when a job is submitted
 from submitit.local import local
 
+from ax_moo.disk import replace_file
 from ax_moo.trial import Job
 from hydra_plugins.async_submitit_launcher import _environment
-from hydra_plugins.async_submitit_launcher._files import LOCAL, TASK, process_file, submitted_file, write_aside
+from hydra_plugins.async_submitit_launcher._files import LOCAL, TASK, process_file, submitted_file
 from hydra_plugins.async_submitit_launcher._processes import boot_of_machine, start_of
 
 CONTROLLER = "hydra_plugins.async_submitit_launcher._controller"
@@ -91,7 +92,7 @@ class Executor(local.LocalExecutor):
             "gpus": self.gpus,
             "n_tasks": self.n_tasks,
         }
-        write_aside(process_file(self.folder, str(pid)), json.dumps(record))
+        replace_file(process_file(self.folder, str(pid)), json.dumps(record))
 
     @property
     def _submitit_command_str(self) -> str:

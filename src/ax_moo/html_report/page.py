@@ -8,6 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from ax_moo.disk import replace_file
+
 # In the order in which they are run; each uses those before it.
 _SCRIPTS = (
     "text",
@@ -53,15 +55,7 @@ def page(payload: Mapping[str, Any]) -> str:
 
 
 def write_page(path: Path, payload: Mapping[str, Any]) -> None:
-    """Write the page aside and rename it, so that a reader finds the old one or the new one, and never half of one."""
-    text = page(payload)
-    aside = path.with_name(path.name + ".new")
-    try:
-        aside.write_text(text, encoding="utf-8")
-    except OSError:
-        aside.unlink(missing_ok=True)  # a full disk must not leave half a page
-        raise
-    aside.replace(path)
+    replace_file(path, page(payload))
 
 
 def _part(name: str) -> str:

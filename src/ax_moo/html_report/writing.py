@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ax_moo import journal
+from ax_moo.disk import replace_file
 from ax_moo.html_report.payload import payload
 from ax_moo.sweep_folder import SweepFolder, open_folder
 from ax_moo.trial import TrialStatus
@@ -96,9 +97,7 @@ def _cached(folder: Path) -> dict[str, Any]:
 
 
 def _cache(folder: Path, found: Mapping[str, Any]) -> None:
-    aside = folder / f"{ANALYSES_FILE}.new"
     try:
-        aside.write_text(json.dumps(found))
-        aside.replace(folder / ANALYSES_FILE)
+        replace_file(folder / ANALYSES_FILE, json.dumps(found))
     except OSError as error:  # somebody else's folder, or a full disk: it is made again the next time
         log.debug("The analyses are not kept: %s", error)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ax_moo.disk import replace_file
 from ax_moo.measurements import MEASUREMENTS_FILE
 from ax_moo.wandb.project import PAGE
 
@@ -26,7 +27,7 @@ def write_curves(folder: Path, runs: Mapping[int, Any], metrics: Iterable[str]) 
         if rows:
             path = folder / str(trial) / MEASUREMENTS_FILE
             path.parent.mkdir(exist_ok=True)
-            path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+            replace_file(path, "".join(json.dumps(row) + "\n" for row in rows))
         return bool(rows)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:

@@ -6,6 +6,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ax_moo.disk import replace_file
+
 NOTE_FILE = "sweep.json"
 
 
@@ -29,9 +31,7 @@ class Note:
     def write(self, folder: Path) -> None:
         """Losing it costs that the next life says some things twice."""
         with suppress(OSError):
-            aside = folder / "wandb" / f"{NOTE_FILE}.new"
-            aside.write_text(json.dumps(asdict(self)))
-            aside.replace(folder / "wandb" / NOTE_FILE)
+            replace_file(folder / "wandb" / NOTE_FILE, json.dumps(asdict(self)))
 
 
 def joined_sweep(folder: Path, project: str | None) -> str | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ax_moo import journal
+from ax_moo.disk import replace_file
 from ax_moo.errors import ConfigError
 from ax_moo.journal import JOURNAL_FILE, PULLED
 from ax_moo.problem import Problem
@@ -70,6 +71,4 @@ def _check_free(folder: Path, source: dict[str, Any]) -> None:
 def _write_journal(folder: Path, found: SweepJournal, source: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     header = {**found.header, PULLED: {**source, "time": time.time()}}
-    aside = folder / f"{JOURNAL_FILE}.new"
-    aside.write_text("".join(line + "\n" for line in (json.dumps(header), *found.lines)))
-    aside.replace(folder / JOURNAL_FILE)
+    replace_file(folder / JOURNAL_FILE, "".join(line + "\n" for line in (json.dumps(header), *found.lines)))
