@@ -12,11 +12,29 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from ax_moo.errors import ConfigError
+
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
+PASSING = frozenset(
+    {
+        *NO_ROOM,
+        # A disk or a file server that has a bad moment, or is started again.
+        *(errno.EIO, errno.EREMOTEIO, errno.ESTALE, errno.EAGAIN, errno.EBUSY, errno.ENOLCK),
+        # A file server that cannot be reached. ETIMEDOUT is what a soft mount says; a hard one would wait as we do.
+        *(errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH),
+        *(errno.ENOTCONN, errno.ECONNREFUSED, errno.ECONNRESET, errno.ECONNABORTED, errno.ESHUTDOWN),
+        # What other threads and processes hold, and give back when they end.
+        *(errno.ENOMEM, errno.EMFILE, errno.ENFILE),
+    }
+)
+"""What passes without anybody doing something about it. Not among them: EACCES, EPERM, EISDIR, ENOTDIR, ENOENT, which
+come again until somebody mends them; and EROFS, since a disk that was remounted read-only after an error stays so."""
+
 TRY_AGAIN_SECONDS = 2.0
 _ROOM_BYTES = 1 << 20
 _ROOM_SHARE = 0.05
@@ -32,13 +50,37 @@ def has_room(folder: Path) -> bool:
     return usage.free >= min(_ROOM_BYTES, _ROOM_SHARE * usage.total) and (not inodes.f_files or inodes.f_favail > 0)
 
 
+class CannotWrite(ConfigError):
+    """What is to be written cannot be, and waiting would not help.
+
+    Before the first job it is a mistake in ``hydra.sweep.dir`` like any other; later it is the end of the sweep.
+    """
+
+    def __init__(self, what: str, remedy: str = "name a folder that you can write to") -> None:
+        super().__init__(f"hydra.sweep.dir: {what}; {remedy}")
+        self.what = what
+
+    @classmethod
+    def because(cls, error: OSError, where: Path) -> "CannotWrite":
+        path, why = error.filename or where, error.strerror or error
+        if error.errno == errno.EISDIR:
+            return cls(f"cannot write to {path}: it is a directory", "move it away, or name another folder")
+        return cls(f"cannot write to {path}: {why}")
+
+
 def until_written(write: Callable[[], T], where: Path) -> T:
-    """What ``write`` returns; while it raises OSError, the caller pauses, and the log says why."""
+    """What ``write`` returns; while the disk takes nothing, and that may pass, the caller pauses and the log says why.
+
+    Raises:
+        CannotWrite: it will not pass.
+    """
     said_at: float | None = None
     while True:
         try:
             value = write()
         except OSError as error:
+            if error.errno not in PASSING:
+                raise CannotWrite.because(error, where) from error
             if said_at is None or time.monotonic() - said_at > _SAY_AGAIN_SECONDS:
                 said_at = time.monotonic()
                 why = error.strerror or str(error)
@@ -62,9 +104,11 @@ def replace_file(path: Path, data: str | bytes) -> None:
     try:
         _write_new(aside, content, _mode(path))
         os.replace(aside, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             aside.unlink()
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror, str(path)) from error  # nobody knows the name aside
         raise
     sync_folder(path.parent)
 

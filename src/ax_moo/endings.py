@@ -17,27 +17,36 @@ from ax_moo.summary import closing_lines, frontier_table
 from ax_moo.sweep import Ending, Sweep
 from ax_moo.trial import Job, Trial, TrialStatus
 
+FAILED = 1
 INTERRUPTED = 130
+OTHER_FILES = (journal.JOURNAL_FILE, "multirun.yaml")
 SECOND_CTRL_C_SECONDS = 5.0
 
 
 def say_ending(ending: Ending, folder: Path, problem: Problem) -> None:
     """Write the results, and print the frontier, what became of the trials and where the files are."""
     files = disk.until_written(lambda: write_results(folder, ending.trials, problem), folder)
-    names = [*(path.name for path in files), journal.JOURNAL_FILE, "multirun.yaml", "0/ 1/ 2/ ..."]
+    names = [name for name in (*(path.name for path in files), *OTHER_FILES) if (folder / name).exists()]
     with while_somebody_listens():
         _print_frontier(ending, problem)
         for line in closing_lines(ending.trials, problem):
             print(line)
-        print(f"files in {folder}: {', '.join(names)}", flush=True)
+        print(f"files in {folder}: {', '.join([*names, '0/ 1/ 2/ ...'])}", flush=True)
     if ending.stopped:
         _tell(f"stopped: {ending.why}; {how_to_resume(folder)}")
     elif not ending.succeeded:
         _tell(f"the sweep failed: {_why_failed(ending)}")
 
 
+def say_unwritten(why: str, folder: Path) -> int:
+    """The end of a sweep that has run its trials, and has nowhere to put its tables."""
+    _tell(f"the sweep failed: {why}; every trial is in {folder / journal.JOURNAL_FILE}")
+    _tell("once that is mended, the same command writes the tables")
+    return FAILED
+
+
 class Interrupted:
-    """The end of a sweep whose process was told to go away."""
+    """The end of a sweep that leaves its jobs running: its process was told to go away, or has nowhere to write."""
 
     def __init__(self, sweep: Sweep, launcher: AsyncLauncher, folder: Path, problem: Problem) -> None:
         self._sweep = sweep
@@ -47,7 +56,7 @@ class Interrupted:
 
     def end(self, by_hand: bool) -> int:
         """Leave the jobs running and say how to go on; Ctrl-C once more cancels them, where somebody is there."""
-        jobs = [trial.job for trial in self._sweep.running if trial.job and trial.job.folder]
+        jobs = self._jobs()
         try:
             _tell(f"interrupted: no new trials were started; {self._still(jobs)}")
             _tell(how_to_resume(self._folder))
@@ -59,6 +68,16 @@ class Interrupted:
         except KeyboardInterrupt:
             self._cancel(jobs)
         return INTERRUPTED
+
+    def fail(self, why: str) -> int:
+        """Leave the jobs running where nothing more can be noted: a resume collects them."""
+        _tell(f"the sweep failed: {why}; no new trials were started; {self._still(self._jobs())}")
+        _tell(f"once that is mended, {how_to_resume(self._folder)}")
+        return FAILED
+
+    def _jobs(self) -> list[Job]:
+        """Those that do not run inside this process."""
+        return [job for job in self._sweep.jobs if job.folder]
 
     def _is_asked_for_more(self) -> bool:
         """Wait for Ctrl-C, which raises, or for ``ax-moo stop --now``."""
@@ -83,6 +102,8 @@ class Interrupted:
             self._sweep.cancel()
             _tell("no job is running any more")
             self._write_results()
+        except disk.CannotWrite as error:
+            _tell(f"not cancelled: {error.what}; {self._still(jobs)}")
         except KeyboardInterrupt:
             _tell(f"not waited for: {self._still(jobs)}")
 

@@ -68,7 +68,7 @@ def where(job: Job | None) -> dict[str, str | None]:
 def _is_finished(sweep: SweepFolder) -> bool:
     """Whether nothing is left to do, as far as the number of trials is all that ends the sweep."""
     if "exit_code" in sweep.about:
-        return bool(sweep.about["exit_code"] in (0, 1))
+        return sweep.about["exit_code"] in (0, 1) and not sweep.running
     n_trials = sweep.about.get("n_trials")
     over = isinstance(n_trials, int) and Budget(n_trials).remaining(sweep.trials) == 0
     return over and all(trial.status.is_finished for trial in sweep.trials)

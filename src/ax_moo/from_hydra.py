@@ -1,6 +1,7 @@
 """A sweep as Hydra's config describes it: checked, run, and written down for people."""
 
 import dataclasses
+import errno
 import logging
 import random
 import time
@@ -18,15 +19,16 @@ from ax_moo.application_logger import ApplicationLogger
 from ax_moo.budget import Budget
 from ax_moo.candidate import AskTell
 from ax_moo.console import console_observer
-from ax_moo.endings import INTERRUPTED, Interrupted, say_ending
+from ax_moo.endings import INTERRUPTED, Interrupted, say_ending, say_unwritten
 from ax_moo.errors import ConfigError
 from ax_moo.html_report.observer import ReportObserver, start_writing, write_at_end
 from ax_moo.html_report.writing import is_current
 from ax_moo.job_config import check_composes, first_line
 from ax_moo.jobs import AsyncLauncher
+from ax_moo.journal import JOURNAL_FILE
 from ax_moo.listening import say
 from ax_moo.problem import Problem
-from ax_moo.results import is_written, write_results
+from ax_moo.results import RESULTS_FILE, TRIALS_FILE, is_written, write_results
 from ax_moo.resuming import Past
 from ax_moo.rounds import RoundsLauncher
 from ax_moo.search_space import SearchSpace
@@ -38,6 +40,7 @@ from ax_moo.wandb.sweep_process import SweepInWandb, sweep_in_wandb
 
 log = logging.getLogger(__name__)
 
+CONFIG_FILE = "multirun.yaml"
 CTRL_C, TERMINATED = "interrupted", "terminated"
 
 
@@ -52,12 +55,13 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
     launcher.check()
     folder = _sweep_folder(config)
     resuming.check(folder, problem, settings.resume)
-    _make(folder)
+    disk.until_written(lambda: folder.mkdir(parents=True, exist_ok=True), folder)
     about = _about(config, settings)
     in_wandb: SweepInWandb | None = None
     with interrupts.sigterm_as_ctrl_c():
         with lock.held(folder, about) as last_words:
-            stop_request.clear(folder)  # it was for an earlier life
+            _check_names(folder)
+            disk.until_written(lambda: stop_request.clear(folder), folder)  # it was for an earlier life
             past = resuming.past(folder)
             budget = Budget(settings.n_trials, settings.timeout_hours, settings.max_failure_rate)
             over = past.why_over(budget, time.time()) if past is not None else None
@@ -140,7 +144,14 @@ def _run(
     except KeyboardInterrupt as interrupt:
         by_hand = not isinstance(interrupt, interrupts.Terminated)
         return Interrupted(sweep, launcher, folder, problem).end(by_hand), CTRL_C if by_hand else TERMINATED
-    say_ending(ending, folder, problem)
+    except disk.CannotWrite as error:
+        if not sweep.has_submitted:
+            raise
+        return Interrupted(sweep, launcher, folder, problem).fail(error.what), error.what
+    try:
+        say_ending(ending, folder, problem)
+    except disk.CannotWrite as error:
+        return say_unwritten(error.what, folder), error.what
     if ending.stopped:
         return INTERRUPTED, ending.why
     return (0 if ending.succeeded else 1), ending.why
@@ -174,19 +185,16 @@ def _sweep_folder(config: DictConfig) -> Path:
         raise ConfigError(f"hydra.sweep.dir: {first_line(error)}; give the folder of the sweep") from None
 
 
-def _make(folder: Path) -> None:
-    """Whether it can be written to, taking the lock will tell."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(
-            f"hydra.sweep.dir: cannot make {folder}: {error.strerror}; name a folder that you can write to"
-        ) from None
+def _check_names(folder: Path) -> None:
+    """Whether the sweep's files can have their names; those that are written last would be missed last."""
+    for name in (JOURNAL_FILE, CONFIG_FILE, TRIALS_FILE, RESULTS_FILE, stop_request.STOP_FILE):
+        if (folder / name).is_dir():
+            raise disk.CannotWrite.because(IsADirectoryError(errno.EISDIR, "", str(folder / name)), folder)
 
 
 def _save_config(config: DictConfig, folder: Path) -> None:
     """Hydra's multirun.yaml, of the latest start."""
-    disk.replace_file(folder / "multirun.yaml", OmegaConf.to_yaml(config))
+    disk.replace_file(folder / CONFIG_FILE, OmegaConf.to_yaml(config))
 
 
 def _optimizer(problem: Problem, settings: Settings, known: Sequence[Trial]) -> AskTell:
@@ -222,6 +230,6 @@ def _say_over(over: str, past: Past, problem: Problem, budget: Budget, folder: P
     """A sweep with nothing left to do is left as it is, but for tables that a kill at its very end prevented."""
     trials = sorted(past.trials, key=lambda trial: trial.index)
     if not is_written(folder):
-        write_results(folder, trials, problem)
+        disk.until_written(lambda: write_results(folder, trials, problem), folder)
     say(f"the sweep in {folder} is over: {over}")
     return 0 if Ending(trials, over, budget.has_failed(trials)).succeeded else 1

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from ax_moo.disk import sync_folder
 from ax_moo.errors import ConfigError
 from ax_moo.trial import Attempt, Job, Outcome, Trial, TrialStatus
 
@@ -30,9 +31,13 @@ class Journal:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / JOURNAL_FILE
         self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 - closed by close()
-        _lock(self._file, self.path)
-        self._size = self._cut_torn_tail()
-        _sync_folder(folder)
+        try:
+            _lock(self._file, self.path)
+            self._size = self._cut_torn_tail()
+            sync_folder(folder)
+        except BaseException:
+            self._file.close()  # or its lock is in the way of the next try
+            raise
 
     def begin(self, problem: Mapping[str, Any], about: Mapping[str, Any]) -> None:
         """Write the first line: the problem, and what a reader may want to know of the sweep (seed, command, ...)."""
@@ -43,8 +48,9 @@ class Journal:
         self._append(to_line(trial))
 
     def remove(self) -> None:
-        """Take the file away, after which the folder holds no sweep."""
-        self.path.unlink()
+        """Take the file away, after which the folder holds no sweep, as far as that can be done."""
+        with contextlib.suppress(OSError):
+            self.path.unlink()
 
     def close(self) -> None:
         self._file.close()
@@ -157,6 +163,9 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
         file = open(path, "rb")  # noqa: SIM115 - closed by the with below
     except (FileNotFoundError, NotADirectoryError):
         return
+    except OSError as error:
+        why = "it is a directory" if isinstance(error, IsADirectoryError) else error.strerror
+        raise ConfigError(f"{path} cannot be read: {why}; make it readable, or name another folder") from None
     with file:
         for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
@@ -175,7 +184,6 @@ def _lock(file: IO[bytes], path: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        file.close()
         raise ConfigError(
             f"hydra.sweep.dir: another process writes {path}, although it does not hold the lock"
         ) from None
@@ -186,11 +194,3 @@ def _lock(file: IO[bytes], path: Path) -> None:
 def _write_all(file: IO[bytes], data: bytes) -> None:
     while data:
         data = data[file.write(data) :]
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -37,12 +37,12 @@ def held(folder: Path, about: Mapping[str, Any] | None = None) -> Iterator[dict[
     only such as do not reach from host to host, a heartbeat tells a live holder from one that is gone.
 
     Raises:
-        ConfigError: another process holds it, or the folder cannot be written to.
+        ConfigError: another process holds it, or the folder cannot be written to (CannotWrite).
     """
     path = folder / LOCK_FILE
-    descriptor = disk.until_written(lambda: _opened(path), folder)
+    descriptor = disk.until_written(lambda: os.open(path, os.O_RDWR | os.O_CREAT, 0o666), folder)
     try:
-        is_locked = _acquire(descriptor, path)
+        is_locked = disk.until_written(lambda: _acquire(descriptor, path), path)
         _check_gone(read(path), path)
         me, record = this_process(about or {}), Record(descriptor)
         record.write(me)
@@ -68,17 +68,6 @@ def holder(folder: Path) -> Holder | None:
     if found is None or found.ended is not None:
         return found
     return dataclasses.replace(found, is_alive=found.runs_here() if found.is_here else heartbeat.is_fresh(path))
-
-
-def _opened(path: Path) -> int:
-    try:
-        return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        if error.errno in disk.NO_ROOM:
-            raise
-        raise ConfigError(
-            f"hydra.sweep.dir: cannot write to {path.parent}: {error.strerror}; name a folder that you can write to"
-        ) from None
 
 
 def _acquire(descriptor: int, path: Path) -> bool:

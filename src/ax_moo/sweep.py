@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from ax_moo.resuming import Past
 from ax_moo.settings import Settings
 from ax_moo.submitting import Submitting
 from ax_moo.summary import failure_sentence
-from ax_moo.trial import Outcome, Trial, TrialStatus
+from ax_moo.trial import Job, Outcome, Trial, TrialStatus
 
 log = logging.getLogger(__name__)
 
@@ -110,17 +110,29 @@ class Sweep:
         finally:
             self._journal.close()
         if self._stopped:
-            stop_request.clear(self._folder)
+            with suppress(OSError):  # else the next life forgets it
+                stop_request.clear(self._folder)
         return Ending(self._known(), self._closed or self._enough, self._too_many_failures, self._stopped)
 
     @property
     def running(self) -> list[Trial]:
         return [self._trials[index] for index in self._handles]
 
+    @property
+    def jobs(self) -> list[Job]:
+        """The jobs that run, also those that could not be noted."""
+        return [handle.job for handle in self._handles.values()]
+
+    @property
+    def has_submitted(self) -> bool:
+        """Whether a job of the sweep ever was, in this life or an earlier one."""
+        return self._has_submitted
+
     def cancel(self) -> None:
         """End the running jobs of a sweep that was interrupted, and wait until they are gone."""
         self._observers = Observers([])
-        with closing(Journal(self._folder)) as self._journal:
+        self._journal = disk.until_written(lambda: Journal(self._folder), self._folder)
+        with closing(self._journal):
             self._cancel()
 
     def _begin(self, known: Sequence[Trial]) -> None:
@@ -128,7 +140,7 @@ class Sweep:
         self._started = self._past.started if self._past else self._clock()
         if not self._past:
             about = {"time": self._started, **self._about}
-            disk.until_written(lambda: self._journal.begin(self._problem.to_dict(), about), self._folder)
+            disk.until_written(lambda: self._journal.begin(self._problem.to_dict(), about), self._journal.path)
         self._trials = {trial.index: trial for trial in sorted(known, key=lambda trial: trial.index)}
         for trial in self._known():
             if trial.status is TrialStatus.STAGED:
@@ -260,12 +272,14 @@ class Sweep:
 
     @property
     def _has_submitted(self) -> bool:
-        return any(trial.job or trial.earlier for trial in self._trials.values())
+        return bool(self._handles) or any(trial.job or trial.earlier for trial in self._trials.values())
 
     def _submit(self) -> None:
         ready = self._staged[: self._free]
         with interrupts.put_off():
             batch, handles = self._submitting.submit(ready if self._gathers else ready[:1], not self._has_submitted)
+            # Known before the first is noted: where that fails, all of them are running.
+            self._handles |= {trial.index: handle for trial, handle in zip(batch, handles, strict=True)}
             for trial, handle in zip(batch, handles, strict=True):
                 self._staged.remove(trial)
                 self._note_running(trial, handle)
@@ -278,7 +292,7 @@ class Sweep:
 
     def _enter(self, trial: Trial) -> None:
         """A trial's new state: journal first, then memory, then those who watch."""
-        disk.until_written(lambda: self._journal.record(trial), self._folder)
+        disk.until_written(lambda: self._journal.record(trial), self._journal.path)
         self._trials[trial.index] = trial
         self._observers.tell(lambda observer: observer.entered(trial))
 

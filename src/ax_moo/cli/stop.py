@@ -78,10 +78,14 @@ def _cancel_controller(folder: Path) -> bool:
 
 def _cancel_jobs(sweep: SweepFolder) -> None:
     # The sweep's own words in the lock stay: a resume runs the command that they name.
-    with lock.held(sweep.path, sweep.holder.about if sweep.holder else {}), closing(Journal(sweep.path)) as journal:
+    about = sweep.holder.about if sweep.holder else {}
+    with (
+        lock.held(sweep.path, about),
+        closing(disk.until_written(lambda: Journal(sweep.path), sweep.path)) as journal,
+    ):
 
         def enter(trial: Trial) -> None:
-            disk.until_written(lambda: journal.record(trial), sweep.path)
+            disk.until_written(lambda: journal.record(trial), journal.path)
 
         running = _attached(open_folder(sweep.path), enter)
         if running:
