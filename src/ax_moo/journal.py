@@ -7,16 +7,21 @@ cut off when the file is opened for writing and ignored when it is read. One pro
 
 import contextlib
 import dataclasses
+import errno
 import fcntl
 import json
+import logging
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from ax_moo.disk import sync_folder
+from ax_moo.disk import CannotWrite, replace_file, sync_folder
 from ax_moo.errors import ConfigError
 from ax_moo.trial import Attempt, Job, Outcome, Trial, TrialStatus
+
+log = logging.getLogger(__name__)
 
 JOURNAL_FILE = "sweep.jsonl"
 FORMAT = 1
@@ -24,16 +29,28 @@ PULLED = "pulled"
 """The key of a first line that says of which W&B run the folder is a copy."""
 
 
+class JournalReplaced(CannotWrite):
+    """Another file has taken the journal's place; it is left alone."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} is another file than the one that this sweep has written", "name another folder")
+
+
 class Journal:
-    """Opens or creates the journal of a sweep folder for writing."""
+    """Opens or creates the journal of a sweep folder for writing.
+
+    All that is in it is kept in memory, too. A file that is removed or cut off meanwhile is written anew, byte for
+    byte: the order of the lines is what a resume goes by.
+    """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / JOURNAL_FILE
-        self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 - closed by close()
+        self._file = _opened(self.path)
         try:
-            _lock(self._file, self.path)
-            self._size = self._cut_torn_tail()
+            content = _read(self._file)
+            self._content = bytearray(content[: content.rfind(b"\n") + 1])
+            self._cut()
+            self._touched = os.fstat(self._file.fileno()).st_mtime_ns
             sync_folder(folder)
         except BaseException:
             self._file.close()  # or its lock is in the way of the next try
@@ -47,36 +64,100 @@ class Journal:
         """Note a trial's new state; when this returns, the state is on the disk."""
         self._append(to_line(trial))
 
+    def keep(self) -> None:
+        """See to it that the file is where it belongs, with all that was written.
+
+        Raises:
+            JournalReplaced: another file is there.
+            OSError: it cannot be looked at, or not be written anew.
+        """
+        if not self._is_in_place():
+            self._restore()
+
     def remove(self) -> None:
         """Take the file away, after which the folder holds no sweep, as far as that can be done."""
         with contextlib.suppress(OSError):
-            self.path.unlink()
+            if self._is_in_place():
+                self.path.unlink()
+
+    def save_beside(self) -> Path | None:
+        """Write the content under another name, and return that, if the file is not where it belongs.
+
+        Raises:
+            OSError: neither the sweep's folder nor the system's for temporary files takes it.
+        """
+        with contextlib.suppress(OSError):
+            if self._is_in_place():
+                return None
+        saved = self.path.with_name(f"{self.path.name}.saved-{os.getpid()}")
+        try:
+            replace_file(saved, bytes(self._content))
+        except OSError:
+            saved = Path(tempfile.gettempdir(), saved.name)
+            replace_file(saved, bytes(self._content))
+        return saved
 
     def close(self) -> None:
         self._file.close()
 
     def _append(self, row: Mapping[str, Any]) -> None:
         """OSError leaves the file as it was: a full disk must not leave half a line, nor a line that is in doubt."""
+        self.keep()
         data = json.dumps(row).encode() + b"\n"
         try:
-            self._cut(self._size)
+            self._cut()
             _write_all(self._file, data)
             os.fsync(self._file.fileno())
         except OSError:
             with contextlib.suppress(OSError):  # else it is cut before the next line is written
-                self._cut(self._size)
+                self._cut()
             raise
-        self._size += len(data)
+        self._content += data
+        self._touched = os.fstat(self._file.fileno()).st_mtime_ns
+        self.keep()
 
-    def _cut_torn_tail(self) -> int:
-        content = self.path.read_bytes()
-        whole = content.rfind(b"\n") + 1
-        self._cut(whole)
-        return whole
+    def _is_in_place(self) -> bool:
+        try:
+            there, own = os.stat(self.path), os.fstat(self._file.fileno())
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            if error.errno != errno.ESTALE:
+                raise
+            return False
+        if not os.path.samestat(there, own) or there.st_size < len(self._content):
+            return False
+        if own.st_mtime_ns != self._touched:  # by somebody else: are the lines still the same?
+            if not _read(self._file).startswith(self._content):
+                return False
+            self._touched = own.st_mtime_ns
+        return True
 
-    def _cut(self, size: int) -> None:
-        if os.fstat(self._file.fileno()).st_size > size:
-            os.ftruncate(self._file.fileno(), size)
+    def _restore(self) -> None:
+        """Go on in the file that is there, or in a new one, if it is a beginning of what was written."""
+        with contextlib.suppress(OSError):
+            fcntl.flock(self._file, fcntl.LOCK_UN)  # it may be the same file, seen through another mount
+        try:
+            file = _opened(self.path)
+        except ConfigError:
+            raise JournalReplaced(self.path) from None
+        found = _read(file)
+        if not self._content.startswith(found):
+            file.close()
+            raise JournalReplaced(self.path)
+        self._file.close()
+        self._file = file
+        _write_all(file, bytes(self._content[len(found) :]))
+        os.fsync(file.fileno())
+        sync_folder(self.path.parent)
+        self._touched = os.fstat(file.fileno()).st_mtime_ns
+        if len(found) < len(self._content):
+            log.warning("%s was removed or cut off while the sweep runs: written anew from memory", self.path)
+
+    def _cut(self) -> None:
+        """Cut off what is behind the last whole line."""
+        if os.fstat(self._file.fileno()).st_size > len(self._content):
+            os.ftruncate(self._file.fileno(), len(self._content))
 
 
 def header(folder: Path) -> dict[str, Any] | None:
@@ -177,6 +258,23 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
                     f"{path}: line {number} is not what the sweep wrote ({error}); put the file back as it was, or mend"
                     " that line"
                 ) from None
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """The file for appending, made if need be, and locked."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = open(path, "a+b", buffering=0)  # noqa: SIM115 - closed by close()
+    try:
+        _lock(file, path)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _read(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()
 
 
 def _lock(file: IO[bytes], path: Path) -> None:

@@ -50,9 +50,11 @@ def held(folder: Path, about: Mapping[str, Any] | None = None) -> Iterator[dict[
             _check_won(me, path)
         last_words: dict[str, Any] = {}
         try:
-            with heartbeat.beating(descriptor, record.write_again):
+            with heartbeat.beating(descriptor, lambda: _keep(path, descriptor, record, me)):
                 yield last_words
         finally:
+            with contextlib.suppress(OSError):
+                _keep(path, descriptor, record, me)
             record.write(dataclasses.replace(me, ended=time.time(), about={**me.about, **last_words}))
     finally:
         os.close(descriptor)
@@ -106,6 +108,48 @@ def _check_won(me: Holder, path: Path) -> None:
     now = read(path)
     if now is not None and (now.host, now.pid, now.time) != (me.host, me.pid, me.time):
         raise _refusal(path, now)
+
+
+def _keep(path: Path, descriptor: int, record: Record, me: Holder) -> None:
+    """Make the lock file anew where somebody has removed it: another sweeper must not find the folder free."""
+    record.write_again()
+    if _is_in_place(path, descriptor):
+        return
+    anew = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        if _is_taken(anew, path, me):
+            log.error("%s was replaced while the sweep runs, and is held by %s", path, read(path) or "another process")
+            return
+        # The same number for the new file, so that all who write to it and close it need not know.
+        os.dup2(anew, descriptor, inheritable=False)
+    finally:
+        os.close(anew)
+    record.write(me)
+    log.warning("%s was removed while the sweep runs: made anew", path)
+
+
+def _is_in_place(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        if error.errno != errno.ESTALE:
+            raise
+        return False
+
+
+def _is_taken(descriptor: int, path: Path, me: Holder) -> bool:
+    """Whether another live process holds the open file, which this one locks if not."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in _WITHOUT_LOCKS:
+            return _is_contention(error)
+    found = read(path)
+    if found is None or found.ended is not None or (found.host, found.pid, found.time) == (me.host, me.pid, me.time):
+        return False
+    return found.runs_here() if found.is_here else heartbeat.is_fresh(path)
 
 
 def _refusal(path: Path, by: Holder) -> ConfigError:

@@ -103,9 +103,11 @@ class Sweep:
                 self._begin(known)
                 while self._step():
                     self._asking.wait(POLL_SECONDS)
-        except ConfigError:
+        except ConfigError as error:
             if not self._has_submitted:
                 self._journal.remove()  # the mended command starts afresh in the same folder
+            elif isinstance(error, disk.CannotWrite):
+                self._save_beside()
             raise
         finally:
             self._journal.close()
@@ -135,6 +137,16 @@ class Sweep:
         with closing(self._journal):
             self._cancel()
 
+    def _save_beside(self) -> None:
+        """Nothing that this sweep knows is lost together with its file."""
+        try:
+            saved = self._journal.save_beside()
+        except OSError as error:
+            log.error("What is known of the trials could not be saved: %s", error)
+            return
+        if saved is not None:
+            log.error("The journal of this sweep is saved as %s; move it to %s to go on", saved, self._journal.path)
+
     def _begin(self, known: Sequence[Trial]) -> None:
         """Write the first line; or take up each trial where an earlier life of the sweep has left it."""
         self._started = self._past.started if self._past else self._clock()
@@ -163,6 +175,7 @@ class Sweep:
 
     def _step(self) -> bool:
         """One round of the loop; False when nothing runs and nothing more will be started."""
+        disk.until_written(self._journal.keep, self._journal.path)
         self._poll()
         self._look_for_an_end()
         if not self._closed and self._has_room():
