@@ -2,9 +2,10 @@
 
 import dataclasses
 import logging
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from ax_moo.candidate import AskTell, Candidate, SearchSpaceExhausted
 from ax_moo.errors import ConfigError
@@ -24,6 +25,7 @@ class Asking:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ask")
         self._optimizer = self._thread.submit(build)
         self._candidate: Future[Candidate | None] | None = None
+        self._ready = threading.Event()
         self._waits_for_more_than: int | None = None
         self._asked_with = 0
         self.is_exhausted = False
@@ -54,6 +56,7 @@ class Asking:
         self._waits_for_more_than = None
         self._asked_with = finished
         self._candidate = self._thread.submit(self._timed_ask, index)
+        self._candidate.add_done_callback(lambda _: self._ready.set())
 
     def _timed_ask(self, index: int) -> Candidate | None:
         optimizer = self._optimizer.result()
@@ -87,11 +90,12 @@ class Asking:
         return candidate
 
     def wait(self, seconds: float) -> None:
-        """Sleep, but not on when a candidate becomes ready."""
-        if self._candidate is None:
-            time.sleep(seconds)
-        else:
-            wait([self._candidate], timeout=seconds)
+        """Sleep, but not on when a candidate becomes ready.
+
+        One that stays, since nobody takes it, has woken its caller once: a loop that takes no more would spin.
+        """
+        self._ready.wait(seconds)
+        self._ready.clear()
 
     def tell(self, trial: Trial) -> None:
         """Make a finished trial known to the optimizer."""

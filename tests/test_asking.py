@@ -1,0 +1,98 @@
+"""The thread that owns the optimizer: when its candidate wakes the loop."""
+
+import time
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, two_objectives
+
+from ax_moo import disk, stop_request, sweep
+from ax_moo.asking import Asking
+from ax_moo.observers import Progress
+from ax_moo.problem import Problem
+from ax_moo.settings import Settings
+from ax_moo.sweep import Sweep
+from ax_moo.trial import Trial
+
+pytestmark = pytest.mark.hydra_free
+
+TWO = problem(objectives=TWO_OBJECTIVES)
+LONG = 60.0
+
+
+def test_a_candidate_ends_the_wait_for_it() -> None:
+    with Asking(ListedCandidates) as asking:
+        asking.ask(index=0, finished=0)
+        begun = time.monotonic()
+        asking.wait(LONG)
+        assert time.monotonic() - begun < LONG
+        assert asking.take() is not None
+
+
+def test_a_candidate_that_nobody_takes_ends_one_wait_and_no_more() -> None:
+    with Asking(ListedCandidates) as asking:
+        asking.ask(index=0, finished=0)
+        asking.wait(LONG)
+        begun = time.monotonic()
+        asking.wait(0.3)
+        assert time.monotonic() - begun >= 0.3
+        assert asking.take() is not None
+
+
+class _Rounds:
+    """An observer that notes when the rounds of the loop were."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def open(self, problem: Problem, trials: Sequence[Trial]) -> None:
+        pass
+
+    def entered(self, trial: Trial) -> None:
+        pass
+
+    def tick(self, progress: Progress) -> None:
+        self.times.append(time.monotonic())
+
+    def close(self) -> None:
+        pass
+
+
+def _stopped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop_request.ask(folder, stop_request.StopRequest.FINISH)
+
+
+def _paused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rooms = iter([False] * 20)
+    monkeypatch.setattr(disk, "has_room", lambda folder: next(rooms, True))
+
+
+def _out_of_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ax_moo.budget.Budget.is_out_of_time", lambda budget, seconds: True)
+
+
+@pytest.mark.parametrize("close", [_stopped, _paused, _out_of_time])
+def test_the_loop_does_not_spin_while_a_candidate_is_ready_that_nobody_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, close: Callable[[Path, pytest.MonkeyPatch], None]
+) -> None:
+    """One of two jobs ends soon, and while a candidate for its slot is computed, the slot is closed."""
+    monkeypatch.setattr(sweep, "POLL_SECONDS", 0.05)
+    closed: list[float] = []
+
+    class Closing(ListedCandidates):
+        def ask(self, index: int) -> Any:
+            if index == 2:
+                close(tmp_path, monkeypatch)
+                closed.append(time.monotonic())
+            return super().ask(index)
+
+    rounds, launcher = _Rounds(), ScriptedLauncher(two_objectives, polls=lambda trial: 1 if trial == 0 else 15)
+    settings = Settings(n_trials=3, n_jobs=2)
+    Sweep(TWO, settings, launcher, tmp_path, lambda known: Closing(), [rounds]).run()
+    since = [at for at in rounds.times if at > closed[0]]
+    short = [later - at for at, later in pairwise(since) if later - at < 0.04]
+    assert len(since) > 10
+    assert len(short) <= 2
