@@ -4,44 +4,24 @@ Ax's client is a cache. Everything in it comes from the problem, the settings an
 fresh client which is told the same trials proposes the same candidates.
 """
 
-import contextlib
 import json
 import keyword
 import logging
-import os
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ax_moo.candidate import Candidate, SearchSpaceExhausted
 from ax_moo.coordinates import Axis, Coordinates
+from ax_moo.one_thread import one_thread
 from ax_moo.problem import ParameterConstraint, Problem
 from ax_moo.search_space import Range
 from ax_moo.trial import Outcome, Parameterization, Trial, TrialStatus
 
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """OpenMP reads its number of threads once, when it is loaded; jobs must not inherit the setting.
-
-    Two threads are slower than one for the small matrices here, and oversubscribed they are slower by far.
-    """
-    before = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["OMP_NUM_THREADS"]
-        else:
-            os.environ["OMP_NUM_THREADS"] = before
-
-
-with _one_thread(), warnings.catch_warnings():
+with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import sympy
-    import torch
     from ax.adapter.registry import Generators
     from ax.api.client import Client
     from ax.api.configs import ChoiceParameterConfig, RangeParameterConfig
@@ -95,7 +75,6 @@ class Optimizer:
         self._ax_index: dict[int, int] = {}
         self._told: set[int] = set()
         _quiet_ax()
-        torch.set_num_threads(1)
         self._client = self._configure()
         self._has_strategy = False
         self._acquisition_options = self._acquisition_options_to_try()
@@ -163,7 +142,8 @@ class Optimizer:
             # Ax would look for another one for minutes.
             raise SearchSpaceExhausted(f"all {self._number_of_points} points were tried")
         try:
-            ((ax_index, parameters),) = self._generate().items()
+            with one_thread():
+                ((ax_index, parameters),) = self._generate().items()
         except (DataRequiredError, MaxParallelismReachedException):
             return None
         except OptimizationComplete as error:

@@ -1,8 +1,6 @@
 """Any Hydra launcher behind the port: one that can only run a whole batch, and wait for it."""
 
 import logging
-import os
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -32,7 +30,6 @@ class _Round:
     def _run(self) -> list[JobResult]:
         overrides = [list(request.overrides) for request in self.requests]
         try:
-            _give_torch_its_threads()
             with interrupts.not_swallowed():
                 returns = self.launcher.launch(overrides, initial_job_idx=self.requests[0].trial)
             results = [result_of(job_return) for job_return in returns]
@@ -41,13 +38,6 @@ class _Round:
             return [JobResult(error=error_line(error))] * len(self.requests)
         missing = len(self.requests) - len(results)
         return results + [JobResult(error="the launcher returned nothing for this job")] * missing
-
-
-def _give_torch_its_threads() -> None:
-    """The optimizer's import has set this process to one thread, and the job may run in it."""
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.get_num_threads() == 1 and "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(os.cpu_count() or 1)
 
 
 class _RoundHandle:

@@ -12,6 +12,7 @@ from ax_moo.html_report.surrogate_direction import directions
 from ax_moo.html_report.surrogate_grid import centre, grid
 from ax_moo.html_report.surrogate_model import Model, Values, repeatable
 from ax_moo.html_report.surrogate_sample import trials_to_model
+from ax_moo.one_thread import one_thread
 from ax_moo.problem import Problem
 from ax_moo.search_space import Choice, Fixed, Range
 from ax_moo.trial import Parameterization, Trial, TrialStatus
@@ -38,7 +39,7 @@ def analyse(trials: Sequence[Trial], problem: Problem, method: str, seed: int | 
         why_not = f"A model needs {FEWEST_TRIALS} completed trials; so far there are {len(completed)}."
         return {**found, "why_not": why_not}
     used = trials_to_model(completed, problem, seed)
-    with repeatable(seed):
+    with repeatable(seed), one_thread():
         try:
             model = Model(problem, method, seed, used)
         except Exception as error:

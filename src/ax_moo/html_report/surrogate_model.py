@@ -12,7 +12,7 @@ from ax_moo.optimizer import Optimizer
 from ax_moo.problem import Problem
 from ax_moo.trial import Parameterization, Trial
 
-# Torch reads its number of threads when it is loaded, and the optimizer's module sees to it: that one first.
+# The optimizer's module imports Ax without its warnings: that one first.
 # isort: split
 from ax.adapter.base import Adapter
 from ax.adapter.transforms.one_hot import OH_PARAM_INFIX
