@@ -10,6 +10,7 @@ from ax_moo import journal, resuming
 from ax_moo.budget import Budget
 from ax_moo.errors import ConfigError
 from ax_moo.journal import Journal
+from ax_moo.loop_state import Reason
 from ax_moo.problem import Problem
 from ax_moo.settings import Settings
 from ax_moo.trial import Job, Trial, TrialStatus
@@ -135,9 +136,9 @@ def _completed(index: int) -> Trial:
 
 def test_a_sweep_with_nothing_left_to_do_is_over_and_what_would_make_it_go_on_is_said(tmp_path: Path) -> None:
     past = _with(tmp_path, *map(_completed, range(3)))
-    assert "raise hydra.sweeper.n_trials" in str(past.why_over(Budget(3), 1002.0))
+    assert "raise hydra.sweeper.n_trials" in _words(past.why_over(Budget(3), 1002.0))
     assert past.why_over(Budget(4), 1002.0) is None
-    assert "timeout_hours=1" in str(past.why_over(Budget(4, timeout_hours=1), 1000.0 + 3600))
+    assert "timeout_hours=1" in _words(past.why_over(Budget(4, timeout_hours=1), 1000.0 + 3600))
     assert past.why_over(Budget(4, timeout_hours=1), 1000.0 + 3599) is None
 
 
@@ -152,7 +153,7 @@ def test_a_sweep_with_a_running_or_staged_trial_is_not_over(tmp_path: Path) -> N
 
 def test_a_sweep_with_too_many_failures_is_over(tmp_path: Path) -> None:
     past = _with(tmp_path, *(Trial(index, {}, TrialStatus.FAILED, reason="no", time=1001.0) for index in range(5)))
-    assert "max_failure_rate=0.5" in str(past.why_over(Budget(10), 1002.0))
+    assert "max_failure_rate=0.5" in _words(past.why_over(Budget(10), 1002.0))
 
 
 def test_a_journal_that_is_no_journal_is_named_with_its_line(tmp_path: Path) -> None:
@@ -167,3 +168,7 @@ def test_a_journal_that_is_no_journal_is_named_with_its_line(tmp_path: Path) -> 
     path.write_text(text.replace('"format": 1', '"format": 99'))
     with pytest.raises(ConfigError, match="use the version that wrote it"):
         resuming.past(tmp_path)
+
+
+def _words(reason: Reason | None) -> str:
+    return reason.words if reason else ""

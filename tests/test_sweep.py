@@ -9,6 +9,7 @@ from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, t
 from ax_moo import journal, submitting, sweep
 from ax_moo.errors import ConfigError
 from ax_moo.jobs import JobHandle, JobRequest, JobResult
+from ax_moo.loop_state import Cause
 from ax_moo.observers import Progress
 from ax_moo.optimizer import Optimizer
 from ax_moo.problem import Problem
@@ -96,6 +97,7 @@ def test_an_optimizer_that_waits_with_nothing_running_ends_the_sweep(tmp_path: P
     ending = _run(tmp_path, ScriptedLauncher(two_objectives), ListedCandidates(waits_at={3: 99}))
     assert len(ending.trials) == 3
     assert "no candidate without more results" in ending.why
+    assert ending.exit_code == 1
 
 
 def test_an_exhausted_search_space_ends_the_sweep_with_a_sentence(tmp_path: Path) -> None:
@@ -105,7 +107,9 @@ def test_an_exhausted_search_space_ends_the_sweep_with_a_sentence(tmp_path: Path
     assert ending.succeeded
 
 
-def test_an_optimizer_that_fails_ends_the_sweep_with_a_sentence_and_keeps_the_results(tmp_path: Path) -> None:
+def test_an_optimizer_that_fails_ends_the_sweep_as_a_failure_and_keeps_the_results(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     class Failing(ListedCandidates):
         def ask(self, index: int) -> Any:
             if index == 5:
@@ -115,6 +119,9 @@ def test_an_optimizer_that_fails_ends_the_sweep_with_a_sentence_and_keeps_the_re
     ending = _run(tmp_path, ScriptedLauncher(two_objectives), Failing())
     assert ending.why == "Ax has no candidate (RuntimeError: no point in the polytope)"
     assert len(_by_status(ending, TrialStatus.COMPLETED)) == 5
+    assert ending.exit_code == 1
+    assert caplog.text.count("Traceback") == 1
+    assert 'raise RuntimeError("no point in the polytope")' in caplog.text
 
 
 def test_a_queue_that_takes_no_job_any_more_ends_the_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,6 +131,7 @@ def test_a_queue_that_takes_no_job_any_more_ends_the_sweep(tmp_path: Path, monke
     ending = _run(tmp_path, launcher)
     assert len(_by_status(ending, TrialStatus.COMPLETED)) == 4
     assert "no job was taken 60 times in a row" in ending.why
+    assert ending.exit_code == 1
 
 
 def _failing(request: JobRequest) -> JobResult:
@@ -192,7 +200,7 @@ def _raise_as_a_closed_terminal(*told: Any) -> None:
 def test_too_many_failures_end_the_sweep_with_the_most_frequent_reason(tmp_path: Path) -> None:
     launcher = ScriptedLauncher(lambda request: JobResult(error="OSError: no data"))
     ending = _run(tmp_path, launcher, max_failure_rate=0.5, n_trials=50)
-    assert ending.too_many_failures
+    assert ending.reason.cause is Cause.TOO_MANY_FAILURES
     assert not ending.succeeded
     assert 5 <= len(ending.trials) <= 10
     assert "OSError: no data" in ending.why

@@ -242,3 +242,37 @@ def test_ctrl_c_before_the_first_job_ends_with_130_and_one_line(tmp_path: Path) 
     assert swept.code == 130
     assert "interrupted" in swept.err
     assert "Traceback" not in swept.err
+
+
+BROKEN = APP.replace(
+    """    main()
+""",
+    """\
+    if Path("broken").exists():
+        from ax_moo import optimizer
+
+        def generate(self):
+            raise ArithmeticError("no candidate in here")
+
+        optimizer.Optimizer._generate = generate
+        optimizer.Optimizer._ask_sobol = lambda self, index, error: generate(self)
+    main()
+""",
+)
+
+
+@pytest.mark.one_hydra
+def test_a_sweep_that_ax_ends_before_its_budget_has_failed_and_tries_again_when_it_is_resumed(tmp_path: Path) -> None:
+    project = write_app(tmp_path, BROKEN)
+    (project / "broken").touch()
+    options = (*BASE, "+seconds=0", "hydra.sweeper.n_trials=3", "hydra.sweeper.initial=[{x: 0.5}]")
+    failed = run_sweep(project, *options)
+    why = "Ax has no candidate (ArithmeticError: no candidate in here)"
+    assert (failed.code, [row["status"] for row in failed.last]) == (1, ["COMPLETED"]), failed.err
+    assert f"the sweep failed: {why}" in failed.err
+    assert "Traceback" in failed.out + failed.err
+    about = json.loads((failed.folder / "lock").read_text())["about"]
+    assert (about["exit_code"], about["why"]) == (1, why)
+    (project / "broken").unlink()
+    resumed = run_sweep(project, *options)
+    assert (resumed.code, [row["status"] for row in resumed.last]) == (0, ["COMPLETED"] * 3), resumed.err

@@ -9,7 +9,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from ax_moo.candidate import AskTell, Candidate, SearchSpaceExhausted
 from ax_moo.errors import ConfigError
+from ax_moo.interruptible import Interruptible
 from ax_moo.job_results import error_line
+from ax_moo.loop_state import Cause, Reason
 from ax_moo.trial import Trial
 
 log = logging.getLogger(__name__)
@@ -26,16 +28,17 @@ class Asking:
         self._optimizer = self._thread.submit(build)
         self._candidate: Future[Candidate | None] | None = None
         self._ready = threading.Event()
+        self._fit = Interruptible()
         self._waits_for_more_than: int | None = None
         self._asked_with = 0
-        self.is_exhausted = False
-        self.why = ""
+        self.gave_up: Reason | None = None
 
     def __enter__(self) -> "Asking":
         return self
 
     def __exit__(self, *error: object) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
+        self._fit.end()  # Python waits for the thread before it ends the process.
 
     @property
     def is_busy(self) -> bool:
@@ -49,7 +52,7 @@ class Asking:
 
     def ask(self, index: int, finished: int) -> None:
         """Have a candidate prepared, unless one is under way or the optimizer waits for more results."""
-        if self.is_busy or self.is_exhausted:
+        if self.is_busy or self.gave_up:
             return
         if self._waits_for_more_than is not None and finished <= self._waits_for_more_than:
             return
@@ -61,8 +64,18 @@ class Asking:
     def _timed_ask(self, index: int) -> Candidate | None:
         optimizer = self._optimizer.result()
         begin = time.perf_counter()
-        candidate = optimizer.ask(index)
+        candidate = self._asked(optimizer, index)
         return candidate and dataclasses.replace(candidate, seconds=round(time.perf_counter() - begin, 3))
+
+    def _asked(self, optimizer: AskTell, index: int) -> Candidate | None:
+        try:
+            with self._fit.interruptible():
+                return optimizer.ask(index)
+        except SearchSpaceExhausted:
+            raise
+        except Exception:
+            log.exception("Ax has no candidate for trial %d", index)
+            raise
 
     def take(self) -> Candidate | None:
         """The candidate, once it is ready; it is given out once.
@@ -78,15 +91,13 @@ class Asking:
         try:
             candidate = future.result()
         except SearchSpaceExhausted as error:
-            self.is_exhausted, self.why = True, f"the search space is exhausted: {error}"
+            self.gave_up = Reason(Cause.SPACE_EXHAUSTED, f"the search space is exhausted: {error}")
             return None
         except Exception as error:
-            self.is_exhausted, self.why = True, f"Ax has no candidate ({error_line(error)})"
-            log.debug("No candidate", exc_info=True)
+            self.gave_up = Reason(Cause.OPTIMIZER_FAILED, f"Ax has no candidate ({error_line(error)})")
             return None
         if candidate is None:
             self._waits_for_more_than = self._asked_with
-            self.why = "no candidate without more results, and no trial is running"
         return candidate
 
     def wait(self, seconds: float) -> None:

@@ -11,14 +11,13 @@ from ax_moo.console import open_console
 from ax_moo.jobs import AsyncLauncher
 from ax_moo.listening import while_somebody_listens
 from ax_moo.logs import log_of
+from ax_moo.loop_state import Cause, Reason
 from ax_moo.problem import Problem
 from ax_moo.results import write_results
 from ax_moo.summary import closing_lines, frontier_table
 from ax_moo.sweep import Ending, Sweep
 from ax_moo.trial import Job, Trial, TrialStatus
 
-FAILED = 1
-INTERRUPTED = 130
 OTHER_FILES = (journal.JOURNAL_FILE, "multirun.yaml")
 SECOND_CTRL_C_SECONDS = 5.0
 
@@ -38,11 +37,11 @@ def say_ending(ending: Ending, folder: Path, problem: Problem) -> None:
         _tell(f"the sweep failed: {_why_failed(ending)}")
 
 
-def say_unwritten(why: str, folder: Path) -> int:
+def say_unwritten(why: str, folder: Path) -> Reason:
     """The end of a sweep that has run its trials, and has nowhere to put its tables."""
     _tell(f"the sweep failed: {why}; every trial is in {folder / journal.JOURNAL_FILE}")
     _tell("once that is mended, the same command writes the tables")
-    return FAILED
+    return Reason(Cause.CANNOT_WRITE, why)
 
 
 class Interrupted:
@@ -54,8 +53,12 @@ class Interrupted:
         self._folder = folder
         self._problem = problem
 
-    def end(self, by_hand: bool) -> int:
+    def end(self, by_hand: bool) -> Reason:
         """Leave the jobs running and say how to go on; Ctrl-C once more cancels them, where somebody is there."""
+        self._end(by_hand)
+        return Reason(Cause.INTERRUPTED, "interrupted") if by_hand else Reason(Cause.TERMINATED, "terminated")
+
+    def _end(self, by_hand: bool) -> None:
         jobs = self._jobs()
         try:
             _tell(f"interrupted: no new trials were started; {self._still(jobs)}")
@@ -64,16 +67,15 @@ class Interrupted:
             if jobs and by_hand and self._is_asked_for_more():
                 self._cancel(jobs)
         except interrupts.Terminated:
-            return INTERRUPTED
+            return
         except KeyboardInterrupt:
             self._cancel(jobs)
-        return INTERRUPTED
 
-    def fail(self, why: str) -> int:
+    def fail(self, why: str) -> Reason:
         """Leave the jobs running where nothing more can be noted: a resume collects them."""
         _tell(f"the sweep failed: {why}; no new trials were started; {self._still(self._jobs())}")
         _tell(f"once that is mended, {how_to_resume(self._folder)}")
-        return FAILED
+        return Reason(Cause.CANNOT_WRITE, why)
 
     def _jobs(self) -> list[Job]:
         """Those that do not run inside this process."""
@@ -127,7 +129,7 @@ def _tell(text: str) -> None:
 
 def _why_failed(ending: Ending) -> str:
     failed = [trial for trial in ending.trials if trial.status is TrialStatus.FAILED]
-    if ending.too_many_failures or not failed:
+    if ending.reason.cause.exit_code or not failed:
         return ending.why
     last: Trial = failed[-1]
     where = f"; see {log_of(last.job)}" if last.job and last.job.folder else ""

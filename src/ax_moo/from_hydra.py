@@ -19,7 +19,7 @@ from ax_moo.application_logger import ApplicationLogger
 from ax_moo.budget import Budget
 from ax_moo.candidate import AskTell
 from ax_moo.console import console_observer
-from ax_moo.endings import INTERRUPTED, Interrupted, say_ending, say_unwritten
+from ax_moo.endings import Interrupted, say_ending, say_unwritten
 from ax_moo.errors import ConfigError
 from ax_moo.html_report.observer import ReportObserver, start_writing, write_at_end
 from ax_moo.html_report.writing import is_current
@@ -27,6 +27,7 @@ from ax_moo.job_config import check_composes, first_line
 from ax_moo.jobs import AsyncLauncher
 from ax_moo.journal import JOURNAL_FILE
 from ax_moo.listening import say
+from ax_moo.loop_state import Cause, Reason
 from ax_moo.problem import Problem
 from ax_moo.results import RESULTS_FILE, TRIALS_FILE, is_written, write_results
 from ax_moo.resuming import Past
@@ -41,7 +42,6 @@ from ax_moo.wandb.sweep_process import SweepInWandb, sweep_in_wandb
 log = logging.getLogger(__name__)
 
 CONFIG_FILE = "multirun.yaml"
-CTRL_C, TERMINATED = "interrupted", "terminated"
 
 
 def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, arguments: Sequence[str]) -> int:
@@ -66,19 +66,20 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
             budget = Budget(settings.n_trials, settings.timeout_hours, settings.max_failure_rate)
             over = past.why_over(budget, time.time()) if past is not None else None
             if past is not None and over is not None:
-                code, why = _say_over(over, past, problem, budget, folder), over
+                code, reason = _say_over(over, past, problem, folder), over
             else:
                 disk.until_written(lambda: _save_config(config, folder), folder)
                 problem, settings = _as_recorded(problem, settings, past)
                 in_wandb = sweep_in_wandb(settings.wandb, folder, {**about, **_told(settings, problem)})
-                code, why = _run(problem, settings, launcher, folder, about, past)
-            last_words.update(exit_code=code, why=why)
-        is_interrupted = why in (CTRL_C, TERMINATED)
+                code, reason = _run(problem, settings, launcher, folder, about, past)
+            last_words.update(exit_code=code, why=reason.words)
+        is_preempted = reason.cause is Cause.TERMINATED
+        is_interrupted = is_preempted or reason.cause is Cause.INTERRUPTED
         # Without the lock, which tells the page how the sweep has ended.
         if settings.report:
             _report(folder, is_interrupted, is_over=over is not None)
         if in_wandb is not None:
-            in_wandb.end(code, is_hurried=is_interrupted, is_preempted=why == TERMINATED)
+            in_wandb.end(code, is_hurried=is_interrupted, is_preempted=is_preempted)
     return code
 
 
@@ -124,7 +125,7 @@ def _run(
     folder: Path,
     about: Mapping[str, Any],
     past: Past | None,
-) -> tuple[int, str]:
+) -> tuple[int, Reason]:
     """The exit code, and why the sweep ended."""
     _say_how_it_begins(settings, launcher, folder, past)
     console = console_observer(settings.progress)
@@ -143,18 +144,19 @@ def _run(
         ending = sweep.run()
     except KeyboardInterrupt as interrupt:
         by_hand = not isinstance(interrupt, interrupts.Terminated)
-        return Interrupted(sweep, launcher, folder, problem).end(by_hand), CTRL_C if by_hand else TERMINATED
+        reason = Interrupted(sweep, launcher, folder, problem).end(by_hand)
+        return reason.cause.exit_code, reason
     except disk.CannotWrite as error:
         if not sweep.has_submitted:
             raise
-        return Interrupted(sweep, launcher, folder, problem).fail(error.what), error.what
+        reason = Interrupted(sweep, launcher, folder, problem).fail(error.what)
+        return reason.cause.exit_code, reason
     try:
         say_ending(ending, folder, problem)
     except disk.CannotWrite as error:
-        return say_unwritten(error.what, folder), error.what
-    if ending.stopped:
-        return INTERRUPTED, ending.why
-    return (0 if ending.succeeded else 1), ending.why
+        reason = say_unwritten(error.what, folder)
+        return reason.cause.exit_code, reason
+    return ending.exit_code, ending.reason
 
 
 def _say_how_it_begins(settings: Settings, launcher: AsyncLauncher, folder: Path, past: Past | None) -> None:
@@ -226,10 +228,10 @@ def _told(settings: Settings, problem: Problem) -> Mapping[str, Any]:
     return {"seed": settings.seed, "method": settings.method, "objectives": objectives}
 
 
-def _say_over(over: str, past: Past, problem: Problem, budget: Budget, folder: Path) -> int:
+def _say_over(over: Reason, past: Past, problem: Problem, folder: Path) -> int:
     """A sweep with nothing left to do is left as it is, but for tables that a kill at its very end prevented."""
     trials = sorted(past.trials, key=lambda trial: trial.index)
     if not is_written(folder):
         disk.until_written(lambda: write_results(folder, trials, problem), folder)
-    say(f"the sweep in {folder} is over: {over}")
-    return 0 if Ending(trials, over, budget.has_failed(trials)).succeeded else 1
+    say(f"the sweep in {folder} is over: {over.words}")
+    return Ending(trials, over).exit_code

@@ -10,6 +10,7 @@ from typing import Any
 from ax_moo import journal
 from ax_moo.budget import Budget
 from ax_moo.errors import ConfigError
+from ax_moo.loop_state import Cause, Reason
 from ax_moo.problem import Problem
 from ax_moo.problem_difference import differences
 from ax_moo.settings import Settings
@@ -40,17 +41,20 @@ class Past:
     def running(self) -> list[Trial]:
         return [trial for trial in self.trials if trial.status is TrialStatus.RUNNING]
 
-    def why_over(self, budget: Budget, now: float) -> str | None:
+    def why_over(self, budget: Budget, now: float) -> Reason | None:
         """Why this sweep has nothing left to do, with what would make it go on; None where it has."""
         if self.running:
             return None
         if budget.has_failed(self.trials):
-            return f"too many of its trials failed (max_failure_rate={budget.max_failure_rate}); raise it to go on"
+            why = f"too many of its trials failed (max_failure_rate={budget.max_failure_rate}); raise it to go on"
+            return Reason(Cause.TOO_MANY_FAILURES, why)
         if budget.is_out_of_time(now - self.started):
-            return f"its time is up (timeout_hours={budget.timeout_hours}, from its first start); raise it to go on"
+            why = f"its time is up (timeout_hours={budget.timeout_hours}, from its first start); raise it to go on"
+            return Reason(Cause.TIME_IS_UP, why)
         staged = any(trial.status is TrialStatus.STAGED for trial in self.trials)
         if budget.remaining(self.trials) == 0 and not staged:
-            return f"all of its {len(self.trials)} trials were run; raise hydra.sweeper.n_trials to go on"
+            why = f"all of its {len(self.trials)} trials were run; raise hydra.sweeper.n_trials to go on"
+            return Reason(Cause.BUDGET_USED, why)
         return None
 
 

@@ -17,6 +17,7 @@ from ax_moo.errors import ConfigError
 from ax_moo.jobs import AsyncLauncher, JobHandle, JobState
 from ax_moo.journal import Journal
 from ax_moo.judging import judged
+from ax_moo.loop_state import Cause, Closed, LoopState, NoNewTrials, Open, Reason, closed, with_no_new_trials
 from ax_moo.observers import Observer, Observers, Progress
 from ax_moo.problem import Problem
 from ax_moo.resuming import Past
@@ -36,14 +37,24 @@ class Ending:
     """How a sweep ended: every trial in its last state, and why no more were started."""
 
     trials: Sequence[Trial]
-    why: str
-    too_many_failures: bool = False
-    stopped: bool = False
+    reason: Reason
+
+    @property
+    def why(self) -> str:
+        return self.reason.words
+
+    @property
+    def stopped(self) -> bool:
+        return self.reason.cause.is_asked_for
 
     @property
     def succeeded(self) -> bool:
+        return self.exit_code == 0
+
+    @property
+    def exit_code(self) -> int:
         completed = any(trial.status is TrialStatus.COMPLETED for trial in self.trials)
-        return completed and not self.too_many_failures
+        return self.reason.cause.exit_code or (0 if completed else 1)
 
 
 class Sweep:
@@ -81,10 +92,7 @@ class Sweep:
         self._handles: dict[int, JobHandle] = {}
         self._staged: list[Trial] = []
         self._submitting = Submitting(launcher, problem.search_space)
-        self._enough = ""
-        self._closed = ""
-        self._too_many_failures = False
-        self._stopped = False
+        self._state: LoopState = Open()
         self._paused = False
 
     def run(self) -> Ending:
@@ -101,7 +109,7 @@ class Sweep:
             with interrupts.sigterm_as_ctrl_c(), asking as self._asking, closing(self._observers):
                 self._observers.tell(lambda observer: observer.open(self._problem, known))
                 self._begin(known)
-                while self._step():
+                while (reason := self._step()) is None:
                     self._asking.wait(POLL_SECONDS)
         except ConfigError as error:
             if not self._has_submitted:
@@ -111,10 +119,11 @@ class Sweep:
             raise
         finally:
             self._journal.close()
-        if self._stopped:
+        ending = Ending(self._known(), reason)
+        if ending.stopped:
             with suppress(OSError):  # else the next life forgets it
                 stop_request.clear(self._folder)
-        return Ending(self._known(), self._closed or self._enough, self._too_many_failures, self._stopped)
+        return ending
 
     @property
     def running(self) -> list[Trial]:
@@ -173,16 +182,24 @@ class Sweep:
         else:
             self._enter_staged(trial.again("it ran inside a sweep that was ended", counts=False, time=self._clock()))
 
-    def _step(self) -> bool:
-        """One round of the loop; False when nothing runs and nothing more will be started."""
+    def _step(self) -> Reason | None:
+        """One round of the loop; why it was the last one, when nothing runs and nothing more will be started."""
         disk.until_written(self._journal.keep, self._journal.path)
         self._poll()
         self._look_for_an_end()
-        if not self._closed and self._has_room():
+        if not isinstance(self._state, Closed) and self._has_room():
             self._fill()
         progress = Progress(self._known(), self._elapsed(), self._budget, self._asking.is_busy)
         self._observers.tell(lambda observer: observer.tick(progress))
-        return bool(self._handles) or not (self._closed or (self._enough and not self._staged))
+        return self._why_over()
+
+    def _why_over(self) -> Reason | None:
+        match self._state:
+            case Closed(reason) if not self._handles:
+                return reason
+            case NoNewTrials(reason) if not self._handles and not self._staged:
+                return reason
+        return None
 
     def _poll(self) -> None:
         for index, handle in list(self._handles.items()):
@@ -223,17 +240,15 @@ class Sweep:
         """Note why no more jobs start, once that is so."""
         request = stop_request.asked(self._folder)
         if request is not None:
-            self._stopped = True
-            self._close("ax-moo stop asks for an end")
+            self._close(Cause.STOP_ASKED, "ax-moo stop asks for an end")
         if request is stop_request.StopRequest.NOW:
             self._cancel()
         elif self._budget.has_failed(self._known()):
-            self._too_many_failures = True
-            self._close(failure_sentence(self._known(), self._settings.max_failure_rate))
+            self._close(Cause.TOO_MANY_FAILURES, failure_sentence(self._known(), self._settings.max_failure_rate))
         elif self._budget.is_out_of_time(self._elapsed()):
-            self._close(f"the time is up (timeout_hours={self._settings.timeout_hours})")
+            self._close(Cause.TIME_IS_UP, f"the time is up (timeout_hours={self._settings.timeout_hours})")
         elif self._budget.remaining(self._known()) == 0:
-            self._no_more_new(f"all {self._settings.n_trials} trials were started")
+            self._no_more_new(Reason(Cause.BUDGET_USED, f"all {self._settings.n_trials} trials were started"))
 
     def _cancel(self) -> None:
         running = {index: (self._trials[index], handle) for index, handle in self._handles.items()}
@@ -269,10 +284,18 @@ class Sweep:
                 time=self._clock(),
             )
             self._enter_staged(trial)
-        if self._free > len(self._staged) and self._budget.remaining(self._known()) > 0 and not self._enough:
+        if self._free > len(self._staged) and self._budget.remaining(self._known()) > 0 and self._is_open:
             self._asking.ask(index=len(self._trials), finished=self._finished())
-            if self._asking.is_exhausted or (self._asking.is_waiting and not self._handles and not self._staged):
-                self._no_more_new(self._asking.why)
+            if self._asking.gave_up:
+                self._no_more_new(self._asking.gave_up)
+            elif self._asking.is_waiting and not self._handles and not self._staged:
+                self._no_more_new(
+                    Reason(Cause.NO_CANDIDATE, "no candidate without more results, and no trial is running")
+                )
+
+    @property
+    def _is_open(self) -> bool:
+        return isinstance(self._state, Open)
 
     @property
     def _free(self) -> int:
@@ -297,7 +320,7 @@ class Sweep:
                 self._staged.remove(trial)
                 self._note_running(trial, handle)
         if self._submitting.has_given_up and not self._handles:
-            self._close(self._submitting.why)
+            self._close(Cause.NO_JOB_TAKEN, self._submitting.why)
 
     def _note_running(self, trial: Trial, handle: JobHandle) -> None:
         self._handles[trial.index] = handle
@@ -309,19 +332,18 @@ class Sweep:
         self._trials[trial.index] = trial
         self._observers.tell(lambda observer: observer.entered(trial))
 
-    def _no_more_new(self, why: str) -> None:
-        if not self._enough and not self._closed:
-            self._enough = why
-            self._say_no_more(why)
+    def _no_more_new(self, reason: Reason) -> None:
+        self._become(with_no_new_trials(self._state, reason), reason)
 
-    def _close(self, why: str) -> None:
-        """No more jobs, also not for trials that are staged: these wait for a resume."""
-        if not self._closed:
-            self._closed = why
-            self._say_no_more(why)
+    def _close(self, cause: Cause, why: str) -> None:
+        reason = Reason(cause, why)
+        self._become(closed(self._state, reason), reason)
 
-    def _say_no_more(self, why: str) -> None:
-        log.info("No new trials: %s%s", why, f"; {len(self._handles)} still running" if self._handles else "")
+    def _become(self, state: LoopState, reason: Reason) -> None:
+        if state != self._state:
+            running = f"; {len(self._handles)} still running" if self._handles else ""
+            log.info("No new trials: %s%s", reason.words, running)
+        self._state = state
 
     def _known(self) -> list[Trial]:
         return list(self._trials.values())

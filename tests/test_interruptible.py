@@ -1,0 +1,99 @@
+"""The end of a sweep whose next candidate is still being computed."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.hydra_free
+
+SWEEP = """
+import sys, tempfile, threading, time
+from pathlib import Path
+from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, two_objectives
+from ax_moo import stop_request
+from ax_moo.settings import Settings
+from ax_moo.sweep import Sweep
+
+folder = Path(tempfile.mkdtemp())
+
+class Endless(ListedCandidates):
+    def ask(self, index):
+        if index < 2:
+            return super().ask(index)
+        stop_request.ask(folder, stop_request.StopRequest.FINISH)
+        caught = 0
+        while True:
+            try:
+                time.sleep(0.01)
+            except BaseException:
+                caught += 1
+                if caught > 1:
+                    raise
+
+launcher = ScriptedLauncher(two_objectives)
+ending = Sweep(problem(objectives=TWO_OBJECTIVES), Settings(n_jobs=2), launcher, folder, lambda known: Endless()).run()
+print(ending.why, len(ending.trials))
+sys.exit(ending.exit_code)
+"""
+
+FIT = """
+import random, sys, time
+from fakes import TWO_OBJECTIVES, problem
+from ax_moo.asking import Asking
+from ax_moo.optimizer import Optimizer
+from ax_moo.trial import Trial, TrialStatus
+
+def build():
+    draw = random.Random(0).random
+    points = [{"x": draw(), "y": draw()} for _ in range(40)]
+    optimizer = Optimizer(problem(objectives=TWO_OBJECTIVES), seed=1)
+    optimizer.replay([
+        Trial(
+            index=i, parameterization=point, generation_node="x", time=0.0, status=TrialStatus.COMPLETED,
+            outcome={"f": point["x"] - point["y"], "g": point["x"] * point["y"]},
+        )
+        for i, point in enumerate(points)
+    ])
+    ask = optimizer.ask
+    def ask_on(index):
+        while True:
+            ask(index)
+            index += 1
+    optimizer.ask = ask_on
+    return optimizer
+
+def is_in_a_fit():
+    for frame in sys._current_frames().values():
+        while frame is not None:
+            if "botorch/optim" in frame.f_code.co_filename:
+                return True
+            frame = frame.f_back
+    return False
+
+with Asking(build) as asking:
+    asking.ask(40, 0)
+    while not is_in_a_fit():
+        assert not asking._candidate.done(), asking._candidate.exception()
+        time.sleep(0.001)
+    time.sleep(float(sys.argv[1]))
+print("left")
+"""
+
+
+def _ended(script: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-W", "ignore", "-c", script, *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+
+
+def test_a_sweep_ends_without_the_candidate_that_nobody_needs_any_more() -> None:
+    """Even where somebody on the way catches what is to end it."""
+    ended = _ended(SWEEP)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "ax-moo stop asks for an end 2\n", "")
+
+
+def test_a_fit_of_ax_is_ended_and_the_process_with_it() -> None:
+    ended = _ended(FIT, "0")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "left\n", "")
