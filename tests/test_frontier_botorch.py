@@ -76,8 +76,8 @@ def test_frontier_and_hypervolume_are_botorchs(sweep: tuple[Problem, list[Trial]
         assert not feasible
         expected = 0.0
     else:
-        above = points[(points > torch.tensor(reference)).all(dim=1)]
-        expected = DominatedPartitioning(torch.tensor(reference), above).compute_hypervolume().item()
+        above = points[(points > torch.from_numpy(reference)).all(dim=1)]
+        expected = DominatedPartitioning(torch.from_numpy(reference), above).compute_hypervolume().item()
     assert hypervolume_of(trials, problem) == pytest.approx(expected, rel=1e-9, abs=1e-9)
     assert [0.0, *hypervolume_trace(trials, problem)][-1] == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
@@ -96,10 +96,11 @@ def test_the_reference_point_is_botorchs(sweep: tuple[Problem, list[Trial]]) -> 
         assert not outcomes
     elif problem.thresholds_given:
         signed = ((o.threshold or 0.0, o.minimize) for o in problem.objectives)
-        thresholds = [-threshold if minimize else threshold for threshold, minimize in signed]
-        theirs = infer_reference_point(front, torch.tensor(thresholds, dtype=torch.double))
-        above = bool((front > torch.tensor(thresholds)).all(dim=1).any())
-        assert ours.tolist() == (theirs.tolist() if above or not outcomes else thresholds)
+        # A list of floats would become a tensor of single precision, in which 1/7 lies above 1/7 of double precision.
+        thresholds = torch.tensor([-bound if minimize else bound for bound, minimize in signed], dtype=torch.double)
+        above = bool((front > thresholds).all(dim=1).any())
+        theirs = infer_reference_point(front, thresholds) if above or not outcomes else thresholds
+        assert ours.tolist() == theirs.tolist()
     elif bool((front.max(dim=0).values > front.min(dim=0).values).all()):
         assert ours == pytest.approx(infer_reference_point(front).numpy())
     else:

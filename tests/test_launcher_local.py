@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 import pytest
-from launching import open_launcher, submit, wait_for, wait_until
+from launching import ENDED, open_launcher, submit, wait_for, wait_until
 from waiting import wait_until_none_is_left
 
 from ax_moo.errors import ConfigError
@@ -196,15 +196,45 @@ def test_a_job_leads_a_session_of_its_own(tmp_path: Path) -> None:
 
 def test_the_time_limit_ends_a_job_and_does_not_start_it_again(tmp_path: Path) -> None:
     def task(config: Any) -> None:
-        with open(folder / "starts", "a") as file:
+        with open(folder / f"starts-{config.trial}", "a") as file:
             file.write("x")
-        time.sleep(60)
+        time.sleep(600)
 
     folder = tmp_path
-    (handle,) = submit(open_launcher(tmp_path, "async_local", task, "hydra.launcher.timeout_min=0.06"), 0)
-    assert wait_until(handle, [JobState.LOST]) is JobState.LOST
-    assert handle.result().error == "time limit of 0.06 min reached"
-    assert (tmp_path / "starts").read_text() == "x"
+    # A busy machine may need the whole of a short limit to start a job: then the next one is longer.
+    for trial, minutes in enumerate((0.06, 0.2, 0.8, 3)):
+        launcher = open_launcher(tmp_path, "async_local", task, f"hydra.launcher.timeout_min={minutes}")
+        (handle,) = submit(launcher, trial)
+        assert wait_until(handle, [JobState.LOST], seconds=90 * minutes + 60) is JobState.LOST
+        assert handle.result().error == f"time limit of {minutes} min reached"
+        if (tmp_path / f"starts-{trial}").exists():
+            break
+    assert (tmp_path / f"starts-{trial}").read_text() == "x"
+
+
+def test_a_time_limit_that_is_near_before_the_job_has_begun_ends_it_as_later(tmp_path: Path) -> None:
+    """Unpickling imports the application, which can take longer than the time that a job has."""
+
+    def begin(config: Any) -> None:
+        (folder / "begun").touch()
+
+    def wait_for_the_notice() -> Task:
+        deadline = time.monotonic() + 60
+        while signal.SIGUSR2 not in signal.sigpending() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return begin
+
+    class Slow:
+        def __reduce__(self) -> Any:
+            return wait_for_the_notice, ()
+
+    folder = tmp_path
+    task: Any = Slow()
+    launcher = open_launcher(tmp_path, "async_local", task, "hydra.launcher.timeout_min=0.1")
+    (handle,) = submit(launcher, 0)
+    assert wait_until(handle, ENDED) is JobState.LOST
+    assert handle.result().error == "time limit of 0.1 min reached"
+    assert not (tmp_path / "begun").exists()
 
 
 def test_a_job_is_found_and_attached_after_its_handle_was_forgotten(tmp_path: Path) -> None:
@@ -232,7 +262,7 @@ def test_another_process_watches_jobs_whose_parent_has_gone(tmp_path: Path) -> N
 import sys; sys.path[:0] = {[str(Path(__file__).parent)]!r}
 import os, time
 from pathlib import Path
-from launching import open_launcher, submit
+from launching import ENDED, open_launcher, submit
 def task(config):
     while not Path({str(tmp_path / "go")!r}).exists():
         time.sleep(0.05)

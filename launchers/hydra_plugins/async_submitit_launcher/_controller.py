@@ -18,6 +18,7 @@ from submitit.local import local  # this module is a program of its own
 from ax_moo.disk import replace_file
 from hydra_plugins.async_submitit_launcher._files import exit_file, process_file
 from hydra_plugins.async_submitit_launcher._room import no_room
+from hydra_plugins.async_submitit_launcher._signals import hold_back
 
 _POLL_S = 0.04
 _GRACE_S = 5.0
@@ -38,6 +39,8 @@ class NotingController(local.Controller):
         self._note = _KeptPlace(exit_file(self.folder, self.pid))
         signal.signal(signal.SIGTERM, self._cancel)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # The tasks let it in once they can handle it. Python takes seconds to start on a busy machine.
+        hold_back(local.LocalJobEnvironment._usr_sig())
 
     def run(self, max_retry: int = 1) -> None:
         del max_retry

@@ -13,7 +13,7 @@ from ax_moo.job_results import error_line
 from hydra_plugins.async_submitit_launcher import _exits
 from hydra_plugins.async_submitit_launcher._files import leave_note
 from hydra_plugins.async_submitit_launcher._room import no_room
-from hydra_plugins.async_submitit_launcher._signals import noticed
+from hydra_plugins.async_submitit_launcher._signals import let_in, noticed
 
 if TYPE_CHECKING:
     from hydra_plugins.async_submitit_launcher._base import AsyncSubmititLauncher
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 def run(launcher: "AsyncSubmititLauncher", overrides: list[str], job_dir_key: str, job_num: int) -> JobReturn:
     import submitit
 
-    with noticed(signal.SIGTERM, submitit.JobEnvironment._usr_sig()) as came:
+    end_is_near = submitit.JobEnvironment._usr_sig()
+    with noticed(signal.SIGTERM, end_is_near) as came:
         try:
-            result = _compose_and_run(launcher, overrides, job_dir_key, job_num)
+            with let_in(end_is_near):
+                result = _compose_and_run(launcher, overrides, job_dir_key, job_num)
         except (Exception, SystemExit) as error:
             result = JobReturn(overrides=overrides)
             result.return_value, result.status = error, JobStatus.FAILED
@@ -32,7 +34,7 @@ def run(launcher: "AsyncSubmititLauncher", overrides: list[str], job_dir_key: st
             traceback.print_exception(result._return_value)
             _end_if_not_its_own_fault(result._return_value, came, launcher.params)
     # The work is done: a time limit or preemption that comes now must not keep its result from being written.
-    signal.signal(submitit.JobEnvironment._usr_sig(), signal.SIG_IGN)
+    signal.signal(end_is_near, signal.SIG_IGN)
     return _portable(result)
 
 

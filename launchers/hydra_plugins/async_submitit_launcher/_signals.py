@@ -1,4 +1,4 @@
-"""Which signals came, under whatever else handles them."""
+"""Which signals came, under whatever else handles them, and when they may come."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -23,6 +23,21 @@ def noticed(*numbers: int) -> Iterator[set[int]]:
         for number, handler in before.items():
             if callable(handler):
                 signal.signal(number, handler)
+
+
+def hold_back(number: int) -> None:
+    """Keep a signal waiting, here and in the programs started from here: one that nobody handles yet kills."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+
+
+@contextmanager
+def let_in(number: int) -> Iterator[None]:
+    """Handle a signal that was held back; one that waits is handled at once, inside the block."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
+    try:
+        yield
+    finally:
+        hold_back(number)
 
 
 def _noting(came: set[int], handler: Callable[[int, Any], Any]) -> Callable[[int, Any], None]:

@@ -14,11 +14,14 @@ from submitit.core.submission import process_job
 from hydra_plugins.async_submitit_launcher import _exits
 from hydra_plugins.async_submitit_launcher._files import leave_note, note_file, result_file
 from hydra_plugins.async_submitit_launcher._room import no_room
+from hydra_plugins.async_submitit_launcher._signals import hold_back
 
 
 def main() -> None:
     os.environ["SUBMITIT_FOLDER"] = folder = sys.argv[1]
     environment = submitit.JobEnvironment()
+    # Until the call that knows what to make of it: a job may be told of its end before it has begun.
+    hold_back(environment._usr_sig())
     if _has_result(environment):
         get_logger().info("An earlier life of this job has written its result: nothing is left to do.")
         return

@@ -14,7 +14,7 @@ from ax_moo import stop_request
 from ax_moo.trial import Job
 from hydra_plugins.async_submitit_launcher import _slurm_commands as slurm
 from hydra_plugins.async_submitit_launcher._files import submitted_job
-from hydra_plugins.async_submitit_launcher._signals import noticed
+from hydra_plugins.async_submitit_launcher._signals import let_in, noticed
 
 LINGER_SECONDS = 600.0
 """Slurm ends a job some seconds after it has told it to end, and knows then whether to start it again."""
@@ -44,7 +44,7 @@ class Controller:
             preexec_fn=_ignore_submitits_signal,
         )
         self._pid = child.pid
-        with noticed(signal.SIGTERM) as came:
+        with noticed(signal.SIGTERM) as came, let_in(_submitits_signal()):
             # Not child.wait(), inside which the signal handler that calls checkpoint could not wait a second time.
             while not _has_ended(child.pid):
                 time.sleep(_POLL_SECONDS)
@@ -112,5 +112,9 @@ def _has_ended(pid: int) -> bool:
 
 
 def _ignore_submitits_signal() -> None:
+    signal.signal(_submitits_signal(), signal.SIG_IGN)
+
+
+def _submitits_signal() -> signal.Signals:
     name = os.environ.get("SUBMITIT_PREEMPT_SIGNAL", "USR2")
-    signal.signal(signal.Signals[f"SIG{name.removeprefix('SIG')}"], signal.SIG_IGN)
+    return signal.Signals[f"SIG{name.removeprefix('SIG')}"]
