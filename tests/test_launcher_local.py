@@ -17,7 +17,7 @@ from ax_moo.jobs import AsyncLauncher, JobRequest, JobState
 from ax_moo.rounds import RoundsLauncher
 from hydra_plugins.async_submitit_launcher import _environment, _gpus
 from hydra_plugins.async_submitit_launcher._adopt import adopt
-from hydra_plugins.async_submitit_launcher._attach import attach, finder
+from hydra_plugins.async_submitit_launcher._attach import attach
 
 Task = Callable[[Any], Any]
 
@@ -439,7 +439,7 @@ def test_a_launcher_of_another_kind_runs_in_rounds(tmp_path: Path) -> None:
 
     basic = open_launcher(tmp_path, "basic", task)
     assert adopt(basic) is None
-    rounds = RoundsLauncher(basic, attach, lambda trial, attempt: None)
+    rounds = RoundsLauncher(basic, attach)
     handles = submit(rounds, 4, 5)
     assert not (tmp_path / "sweep/4").exists(), "nothing runs before somebody asks"
     assert rounds.in_rounds
@@ -454,7 +454,7 @@ def test_a_round_that_exits_fails_all_its_jobs(tmp_path: Path) -> None:
     def task(config: Any) -> None:
         raise SystemExit("enough")
 
-    handles = submit(RoundsLauncher(open_launcher(tmp_path, "basic", task), attach, finder(tmp_path)), 0, 1)
+    handles = submit(RoundsLauncher(open_launcher(tmp_path, "basic", task), attach), 0, 1)
     assert wait_for(handles) == [JobState.FINISHED] * 2
     assert [handle.result().error for handle in handles] == ["SystemExit: enough"] * 2
 

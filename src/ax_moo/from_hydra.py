@@ -14,7 +14,7 @@ from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ax_moo import disk, interrupts, lock, provenance, resuming, stop_request
+from ax_moo import disk, interrupts, job_folders, journal, lock, provenance, resuming, stop_request
 from ax_moo.application_logger import ApplicationLogger
 from ax_moo.budget import Budget
 from ax_moo.candidate import AskTell
@@ -56,7 +56,7 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
     folder = _sweep_folder(config)
     resuming.check(folder, problem, settings.resume)
     disk.until_written(lambda: folder.mkdir(parents=True, exist_ok=True), folder)
-    about = _about(config, settings)
+    about = {**_about(config, settings), **_job_folders(config, folder)}
     in_wandb: SweepInWandb | None = None
     with interrupts.sigterm_as_ctrl_c():
         with lock.held(folder, about) as last_words:
@@ -220,6 +220,12 @@ def _about(config: DictConfig, settings: Settings) -> Mapping[str, Any]:
         "cwd": cwd,
         **provenance.provenance(cwd),
     }
+
+
+def _job_folders(config: DictConfig, folder: Path) -> Mapping[str, Any]:
+    before = lock.holder(folder)
+    about = {**(journal.header(folder) or {}), **(before.about if before else {})}
+    return job_folders.noted(folder, about, OmegaConf.select(config, "hydra.launcher.submitit_folder"))
 
 
 def _told(settings: Settings, problem: Problem) -> Mapping[str, Any]:

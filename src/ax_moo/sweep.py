@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ax_moo import disk, interrupts, stop_request
+from ax_moo import disk, finding, interrupts, stop_request
 from ax_moo.asking import Asking
 from ax_moo.budget import Budget
 from ax_moo.cancelling import cancel_and_wait
@@ -170,7 +170,7 @@ class Sweep:
                 self._take_up_running(trial)
 
     def _take_up_staged(self, trial: Trial) -> None:
-        handle = self._launcher.find(trial.index, trial.attempt)
+        handle = finding.find(self._launcher, trial, self._folder, self._about)
         if handle is None:
             self._staged.append(trial)
         else:
@@ -178,7 +178,7 @@ class Sweep:
 
     def _take_up_running(self, trial: Trial) -> None:
         if trial.job is not None and trial.job.folder:
-            self._handles[trial.index] = self._launcher.attach(trial.job)
+            self._handles[trial.index] = finding.attach(self._launcher, trial.job)
         else:
             self._enter_staged(trial.again("it ran inside a sweep that was ended", counts=False, time=self._clock()))
 

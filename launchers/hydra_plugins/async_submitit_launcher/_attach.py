@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ax_moo.jobs import JobHandle, JobResult, JobState
 from ax_moo.trial import Job
-from hydra_plugins.async_submitit_launcher._files import LOCAL, attempt_folder, process_file, submitted_job
+from hydra_plugins.async_submitit_launcher._files import LOCAL, process_file
 from hydra_plugins.async_submitit_launcher._local_handle import LocalHandle
 from hydra_plugins.async_submitit_launcher._scheduler import SlurmWatcher
 from hydra_plugins.async_submitit_launcher._slurm_handle import SlurmHandle
@@ -47,17 +47,6 @@ def attacher() -> Callable[[Job], JobHandle]:
     """:func:`attach` for many jobs: one question to Slurm about all of them."""
     watcher = SlurmWatcher()
     return lambda job: attach(job, watcher)
-
-
-def finder(base: Path) -> Callable[[int, int], JobHandle | None]:
-    """Finds the job of an attempt at a trial whose files are below ``base``, whatever launcher submitted it."""
-    attach_job = attacher()
-
-    def find(trial: int, attempt: int) -> JobHandle | None:
-        job = submitted_job(attempt_folder(base, trial, attempt))
-        return None if job is None else attach_job(job)
-
-    return find
 
 
 def cancel_command(jobs: Sequence[Job]) -> str:

@@ -18,12 +18,6 @@ TASK = "hydra_plugins.async_submitit_launcher._task"
 """The module that is a job's program."""
 
 
-def attempt_folder(base: Path, trial: int, attempt: int) -> Path:
-    """A folder for each attempt, so that no job is ever taken for one of another attempt."""
-    first = base / str(trial)
-    return first if attempt == 1 else first / f"attempt-{attempt}"
-
-
 def submitted_file(folder: Path, job_id: str) -> Path:
     return folder / f"{job_id}_submitted.pkl"
 

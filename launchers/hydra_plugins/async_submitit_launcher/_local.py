@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from submitit.core import utils  # this module is imported when a job is submitted
 
 from ax_moo.errors import ConfigError
+from ax_moo.job_folders import attempt_folder, base_of
 from ax_moo.jobs import JobHandle, JobRequest, JobState
 from ax_moo.trial import Job
 from hydra_plugins.async_submitit_launcher import _gpus
 from hydra_plugins.async_submitit_launcher._attach import attach
 from hydra_plugins.async_submitit_launcher._cores import available_cores
-from hydra_plugins.async_submitit_launcher._files import attempt_folder, remove_unpublished, submitted_job
+from hydra_plugins.async_submitit_launcher._files import remove_unpublished, submitted_job
 from hydra_plugins.async_submitit_launcher._local_executor import CONTROLLER, Executor
 from hydra_plugins.async_submitit_launcher._local_handle import LocalHandle
 from hydra_plugins.async_submitit_launcher._scheduler import SlurmWatcher
@@ -34,7 +34,7 @@ class LocalQueue:
 
     @property
     def base(self) -> Path:
-        return Path(utils.JobPaths.get_first_id_independent_folder(str(self.params["submitit_folder"])))
+        return base_of(str(self.params["submitit_folder"]))
 
     @property
     def max_jobs(self) -> int | None:

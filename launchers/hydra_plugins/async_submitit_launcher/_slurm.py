@@ -9,10 +9,11 @@ from typing import Any
 from submitit.core import utils  # this module is imported when a job is submitted
 
 from ax_moo.errors import ConfigError
+from ax_moo.job_folders import attempt_folder, base_of
 from ax_moo.jobs import JobHandle, JobRequest
 from ax_moo.trial import Job
 from hydra_plugins.async_submitit_launcher._attach import attach
-from hydra_plugins.async_submitit_launcher._files import attempt_folder, remove_unpublished, submitted_job
+from hydra_plugins.async_submitit_launcher._files import remove_unpublished, submitted_job
 from hydra_plugins.async_submitit_launcher._sbatch import Refused, open_executor
 from hydra_plugins.async_submitit_launcher._scheduler import SlurmWatcher
 from hydra_plugins.async_submitit_launcher._slurm_commands import output_folders
@@ -38,7 +39,7 @@ class SlurmQueue:
 
     @property
     def base(self) -> Path:
-        return Path(utils.JobPaths.get_first_id_independent_folder(str(self.params["submitit_folder"])))
+        return base_of(str(self.params["submitit_folder"]))
 
     def check(self) -> None:
         needed = [*_COMMANDS, *(["srun"] if self.params.get("use_srun") is not False else [])]

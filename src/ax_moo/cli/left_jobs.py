@@ -2,11 +2,11 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
+from ax_moo.finding import unnoted_job
 from ax_moo.jobs import JobState
 from ax_moo.sweep_folder import SweepFolder
-from ax_moo.trial import Job, Trial
+from ax_moo.trial import Job
 
 
 def states_of_left_jobs(sweep: SweepFolder) -> Mapping[int, JobState]:
@@ -22,18 +22,11 @@ def left_jobs(sweep: SweepFolder) -> Mapping[int, Job]:
     if sweep.is_swept:
         return {}
     jobs = {
-        trial.index: trial.job or unnoted_job(sweep.path, trial)
+        trial.index: trial.job or unnoted_job(trial, sweep.path, sweep.about)
         for trial in sweep.trials
         if not trial.status.is_finished
     }
     return {index: job for index, job in jobs.items() if job is not None}
-
-
-def unnoted_job(folder: Path, trial: Trial) -> Job | None:
-    """The job of a staged trial that a killed sweeper submitted and had no time to note."""
-    from hydra_plugins.async_submitit_launcher._files import attempt_folder, submitted_job
-
-    return submitted_job(attempt_folder(folder / ".submitit", trial.index, trial.attempt))
 
 
 def say_left_jobs(sweep: SweepFolder) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 from ax_moo import disk, lock, stop_request
 from ax_moo.cancelling import cancel_and_wait
 from ax_moo.cli.controller import queued_controller
-from ax_moo.cli.left_jobs import say_left_jobs, unnoted_job
+from ax_moo.cli.left_jobs import say_left_jobs
 from ax_moo.cli.opening import open_folder, open_own_folder
 from ax_moo.errors import ConfigError
+from ax_moo.finding import unnoted_job
 from ax_moo.holder import Holder
 from ax_moo.jobs import JobHandle
 from ax_moo.journal import Journal
@@ -101,7 +102,7 @@ def _attached(sweep: SweepFolder, enter: Callable[[Trial], None]) -> dict[int, t
     attach = attacher()
     running = {}
     for trial in sweep.trials:
-        if trial.status is TrialStatus.STAGED and (job := unnoted_job(sweep.path, trial)):
+        if trial.status is TrialStatus.STAGED and (job := unnoted_job(trial, sweep.path, sweep.about)):
             trial = trial.to(TrialStatus.RUNNING, job=job)
             enter(trial)
         if trial.status is TrialStatus.RUNNING and trial.job and trial.job.folder:

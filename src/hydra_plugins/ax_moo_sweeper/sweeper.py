@@ -4,7 +4,6 @@ import logging
 import os
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from hydra.plugins.launcher import Launcher
@@ -16,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from hydra_plugins.ax_moo_sweeper import config as _config  # noqa: F401 - Hydra 1.4 imports only this module
 
 if TYPE_CHECKING:
-    from ax_moo.jobs import AsyncLauncher, JobHandle
+    from ax_moo.jobs import AsyncLauncher
 
 
 _INTERRUPTED = 130
@@ -59,7 +58,7 @@ class AxMooSweeper(Sweeper):
         from ax_moo.from_hydra import run
 
         try:
-            launcher = _asynchronous(self.launcher, self.config)
+            launcher = _asynchronous(self.launcher)
             return run(self.config, self.hydra_context.config_loader, launcher, arguments)
         except ConfigError as error:
             print(f"hydra/sweeper=ax_moo: {error}", file=sys.stderr)
@@ -81,17 +80,11 @@ def _leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-def _asynchronous(launcher: Launcher, config: DictConfig) -> "AsyncLauncher":
+def _asynchronous(launcher: Launcher) -> "AsyncLauncher":
     """Our launchers as they are, Submitit's stock ones made ours, every other one in rounds."""
     from ax_moo.rounds import RoundsLauncher
     from hydra_plugins.async_submitit_launcher._adopt import adopt
-    from hydra_plugins.async_submitit_launcher._attach import attacher, finder
+    from hydra_plugins.async_submitit_launcher._attach import attacher
 
     adopted: AsyncLauncher | None = adopt(launcher)
-    if adopted is not None:
-        return adopted
-
-    def find(trial: int, attempt: int) -> "JobHandle | None":
-        return finder(Path(str(config.hydra.sweep.dir)).absolute() / ".submitit")(trial, attempt)
-
-    return RoundsLauncher(launcher, attacher(), find)
+    return adopted if adopted is not None else RoundsLauncher(launcher, attacher())

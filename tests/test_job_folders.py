@@ -1,0 +1,72 @@
+"""Where a sweep's jobs have their files, when that is not the default, or was another folder in an earlier life."""
+
+from pathlib import Path
+
+import pytest
+from ax_moo_command import ax_moo
+from killing import KILLED, Killable, check_nothing_was_lost_or_run_twice
+
+from ax_moo import job_folders, journal
+
+pytestmark = pytest.mark.one_hydra
+
+
+def killed_before_it_noted_a_job(project: Path, *options: str) -> Killable:
+    """Trial 1 is submitted, and nothing but its own files says so."""
+    swept = Killable(project, "async_local")
+    assert swept.live("hydra.sweeper.n_trials=5", *options, kill_at="submitted:1").code == KILLED
+    assert [trial.index for trial in journal.trials(swept.folder) if trial.job is None] == [1, 2]
+    return swept
+
+
+def elsewhere(project: Path) -> str:
+    return f"hydra.launcher.submitit_folder='{project}/job files/%j'"
+
+
+@pytest.mark.parametrize(
+    "options", [(), ("hydra/launcher=basic",)], ids=["with the files elsewhere", "with a launcher that blocks"]
+)
+def test_a_resumed_sweep_finds_the_jobs_of_a_life_that_kept_their_files_elsewhere(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    swept = killed_before_it_noted_a_job(tmp_path, elsewhere(tmp_path))
+    header = journal.header(swept.folder)
+    assert header is not None
+    assert header["job_folders"] == [str(tmp_path / "job files")]
+    check_nothing_was_lost_or_run_twice(swept, swept.live("hydra.sweeper.n_trials=5", *options))
+
+
+def test_a_resumed_sweep_finds_the_jobs_of_a_life_with_the_default_folder(tmp_path: Path) -> None:
+    swept = killed_before_it_noted_a_job(tmp_path)
+    assert "job_folders" not in (journal.header(swept.folder) or {})
+    check_nothing_was_lost_or_run_twice(swept, swept.live("hydra.sweeper.n_trials=5", elsewhere(tmp_path)))
+
+
+def test_stop_now_ends_a_job_that_was_not_noted_wherever_its_files_are(tmp_path: Path) -> None:
+    swept = killed_before_it_noted_a_job(tmp_path, elsewhere(tmp_path))
+    left = ax_moo("stop", swept.folder)
+    stopped = ax_moo("stop", "--now", swept.folder)
+    assert left.code == stopped.code == 0, stopped.err
+    trials = journal.trials(swept.folder)
+    job = trials[1].job or trials[1].earlier[0].job
+    assert job.folder == str(tmp_path / "job files" / "1")
+    assert job.job_id in left.out
+    check_nothing_was_left_running(swept)
+
+
+def check_nothing_was_left_running(swept: Killable) -> None:
+    again = ax_moo("stop", swept.folder)
+    assert "keep running" not in again.out
+
+
+def test_the_folder_is_what_all_jobs_have_in_common_and_is_named_from_the_sweeps(tmp_path: Path) -> None:
+    sweep = tmp_path / "sweep"
+    assert job_folders.noted(sweep, {}, f"{sweep}/.submitit/%j") == {}
+    inside = job_folders.noted(sweep, {}, f"{sweep}/jobs/%A/%a")
+    assert inside == {"job_folders": ["jobs"]}
+    both = job_folders.noted(sweep, {"time": 0.0}, f"{tmp_path}/of-%j")
+    assert both == {"job_folders": [".submitit", str(tmp_path)]}
+    assert job_folders.noted(sweep, both, None) == both, "a launcher without files of its own"
+    moved = tmp_path / "moved"
+    assert job_folders.bases(moved, both) == [tmp_path, moved / ".submitit"]
+    assert job_folders.bases(moved, {"time": 0.0}) == [moved / ".submitit"]
