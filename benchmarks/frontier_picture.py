@@ -11,8 +11,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from ax_moo import journal
-from ax_moo.problem import Problem
+from ax_moo.problem.problem import Problem
+from ax_moo.storage import journal
 
 
 def draw(folder: Path, picture: Path) -> None:

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import yaml
 
-from ax_moo.journal import Journal
-from ax_moo.problem import Problem
-from ax_moo.search_space import SearchSpace
+from ax_moo.problem.problem import Problem
+from ax_moo.search_space.space import SearchSpace
+from ax_moo.storage.journal import Journal
 from ax_moo.trial import Parameterization, Trial, TrialStatus
 
 CONFIG = Path(__file__).parents[1] / "conf/hydra/sweeper/ax_moo.yaml"

@@ -108,7 +108,7 @@ def _serve() -> None:
     import hydra  # noqa: F401
     from hydra.core.plugins import Plugins
 
-    import ax_moo.from_hydra  # noqa: F401
+    import ax_moo.session.run  # noqa: F401
 
     for name in sys.argv[1:]:
         importlib.import_module(name)

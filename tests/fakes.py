@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ax_moo.candidate import Candidate, SearchSpaceExhausted
-from ax_moo.jobs import JobHandle, JobRequest, JobResult, JobState
-from ax_moo.problem import Problem
-from ax_moo.search_space import SearchSpace
+from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult, JobState
+from ax_moo.optimizer.base import Candidate, SearchSpaceExhausted
+from ax_moo.problem.problem import Problem
+from ax_moo.search_space.space import SearchSpace
 from ax_moo.trial import Job, Trial
 
 Answer = Callable[[JobRequest], JobResult]

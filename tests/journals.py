@@ -5,8 +5,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from ax_moo.journal import Journal
-from ax_moo.problem import Problem
+from ax_moo.problem.problem import Problem
+from ax_moo.storage.journal import Journal
 from ax_moo.trial import Job, Trial, TrialStatus
 
 BEGUN = 1_700_000_000.0

@@ -4,7 +4,7 @@ import os
 import signal
 from pathlib import Path
 
-from ax_moo.journal import Journal
+from ax_moo.storage.journal import Journal
 from ax_moo.trial import Trial, TrialStatus
 
 POINTS = ("proposed", "staged", "unpublished", "submitted", "noted", "told")

@@ -12,7 +12,7 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import JobRuntime, setup_globals
 from hydra.types import HydraContext, RunMode
 
-from ax_moo.jobs import JobHandle, JobRequest, JobState
+from ax_moo.jobs.launcher import JobHandle, JobRequest, JobState
 
 ENDED = (JobState.FINISHED, JobState.LOST)
 

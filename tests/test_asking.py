@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, two_objectives
 
-from ax_moo import disk, stop_request, sweep
-from ax_moo.asking import Asking
-from ax_moo.observers import Progress
-from ax_moo.problem import Problem
-from ax_moo.settings import Settings
-from ax_moo.sweep import Sweep
+from ax_moo.optimizer.background import Asking
+from ax_moo.problem.problem import Problem
+from ax_moo.storage import stop_request
+from ax_moo.sweep import loop
+from ax_moo.sweep.loop import Sweep
+from ax_moo.sweep.observers import Progress
+from ax_moo.sweep.settings import Settings
+from ax_moo.system import disk
 from ax_moo.trial import Trial
 
 pytestmark = pytest.mark.hydra_free
@@ -71,7 +73,7 @@ def _paused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _out_of_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ax_moo.budget.Budget.is_out_of_time", lambda budget, seconds: True)
+    monkeypatch.setattr("ax_moo.sweep.budget.Budget.is_out_of_time", lambda budget, seconds: True)
 
 
 @pytest.mark.parametrize("close", [_stopped, _paused, _out_of_time])
@@ -79,7 +81,7 @@ def test_the_loop_does_not_spin_while_a_candidate_is_ready_that_nobody_takes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, close: Callable[[Path, pytest.MonkeyPatch], None]
 ) -> None:
     """One of two jobs ends soon, and while a candidate for its slot is computed, the slot is closed."""
-    monkeypatch.setattr(sweep, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(loop, "POLL_SECONDS", 0.05)
     closed: list[float] = []
 
     class Closing(ListedCandidates):

@@ -1,6 +1,6 @@
 import pytest
 
-from ax_moo.budget import Budget
+from ax_moo.sweep.budget import Budget
 from ax_moo.trial import Trial, TrialStatus
 
 pytestmark = pytest.mark.hydra_free

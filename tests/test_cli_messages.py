@@ -16,15 +16,15 @@ import pytest
 from launching import open_launcher, submit
 from typer.testing import CliRunner, Result
 
-from ax_moo import lock, stop_request
 from ax_moo.cli.app import app
 from ax_moo.cli.controller import Controller
-from ax_moo.jobs import JobState
-from ax_moo.journal import Journal, trials
-from ax_moo.logs import log_of
-from ax_moo.objectives import Objective
-from ax_moo.problem import Problem
-from ax_moo.search_space import Range, SearchSpace
+from ax_moo.jobs.launcher import JobState
+from ax_moo.jobs.logs import log_of
+from ax_moo.problem.objectives import Objective
+from ax_moo.problem.problem import Problem
+from ax_moo.search_space.space import Range, SearchSpace
+from ax_moo.storage import lock, stop_request
+from ax_moo.storage.journal import Journal, trials
 from ax_moo.trial import Job, Trial, TrialStatus
 
 PROBLEM = Problem(SearchSpace((Range("x", 0.0, 1.0, "float"),)), (Objective("loss", minimize=True),))

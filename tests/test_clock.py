@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from ax_moo.clock import steady_clock
+from ax_moo.system.clock import steady_clock
 
 pytestmark = pytest.mark.hydra_free
 

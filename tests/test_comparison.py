@@ -6,10 +6,10 @@ from ax_moo_command import ax_moo
 from fakes import problem
 from journals import life, write_journal
 
-from ax_moo.comparison import compare
-from ax_moo.errors import ConfigError
-from ax_moo.problem import Problem
-from ax_moo.sweep_folder import SweepFolder, open_folder
+from ax_moo.problem.problem import Problem
+from ax_moo.results.comparison import compare
+from ax_moo.storage.folder import SweepFolder, open_folder
+from ax_moo.system.errors import ConfigError
 
 pytestmark = pytest.mark.one_hydra
 

@@ -11,10 +11,10 @@ import pytest
 from fakes import TWO_OBJECTIVES, problem
 from rich.console import Console
 
-from ax_moo.budget import Budget
-from ax_moo.console import LiveTable, LogLines, console_observer
-from ax_moo.observers import Progress
-from ax_moo.summary import clock, closing_lines, frontier_table
+from ax_moo.console.progress import LiveTable, LogLines, console_observer
+from ax_moo.console.summary import clock, closing_lines, frontier_table
+from ax_moo.sweep.budget import Budget
+from ax_moo.sweep.observers import Progress
 from ax_moo.trial import Job, Trial, TrialStatus
 
 pytestmark = pytest.mark.hydra_free
@@ -53,9 +53,9 @@ def test_progress_none_is_silent() -> None:
 
 LIVE = """
 import time
-from ax_moo.budget import Budget
-from ax_moo.console import console_observer
-from ax_moo.observers import Progress
+from ax_moo.sweep.budget import Budget
+from ax_moo.console.progress import console_observer
+from ax_moo.sweep.observers import Progress
 from ax_moo.trial import Trial, TrialStatus
 from test_console import TWO, _completed
 

@@ -5,9 +5,9 @@ from fakes import problem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ax_moo.coordinates import Coordinates
-from ax_moo.problem import Problem
-from ax_moo.search_space import Choice, Fixed, Range, SearchSpace
+from ax_moo.optimizer.encoding import Coordinates
+from ax_moo.problem.problem import Problem
+from ax_moo.search_space.space import Choice, Fixed, Range, SearchSpace
 
 pytestmark = pytest.mark.hydra_free
 

@@ -12,11 +12,13 @@ import pytest
 from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, two_objectives
 from tmpfs import mounted
 
-from ax_moo import disk, journal, sweep
-from ax_moo.journal import Journal
-from ax_moo.results import write_results
-from ax_moo.settings import Settings
-from ax_moo.sweep import Sweep
+from ax_moo.results.tables import write_results
+from ax_moo.storage import journal
+from ax_moo.storage.journal import Journal
+from ax_moo.sweep import loop
+from ax_moo.sweep.loop import Sweep
+from ax_moo.sweep.settings import Settings
+from ax_moo.system import disk
 from ax_moo.trial import Trial, TrialStatus
 
 TWO = problem(objectives=TWO_OBJECTIVES)
@@ -38,7 +40,7 @@ def _fill(folder: Path) -> Path:
 @pytest.fixture(autouse=True)
 def _no_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk, "TRY_AGAIN_SECONDS", 0.05)
-    monkeypatch.setattr(sweep, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(loop, "POLL_SECONDS", 0.001)
 
 
 def test_whether_there_is_room_is_seen(small: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ax_moo.frontier import (
+from ax_moo.problem.frontier import (
     as_maximization,
     hypervolume,
     hypervolume_of,

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ax_moo.frontier import as_maximization, hypervolume_of, hypervolume_trace, pareto_trials, reference_point
-from ax_moo.problem import Objective, OutcomeConstraint, Problem
-from ax_moo.search_space import SearchSpace
+from ax_moo.problem.frontier import as_maximization, hypervolume_of, hypervolume_trace, pareto_trials, reference_point
+from ax_moo.problem.problem import Objective, OutcomeConstraint, Problem
+from ax_moo.search_space.space import SearchSpace
 from ax_moo.trial import Trial, TrialStatus
 
 pytestmark = pytest.mark.hydra_free

@@ -15,10 +15,10 @@ from pages import data_of
 from sweeping import Swept, journal_rows, run_sweep, start_sweep, wait_for_sweep, write_app
 from waiting import wait_until
 
-from ax_moo.budget import Budget
 from ax_moo.html_report import observer
 from ax_moo.html_report.observer import ReportObserver
-from ax_moo.observers import Progress
+from ax_moo.sweep.budget import Budget
+from ax_moo.sweep.observers import Progress
 
 pytestmark = pytest.mark.one_hydra
 

@@ -11,8 +11,8 @@ from journals import BEGUN, life, running, staged, write_journal
 import ax_moo
 from ax_moo.html_report.payload import payload
 from ax_moo.html_report.timeline import timeline
-from ax_moo.results import write_results
-from ax_moo.sweep_folder import open_folder
+from ax_moo.results.tables import write_results
+from ax_moo.storage.folder import open_folder
 from ax_moo.trial import Trial
 
 pytestmark = pytest.mark.hydra_free

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from fakes import TWO_OBJECTIVES, problem
 
-from ax_moo.frontier import pareto_trials
 from ax_moo.html_report import surrogate
 from ax_moo.html_report.surrogate import analyse
 from ax_moo.html_report.surrogate_grid import POINTS, centre, grid
 from ax_moo.html_report.surrogate_sample import MOST_TRIALS, trials_to_model
-from ax_moo.optimizer import Optimizer
-from ax_moo.problem import Problem
+from ax_moo.optimizer.ax_client import Optimizer
+from ax_moo.problem.frontier import pareto_trials
+from ax_moo.problem.problem import Problem
 from ax_moo.trial import Measured, Parameterization, Trial, TrialStatus
 
 pytestmark = pytest.mark.hydra_free

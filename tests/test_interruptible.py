@@ -13,8 +13,8 @@ import sys, tempfile, threading, time
 from pathlib import Path
 from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, two_objectives
 from ax_moo import stop_request
-from ax_moo.settings import Settings
-from ax_moo.sweep import Sweep
+from ax_moo.sweep.settings import Settings
+from ax_moo.sweep.loop import Sweep
 
 folder = Path(tempfile.mkdtemp())
 
@@ -41,8 +41,8 @@ sys.exit(ending.exit_code)
 FIT = """
 import random, sys, time
 from fakes import TWO_OBJECTIVES, problem
-from ax_moo.asking import Asking
-from ax_moo.optimizer import Optimizer
+from ax_moo.optimizer.background import Asking
+from ax_moo.optimizer.ax_client import Optimizer
 from ax_moo.trial import Trial, TrialStatus
 
 def build():

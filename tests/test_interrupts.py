@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ax_moo import interrupts
+from ax_moo.system import signals
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +20,7 @@ def test_a_signal_within_the_block_ends_it_only_when_it_is_through(number: signa
     done = []
 
     def submit() -> None:
-        with interrupts.sigterm_as_ctrl_c(), interrupts.put_off():
+        with signals.sigterm_as_ctrl_c(), signals.put_off():
             os.kill(os.getpid(), number)
             done.append("noted")
 
@@ -33,7 +33,7 @@ def test_a_second_signal_is_not_put_off() -> None:
     done = []
 
     def submit() -> None:
-        with interrupts.put_off():
+        with signals.put_off():
             os.kill(os.getpid(), signal.SIGINT)
             os.kill(os.getpid(), signal.SIGINT)
             done.append("noted")
@@ -46,7 +46,7 @@ def test_a_second_signal_is_not_put_off() -> None:
 def test_what_the_process_ignores_stays_ignored_and_handlers_come_back() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with interrupts.put_off():
+        with signals.put_off():
             os.kill(os.getpid(), signal.SIGINT)
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
@@ -55,7 +55,7 @@ def test_what_the_process_ignores_stays_ignored_and_handlers_come_back() -> None
 
 def test_a_return_from_the_block_is_interrupted_as_well() -> None:
     def submit() -> str:
-        with interrupts.put_off():
+        with signals.put_off():
             os.kill(os.getpid(), signal.SIGINT)
             return "through"
         raise AssertionError

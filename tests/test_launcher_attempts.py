@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from launching import open_launcher, submit, wait_for
 
-from ax_moo.jobs import JobRequest, JobState
+from ax_moo.jobs.launcher import JobRequest, JobState
 from ax_moo.trial import Job
-from hydra_plugins.async_submitit_launcher import _handle, _local_handle
-from hydra_plugins.async_submitit_launcher._attach import attach, cancel_command
-from hydra_plugins.async_submitit_launcher._processes import boot_of_machine, start_of
+from ax_moo_launchers import handle as job_handle
+from ax_moo_launchers.attach import attach, cancel_command
+from ax_moo_launchers.local import handle as local_handle
+from ax_moo_launchers.local.processes import boot_of_machine, start_of
 
 # How jobs and the loop go does not hang on the version of Hydra; other tests run both under each.
 pytestmark = pytest.mark.one_hydra
@@ -115,8 +116,8 @@ def record_of(pid: int, **changes: str | None) -> str:
 def test_a_job_whose_host_is_gone_is_lost_when_it_was_silent_for_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_local_handle, "_SILENCE_S", 0.5)
-    monkeypatch.setattr(_handle, "NO_RESULT_S", 0.5)
+    monkeypatch.setattr(local_handle, "_SILENCE_S", 0.5)
+    monkeypatch.setattr(job_handle, "NO_RESULT_S", 0.5)
     record = tmp_path / "17_process.json"
     record.write_text(record_of(17, host="another"))
     handle = attach(Job("17", str(tmp_path)))

@@ -13,10 +13,10 @@ import pytest
 from launching import open_launcher, submit, wait_for, wait_until
 from waiting import wait_for_file
 
-from ax_moo.jobs import JobHandle, JobState
-from hydra_plugins.async_submitit_launcher import _handle
-from hydra_plugins.async_submitit_launcher._attach import attach
-from hydra_plugins.async_submitit_launcher._files import result_file
+from ax_moo.jobs.launcher import JobHandle, JobState
+from ax_moo_launchers import handle as job_handle
+from ax_moo_launchers.attach import attach
+from ax_moo_launchers.files import result_file
 
 # How jobs and the loop go does not hang on the version of Hydra; other tests run both under each.
 pytestmark = pytest.mark.one_hydra
@@ -177,7 +177,7 @@ def test_the_late_result_of_a_job_that_has_ended_well_is_waited_for(tmp_path: Pa
 
 
 def test_a_result_that_never_comes_is_not_waited_for_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_handle, "LATE_RESULT_S", 0.5)
+    monkeypatch.setattr(job_handle, "LATE_RESULT_S", 0.5)
     handle, _ = finished_job(tmp_path)
     assert handle.state() is JobState.RUNNING
     assert wait_until(handle, [JobState.LOST]) is JobState.LOST
@@ -200,7 +200,7 @@ submission.dump(folder + "/17_submitted.pkl")
 def run_again(folder: Path, starts: Path, **environ: str) -> str:
     """The life of job 17 in this folder, as Slurm starts it again and again under the same id; returns its log."""
     job = {"SUBMITIT_EXECUTOR": "local", "SUBMITIT_LOCAL_JOB_ID": "17", "SUBMITIT_LOCAL_GLOBALID": "0", **environ}
-    module = "hydra_plugins.async_submitit_launcher._task"
+    module = "ax_moo_launchers.job.task"
     command = [sys.executable, "-m", module, str(folder)]
     done = subprocess.run(command, env={**os.environ, **job}, capture_output=True, text=True, check=True)
     return done.stdout + done.stderr

@@ -13,8 +13,8 @@ from launching import open_launcher, submit, wait_for
 from tmpfs import mounted
 from waiting import wait_until
 
-from ax_moo.jobs import JobRequest, JobState
-from hydra_plugins.async_submitit_launcher._sbatch import Executor
+from ax_moo.jobs.launcher import JobRequest, JobState
+from ax_moo_launchers.slurm.sbatch import Executor
 
 # How jobs and the loop go does not hang on the version of Hydra; other tests run both under each.
 pytestmark = pytest.mark.one_hydra

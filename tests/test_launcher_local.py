@@ -12,12 +12,13 @@ import pytest
 from launching import ENDED, open_launcher, submit, wait_for, wait_until
 from waiting import wait_until_none_is_left
 
-from ax_moo.errors import ConfigError
-from ax_moo.jobs import AsyncLauncher, JobRequest, JobState
-from ax_moo.rounds import RoundsLauncher
-from hydra_plugins.async_submitit_launcher import _environment, _gpus
+from ax_moo.jobs.blocking import RoundsLauncher
+from ax_moo.jobs.launcher import AsyncLauncher, JobRequest, JobState
+from ax_moo.system.errors import ConfigError
+from ax_moo_launchers import environment
+from ax_moo_launchers.attach import attach
+from ax_moo_launchers.local import gpus as local_gpus
 from hydra_plugins.async_submitit_launcher._adopt import adopt
-from hydra_plugins.async_submitit_launcher._attach import attach
 
 Task = Callable[[Any], Any]
 
@@ -337,7 +338,7 @@ def test_gpus_none_hides_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_more_jobs_than_gpus_share_the_least_used_and_it_is_said_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    pool = _gpus.GpuPool(["0", "1"], jobs_per_gpu=2, gpus_per_job=1)
+    pool = local_gpus.GpuPool(["0", "1"], jobs_per_gpu=2, gpus_per_job=1)
     held: list[tuple[str, ...]] = []
     for _ in range(7):
         held.append(pool.take(held))
@@ -348,7 +349,7 @@ def test_more_jobs_than_gpus_share_the_least_used_and_it_is_said_once(
 
 
 def test_a_gpu_whose_last_process_has_gone_comes_before_one_that_is_being_left() -> None:
-    pool = _gpus.GpuPool(["0", "1"], jobs_per_gpu=1, gpus_per_job=1)
+    pool = local_gpus.GpuPool(["0", "1"], jobs_per_gpu=1, gpus_per_job=1)
     assert pool.take([], fading=[("0",)]) == ("1",)
     assert pool.take([("1",)], fading=[("0",)]) == ("0",)
 
@@ -372,7 +373,7 @@ def test_gpus_are_found_through_nvidia_smi(
     program.write_text(f"#!/bin/sh\ncat <<'END'\n{listing}\nEND\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    assert _gpus.installed_gpus() == gpus
+    assert local_gpus.installed_gpus() == gpus
 
 
 @pytest.mark.parametrize(
@@ -492,9 +493,9 @@ def test_what_comes_before_the_standard_library_comes_before_it_in_the_job(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.syspath_prepend("/first")
-    assert _environment.import_paths()[0] == "/first"
-    assert os.getcwd() in _environment.import_paths()
-    assert not any("site-packages" in path for path in _environment.import_paths())
+    assert environment.import_paths()[0] == "/first"
+    assert os.getcwd() in environment.import_paths()
+    assert not any("site-packages" in path for path in environment.import_paths())
 
 
 def test_finding_the_launchers_loads_nothing_heavy() -> None:

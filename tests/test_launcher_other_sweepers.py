@@ -15,10 +15,10 @@ from held_jobs import HeldJobs
 from launching import open_launcher
 from waiting import wait_until, wait_until_none_is_left
 
-from ax_moo.jobs import JobRequest
-from hydra_plugins.async_submitit_launcher import _batch
-from hydra_plugins.async_submitit_launcher._cores import cgroup_quota
-from hydra_plugins.async_submitit_launcher._local_handle import LocalHandle
+from ax_moo.jobs.launcher import JobRequest
+from ax_moo_launchers import batch
+from ax_moo_launchers.local.cores import cgroup_quota
+from ax_moo_launchers.local.handle import LocalHandle
 
 LOCAL = "hydra/launcher=async_local"
 TWO = "hydra.launcher.max_parallel=2"
@@ -193,7 +193,7 @@ def test_a_file_system_that_fails_for_a_moment_ends_no_job(
 
 
 def test_a_scheduler_that_is_away_for_a_moment_ends_no_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_batch, "_AGAIN_S", 0.01)
+    monkeypatch.setattr(batch, "_AGAIN_S", 0.01)
     launcher = open_launcher(tmp_path, "async_local", lambda config: config.x)
     asked: list[int] = []
 
@@ -204,7 +204,7 @@ def test_a_scheduler_that_is_away_for_a_moment_ends_no_job(tmp_path: Path, monke
         return launcher.submit(requests)
 
     requests = [JobRequest(trial, (f"+x={trial}",)) for trial in range(3)]
-    jobs = _batch.Batch(requests, submit, launcher.cancel_command, limit=1).run()
+    jobs = batch.Batch(requests, submit, launcher.cancel_command, limit=1).run()
     assert [job.return_value for job in jobs] == [0, 1, 2]
     assert asked == [0, 1, 1, 2]
 
@@ -212,7 +212,7 @@ def test_a_scheduler_that_is_away_for_a_moment_ends_no_job(tmp_path: Path, monke
 def test_jobs_that_do_not_end_are_not_waited_for_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(_batch, "_GONE_S", 0.2)
+    monkeypatch.setattr(batch, "_GONE_S", 0.2)
     folder = tmp_path
 
     def task(config: Any) -> None:
@@ -235,7 +235,7 @@ def test_jobs_that_do_not_end_are_not_waited_for_for_ever(
     requests = [JobRequest(trial, (f"+x={trial}",)) for trial in range(3)]
     try:
         with pytest.raises(RuntimeError, match="no more"):
-            _batch.Batch(requests, submit, launcher.cancel_command, limit=2).run()
+            batch.Batch(requests, submit, launcher.cancel_command, limit=2).run()
         said = capsys.readouterr().err
         assert (
             f"RuntimeError: no more: cancelling these jobs: {ids[0]}; of 3 jobs 1 had ended and 1 had not begun" in said

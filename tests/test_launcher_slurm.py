@@ -10,8 +10,8 @@ import pytest
 from launching import open_launcher, submit, wait_for, wait_until
 from slurm.cluster import SlurmCluster
 
-from ax_moo.errors import ConfigError
-from ax_moo.jobs import JobHandle, JobState
+from ax_moo.jobs.launcher import JobHandle, JobState
+from ax_moo.system.errors import ConfigError
 from hydra_plugins.async_submitit_launcher._adopt import adopt
 
 Task = Callable[[Any], Any]

@@ -13,11 +13,12 @@ from launching import open_launcher, submit, wait_for, wait_until
 from slurm.cluster import SlurmCluster
 from waiting import wait_for_file
 
-from ax_moo.jobs import JobHandle, JobRequest, JobState
+from ax_moo.jobs.launcher import JobHandle, JobRequest, JobState
 from ax_moo.trial import Job
-from hydra_plugins.async_submitit_launcher import _handle, _scheduler
-from hydra_plugins.async_submitit_launcher._attach import attach, attacher
-from hydra_plugins.async_submitit_launcher._files import result_file
+from ax_moo_launchers import handle as job_handle
+from ax_moo_launchers.attach import attach, attacher
+from ax_moo_launchers.files import result_file
+from ax_moo_launchers.slurm import watcher
 
 Task = Callable[[Any], Any]
 
@@ -26,7 +27,7 @@ pytestmark = [pytest.mark.slurm, pytest.mark.one_hydra, pytest.mark.usefixtures(
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_handle, "NO_RESULT_S", 1.0)
+    monkeypatch.setattr(job_handle, "NO_RESULT_S", 1.0)
 
 
 def wait_for_end(cluster: SlurmCluster, job_id: str) -> str:
@@ -188,7 +189,7 @@ def test_a_job_that_slurm_runs_again_after_it_was_called_ended_is_not_lost(
     tmp_path: Path, slurm_cluster: SlurmCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As long as its trial was not given to another job: after that it must not come back."""
-    monkeypatch.setattr(_handle, "NO_RESULT_S", 60.0)
+    monkeypatch.setattr(job_handle, "NO_RESULT_S", 60.0)
 
     def task(config: Any) -> str:
         if os.environ.get("SLURM_RESTART_COUNT", "0") == "0":
@@ -209,10 +210,10 @@ def test_a_job_that_was_called_lost_stays_lost_and_does_not_come_back(
     tmp_path: Path, slurm_cluster: SlurmCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A job of which neither the controller nor accounting can be asked is called lost in the end, and it may run."""
-    monkeypatch.setattr(_scheduler, "_FORGOTTEN_S", -1.0)
+    monkeypatch.setattr(watcher, "_FORGOTTEN_S", -1.0)
     (handle,) = submit(open_launcher(tmp_path, "async_slurm", sleeper(tmp_path)), 0)
     wait_for_file(tmp_path / "ready")
-    monkeypatch.setattr(_scheduler.commands, "queue_states", lambda job_ids: {})
+    monkeypatch.setattr(watcher.commands, "queue_states", lambda job_ids: {})
     assert wait_for([handle], 60) == [JobState.LOST]
     monkeypatch.undo()
     assert handle.state() is JobState.LOST
@@ -245,7 +246,7 @@ def test_the_late_result_of_a_completed_job_is_waited_for(
     assert handle.state() is JobState.FINISHED
 
     result.rename(tmp_path / "away")
-    monkeypatch.setattr(_handle, "LATE_RESULT_S", 1.0)
+    monkeypatch.setattr(job_handle, "LATE_RESULT_S", 1.0)
     never = attach(handle.job)
     assert wait_for([never]) == [JobState.LOST]
     assert never.result().error == "COMPLETED, no result written"
@@ -254,7 +255,7 @@ def test_the_late_result_of_a_completed_job_is_waited_for(
 def test_a_job_that_nobody_knows_is_lost_in_the_end_also_while_accounting_is_down(
     tmp_path: Path, slurm_cluster: SlurmCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_scheduler, "_FORGOTTEN_S", 4.0)
+    monkeypatch.setattr(watcher, "_FORGOTTEN_S", 4.0)
     slurm_cluster.stop_accounting()
     try:
         handle = attach(Job("60000999", str(tmp_path)))

@@ -16,16 +16,17 @@ from typing import Any
 
 import pytest
 
-from ax_moo import disk, heartbeat, lock
-from ax_moo.errors import ConfigError
-from ax_moo.lock import LOCK_FILE, held, holder
+from ax_moo.storage import heartbeat, lock
+from ax_moo.storage.lock import LOCK_FILE, held, holder
+from ax_moo.system import disk
+from ax_moo.system.errors import ConfigError
 
 pytestmark = pytest.mark.hydra_free
 
 HOLD = """
 import sys
 from pathlib import Path
-from ax_moo.lock import held
+from ax_moo.storage.lock import held
 with held(Path(sys.argv[1]), {"n_trials": 48}):
     print("held", flush=True)
     sys.stdin.read()

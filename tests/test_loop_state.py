@@ -1,6 +1,6 @@
 import pytest
 
-from ax_moo.loop_state import Cause, Closed, NoNewTrials, Open, Reason, closed, with_no_new_trials
+from ax_moo.sweep.state import Cause, Closed, NoNewTrials, Open, Reason, closed, with_no_new_trials
 
 pytestmark = pytest.mark.hydra_free
 

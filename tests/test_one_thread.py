@@ -20,7 +20,7 @@ def threads():
 
 def ask():
     from fakes import TWO_OBJECTIVES, problem
-    from ax_moo.optimizer import Optimizer
+    from ax_moo.optimizer.ax_client import Optimizer
 
     class Watched(Optimizer):
         def _generate(self):

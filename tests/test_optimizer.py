@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from fakes import TWO_OBJECTIVES, problem
 
-from ax_moo.candidate import Candidate, SearchSpaceExhausted
-from ax_moo.optimizer import Optimizer, aliases
-from ax_moo.problem import Problem
+from ax_moo.optimizer.ax_client import Optimizer, aliases
+from ax_moo.optimizer.base import Candidate, SearchSpaceExhausted
+from ax_moo.problem.problem import Problem
 from ax_moo.trial import Trial, TrialStatus
 
 pytestmark = pytest.mark.hydra_free

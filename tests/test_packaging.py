@@ -53,7 +53,7 @@ def test_the_wheel_holds_all_of_our_modules_their_types_and_the_licence(wheel: P
     names = set(zipfile.ZipFile(wheel).namelist())
     kinds = ("*.py", "*.html", "*.css", "*.js")
     modules = {str(p.relative_to(source)) for source in SOURCES for kind in kinds for p in source.rglob(kind)}
-    assert {"hydra_plugins/ax_moo_sweeper/sweeper.py", "nas/train.py", "ax_moo/sweep.py"} < modules
+    assert {"hydra_plugins/ax_moo_sweeper/sweeper.py", "nas/train.py", "ax_moo/sweep/loop.py"} < modules
     assert {"hydra_plugins/async_submitit_launcher/launcher.py", "ax_moo/html_report/page.html"} < modules
     assert modules | {"ax_moo/py.typed", "nas/py.typed"} <= names
     assert "hydra_plugins/__init__.py" not in names

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from ax_moo.errors import ConfigError
-from ax_moo.problem import Objective, OutcomeConstraint, ParameterConstraint, Problem
-from ax_moo.search_space import Fixed, Range, SearchSpace
+from ax_moo.problem.problem import Objective, OutcomeConstraint, ParameterConstraint, Problem
+from ax_moo.search_space.space import Fixed, Range, SearchSpace
+from ax_moo.system.errors import ConfigError
 
 SPACE = SearchSpace(
     (

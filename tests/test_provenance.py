@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ax_moo import provenance
-from ax_moo.redaction import override_without_secrets, redacted, without_secrets
+from ax_moo.session import provenance
+from ax_moo.system.redaction import override_without_secrets, redacted, without_secrets
 
 
 def test_the_training_command_leaves_out_what_only_sweeps(monkeypatch: pytest.MonkeyPatch) -> None:

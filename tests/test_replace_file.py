@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tmpfs import mounted
 
-from ax_moo.disk import replace_file
+from ax_moo.system.disk import replace_file
 
 pytestmark = pytest.mark.hydra_free
 
@@ -57,7 +57,7 @@ def test_a_directory_in_the_way_stays_and_nothing_is_left_beside_it(tmp_path: Pa
 _WRITER = """
 import sys
 from pathlib import Path
-from ax_moo.disk import replace_file
+from ax_moo.system.disk import replace_file
 for _ in range(100):
     replace_file(Path(sys.argv[1]), sys.argv[2] * 100_000)
 """

@@ -5,7 +5,7 @@ import pytest
 import yaml
 from fakes import TWO_OBJECTIVES, problem
 
-from ax_moo.results import optimization_results, trials_frame, write_results
+from ax_moo.results.tables import optimization_results, trials_frame, write_results
 from ax_moo.trial import Job, Trial, TrialStatus
 
 pytestmark = pytest.mark.hydra_free

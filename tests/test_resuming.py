@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 from fakes import TWO_OBJECTIVES, problem
 
-from ax_moo import journal, resuming
-from ax_moo.budget import Budget
-from ax_moo.errors import ConfigError
-from ax_moo.journal import Journal
-from ax_moo.loop_state import Reason
-from ax_moo.problem import Problem
-from ax_moo.settings import Settings
+from ax_moo.problem.problem import Problem
+from ax_moo.storage import journal
+from ax_moo.storage.journal import Journal
+from ax_moo.sweep import resume
+from ax_moo.sweep.budget import Budget
+from ax_moo.sweep.settings import Settings
+from ax_moo.sweep.state import Reason
+from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Job, Trial, TrialStatus
 
 SPACE = ("x=interval(0, 1)", "y=choice(a, b)")
@@ -25,11 +26,11 @@ def _begun(folder: Path, begun: Problem = TWO, **about: Any) -> Path:
     return folder
 
 
-def _with(folder: Path, *trials: Trial) -> resuming.Past:
+def _with(folder: Path, *trials: Trial) -> resume.Past:
     with closing(Journal(_begun(folder))) as written:
         for trial in trials:
             written.record(trial)
-    past = resuming.past(folder)
+    past = resume.past(folder)
     assert past is not None
     return past
 
@@ -37,7 +38,7 @@ def _with(folder: Path, *trials: Trial) -> resuming.Past:
 def test_a_copy_of_a_sweep_in_wandb_does_not_go_on(tmp_path: Path) -> None:
     _begun(tmp_path, pulled={"run": "s-sweep"})
     with pytest.raises(ConfigError, match="copy of a sweep in W&B"):
-        resuming.check(tmp_path, TWO, "auto")
+        resume.check(tmp_path, TWO, "auto")
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,7 @@ def test_a_copy_of_a_sweep_in_wandb_does_not_go_on(tmp_path: Path) -> None:
 def test_a_changed_problem_is_refused_with_the_difference(tmp_path: Path, changed: Problem, phrases: list[str]) -> None:
     _begun(tmp_path)
     with pytest.raises(ConfigError) as refusal:
-        resuming.check(tmp_path, changed, "auto")
+        resume.check(tmp_path, changed, "auto")
     assert str(tmp_path) in str(refusal.value)
     assert "name another folder" in str(refusal.value)
     assert all(phrase in str(refusal.value) for phrase in phrases), refusal.value
@@ -86,9 +87,9 @@ def test_a_changed_problem_is_refused_with_the_difference(tmp_path: Path, change
 def test_the_same_problem_goes_on_also_with_a_plus_and_in_another_order(tmp_path: Path) -> None:
     _begun(tmp_path)
     same = problem("+y=choice(a, b)", "x=interval(0, 1)", objectives=TWO_OBJECTIVES)
-    resuming.check(tmp_path, same, "auto")
-    resuming.check(tmp_path, same, "require")
-    recorded = resuming.as_recorded(same, journal.header(tmp_path) or {})
+    resume.check(tmp_path, same, "auto")
+    resume.check(tmp_path, same, "require")
+    recorded = resume.as_recorded(same, journal.header(tmp_path) or {})
     assert recorded.search_space.names == ("x", "y")
     assert recorded.search_space.to_overrides({"x": 0.5, "y": "a"}) == ("x=0.5", "+y=a")
 
@@ -98,27 +99,27 @@ def test_other_plain_overrides_are_taken_from_now_on_and_a_line_says_so(
 ) -> None:
     _begun(tmp_path)
     other = problem(*SPACE, "epochs=3", objectives=TWO_OBJECTIVES)
-    resuming.check(tmp_path, other, "auto")
-    recorded = resuming.as_recorded(other, journal.header(tmp_path) or {})
+    resume.check(tmp_path, other, "auto")
+    recorded = resume.as_recorded(other, journal.header(tmp_path) or {})
     assert recorded.search_space.to_overrides({"x": 0.5, "y": "a"}) == ("epochs=3", "x=0.5", "y=a")
     assert "Trials ran with the overrides none, and from now on run with epochs=3" in caplog.text
 
 
 def test_never_refuses_a_folder_with_a_sweep_and_require_one_without(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="holds no sweep"):
-        resuming.check(tmp_path / "nothing", TWO, "require")
-    resuming.check(tmp_path / "nothing", TWO, "never")
+        resume.check(tmp_path / "nothing", TWO, "require")
+    resume.check(tmp_path / "nothing", TWO, "never")
     with pytest.raises(ConfigError, match="holds a sweep already"):
-        resuming.check(_begun(tmp_path), TWO, "never")
+        resume.check(_begun(tmp_path), TWO, "never")
 
 
 def test_the_seed_of_the_journal_is_taken_unless_another_one_is_given(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     header = journal.header(_begun(tmp_path)) or {}
-    assert resuming.with_recorded_seed(Settings(), header).seed == 7
+    assert resume.with_recorded_seed(Settings(), header).seed == 7
     with caplog.at_level(logging.INFO):
-        assert resuming.with_recorded_seed(Settings(seed=8, method="sobol"), header).seed == 8
+        assert resume.with_recorded_seed(Settings(seed=8, method="sobol"), header).seed == 8
     assert "method was auto, and from now on is sobol" in caplog.text
     assert "seed was 7, and from now on is 8" in caplog.text
 
@@ -161,13 +162,13 @@ def test_a_journal_that_is_no_journal_is_named_with_its_line(tmp_path: Path) -> 
     text = path.read_text()
     path.write_text(f"{text}nonsense\n")
     with pytest.raises(ConfigError, match=r"sweep\.jsonl: line 2 is not what the sweep wrote"):
-        resuming.past(tmp_path)
+        resume.past(tmp_path)
     path.write_text(f'{text}{{"trial": 1}}\n')
     with pytest.raises(ConfigError, match=r"sweep\.jsonl: line 2 is not a trial"):
-        resuming.past(tmp_path)
+        resume.past(tmp_path)
     path.write_text(text.replace('"format": 1', '"format": 99'))
     with pytest.raises(ConfigError, match="use the version that wrote it"):
-        resuming.past(tmp_path)
+        resume.past(tmp_path)
 
 
 def _words(reason: Reason | None) -> str:

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from ax_moo.errors import ConfigError
-from ax_moo.search_space import Choice, Fixed, Range, SearchSpace
+from ax_moo.search_space.space import Choice, Fixed, Range, SearchSpace
+from ax_moo.system.errors import ConfigError
 
 OTHER = "other=choice(left, right)"
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from ax_moo.errors import ConfigError
-from ax_moo.problem import Problem
-from ax_moo.search_space import SearchSpace
-from ax_moo.settings import Settings
-from ax_moo.wandb_settings import WandbSettings
+from ax_moo.problem.problem import Problem
+from ax_moo.search_space.space import SearchSpace
+from ax_moo.sweep.settings import Settings
+from ax_moo.system.errors import ConfigError
+from ax_moo.wandb.settings import WandbSettings
 
 PARAMS = {
     "lr": "tag(log, interval(1e-4, 1e-1))",
@@ -311,6 +311,8 @@ def test_a_sweep_without_parameters_tells_how_to_give_one() -> None:
 
 
 def test_the_checks_load_neither_ax_nor_torch_nor_pandas() -> None:
-    code = "import sys, ax_moo.settings; print([m for m in ('ax', 'torch', 'pandas', 'numpy') if m in sys.modules])"
+    code = (
+        "import sys, ax_moo.sweep.settings; print([m for m in ('ax', 'torch', 'pandas', 'numpy') if m in sys.modules])"
+    )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "[]"

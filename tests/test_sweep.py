@@ -6,15 +6,16 @@ from typing import Any
 import pytest
 from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, two_objectives
 
-from ax_moo import journal, submitting, sweep
-from ax_moo.errors import ConfigError
-from ax_moo.jobs import JobHandle, JobRequest, JobResult
-from ax_moo.loop_state import Cause
-from ax_moo.observers import Progress
-from ax_moo.optimizer import Optimizer
-from ax_moo.problem import Problem
-from ax_moo.settings import Settings
-from ax_moo.sweep import Ending, Sweep
+from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult
+from ax_moo.optimizer.ax_client import Optimizer
+from ax_moo.problem.problem import Problem
+from ax_moo.storage import journal
+from ax_moo.sweep import loop, submission
+from ax_moo.sweep.loop import Ending, Sweep
+from ax_moo.sweep.observers import Progress
+from ax_moo.sweep.settings import Settings
+from ax_moo.sweep.state import Cause
+from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Trial, TrialStatus
 
 # How jobs and the loop go does not hang on the version of Hydra; other tests run both under each.
@@ -25,7 +26,7 @@ TWO = problem(objectives=TWO_OBJECTIVES)
 
 @pytest.fixture(autouse=True)
 def _poll_without_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweep, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(loop, "POLL_SECONDS", 0.001)
 
 
 def _run(folder: Path, launcher: ScriptedLauncher, optimizer: Any = None, **settings: Any) -> Ending:
@@ -125,7 +126,7 @@ def test_an_optimizer_that_fails_ends_the_sweep_as_a_failure_and_keeps_the_resul
 
 
 def test_a_queue_that_takes_no_job_any_more_ends_the_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(submitting, "AGAIN_SECONDS", 0.001)
+    monkeypatch.setattr(submission, "AGAIN_SECONDS", 0.001)
     launcher = _Refusing(two_objectives)
     launcher.refused = lambda n: n > 1
     ending = _run(tmp_path, launcher)
@@ -241,7 +242,7 @@ class _Refusing(ScriptedLauncher):
 def test_a_first_submission_that_is_refused_is_a_mistake_and_leaves_no_sweep(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(submitting, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(submission, "AGAIN_SECONDS", 0.01)
     launcher = _Refusing(two_objectives)
     launcher.refused = lambda n: True
     with pytest.raises(ConfigError, match="QOSMaxSubmitJobPerUserLimit"):
@@ -252,7 +253,7 @@ def test_a_first_submission_that_is_refused_is_a_mistake_and_leaves_no_sweep(
 def test_a_first_round_that_is_too_much_for_the_queue_goes_out_one_by_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(submitting, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(submission, "AGAIN_SECONDS", 0.01)
     launcher = _Refusing(two_objectives)
     launcher.refused = lambda n: n == 1
     ending = _run(tmp_path, launcher)
@@ -263,7 +264,7 @@ def test_a_first_round_that_is_too_much_for_the_queue_goes_out_one_by_one(
 def test_a_later_submission_that_is_refused_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(submitting, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(submission, "AGAIN_SECONDS", 0.01)
     launcher = _Refusing(two_objectives)
     launcher.refused = lambda n: n in (2, 3)
     ending = _run(tmp_path, launcher)

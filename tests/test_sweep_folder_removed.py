@@ -15,11 +15,13 @@ from sweeping import SWEEP_DIR, journal_rows, run_sweep, start_sweep, wait_for_s
 from waiting import wait_until
 from waiting_app import OPTIONS, begun, let_them_end, wait_for_trials, write_waiting_app
 
-from ax_moo import disk, heartbeat, journal, lock, sweep
-from ax_moo.errors import ConfigError
-from ax_moo.journal import JOURNAL_FILE, Journal, JournalReplaced
-from ax_moo.settings import Settings
-from ax_moo.sweep import Ending, Sweep
+from ax_moo.storage import heartbeat, journal, lock
+from ax_moo.storage.journal import JOURNAL_FILE, Journal, JournalReplaced
+from ax_moo.sweep import loop
+from ax_moo.sweep.loop import Ending, Sweep
+from ax_moo.sweep.settings import Settings
+from ax_moo.system import disk
+from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Trial, TrialStatus
 
 pytestmark = pytest.mark.one_hydra
@@ -30,7 +32,7 @@ TWO = problem(objectives=TWO_OBJECTIVES)
 @pytest.fixture(autouse=True)
 def _no_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk, "TRY_AGAIN_SECONDS", 0.05)
-    monkeypatch.setattr(sweep, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(loop, "POLL_SECONDS", 0.001)
 
 
 class _Breaking(ScriptedLauncher):

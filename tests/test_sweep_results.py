@@ -8,9 +8,9 @@ import pytest
 from fakes import TWO_OBJECTIVES, problem
 
 import ax_moo
-from ax_moo.errors import ConfigError
-from ax_moo.journal import Journal
-from ax_moo.problem import Problem
+from ax_moo.problem.problem import Problem
+from ax_moo.storage.journal import Journal
+from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Trial, TrialStatus
 
 pytestmark = pytest.mark.hydra_free

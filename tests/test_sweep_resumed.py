@@ -15,14 +15,15 @@ from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, t
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ax_moo import journal, resuming, stop_request, submitting, sweep
-from ax_moo.errors import ConfigError
-from ax_moo.jobs import JobRequest, JobResult, JobState
-from ax_moo.journal import Journal
-from ax_moo.optimizer import Optimizer
-from ax_moo.results import trials_frame
-from ax_moo.settings import Settings
-from ax_moo.sweep import Ending, Sweep
+from ax_moo.jobs.launcher import JobRequest, JobResult, JobState
+from ax_moo.optimizer.ax_client import Optimizer
+from ax_moo.results.tables import trials_frame
+from ax_moo.storage import journal, stop_request
+from ax_moo.storage.journal import Journal
+from ax_moo.sweep import loop, resume, submission
+from ax_moo.sweep.loop import Ending, Sweep
+from ax_moo.sweep.settings import Settings
+from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Trial, TrialStatus
 
 # How jobs and the loop go does not hang on the version of Hydra; other tests run both under each.
@@ -33,7 +34,7 @@ TWO = problem(objectives=TWO_OBJECTIVES)
 
 @pytest.fixture(autouse=True)
 def _poll_without_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweep, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(loop, "POLL_SECONDS", 0.001)
 
 
 class Killed(BaseException):
@@ -53,7 +54,7 @@ class Replayable(ListedCandidates):
 def run(folder: Path, launcher: Any, optimizer: Callable[..., Any] = Replayable, **options: Any) -> Ending:
     """One life of the sweep in this folder."""
     values: dict[str, Any] = {"n_trials": 12, "n_jobs": 4, "max_failure_rate": 1.0} | options
-    return Sweep(TWO, Settings(**values), launcher, folder, optimizer, past=resuming.past(folder)).run()
+    return Sweep(TWO, Settings(**values), launcher, folder, optimizer, past=resume.past(folder)).run()
 
 
 def kill_at(patch: pytest.MonkeyPatch, event: int, before: bool) -> None:
@@ -110,7 +111,7 @@ def test_a_journal_cut_at_any_byte_replays_to_the_same_table_less_its_last_event
     last = {trial.index: trial for trial in events}
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, journal.JOURNAL_FILE).write_bytes(content[: cut % (len(content) + 1)])
-        past = resuming.past(Path(folder))
+        past = resume.past(Path(folder))
         replayed = trials_frame(journal.trials(Path(folder)), TWO)
     assert (past is None) == (whole_lines == 0)
     pd.testing.assert_frame_equal(replayed, trials_frame([last[index] for index in sorted(last)], TWO))
@@ -462,7 +463,7 @@ def test_a_job_that_cannot_be_looked_at_for_a_while_is_looked_at_again(tmp_path:
 def test_a_resumed_sweep_whose_launcher_is_configured_wrongly_says_so_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(submitting, "AGAIN_SECONDS", 0.001)
+    monkeypatch.setattr(submission, "AGAIN_SECONDS", 0.001)
     run(tmp_path, ScriptedLauncher(two_objectives), n_trials=4)
 
     class Wrong(ScriptedLauncher):

@@ -8,9 +8,9 @@ import pytest
 import yaml
 from wandb_server import FakeWandb, provide_wandb_server  # noqa: F401
 
-from ax_moo import journal
-from ax_moo.run_names import sweep_run_id, trial_run_id
+from ax_moo.storage import journal
 from ax_moo.trial import Trial, TrialStatus
+from ax_moo.wandb.names import sweep_run_id, trial_run_id
 
 pytestmark = pytest.mark.one_hydra
 

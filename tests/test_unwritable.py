@@ -17,11 +17,12 @@ from tmpfs import mounted
 from waiting import wait_until
 from waiting_app import OPTIONS, begun, let_them_end, wait_for_trials, write_waiting_app
 
-from ax_moo import disk, journal
-from ax_moo.errors import ConfigError
-from ax_moo.journal import Journal
-from ax_moo.settings import Settings
-from ax_moo.sweep import Sweep
+from ax_moo.storage import journal
+from ax_moo.storage.journal import Journal
+from ax_moo.sweep.loop import Sweep
+from ax_moo.sweep.settings import Settings
+from ax_moo.system import disk
+from ax_moo.system.errors import ConfigError
 
 pytestmark = pytest.mark.one_hydra
 

@@ -15,7 +15,7 @@ import ax_moo as api
 from ax_moo import measurements
 from ax_moo.cli.resume import resume
 from ax_moo.cli.stop import stop
-from ax_moo.errors import ConfigError
+from ax_moo.system.errors import ConfigError
 
 pytestmark = pytest.mark.one_hydra
 

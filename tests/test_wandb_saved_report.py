@@ -13,7 +13,7 @@ from wandb_backend import FakeRun
 from wandb_command import ax_moo_wandb
 from wandb_server import FakeWandb, running_server
 
-from ax_moo.problem import Problem
+from ax_moo.problem.problem import Problem
 from ax_moo.wandb.saved_report import save_report
 
 pytestmark = pytest.mark.one_hydra
@@ -105,7 +105,7 @@ def test_a_mistake_is_one_sentence(server: FakeWandb, tmp_path: Path, arguments:
 
 
 def test_without_wandb_workspaces_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    from ax_moo.errors import ConfigError
+    from ax_moo.system.errors import ConfigError
     from ax_moo.wandb.project import Project
 
     monkeypatch.setitem(sys.modules, "wandb_workspaces.reports.v2", None)

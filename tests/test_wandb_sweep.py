@@ -21,10 +21,10 @@ from wandb_command import ax_moo_wandb
 from wandb_server import API_KEY, FakeWandb, Fault, provide_wandb_server, running_server  # noqa: F401
 
 import ax_moo
-from ax_moo import journal
-from ax_moo.frontier import hypervolume_of
-from ax_moo.run_names import sweep_run_id, trial_run_id
-from ax_moo.sweep_folder import open_folder
+from ax_moo.problem.frontier import hypervolume_of
+from ax_moo.storage import journal
+from ax_moo.storage.folder import open_folder
+from ax_moo.wandb.names import sweep_run_id, trial_run_id
 
 pytestmark = pytest.mark.one_hydra
 
@@ -39,7 +39,7 @@ def start(server: FakeWandb, project: Path, *options: str, **environment: str | 
     _, *arguments = sweep_command(*base, *options)
     changed = {**server.environment(), "OMP_NUM_THREADS": "1", **environment}
     given = {key: value for key, value in changed.items() if value is not None}
-    return command_line("ax_moo.optimizer").start(project, *arguments, app=APP, environment=given)
+    return command_line("ax_moo.optimizer.ax_client").start(project, *arguments, app=APP, environment=given)
 
 
 def sweep_of(server: FakeWandb, folder: Path) -> FakeRun:
@@ -147,7 +147,7 @@ def test_closing_again_mends_what_has_changed_and_leaves_other_tags(ended: tuple
     raised.tags, killed.state = ["mine", "pareto"], "crashed"
     code = f"""
 from pathlib import Path
-from ax_moo.wandb.closing import tag_and_close
+from ax_moo.wandb.trial_runs import tag_and_close
 from ax_moo.wandb.project import open_project
 with open_project("search", None) as project:
     print(tag_and_close(project, {SWEEP_DIR!r}, Path({str(swept.folder)!r})))
@@ -179,7 +179,7 @@ class Alone:
 
     @property
     def keeper(self) -> psutil.Process:
-        (found,) = [p for p in psutil.Process(self.process.pid).children() if "ax_moo.wandb.sweep_run" in p.cmdline()]
+        (found,) = [p for p in psutil.Process(self.process.pid).children() if "ax_moo.wandb.run" in p.cmdline()]
         return found
 
     def offline_runs(self) -> list[Path]:

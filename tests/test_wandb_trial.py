@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from wandb_job import TRAIN, WandbJob
 from wandb_server import API_KEY, FakeWandb, Fault, provide_wandb_server  # noqa: F401
 
-from ax_moo.run_names import trial_run_id
+from ax_moo.wandb.names import trial_run_id
 from nas.checks import InvalidConfig
 
 pytestmark = pytest.mark.one_hydra
@@ -175,7 +175,7 @@ def test_without_wandb_the_training_goes_on_and_says_what_to_install(wandb_serve
     ],
 )
 def test_a_mistake_in_the_config_names_the_key(key: str, value: object, remedy: str) -> None:
-    from nas.wandb_run import wandb_run
+    from ax_moo.wandb.training_run import wandb_run
 
     config = OmegaConf.create({"logger": OmegaConf.load(TRAIN.parent / "conf/logger/wandb.yaml")})
     config.logger[key] = value

@@ -17,7 +17,7 @@ def main(config: DictConfig) -> float:
         then = config.pop("then", "finish")
     if then == "lack_wandb":
         sys.modules["wandb"] = None  # type: ignore[assignment]
-    from nas.wandb_run import finish_summary, wandb_run
+    from ax_moo.wandb.training_run import finish_summary, wandb_run
 
     begin = time.monotonic()
     with wandb_run(config) as logger:

@@ -12,5 +12,5 @@ AX_MOO = Path(sys.executable).with_name("ax-moo")
 def ax_moo_wandb(server: FakeWandb, folder: Path, *arguments: str, **environment: str) -> Ended:
     """The command, run in ``folder`` to its end."""
     changed = {**server.environment(), "OMP_NUM_THREADS": "1", **environment}
-    forks = command_line("pandas", "wandb", "wandb_workspaces.reports.v2", "ax_moo.cli.wandb_pull")
+    forks = command_line("pandas", "wandb", "wandb_workspaces.reports.v2", "ax_moo.cli.wandb_commands")
     return forks.run(folder, "wandb", *arguments, app=AX_MOO, environment=changed)

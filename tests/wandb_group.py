@@ -11,7 +11,7 @@ from fakes import TWO_OBJECTIVES, problem
 from wandb_server import FakeWandb
 
 from ax_moo import measurements
-from ax_moo.journal import Journal
+from ax_moo.storage.journal import Journal
 from ax_moo.trial import Job, Outcome, Trial, TrialStatus
 
 TWO = problem("x=interval(0, 1)", "opt=choice(adam, 'a,b')", objectives=TWO_OBJECTIVES)
@@ -121,7 +121,7 @@ def log_group(
 
 
 def _last(folder: Path) -> list[Trial]:
-    from ax_moo.journal import trials
+    from ax_moo.storage.journal import trials
 
     return trials(folder)
 

@@ -26,8 +26,8 @@ def main(config: DictConfig) -> dict[str, float]:
 def as_a_run(config: DictConfig, near: float, far: float) -> dict[str, float]:
     import wandb
 
-    from ax_moo.run_names import trial_run_id
-    from ax_moo.wandb.note import joined_sweep
+    from ax_moo.wandb.names import trial_run_id
+    from ax_moo.wandb.run_state import joined_sweep
     from ax_moo.wandb.service import QUIET_AND_BOUNDED
 
     trial = HydraConfig.get().job.num

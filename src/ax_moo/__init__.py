@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ax_moo.measurements import report, should_stop
 
 if TYPE_CHECKING:
-    from ax_moo.sweep_results import load
+    from ax_moo.results.notebook import load
 
 __all__ = ["lightning", "load", "report", "should_stop"]
 
@@ -16,5 +16,5 @@ def __getattr__(name: str) -> Any:
     if name == "lightning":
         return importlib.import_module("ax_moo.lightning")
     if name == "load":
-        return importlib.import_module("ax_moo.sweep_results").load
+        return importlib.import_module("ax_moo.results.notebook").load
     raise AttributeError(f"module 'ax_moo' has no attribute {name!r}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ax_moo.job_folders import attempt_folders
-from ax_moo.jobs import AsyncLauncher, JobHandle
+from ax_moo.jobs.launcher import AsyncLauncher, JobHandle
 from ax_moo.trial import Job, Trial
 
 log = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ TRY_AGAIN_SECONDS = 2.0
 
 def unnoted_job(trial: Trial, sweep_folder: Path, about: Mapping[str, Any]) -> Job | None:
     """The job of a staged trial that a killed sweeper submitted and had no time to note."""
-    from hydra_plugins.async_submitit_launcher._files import submitted_job
+    from ax_moo_launchers.files import submitted_job
 
     jobs = map(submitted_job, attempt_folders(sweep_folder, about, trial.index, trial.attempt))
     return next((job for job in jobs if job is not None), None)

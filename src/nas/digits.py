@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ax_moo.disk import replace_file
+from ax_moo.system.disk import replace_file
 
 Array = NDArray[Any]
 Arrays = tuple[Array, Array, Array, Array]

@@ -26,7 +26,7 @@ def build_logger(config: DictConfig) -> Iterator[RunLogger]:
         yield RunLogger(CSVLogger(save_dir=config.output_dir, name="csv"))
     elif config.logger.kind == "wandb":
         # Imported only here: wandb is an extra, and costs a second.
-        from nas.wandb_run import finish_summary, wandb_run
+        from ax_moo.wandb.training_run import finish_summary, wandb_run
 
         with wandb_run(config) as logger:
             yield RunLogger(logger, lambda outcome: finish_summary(logger, outcome))

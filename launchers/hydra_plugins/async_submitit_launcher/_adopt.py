@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ax_moo.jobs import AsyncLauncher
+from ax_moo.jobs.launcher import AsyncLauncher
 
 _OURS = {"local": "AsyncLocalLauncher", "slurm": "AsyncSlurmLauncher"}
 

@@ -19,16 +19,16 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 if TYPE_CHECKING:
-    from ax_moo.jobs import JobHandle, JobRequest
+    from ax_moo.jobs.launcher import JobHandle, JobRequest
     from ax_moo.trial import Job
-    from hydra_plugins.async_submitit_launcher._handle import SubmititHandle
-    from hydra_plugins.async_submitit_launcher._queue import Queue
+    from ax_moo_launchers.handle import SubmititHandle
+    from ax_moo_launchers.queue import Queue
 
 log = logging.getLogger(__name__)
 
 
 class AsyncSubmititLauncher(Launcher, ABC):
-    """An ``ax_moo.jobs.AsyncLauncher`` that is also its jobs' picklable callable."""
+    """An ``ax_moo.jobs.launcher.AsyncLauncher`` that is also its jobs' picklable callable."""
 
     name: ClassVar[str]
     in_rounds: bool = False
@@ -57,7 +57,7 @@ class AsyncSubmititLauncher(Launcher, ABC):
 
     def check(self) -> None:
         """Raise a ConfigError for settings with which no job could run."""
-        from hydra_plugins.async_submitit_launcher._params import FIELDS, check_params
+        from ax_moo_launchers.params import FIELDS, check_params
 
         check_params(self.params, FIELDS[self.name])
         self.queue.check()
@@ -70,7 +70,7 @@ class AsyncSubmititLauncher(Launcher, ABC):
         return self.queue.attach(job)
 
     def cancel_command(self, jobs: "Sequence[Job]") -> str:
-        from hydra_plugins.async_submitit_launcher._attach import cancel_command
+        from ax_moo_launchers.attach import cancel_command
 
         return cancel_command(jobs)
 
@@ -83,18 +83,18 @@ class AsyncSubmititLauncher(Launcher, ABC):
         A mistake of the user's ends the process with 2; Ctrl-C, SIGTERM and SIGHUP end the jobs, and then the process
         as they do without a launcher.
         """
-        from ax_moo import interrupts
-        from ax_moo.errors import ConfigError
-        from ax_moo.jobs import JobRequest
+        from ax_moo.jobs.launcher import JobRequest
+        from ax_moo.system import signals
+        from ax_moo.system.errors import ConfigError
 
         requests = [JobRequest(initial_job_idx + i, tuple(overrides)) for i, overrides in enumerate(job_overrides)]
         try:
-            with interrupts.sigterm_as_ctrl_c():
+            with signals.sigterm_as_ctrl_c():
                 return self._run_batch(requests)
         except ConfigError as error:
             print(f"hydra/launcher={self.name}: {error}", file=sys.stderr)
             sys.exit(2)
-        except interrupts.Terminated as terminated:
+        except signals.Terminated as terminated:
             signal.raise_signal(terminated.number)
             raise
 
@@ -107,11 +107,11 @@ class AsyncSubmititLauncher(Launcher, ABC):
         singleton_state: dict[type, Singleton],
     ) -> JobReturn:
         """Run one trial; this is what the job's process does."""
-        from hydra_plugins.async_submitit_launcher import _job
+        from ax_moo_launchers.job import job as job_job
 
         Singleton.set_state(singleton_state)
         setup_globals()
-        return _job.run(self, sweep_overrides, job_dir_key, job_num)
+        return job_job.run(self, sweep_overrides, job_dir_key, job_num)
 
     def checkpoint(self, *args: Any, **kwargs: Any) -> Any:
         """Submit the same call again when the job is preempted, or timed out and may be repeated."""
@@ -120,7 +120,7 @@ class AsyncSubmititLauncher(Launcher, ABC):
         return submitit.helpers.DelayedSubmission(self, *args, **kwargs)
 
     def _run_batch(self, requests: "Sequence[JobRequest]") -> Sequence[JobReturn]:
-        from hydra_plugins.async_submitit_launcher._batch import Batch
+        from ax_moo_launchers.batch import Batch
 
         self.check()
         log.info("%s sweep output dir : %s", self.name, self.config.hydra.sweep.dir)

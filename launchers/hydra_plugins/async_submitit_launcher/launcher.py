@@ -8,7 +8,7 @@ from hydra_plugins.async_submitit_launcher import (
 )
 
 if TYPE_CHECKING:
-    from hydra_plugins.async_submitit_launcher._queue import Queue
+    from ax_moo_launchers.queue import Queue
 
 
 class AsyncLocalLauncher(_base.AsyncSubmititLauncher):
@@ -17,7 +17,7 @@ class AsyncLocalLauncher(_base.AsyncSubmititLauncher):
     name = "async_local"
 
     def _open_queue(self) -> "Queue":
-        from hydra_plugins.async_submitit_launcher._local import LocalQueue
+        from ax_moo_launchers.local.queue import LocalQueue
 
         return LocalQueue(self.params)
 
@@ -28,6 +28,6 @@ class AsyncSlurmLauncher(_base.AsyncSubmititLauncher):
     name = "async_slurm"
 
     def _open_queue(self) -> "Queue":
-        from hydra_plugins.async_submitit_launcher._slurm import SlurmQueue
+        from ax_moo_launchers.slurm.queue import SlurmQueue
 
         return SlurmQueue(self.params)

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from ax_moo.cli import wandb
-from ax_moo.errors import ConfigError
+from ax_moo.system.errors import ConfigError
 
 MISTAKE = 2
 INTERRUPTED = 130

@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from ax_moo.cli.checks import Check
-from hydra_plugins.async_submitit_launcher import _slurm_commands as slurm
-from hydra_plugins.async_submitit_launcher._gpus import installed_gpus, masked_gpus
+from ax_moo_launchers.local.gpus import installed_gpus, masked_gpus
+from ax_moo_launchers.slurm import commands as slurm
 
 _SLURM = ("sbatch", "squeue", "scancel", "srun", "scontrol", "sacct")
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
-from ax_moo.cli.opening import open_folder
-from ax_moo.comparison import Comparison, compare
-from ax_moo.console import open_console
-from ax_moo.errors import ConfigError
-from ax_moo.summary import clock
+from ax_moo.cli.folder import open_folder
+from ax_moo.console.progress import open_console
+from ax_moo.console.summary import clock
+from ax_moo.results.comparison import Comparison, compare
+from ax_moo.system.errors import ConfigError
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ax_moo import stop_request
+from ax_moo.storage import stop_request
+from ax_moo.system.job_signals import let_in, noticed
 from ax_moo.trial import Job
-from hydra_plugins.async_submitit_launcher import _slurm_commands as slurm
-from hydra_plugins.async_submitit_launcher._files import submitted_job
-from hydra_plugins.async_submitit_launcher._signals import let_in, noticed
+from ax_moo_launchers.files import submitted_job
+from ax_moo_launchers.slurm import commands as slurm
 
 LINGER_SECONDS = 600.0
 """Slurm ends a job some seconds after it has told it to end, and knows then whether to start it again."""

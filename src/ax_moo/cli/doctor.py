@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ax_moo.cli import checks, cluster_checks
 from ax_moo.cli.checks import Check
-from ax_moo.console import open_console
+from ax_moo.console.progress import open_console
 
 
 def doctor(as_json: bool) -> int:

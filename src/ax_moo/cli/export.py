@@ -7,9 +7,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ax_moo.cli.opening import open_folder
-from ax_moo.errors import ConfigError
-from ax_moo.results import trials_frame
+from ax_moo.cli.folder import open_folder
+from ax_moo.results.tables import trials_frame
+from ax_moo.system.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd

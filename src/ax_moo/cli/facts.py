@@ -4,11 +4,11 @@ from typing import Any
 
 from ax_moo.cli.controller import queued_controller
 from ax_moo.cli.left_jobs import states_of_left_jobs
-from ax_moo.facts import elapsed, failures, retries, state_of, where
-from ax_moo.frontier import hypervolume_of
-from ax_moo.jobs import JobState
-from ax_moo.results import optimization_results
-from ax_moo.sweep_folder import SweepFolder
+from ax_moo.jobs.launcher import JobState
+from ax_moo.problem.frontier import hypervolume_of
+from ax_moo.results.status import elapsed, failures, retries, state_of, where
+from ax_moo.results.tables import optimization_results
+from ax_moo.storage.folder import SweepFolder
 from ax_moo.trial import Trial, TrialStatus
 
 

@@ -4,14 +4,14 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from ax_moo.finding import unnoted_job
-from ax_moo.jobs import JobState
-from ax_moo.sweep_folder import SweepFolder
+from ax_moo.jobs.launcher import JobState
+from ax_moo.storage.folder import SweepFolder
 from ax_moo.trial import Job
 
 
 def states_of_left_jobs(sweep: SweepFolder) -> Mapping[int, JobState]:
     """By trial number; empty while a sweeper runs the sweep."""
-    from hydra_plugins.async_submitit_launcher._attach import attacher
+    from ax_moo_launchers.attach import attacher
 
     attach = attacher()
     return {index: attach(job).state() for index, job in left_jobs(sweep).items()}
@@ -44,7 +44,7 @@ def say_left_jobs(sweep: SweepFolder) -> None:
 
 
 def _how_to_end(sweep: SweepFolder, jobs: Sequence[Job]) -> str:
-    from hydra_plugins.async_submitit_launcher._attach import cancel_command
+    from ax_moo_launchers.attach import cancel_command
 
     return f"ax-moo stop --now {shlex.quote(str(sweep.path))}, or {cancel_command(jobs)}"
 

@@ -13,9 +13,9 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from ax_moo import resuming
-from ax_moo.errors import ConfigError
-from ax_moo.from_hydra import checked
+from ax_moo.session.run import checked
+from ax_moo.sweep import resume
+from ax_moo.system.errors import ConfigError
 
 _CALLBACK = "+hydra.callbacks.ax_moo_probe._target_=ax_moo.cli.probe.Probe"
 _ANSWER_VARIABLE = "AX_MOO_PROBE"
@@ -31,7 +31,7 @@ class Probe(Callback):
             try:
                 loader = GlobalHydra.instance().config_loader()
                 problem, settings = checked(config, loader, list(config.hydra.overrides.task))
-                resuming.check(Path(str(config.hydra.sweep.dir)).absolute(), problem, settings.resume)
+                resume.check(Path(str(config.hydra.sweep.dir)).absolute(), problem, settings.resume)
             except ConfigError as error:
                 sys.exit(f"hydra/sweeper=ax_moo: {error}")
         _answer(sweeper, os.path.abspath(str(config.hydra.sweep.dir)))

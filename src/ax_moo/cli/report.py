@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from ax_moo.cli.opening import open_folder
-from ax_moo.errors import ConfigError
+from ax_moo.cli.folder import open_folder
 from ax_moo.html_report.writing import write_report
+from ax_moo.system.errors import ConfigError
 
 
 def report(folder: Path, out: Path | None) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from ax_moo.cli.controller import queued_controller
-from ax_moo.cli.opening import open_own_folder
-from ax_moo.errors import ConfigError
-from ax_moo.override_grammar import encode
-from ax_moo.sweep_folder import SweepFolder
+from ax_moo.cli.folder import open_own_folder
+from ax_moo.search_space.grammar import encode
+from ax_moo.storage.folder import SweepFolder
+from ax_moo.system.errors import ConfigError
 
 
 def resume(folder: Path) -> NoReturn:

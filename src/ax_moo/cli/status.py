@@ -15,10 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ax_moo.cli.facts import facts_of
-from ax_moo.cli.opening import open_folder
-from ax_moo.console import open_console
-from ax_moo.summary import clock, closing_lines, frontier_table
-from ax_moo.sweep_folder import NotBegun, SweepFolder
+from ax_moo.cli.folder import open_folder
+from ax_moo.console.progress import open_console
+from ax_moo.console.summary import clock, closing_lines, frontier_table
+from ax_moo.storage.folder import NotBegun, SweepFolder
 
 WATCH_SECONDS = 2.0
 LIVES_ON = ("running", "queued")

@@ -5,18 +5,19 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from ax_moo import disk, lock, stop_request
-from ax_moo.cancelling import cancel_and_wait
 from ax_moo.cli.controller import queued_controller
+from ax_moo.cli.folder import open_folder, open_own_folder
 from ax_moo.cli.left_jobs import say_left_jobs
-from ax_moo.cli.opening import open_folder, open_own_folder
-from ax_moo.errors import ConfigError
 from ax_moo.finding import unnoted_job
-from ax_moo.holder import Holder
-from ax_moo.jobs import JobHandle
-from ax_moo.journal import Journal
-from ax_moo.stop_request import StopRequest
-from ax_moo.sweep_folder import NotBegun, SweepFolder
+from ax_moo.jobs.launcher import JobHandle
+from ax_moo.storage import lock, stop_request
+from ax_moo.storage.folder import NotBegun, SweepFolder
+from ax_moo.storage.holder import Holder
+from ax_moo.storage.journal import Journal
+from ax_moo.storage.stop_request import StopRequest
+from ax_moo.sweep.cancellation import cancel_and_wait
+from ax_moo.system import disk
+from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Trial, TrialStatus
 
 POLL_SECONDS = 0.2
@@ -67,7 +68,7 @@ def _write(folder: Path, request: StopRequest) -> None:
 
 def _cancel_controller(folder: Path) -> bool:
     """End a controller job that has not begun, or waits for its next life: it would go on with the sweep."""
-    from hydra_plugins.async_submitit_launcher._attach import attach
+    from ax_moo_launchers.attach import attach
 
     controller = queued_controller(folder)
     if controller is None:
@@ -97,7 +98,7 @@ def _cancel_jobs(sweep: SweepFolder) -> None:
 
 def _attached(sweep: SweepFolder, enter: Callable[[Trial], None]) -> dict[int, tuple[Trial, JobHandle]]:
     """The trials whose jobs may still run, also those that a killed sweeper submitted and had no time to note."""
-    from hydra_plugins.async_submitit_launcher._attach import attacher
+    from ax_moo_launchers.attach import attacher
 
     attach = attacher()
     running = {}

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ax_moo import lock
 from ax_moo.cli.controller import Controller, controller_folder, queued_controller
 from ax_moo.cli.probe import sweep_folder_of
 from ax_moo.cli.resume import check_runnable, resume_override, sweep_dir_override
-from ax_moo.errors import ConfigError
+from ax_moo.storage import lock
+from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Job
 
 _COMMANDS = ("sbatch", "squeue", "scancel", "scontrol", "srun")
@@ -46,7 +46,7 @@ def _check_free(folder: Path) -> None:
 def _sbatch(sweep: Sequence[str], cwd: Path, folder: Path, resources: Mapping[str, Any]) -> Job:
     import submitit
 
-    from hydra_plugins.async_submitit_launcher._sbatch import Refused, open_executor
+    from ax_moo_launchers.slurm.sbatch import Refused, open_executor
 
     files = controller_folder(folder)
     delay_s = int(resources["signal_delay_s"])

@@ -30,9 +30,9 @@ def pull(
     report: Annotated[bool, typer.Option(help="Write report.html, which takes some seconds.")] = True,
 ) -> None:
     """Make a sweep folder of a group in W&B: table, results, curves, report. Several groups are compared."""
-    from ax_moo.cli import wandb_pull
+    from ax_moo.cli import wandb_commands
 
-    wandb_pull.pull(project, groups, folder, entity, run, report)
+    wandb_commands.pull(project, groups, folder, entity, run, report)
 
 
 @app.command()

@@ -3,15 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+from ax_moo.cli.folder import open_folder
 from ax_moo.cli.left_jobs import states_of_left_jobs
-from ax_moo.cli.opening import open_folder
-from ax_moo.errors import ConfigError
-from ax_moo.jobs import JobState
-from ax_moo.sweep_folder import NoSweep, SweepFolder
-from ax_moo.wandb.closing import tag_and_close
+from ax_moo.jobs.launcher import JobState
+from ax_moo.storage.folder import NoSweep, SweepFolder
+from ax_moo.system.errors import ConfigError
+from ax_moo.wandb.local_runs import RunData, run_files
 from ax_moo.wandb.project import Project, open_api
-from ax_moo.wandb.run_data import RunData, run_files
 from ax_moo.wandb.sync import Uploaded, find, upload
+from ax_moo.wandb.trial_runs import tag_and_close
 
 
 def sync(folder: Path) -> int:

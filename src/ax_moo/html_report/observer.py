@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ax_moo.html_report.writing import REPORT_FILE
-from ax_moo.listening import say
-from ax_moo.observers import Progress
-from ax_moo.problem import Problem
+from ax_moo.problem.problem import Problem
+from ax_moo.sweep.observers import Progress
+from ax_moo.system.terminal import say
 from ax_moo.trial import Trial
 
 log = logging.getLogger(__name__)

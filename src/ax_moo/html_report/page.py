@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from ax_moo.disk import replace_file
+from ax_moo.system.disk import replace_file
 
 # In the order in which they are run; each uses those before it.
 _SCRIPTS = (

@@ -4,17 +4,17 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ax_moo import journal
-from ax_moo.facts import elapsed, failures, retries, state_of, where
-from ax_moo.frontier import hypervolume_of, hypervolume_trace, is_feasible, mean, pareto_trials, reference_point
 from ax_moo.html_report.curves import curves
 from ax_moo.html_report.reproduction import command_of, reproduction
 from ax_moo.html_report.timeline import timeline
-from ax_moo.problem import Problem
-from ax_moo.results import metric_names, trials_frame
-from ax_moo.search_space import Choice, Fixed, Parameter, Range
-from ax_moo.sweep_folder import SweepFolder
-from ax_moo.sweep_results import in_order_of_completion
+from ax_moo.problem.frontier import hypervolume_of, hypervolume_trace, is_feasible, mean, pareto_trials, reference_point
+from ax_moo.problem.problem import Problem
+from ax_moo.results.notebook import in_order_of_completion
+from ax_moo.results.status import elapsed, failures, retries, state_of, where
+from ax_moo.results.tables import metric_names, trials_frame
+from ax_moo.search_space.space import Choice, Fixed, Parameter, Range
+from ax_moo.storage import journal
+from ax_moo.storage.folder import SweepFolder
 from ax_moo.trial import Outcome, Trial, TrialStatus
 
 LARGEST_EXACT = 2**53

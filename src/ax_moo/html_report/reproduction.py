@@ -4,10 +4,10 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from ax_moo.journal import PULLED
-from ax_moo.problem import Problem
-from ax_moo.redaction import redacted
-from ax_moo.sweep_folder import SweepFolder
+from ax_moo.problem.problem import Problem
+from ax_moo.storage.folder import SweepFolder
+from ax_moo.storage.journal import PULLED
+from ax_moo.system.redaction import redacted
 from ax_moo.trial import Trial
 
 CONFIG_FILE = "multirun.yaml"

@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from ax_moo.frontier import pareto_trials
 from ax_moo.html_report.surrogate_direction import directions
 from ax_moo.html_report.surrogate_grid import centre, grid
 from ax_moo.html_report.surrogate_model import Model, Values, repeatable
 from ax_moo.html_report.surrogate_sample import trials_to_model
-from ax_moo.one_thread import one_thread
-from ax_moo.problem import Problem
-from ax_moo.search_space import Choice, Fixed, Range
+from ax_moo.problem.frontier import pareto_trials
+from ax_moo.problem.problem import Problem
+from ax_moo.search_space.space import Choice, Fixed, Range
+from ax_moo.system.one_thread import one_thread
 from ax_moo.trial import Parameterization, Trial, TrialStatus
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ import numpy as np
 
 from ax_moo.html_report.surrogate_grid import grid
 from ax_moo.html_report.surrogate_model import Model
-from ax_moo.search_space import Choice, Range
+from ax_moo.search_space.space import Choice, Range
 from ax_moo.trial import Parameterization, ParameterValue
 
 POINTS = 64

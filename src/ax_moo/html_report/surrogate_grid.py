@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from ax_moo.search_space import Choice, Range
+from ax_moo.search_space.space import Choice, Range
 from ax_moo.trial import ParameterValue
 
 POINTS = 21

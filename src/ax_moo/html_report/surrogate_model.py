@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ax_moo.optimizer import Optimizer
-from ax_moo.problem import Problem
+from ax_moo.optimizer.ax_client import Optimizer
+from ax_moo.problem.problem import Problem
 from ax_moo.trial import Parameterization, Trial
 
 # The optimizer's module imports Ax without its warnings: that one first.

@@ -3,8 +3,8 @@
 import random
 from collections.abc import Sequence
 
-from ax_moo.frontier import pareto_trials
-from ax_moo.problem import Problem
+from ax_moo.problem.frontier import pareto_trials
+from ax_moo.problem.problem import Problem
 from ax_moo.trial import Trial
 
 MOST_TRIALS = 200

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ax_moo import journal
-from ax_moo.disk import replace_file
 from ax_moo.html_report.payload import payload
-from ax_moo.sweep_folder import SweepFolder, open_folder
+from ax_moo.storage import journal
+from ax_moo.storage.folder import SweepFolder, open_folder
+from ax_moo.system.disk import replace_file
 from ax_moo.trial import TrialStatus
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def write_report(folder: Path, out: Path | None = None) -> Path:
     It is written twice where the analyses have to be made: what needs no model is there at once.
 
     Raises:
-        ax_moo.errors.ConfigError: the folder holds no sweep, or none that can be read.
+        ax_moo.system.errors.ConfigError: the folder holds no sweep, or none that can be read.
         OSError: the page cannot be written.
     """
     return _write(open_folder(folder), out, whole=True)

@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ax_moo.disk import replace_file
 from ax_moo.measurements import MEASUREMENTS_FILE
+from ax_moo.system.disk import replace_file
 from ax_moo.wandb.project import PAGE
 
 AT_ONCE = 8

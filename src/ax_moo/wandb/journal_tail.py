@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from ax_moo.journal import JOURNAL_FILE
+from ax_moo.storage.journal import JOURNAL_FILE
 
 
 class JournalTail:

@@ -7,9 +7,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ax_moo.errors import ConfigError
-from ax_moo.run_names import sweep_run_id
-from ax_moo.wandb_settings import WandbSettings
+from ax_moo.system.errors import ConfigError
+from ax_moo.wandb.names import sweep_run_id
+from ax_moo.wandb.settings import WandbSettings
 
 INIT_SECONDS = 30.0
 FINISH_SECONDS = 60.0

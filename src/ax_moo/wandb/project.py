@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from ax_moo.errors import ConfigError
+from ax_moo.system.errors import ConfigError
 
 ANSWER_SECONDS = 20
 RETRIES = 2

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ax_moo import journal
-from ax_moo.disk import replace_file
-from ax_moo.errors import ConfigError
-from ax_moo.journal import JOURNAL_FILE, PULLED
-from ax_moo.problem import Problem
-from ax_moo.results import write_results
+from ax_moo.problem.problem import Problem
+from ax_moo.results.tables import write_results
+from ax_moo.storage import journal
+from ax_moo.storage.journal import JOURNAL_FILE, PULLED
+from ax_moo.system.disk import replace_file
+from ax_moo.system.errors import ConfigError
 from ax_moo.wandb.curves import write_curves
 from ax_moo.wandb.project import Project
-from ax_moo.wandb.sweep_journal import SweepJournal, read_journal, sweep_run, trial_runs
+from ax_moo.wandb.remote_journal import SweepJournal, read_journal, sweep_run, trial_runs
 
 
 @dataclass(frozen=True)

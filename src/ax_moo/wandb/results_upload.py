@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ax_moo.problem import Problem
-from ax_moo.results import COLUMNS, RESULTS_FILE, TRIALS_FILE, trials_frame
-from ax_moo.run_names import results_name
+from ax_moo.problem.problem import Problem
+from ax_moo.results.tables import COLUMNS, RESULTS_FILE, TRIALS_FILE, trials_frame
 from ax_moo.trial import Trial
+from ax_moo.wandb.names import results_name
 
 TABLE = "pareto_frontier"
 ARTIFACT_TYPE = "sweep"

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ax_moo.redaction import without_secrets
+from ax_moo.system.redaction import without_secrets
+from ax_moo.wandb.controller_pipe import Parent
 from ax_moo.wandb.options import RunOptions
-from ax_moo.wandb.parent import Parent
+from ax_moo.wandb.remote_journal import JOB_TYPE
 from ax_moo.wandb.service import GRACE, QUIET_AND_BOUNDED, modes_to_try, one_line, tear_down
-from ax_moo.wandb.sweep_journal import JOB_TYPE
 
 
 def start(wandb: Any, options: RunOptions, header: Mapping[str, Any], parent: Parent) -> Any:

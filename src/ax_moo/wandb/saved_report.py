@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from ax_moo.errors import ConfigError
-from ax_moo.objectives import Objective
-from ax_moo.problem import Problem
-from ax_moo.search_space import Parameter, Range
+from ax_moo.problem.objectives import Objective
+from ax_moo.problem.problem import Problem
+from ax_moo.search_space.space import Parameter, Range
+from ax_moo.system.errors import ConfigError
 from ax_moo.wandb.project import Project
+from ax_moo.wandb.remote_journal import header_of, sweep_run
 from ax_moo.wandb.results_upload import TABLE
-from ax_moo.wandb.sweep_journal import header_of, sweep_run
 
 LONGEST_TITLE = 128
 _WIDE = 24

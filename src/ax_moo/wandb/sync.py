@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ax_moo.wandb.local_runs import RunData, read_run, run_files
 from ax_moo.wandb.project import ANSWER_SECONDS, PAGE
-from ax_moo.wandb.run_data import RunData, read_run, run_files
-from ax_moo.wandb.sweep_journal import ID_END
+from ax_moo.wandb.remote_journal import ID_END
 
 AT_ONCE = 4
 STILL_WRITTEN_SECONDS = 60.0

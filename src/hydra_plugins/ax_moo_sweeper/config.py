@@ -40,7 +40,7 @@ def register() -> None:
     names the second in its defaults list.
 
     It is stored as a mapping: into a dataclass Hydra merges no key that it does not have, so that a misspelt one in a
-    YAML file would not reach ``ax_moo.settings``, which names the right one.
+    YAML file would not reach ``ax_moo.sweep.settings``, which names the right one.
     """
     defaults: dict[str, Any] = {}
     for key in fields(AxMooSweeperConf):

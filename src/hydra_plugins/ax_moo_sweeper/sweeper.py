@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from hydra_plugins.ax_moo_sweeper import config as _config  # noqa: F401 - Hydra 1.4 imports only this module
 
 if TYPE_CHECKING:
-    from ax_moo.jobs import AsyncLauncher
+    from ax_moo.jobs.launcher import AsyncLauncher
 
 
 _INTERRUPTED = 130
@@ -54,8 +54,8 @@ class AxMooSweeper(Sweeper):
             sys.exit(code)
 
     def _sweep(self, arguments: list[str]) -> int:
-        from ax_moo.errors import ConfigError
-        from ax_moo.from_hydra import run
+        from ax_moo.session.run import run
+        from ax_moo.system.errors import ConfigError
 
         try:
             launcher = _asynchronous(self.launcher)
@@ -82,9 +82,9 @@ def _leave(code: int) -> NoReturn:
 
 def _asynchronous(launcher: Launcher) -> "AsyncLauncher":
     """Our launchers as they are, Submitit's stock ones made ours, every other one in rounds."""
-    from ax_moo.rounds import RoundsLauncher
+    from ax_moo.jobs.blocking import RoundsLauncher
+    from ax_moo_launchers.attach import attacher
     from hydra_plugins.async_submitit_launcher._adopt import adopt
-    from hydra_plugins.async_submitit_launcher._attach import attacher
 
     adopted: AsyncLauncher | None = adopt(launcher)
     return adopted if adopted is not None else RoundsLauncher(launcher, attacher())

@@ -1,0 +1,165 @@
+"""Jobs that are waited for: so many at once, and none of them left running without a word."""
+
+import errno
+import logging
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from hydra.core.utils import JobReturn
+
+from ax_moo.jobs.job_results import error_line
+from ax_moo.jobs.launcher import JobRequest, JobState
+from ax_moo.system import signals
+from ax_moo.system.terminal import while_somebody_listens
+from ax_moo.trial import Job
+from ax_moo_launchers.handle import SubmititHandle
+
+log = logging.getLogger(__name__)
+
+_POLL_S = 0.1
+_GONE_S = 60.0
+_AGAIN_S = 10.0
+_MOST_REFUSALS = 60
+_PASSING = (None, errno.EAGAIN, errno.EIO, errno.ESTALE)
+"""Submissions that fail so may succeed a moment later; a scheduler that does not answer has no errno."""
+
+_ENDED = (JobState.FINISHED, JobState.LOST)
+
+
+class Batch:
+    """The jobs of one blocking launch, for a sweeper that cannot come back to them.
+
+    Whatever ends the batch early, a signal or an exception, ends its jobs: nobody would collect their results.
+    """
+
+    def __init__(
+        self,
+        requests: Sequence[JobRequest],
+        submit: Callable[[Sequence[JobRequest]], Sequence[SubmititHandle]],
+        cancel_command: Callable[[Sequence[Job]], str],
+        limit: int | None,
+    ) -> None:
+        self._requests = list(requests)
+        self._submit = submit
+        self._cancel_command = cancel_command
+        self._limit = limit
+        self._waiting = list(requests)
+        self._running: dict[JobRequest, SubmititHandle] = {}
+        self._returned: dict[JobRequest, JobReturn] = {}
+        self._refusals = 0
+        self._not_before = 0.0
+
+    def run(self) -> list[JobReturn]:
+        """The results, in the order of the requests, once all jobs have ended."""
+        try:
+            while self._waiting or self._running:
+                self._fill()
+                self._collect()
+                if self._running or self._waiting:
+                    time.sleep(_POLL_S)
+        except BaseException as error:
+            self._end(error)
+            raise
+        return [self._returned[request] for request in self._requests]
+
+    def _fill(self) -> None:
+        room = None if self._limit is None else max(0, self._limit - len(self._running))
+        requests = self._waiting[:room]
+        if not requests or time.monotonic() < self._not_before:
+            return
+        try:
+            # No signal may come between a job and the note that it runs.
+            with signals.put_off():
+                handles = self._submit(requests)
+                self._running.update(zip(requests, handles, strict=True))
+                del self._waiting[: len(requests)]
+                self._refusals = 0
+        except OSError as error:
+            self._refused(error)
+
+    def _refused(self, error: OSError) -> None:
+        """Once jobs run they are worth a wait for a scheduler that is away."""
+        self._refusals += 1
+        has_begun = bool(self._running or self._returned)
+        if not has_begun or error.errno not in _PASSING or self._refusals >= _MOST_REFUSALS:
+            raise error
+        log.warning("Submission failed, again in %.0f s: %s", _AGAIN_S, error)
+        self._not_before = time.monotonic() + _AGAIN_S
+
+    def _collect(self) -> None:
+        for request, handle in list(self._running.items()):
+            try:
+                if handle.state() not in _ENDED:
+                    continue
+                self._returned[request] = handle.job_return()
+            except OSError as error:
+                # A network file system has such moments; what is there is there at the next look.
+                log.debug("Job %s cannot be looked at: %s", handle.job.job_id, error)
+            else:
+                del self._running[request]
+
+    def _end(self, cause: BaseException) -> None:
+        """Cancel what runs and wait until it is gone; another signal ends the waiting."""
+        try:
+            self._say_why(cause)
+            if not self._running:
+                return
+            with signals.put_off():
+                for handle in self._running.values():
+                    _cancel(handle)
+            self._wait_until_gone()
+        except KeyboardInterrupt:
+            _tell(f"not waited for: {self._still()}")
+
+    def _say_why(self, cause: BaseException) -> None:
+        is_interrupt = isinstance(cause, KeyboardInterrupt)
+        why = "interrupted" if is_interrupt else error_line(cause)
+        if self._running:
+            counts = (
+                f"of {len(self._requests)} jobs {len(self._returned)} had ended and {len(self._waiting)} had not begun"
+            )
+            _tell(f"{why}: cancelling these jobs: {self._ids()}; {counts}")
+            if is_interrupt and not isinstance(cause, signals.Terminated):
+                _tell("Ctrl-C again does not wait until they are gone")
+        elif is_interrupt:
+            _tell(f"{why}: no job is running")
+
+    def _wait_until_gone(self) -> None:
+        until = time.monotonic() + _GONE_S
+        while True:
+            self._running = {request: handle for request, handle in self._running.items() if not _has_ended(handle)}
+            if not self._running:
+                _tell("no job is running any more")
+                return
+            if time.monotonic() > until:
+                _tell(f"not gone after {_GONE_S:g} s: {self._still()}")
+                return
+            time.sleep(_POLL_S)
+
+    def _ids(self) -> str:
+        return ", ".join(handle.job.job_id for handle in self._running.values())
+
+    def _still(self) -> str:
+        command = self._cancel_command([handle.job for handle in self._running.values()])
+        return f"these jobs may still run: {self._ids()} (end them with: {command})"
+
+
+def _cancel(handle: SubmititHandle) -> None:
+    """One that cannot be cancelled must not spare the others."""
+    try:
+        handle.cancel()
+    except Exception as error:
+        log.warning("Job %s could not be cancelled: %s", handle.job.job_id, error_line(error))
+
+
+def _has_ended(handle: SubmititHandle) -> bool:
+    try:
+        return handle.state() in _ENDED
+    except OSError:
+        return False
+
+
+def _tell(text: str) -> None:
+    with while_somebody_listens():
+        print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,101 @@
+"""What a handle reads from the files of its job."""
+
+import errno
+import pickle
+import time
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+from hydra.core.utils import JobReturn, JobStatus
+
+from ax_moo.jobs.job_results import error_line, one_line, result_of
+from ax_moo.jobs.launcher import JobResult, JobState
+from ax_moo.trial import Job
+from ax_moo_launchers.files import note_file, result_file, submitted_file
+
+LATE_RESULT_S = 120.0
+"""How long a job's result may take to come into sight on a network file system when the job has ended well: there
+must be one."""
+
+NO_RESULT_S = 10.0
+"""The same for a job that has ended badly: it will hardly have written one."""
+
+
+_PASSING = (errno.ESTALE, errno.EIO)
+"""What a network file system says of a file that it can read a moment later."""
+
+
+class SubmititHandle(ABC):
+    """One submitted job, known by its id and its folder alone."""
+
+    def __init__(self, job: Job, n_tasks: int) -> None:
+        self.job = job
+        self.folder = Path(job.folder)
+        self.n_tasks = n_tasks
+
+    @abstractmethod
+    def state(self) -> JobState: ...
+
+    @abstractmethod
+    def cancel(self) -> None: ...
+
+    @abstractmethod
+    def _why_lost(self) -> str:
+        """Why this job ended without a result, in one line."""
+
+    def withdraw(self) -> None:
+        """Undo the submission: the job is not found again, and if it has not begun it never does any work."""
+        submitted_file(self.folder, self.job.job_id).unlink(missing_ok=True)
+        self._end_now()
+
+    @abstractmethod
+    def _end_now(self) -> None: ...
+
+    def result(self) -> JobResult:
+        left = self._left_behind()
+        return JobResult(error=left) if isinstance(left, str) else result_of(left)
+
+    def job_return(self) -> JobReturn:
+        """The result as Hydra's launchers hand it over; reading the value of a lost job raises."""
+        left = self._left_behind()
+        if not isinstance(left, str):
+            return left
+        lost = JobReturn()
+        lost.return_value = RuntimeError(f"job {self.job.job_id}: {left}; see the logs in {self.folder}")
+        lost.status = JobStatus.FAILED
+        return lost
+
+    def has_results(self, every: bool = True) -> bool:
+        """Whether the results are there: of every task, or of the first, which is the one that counts."""
+        tasks = range(self.n_tasks) if every else range(1)
+        return all(result_file(self.folder, self.job.job_id, task).exists() for task in tasks)
+
+    def _is_overdue(self, ended_at: float, ended_well: bool) -> bool:
+        """Whether nobody need wait any longer for the results of a job that ended (by ``time.monotonic``) then."""
+        patience = LATE_RESULT_S if ended_well else NO_RESULT_S
+        return self._note() is not None or time.monotonic() - ended_at >= patience
+
+    def _left_behind(self) -> JobReturn | str:
+        """What the job returned, or one line that says why there is nothing."""
+        if not self.has_results(every=False):
+            return one_line(self._note() or self._why_lost())
+        try:
+            outcome, result = pickle.loads(result_file(self.folder, self.job.job_id).read_bytes())
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in _PASSING:
+                raise
+            return one_line(f"the result cannot be read: {error_line(error)}")
+        return result if outcome == "success" else _last_exception(result)
+
+    def _note(self) -> str | None:
+        try:
+            return note_file(self.folder, self.job.job_id).read_text()
+        except OSError:
+            return None
+
+
+def _last_exception(traceback_text: str) -> str:
+    """Type and message from a formatted traceback: what follows its last indented line."""
+    lines = str(traceback_text).strip().splitlines()
+    indented = [number for number, line in enumerate(lines) if line.startswith("  ")]
+    return one_line(" ".join(lines[indented[-1] + 1 :] if indented else lines[-1:]) or lines[-1])

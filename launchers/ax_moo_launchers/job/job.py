@@ -1,0 +1,123 @@
+"""What runs in the job's own process."""
+
+import pickle
+import signal
+import traceback
+import warnings
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from hydra.core.utils import JobReturn, JobStatus, run_job
+from omegaconf import open_dict
+
+from ax_moo.jobs.job_results import error_line
+from ax_moo.system.job_signals import let_in, noticed
+from ax_moo_launchers.files import leave_note
+from ax_moo_launchers.job import exit_codes
+from ax_moo_launchers.job.disk_full import no_room
+
+if TYPE_CHECKING:
+    from hydra_plugins.async_submitit_launcher._base import AsyncSubmititLauncher
+
+
+def run(launcher: "AsyncSubmititLauncher", overrides: list[str], job_dir_key: str, job_num: int) -> JobReturn:
+    import submitit
+
+    end_is_near = submitit.JobEnvironment._usr_sig()
+    with noticed(signal.SIGTERM, end_is_near) as came:
+        try:
+            with let_in(end_is_near):
+                result = _compose_and_run(launcher, overrides, job_dir_key, job_num)
+        except (Exception, SystemExit) as error:
+            result = JobReturn(overrides=overrides)
+            result.return_value, result.status = error, JobStatus.FAILED
+        if result.status is JobStatus.FAILED:
+            traceback.print_exception(result._return_value)
+            _end_if_not_its_own_fault(result._return_value, came, launcher.params)
+    # The work is done: a time limit or preemption that comes now must not keep its result from being written.
+    signal.signal(end_is_near, signal.SIG_IGN)
+    return _portable(result)
+
+
+def _compose_and_run(
+    launcher: "AsyncSubmititLauncher", overrides: list[str], job_dir_key: str, job_num: int
+) -> JobReturn:
+    import submitit
+
+    # Hydra 1.3 warns of every application's own hydra/sweeper/ax_moo.yaml, in the log of every trial.
+    warnings.filterwarnings("ignore", message=r"\s*'hydra/sweeper/ax_moo' is validated")
+    config = launcher.hydra_context.config_loader.load_sweep_config(launcher.config, overrides)
+    with open_dict(config):
+        config.hydra.job.id = submitit.JobEnvironment().job_id
+        config.hydra.job.num = job_num
+    return run_job(
+        hydra_context=launcher.hydra_context,
+        task_function=launcher.task_function,
+        config=config,
+        job_dir_key=job_dir_key,
+        job_subdir_key="hydra.sweep.subdir",
+    )
+
+
+def _end_if_not_its_own_fault(error: BaseException, came: set[int], params: dict[str, Any]) -> None:
+    """End without a result where the task function did not fail by itself, so that the job is LOST, or runs again.
+
+    Whatever ends a job does so by an exception inside the task function, where Hydra takes it for the task's own.
+    """
+    import submitit
+
+    if type(error) is submitit.core.utils.UncompletedJobError and "not requeued" in str(error):
+        limit = params.get("timeout_min")
+        _end(exit_codes.TERMINATED, f"time limit of {limit} min reached" if limit else "time limit reached")
+    if signal.SIGTERM in came:
+        # Without a note: whoever sent the signal knows better why, and Slurm may let the job run again.
+        _end(exit_codes.TERMINATED)
+    if came and isinstance(error, SystemExit):
+        raise error  # submitit has requeued the job
+    if came:
+        _end(exit_codes.TERMINATED, f"preempted, and could not be requeued: {error_line(error)}")
+    why = no_room(error, submitit.JobEnvironment().paths.folder)
+    if why is not None:
+        _end(exit_codes.NO_ROOM, why)
+
+
+def _end(code: int, note: str | None = None) -> NoReturn:
+    import submitit
+
+    environment = submitit.JobEnvironment()
+    if note is not None and environment.global_rank == 0:
+        leave_note(environment.paths.folder, environment.job_id, note)
+    raise SystemExit(code)
+
+
+def _on_cpu(value: Any) -> Any:
+    """The value with its tensors on the CPU: the sweep may run where there is no GPU to unpickle them to."""
+    if type(value) is dict:
+        return {key: _on_cpu(each) for key, each in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(_on_cpu, value))
+    return value.detach().cpu() if hasattr(value, "detach") and hasattr(value, "cpu") else value
+
+
+def _portable(result: JobReturn) -> JobReturn:
+    """A result that can be read back: submitit writes none at all where pickling fails.
+
+    The line about an error is made here, because pickling an exception loses what it was raised from.
+    """
+    import cloudpickle
+
+    if isinstance(result._return_value, SystemExit):
+        # As itself it would end whoever reads it.
+        result.return_value = RuntimeError(f"the task function called sys.exit({result._return_value.code!r})")
+    if result.status is JobStatus.FAILED:
+        result.error_line = error_line(result._return_value)
+    else:
+        result.return_value = _on_cpu(result._return_value)
+    try:
+        pickle.loads(cloudpickle.dumps(result))
+    except Exception as error:
+        if result.status is not JobStatus.FAILED:
+            kind = type(result._return_value).__name__
+            result.error_line = f"TypeError: the task function returned {kind}, which cannot be pickled: {error}"
+        result.status = JobStatus.FAILED
+        result.return_value = RuntimeError(result.error_line)
+    return result

@@ -1,0 +1,138 @@
+"""The process in charge of one local job: starts its tasks, holds them to their time, notes how they ended.
+
+Run as ``python -m ax_moo_launchers.local.controller FOLDER``. Submitit's own controller forgets the
+exit codes, so that a job which died can only be waited for; it also starts a timed out job again by itself.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from submitit.local import local  # this module is a program of its own
+
+from ax_moo.system.disk import replace_file
+from ax_moo.system.job_signals import hold_back
+from ax_moo_launchers.files import exit_file, process_file
+from ax_moo_launchers.job.disk_full import no_room
+
+_POLL_S = 0.04
+_GRACE_S = 5.0
+_HEARTBEAT_S = 10.0
+_NOTE_BYTES = 1024
+
+
+class NotingController(local.Controller):
+    """Leads its own process group, and leaves ``<id>_exit.json`` behind."""
+
+    def __init__(self, folder: Path, timeout_s: float | None) -> None:
+        super().__init__(folder)
+        self.limit_s = timeout_s
+        self.reason: str | None = None
+        self._started = time.monotonic()
+        self._deadline: float | None = None
+        self._touched = 0.0
+        self._note = _KeptPlace(exit_file(self.folder, self.pid))
+        signal.signal(signal.SIGTERM, self._cancel)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # The tasks let it in once they can handle it. Python takes seconds to start on a busy machine.
+        hold_back(local.LocalJobEnvironment._usr_sig())
+
+    def run(self, max_retry: int = 1) -> None:
+        del max_retry
+        codes: list[int | None] = []
+        try:
+            self.start_tasks()
+            codes = [*self.wait()]
+        except Exception as error:
+            self.reason = no_room(error, self.folder) or f"{type(error).__name__}: {error}"
+        with contextlib.suppress(OSError):
+            self._note.write(json.dumps({"exit_codes": codes, "reason": self.reason}))
+        if self.reason or any(code != 0 for code in codes):
+            # Nothing of a job that died may live on, data loaders for one. This ends this process as well.
+            os.killpg(0, signal.SIGKILL)
+
+    def wait(self, freq: int = 24) -> list[int | None]:
+        """Exit codes of all tasks, once all have ended, were cancelled, or are out of time.
+
+        One task's death is the job's: its peers would wait for it for ever.
+        """
+        del freq
+        self._arm()
+        while True:
+            codes = [task.poll() for task in self.tasks]
+            if all(code is not None for code in codes):
+                return codes
+            if self._deadline is None and any(code not in (None, 0) for code in codes):
+                self._end_soon(None)
+            if self._deadline is not None and time.monotonic() > self._deadline:
+                return codes
+            self._watch_time()
+            self._beat()
+            time.sleep(_POLL_S)
+
+    def _arm(self) -> None:
+        """Let the tasks know some time before their limit, so that they can write a checkpoint."""
+        self._signal_at = float("inf")
+        if self.limit_s is not None:
+            self._signal_at = self._started + self.limit_s - min(self.signal_delay_s, 0.2 * self.limit_s)
+
+    def _watch_time(self) -> None:
+        now = time.monotonic()
+        if now > self._signal_at:
+            self._signal_at = float("inf")
+            self._forward_signal(local.LocalJobEnvironment._usr_sig())
+        if self.limit_s is not None and self._deadline is None and now > self._started + self.limit_s:
+            self.reason = f"time limit of {self.limit_s / 60:g} min reached"
+            self._deadline = now
+
+    def _beat(self) -> None:
+        """A sign of life for a sweep that was resumed on another host."""
+        if time.monotonic() - self._touched > _HEARTBEAT_S:
+            self._touched = time.monotonic()
+            with contextlib.suppress(OSError):
+                os.utime(process_file(self.folder, self.pid))
+
+    def _cancel(self, signum: int, frame: Any) -> None:
+        del signum, frame
+        self._end_soon("cancelled")
+
+    def _end_soon(self, reason: str | None) -> None:
+        """Ask the tasks to end; what is left after a grace period is killed."""
+        self.reason = self.reason or reason
+        if self._deadline is None:
+            self._deadline = time.monotonic() + _GRACE_S
+        with contextlib.suppress(OSError):
+            self._forward_signal(signal.SIGTERM)
+
+
+class _KeptPlace:
+    """A small file that can be written on a full disk, because its place was taken before."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._place = path.with_name(f"{path.name}.tmp")
+        with contextlib.suppress(OSError):
+            self._place.write_text(" " * _NOTE_BYTES)
+
+    def write(self, text: str) -> None:
+        if not self._place.exists():
+            replace_file(self.path, text)
+            return
+        with open(self._place, "r+") as file:
+            file.write(text)
+            file.truncate()
+        self._place.rename(self.path)
+
+
+def main() -> None:
+    folder, limit = sys.argv[1:]
+    NotingController(Path(folder), float(limit) if limit else None).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""How a local job's processes are started."""
+
+import contextlib
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from submitit.core import utils  # this module is imported when a job is submitted
+from submitit.local import local
+
+from ax_moo.system.disk import replace_file
+from ax_moo.trial import Job
+from ax_moo_launchers import environment
+from ax_moo_launchers.files import LOCAL, TASK, process_file, submitted_file
+from ax_moo_launchers.local.processes import boot_of_machine, start_of
+
+CONTROLLER = "ax_moo_launchers.local.controller"
+_FOR_EVER_MIN = 60 * 24 * 365 * 10
+
+
+class Executor(local.LocalExecutor):
+    """Submitit's local executor, but for the controller and how it is started."""
+
+    def __init__(self, folder: Path, gpus: tuple[str, ...] | None, params: Mapping[str, Any]) -> None:
+        super().__init__(folder, max_num_timeout=0)
+        self.gpus = gpus
+        self.limit_min = params.get("timeout_min")
+        self.n_tasks = params.get("tasks_per_node") or 1
+        self.stderr_to_stdout = bool(params.get("stderr_to_stdout"))
+
+    def submit_call(self, call: tuple[Any, ...]) -> Job:
+        """The job of a call; where this raises, nothing runs and no file is left."""
+        submission = utils.DelayedSubmission(*call)
+        submission.set_timeout(self.limit_min or _FOR_EVER_MIN, self.max_num_timeout)
+        pickle = self.folder / f"{uuid.uuid4().hex}.pkl"
+        process: subprocess.Popen[bytes] | None = None
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            submission.dump(pickle)
+            process = self._start_controller()
+            self._forget_earlier(process.pid)
+            self._record(process.pid)
+            # From here on the job can be found by its folder, and runs; until now it waits for its pickle.
+            pickle.rename(submitted_file(self.folder, str(process.pid)))
+        except BaseException:
+            pickle.unlink(missing_ok=True)
+            if process is not None:
+                self._undo(process)
+            raise
+        # Tells subprocess that nobody waits for this one: LocalHandle reaps it by its pid.
+        process.returncode = 0
+        return Job(str(process.pid), str(self.folder), LOCAL)
+
+    def _start_controller(self) -> "subprocess.Popen[bytes]":
+        limit_s = str(60 * self.limit_min) if self.limit_min else ""
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", CONTROLLER, str(self.folder), limit_s],
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            # Ctrl-C in the terminal is for the sweep: its jobs go on.
+            start_new_session=True,
+        )
+
+    def _undo(self, process: "subprocess.Popen[bytes]") -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        self._forget_earlier(process.pid)
+
+    def _forget_earlier(self, pid: int) -> None:
+        """Process ids come again, and an attempt that is submitted once more finds its folder in use."""
+        for path in self.folder.glob(f"{pid}_*"):
+            if path.suffix != ".out" and path.suffix != ".err":
+                path.unlink()
+
+    def _record(self, pid: int) -> None:
+        record = {
+            "host": socket.gethostname(),
+            "boot": boot_of_machine(),
+            "pid": pid,
+            "start": start_of(pid),
+            "gpus": self.gpus,
+            "n_tasks": self.n_tasks,
+        }
+        replace_file(process_file(self.folder, str(pid)), json.dumps(record))
+
+    @property
+    def _submitit_command_str(self) -> str:
+        # -P: the working directory stays where PYTHONPATH has it, behind the script's own folder.
+        return f"{self.python} -P -u -m {TASK} {shlex.quote(str(self.folder))}"
+
+    def _environment(self) -> dict[str, str]:
+        environ = environment.inherited(os.environ)
+        environ.update(
+            SUBMITIT_EXECUTOR="local",
+            SUBMITIT_LOCAL_NTASKS=str(self.n_tasks),
+            SUBMITIT_LOCAL_COMMAND=self._submitit_command_str,
+            SUBMITIT_LOCAL_TIMEOUT_S="0",
+            SUBMITIT_LOCAL_SIGNAL_DELAY_S="30",
+            SUBMITIT_LOCAL_NODEID="0",
+            SUBMITIT_LOCAL_JOB_NUM_NODES="1",
+            SUBMITIT_LOCAL_WITH_SHELL="",
+            SUBMITIT_STDERR_TO_STDOUT="1" if self.stderr_to_stdout else "",
+        )
+        if self.gpus is not None:
+            environ["CUDA_VISIBLE_DEVICES"] = ",".join(self.gpus)
+        return environ

@@ -1,0 +1,121 @@
+"""Which GPUs there are, and which of them the next job gets."""
+
+import logging
+import os
+import re
+import subprocess
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ax_moo.system.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+_DRIVER_FOLDER = Path("/proc/driver/nvidia/gpus")
+
+
+class GpuPool:
+    """Hands out GPUs, the least used first.
+
+    It keeps no account of its own: the caller says what is held at the moment, so that a job which ended, however
+    it ended, holds nothing.
+    """
+
+    def __init__(self, gpus: Sequence[str], jobs_per_gpu: int, gpus_per_job: int) -> None:
+        self.gpus = list(gpus)
+        self.jobs_per_gpu = jobs_per_gpu
+        self.gpus_per_job = gpus_per_job
+        self._warned = False
+
+    def take(self, held: Sequence[Sequence[str]], fading: Sequence[Sequence[str]] = ()) -> tuple[str, ...]:
+        """GPUs for one more job, given those of the running jobs, and of jobs that have written their results but
+        whose processes have not quite gone."""
+        users = Counter(gpu for job in held for gpu in job)
+        leaving = Counter(gpu for job in fading for gpu in job)
+        # sorted() is stable: among equals the order of the list decides.
+        taken = sorted(self.gpus, key=lambda gpu: (users[gpu], leaving[gpu]))[: self.gpus_per_job]
+        if any(users[gpu] >= self.jobs_per_gpu for gpu in taken):
+            self._warn()
+        return tuple(taken)
+
+    def _warn(self) -> None:
+        if not self._warned:
+            self._warned = True
+            log.warning(
+                "More jobs than %d GPU(s) with hydra.launcher.jobs_per_gpu=%d take: they share the least used.",
+                len(self.gpus),
+                self.jobs_per_gpu,
+            )
+
+
+def open_pool(params: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> GpuPool | None:
+    """The pool that the launcher's params ask for, or None where jobs keep the mask that they inherit."""
+    wanted, per_job = params.get("gpus"), params.get("gpus_per_node")
+    if wanted == "none" or per_job == 0:
+        return GpuPool([], 1, 0)
+    gpus = visible = masked_gpus(environ)
+    if isinstance(wanted, list):
+        gpus = _chosen(wanted, visible)
+    elif visible is None:
+        gpus = installed_gpus()
+    if not gpus:
+        if per_job:
+            log.warning("hydra.launcher.gpus_per_node=%d, but there is no GPU here: jobs run without.", per_job)
+        return None
+    if (per_job or 1) > len(gpus):
+        raise ConfigError(
+            f"hydra.launcher.gpus_per_node is {per_job}, but only {len(gpus)} GPU(s) can be used here: "
+            f"{', '.join(gpus)}."
+        )
+    return GpuPool(gpus, params.get("jobs_per_gpu") or 1, per_job or 1)
+
+
+def masked_gpus(environ: Mapping[str, str]) -> list[str] | None:
+    """What CUDA_VISIBLE_DEVICES lets through (ids, GPU- and MIG- UUIDs), or None where it is not set.
+
+    As CUDA reads it: the first invalid entry ends the list.
+    """
+    mask = environ.get("CUDA_VISIBLE_DEVICES")
+    if mask is None:
+        return None
+    gpus: list[str] = []
+    for entry in (part.strip() for part in mask.split(",")):
+        if not re.fullmatch(r"\d+|(GPU|MIG)-\S+", entry):
+            break
+        gpus.append(entry)
+    return list(dict.fromkeys(gpus))
+
+
+def installed_gpus() -> list[str]:
+    """The ids of this machine's GPUs, or the UUIDs of their MIG slices; without importing torch."""
+    command = ["nvidia-smi", "-L"]
+    try:
+        listing = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        # No nvidia-smi, or one that hangs or fails: the driver lists its devices as well.
+        count = len(list(_DRIVER_FOLDER.iterdir())) if _DRIVER_FOLDER.is_dir() else 0
+        return [str(index) for index in range(count)]
+    slices = re.findall(r"^\s+MIG .*\(UUID: (MIG-[^)]+)\)", listing, re.MULTILINE)
+    return slices or re.findall(r"^GPU (\d+):", listing, re.MULTILINE)
+
+
+def _chosen(wanted: list[Any], visible: list[str] | None) -> list[str]:
+    gpus = [str(gpu).strip() for gpu in wanted]
+    for gpu, original in zip(gpus, wanted, strict=True):
+        if isinstance(original, bool) or not re.fullmatch(r"\d+|(GPU|MIG)-\S+", gpu):
+            raise ConfigError(
+                f"hydra.launcher.gpus holds {original!r}, which is no GPU: "
+                "give ids such as 0, or UUIDs as nvidia-smi -L shows them."
+            )
+        if gpus.count(gpu) > 1:
+            raise ConfigError(f"hydra.launcher.gpus names GPU {gpu} twice: give jobs_per_gpu to share a GPU.")
+        if visible is not None and gpu not in visible:
+            raise ConfigError(
+                f"hydra.launcher.gpus names GPU {gpu}, which CUDA_VISIBLE_DEVICES hides: it lets through "
+                f"{', '.join(visible) or 'none'}. Name GPUs as that mask does."
+            )
+    if not gpus:
+        raise ConfigError("hydra.launcher.gpus is an empty list: write none for jobs without a GPU.")
+    return gpus

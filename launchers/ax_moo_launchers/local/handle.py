@@ -1,0 +1,141 @@
+"""A local job as any later process can watch and end it."""
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+
+from ax_moo.jobs.launcher import JobState
+from ax_moo.trial import Job
+from ax_moo_launchers.files import exit_file, process_file, read_json
+from ax_moo_launchers.handle import SubmititHandle
+from ax_moo_launchers.job.exit_codes import NO_RESULT, exit_words
+from ax_moo_launchers.local.processes import boot_of_machine, group_members, is_zombie, start_of
+
+log = logging.getLogger(__name__)
+
+_SILENCE_S = 60.0
+_DYING_S = 5.0
+
+
+class LocalHandle(SubmititHandle):
+    """A local job, known by its controller's pid and start, so that any later process can watch it."""
+
+    def __init__(self, job: Job) -> None:
+        self._record = read_json(process_file(Path(job.folder), job.job_id)) or {}
+        super().__init__(job, self._record.get("n_tasks", 1))
+        self._heartbeat: float | None = None
+        self._heard_at = time.monotonic()
+        self._gone_at: float | None = None
+        self._is_cancelled = False
+
+    @property
+    def gpus(self) -> tuple[str, ...]:
+        return tuple(self._record.get("gpus") or ())
+
+    def state(self) -> JobState:
+        if self.has_results():
+            self.is_alive()
+            return JobState.FINISHED
+        if self.is_alive():
+            return JobState.RUNNING
+        # Asked again after the process is known to be gone: it may have written its result in between.
+        if self.has_results(every=False):
+            return JobState.FINISHED
+        return JobState.LOST if self._has_lost_its_result() else JobState.RUNNING
+
+    def cancel(self) -> None:
+        """The controller ends its tasks, at first kindly; without one the rest of its group is killed."""
+        self._is_cancelled = True
+        if not self.is_here:
+            log.warning("Job %s runs on %s and can be cancelled there only.", self.job.job_id, self._record.get("host"))
+        elif self._has_controller():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGTERM)
+        else:
+            self._end_now()
+
+    def _end_now(self) -> None:
+        if self.is_here and (self._has_controller() or self._orphans()):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._pid, signal.SIGKILL)
+            deadline = time.monotonic() + _DYING_S
+            while self.is_alive() and time.monotonic() < deadline:
+                time.sleep(0.01)
+
+    def is_alive(self) -> bool:
+        """Whether any process of this job runs: its controller, or tasks that outlived a killed controller."""
+        if not self.is_here:
+            return not self._has_ended() and self._is_heard()
+        return self._has_controller() or (not self._has_ended() and bool(self._orphans()))
+
+    def _has_lost_its_result(self) -> bool:
+        """Whether no result will come of processes that are gone; what this host's processes wrote, it sees at once."""
+        if self._gone_at is None:
+            self._gone_at = time.monotonic()
+        note = read_json(exit_file(self.folder, self.job.job_id))
+        ended_well = note is not None and not note.get("reason") and not any(note.get("exit_codes", [1]))
+        return (self.is_here and not ended_well) or self._is_overdue(self._gone_at, ended_well)
+
+    @property
+    def _pid(self) -> int:
+        return int(self.job.job_id)
+
+    @property
+    def is_here(self) -> bool:
+        return bool(self._record.get("host") == socket.gethostname())
+
+    def _has_ended(self) -> bool:
+        return exit_file(self.folder, self.job.job_id).exists()
+
+    def _has_controller(self) -> bool:
+        start = start_of(self._pid)
+        if start is None or start != self._record.get("start") or not self._is_same_boot:
+            return False
+        if not is_zombie(self._pid):
+            return True
+        # If it is a child of ours, let it go, or it stays a zombie as long as we live.
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self._pid, os.WNOHANG)
+        return False
+
+    def _orphans(self) -> list[int]:
+        """What is left of the process group of a controller that is gone.
+
+        No pid is given out again while a group bears it: another process of that pid means that the group is gone.
+        """
+        if not self._is_same_boot or start_of(self._pid) not in (None, self._record.get("start")):
+            return []
+        return group_members(self._pid)
+
+    @property
+    def _is_same_boot(self) -> bool:
+        return bool(self._record.get("boot") == boot_of_machine())
+
+    def _is_heard(self) -> bool:
+        """Seen from another host a job's only sign of life is its controller's touch; ages by our own clock."""
+        try:
+            heartbeat = process_file(self.folder, self.job.job_id).stat().st_mtime
+        except OSError:
+            return False
+        if heartbeat != self._heartbeat:
+            self._heartbeat, self._heard_at = heartbeat, time.monotonic()
+        return time.monotonic() - self._heard_at < _SILENCE_S
+
+    def _why_lost(self) -> str:
+        note = read_json(exit_file(self.folder, self.job.job_id))
+        if note is None and self._is_cancelled:
+            return "cancelled"
+        if note is None and not self.is_here:
+            return f"no result, and no sign of life from {self._record.get('host', 'its host')}, where it ran"
+        if note is None and not self._is_same_boot:
+            return f"its machine was started again, {NO_RESULT}"
+        if note is None:
+            return f"killed together with its controller process {self.job.job_id}, {NO_RESULT}"
+        if note.get("reason"):
+            return str(note["reason"])
+        failed = [code for code in note.get("exit_codes", []) if code]
+        return f"{exit_words(failed[0] if failed else 0)}, {NO_RESULT}"

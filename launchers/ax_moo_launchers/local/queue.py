@@ -1,0 +1,109 @@
+"""Jobs as processes of this machine, and the GPUs that each gets."""
+
+import contextlib
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from ax_moo.job_folders import attempt_folder, base_of
+from ax_moo.jobs.launcher import JobHandle, JobRequest, JobState
+from ax_moo.system.errors import ConfigError
+from ax_moo.trial import Job
+from ax_moo_launchers.attach import attach
+from ax_moo_launchers.files import remove_unpublished, submitted_job
+from ax_moo_launchers.local import gpus
+from ax_moo_launchers.local.cores import available_cores
+from ax_moo_launchers.local.executor import CONTROLLER, Executor
+from ax_moo_launchers.local.handle import LocalHandle
+from ax_moo_launchers.slurm.watcher import SlurmWatcher
+
+
+class LocalQueue:
+    """Submits to this machine, and remembers which GPUs the unfinished jobs on it hold."""
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        self.params = params
+        self._pool: gpus.GpuPool | None = None
+        self._checked = False
+        self._jobs: dict[Job, LocalHandle] = {}
+        self._watcher = SlurmWatcher()
+
+    @property
+    def base(self) -> Path:
+        return base_of(str(self.params["submitit_folder"]))
+
+    @property
+    def max_jobs(self) -> int | None:
+        """How many jobs the GPUs take; None where jobs need none."""
+        self.check()
+        if self._pool is None or not self._pool.gpus_per_job:
+            return None
+        return len(self._pool.gpus) * self._pool.jobs_per_gpu // self._pool.gpus_per_job
+
+    @property
+    def default_parallel(self) -> int:
+        """What the GPUs take, else the cores."""
+        cores_per_job = (self.params.get("cpus_per_task") or 1) * (self.params.get("tasks_per_node") or 1)
+        return self.max_jobs or max(1, available_cores() // cores_per_job)
+
+    def check(self) -> None:
+        if (self.params.get("nodes") or 1) > 1:
+            raise ConfigError("hydra.launcher.nodes is more than 1, but a local job has this machine only: set 1.")
+        if not self._checked:
+            self._pool = gpus.open_pool(self.params)
+            self._checked = True
+
+    def submit(self, calls: Mapping[JobRequest, tuple[Any, ...]]) -> Sequence[LocalHandle]:
+        self.check()
+        handles: list[LocalHandle] = []
+        try:
+            for request, call in calls.items():
+                handles.append(self._submit_one(request, call))
+        except BaseException:
+            # The caller would not know of those that run already.
+            for handle in handles:
+                handle.withdraw()
+            raise
+        return handles
+
+    def attach(self, job: Job) -> JobHandle:
+        handle = attach(job, self._watcher)
+        if isinstance(handle, LocalHandle) and handle.is_here:
+            self._jobs[job] = handle
+        return handle
+
+    def find(self, trial: int, attempt: int = 1) -> JobHandle | None:
+        folder = attempt_folder(self.base, trial, attempt)
+        job = submitted_job(folder)
+        if job is None:
+            _end_orphans(folder)
+        return None if job is None else self.attach(job)
+
+    def _submit_one(self, request: JobRequest, call: tuple[Any, ...]) -> LocalHandle:
+        folder = attempt_folder(self.base, request.trial, request.attempt)
+        job = Executor(folder, self._next_gpus(), self.params).submit_call(call)
+        self._jobs[job] = LocalHandle(job)
+        return self._jobs[job]
+
+    def _next_gpus(self) -> tuple[str, ...] | None:
+        self._jobs = {job: handle for job, handle in self._jobs.items() if handle.is_alive()}
+        if self._pool is None:
+            return None
+        states = [(handle, handle.state()) for handle in self._jobs.values()]
+        held = [handle.gpus for handle, state in states if state is JobState.RUNNING]
+        fading = [handle.gpus for handle, state in states if state is not JobState.RUNNING]
+        return self._pool.take(held, fading)
+
+
+def _end_orphans(folder: Path) -> None:
+    """Processes whose sweeper was killed before they could be found wait for a pickle that never comes."""
+    for process in psutil.process_iter(["cmdline"]):
+        command = process.info["cmdline"] or []
+        if CONTROLLER in command and str(folder.absolute()) in command:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+    remove_unpublished(folder)

@@ -1,0 +1,82 @@
+"""A Slurm job as any later process can watch and end it."""
+
+import contextlib
+import os
+import re
+import time
+
+from ax_moo.jobs.launcher import JobState
+from ax_moo.trial import Job
+from ax_moo_launchers.handle import SubmititHandle
+from ax_moo_launchers.job.exit_codes import NO_RESULT, exit_words
+from ax_moo_launchers.slurm.watcher import Phase, SlurmWatcher
+
+_REFRESH_S = 5.0
+_TAIL = 10_000
+_TOO_MUCH = re.compile(rb"^slurmstepd\S*: error: .*\b(?:exceeded memory limit|oom-kill event)", re.MULTILINE)
+
+
+class SlurmHandle(SubmititHandle):
+    """A Slurm job, known by its id."""
+
+    def __init__(self, job: Job, watcher: SlurmWatcher, n_tasks: int = 1) -> None:
+        super().__init__(job, n_tasks)
+        self._watcher = watcher
+        self._refreshed_at = float("-inf")
+        self._is_lost = False
+        watcher.watch(job.job_id)
+
+    def state(self) -> JobState:
+        if self._is_lost:
+            return JobState.LOST
+        if time.monotonic() - self._refreshed_at > _REFRESH_S:
+            self._refresh()
+        if self.has_results(every=True):
+            return self._finished()
+        verdict = self._watcher.verdict(self.job.job_id)
+        if verdict.phase is not Phase.ENDED:
+            return JobState.PENDING if verdict.phase is Phase.PENDING else JobState.RUNNING
+        self._refresh()
+        if self.has_results(every=False):
+            return self._finished()
+        return self._lost() if self._is_overdue(verdict.since, verdict.ended_well) else JobState.RUNNING
+
+    def cancel(self) -> None:
+        self._watcher.cancel(self.job.job_id)
+
+    def _end_now(self) -> None:
+        self.cancel()
+
+    def _finished(self) -> JobState:
+        self._watcher.forget(self.job.job_id)
+        return JobState.FINISHED
+
+    def _lost(self) -> JobState:
+        """Once a job was called lost its trial may run in another one, so it must not be requeued any more."""
+        self._is_lost = True
+        self._watcher.cancel(self.job.job_id)
+        self._watcher.forget(self.job.job_id)
+        return JobState.LOST
+
+    def _refresh(self) -> None:
+        """Make a network file system look again: https://stackoverflow.com/questions/3112546"""
+        self._refreshed_at = time.monotonic()
+        with contextlib.suppress(OSError):
+            os.chmod(self.folder, self.folder.stat().st_mode)
+
+    def _why_lost(self) -> str:
+        words = re.sub(r"exit code (\d+):0", _in_words, self._watcher.how_it_ended(self.job.job_id))
+        if words.startswith("FAILED") and self._took_too_much():
+            words = "OUT_OF_MEMORY by its log"
+        return f"{words}, {NO_RESULT}"
+
+    def _took_too_much(self) -> bool:
+        """Where a cluster limits memory without cgroups, or accounting is late, the log tells why a job was killed."""
+        with contextlib.suppress(OSError):
+            logs = [path.read_bytes()[-_TAIL:] for path in self.folder.glob(f"{self.job.job_id}_*_log.*")]
+            return any(_TOO_MUCH.search(log) for log in logs)
+        return False
+
+
+def _in_words(match: re.Match[str]) -> str:
+    return exit_words(int(match.group(1)))

@@ -1,0 +1,113 @@
+"""Jobs as Slurm's."""
+
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from submitit.core import utils  # this module is imported when a job is submitted
+
+from ax_moo.job_folders import attempt_folder, base_of
+from ax_moo.jobs.launcher import JobHandle, JobRequest
+from ax_moo.system.errors import ConfigError
+from ax_moo.trial import Job
+from ax_moo_launchers.attach import attach
+from ax_moo_launchers.files import remove_unpublished, submitted_job
+from ax_moo_launchers.slurm.commands import output_folders
+from ax_moo_launchers.slurm.handle import SlurmHandle
+from ax_moo_launchers.slurm.sbatch import Refused, open_executor
+from ax_moo_launchers.slurm.watcher import SlurmWatcher
+
+_COMMANDS = ("sbatch", "squeue", "scancel")
+_BUSY = re.compile(
+    r"unable to contact|connect failure|connection refused|timed out|temporarily|slurmctld|submit.?job|try again",
+    re.IGNORECASE,
+)
+
+
+class SlurmQueue:
+    """Submits with sbatch: a first round as one array whose task ids are the trials, else one by one."""
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        self.params = params
+        self.watcher = SlurmWatcher()
+        self._has_submitted = False
+
+    max_jobs: int | None = None
+    default_parallel: int | None = None  # the scheduler queues them
+
+    @property
+    def base(self) -> Path:
+        return base_of(str(self.params["submitit_folder"]))
+
+    def check(self) -> None:
+        needed = [*_COMMANDS, *(["srun"] if self.params.get("use_srun") is not False else [])]
+        missing = [command for command in needed if shutil.which(command) is None]
+        if missing:
+            raise ConfigError(
+                f"hydra/launcher=async_slurm needs Slurm's {' and '.join(missing)} on PATH: start the sweep on a "
+                "login node of the cluster, or use hydra/launcher=async_local."
+            )
+        if "%" in str(self.base):
+            raise ConfigError(
+                f"hydra.launcher.submitit_folder is {self.base}/..., but Slurm takes the % for a pattern: "
+                "choose a sweep folder without it."
+            )
+
+    def submit(self, calls: Mapping[JobRequest, tuple[Any, ...]]) -> Sequence[SlurmHandle]:
+        self.check()
+        submissions = {self._folder(request): utils.DelayedSubmission(*call) for request, call in calls.items()}
+        first_round = [(trial, 1) for trial in range(len(calls))]
+        if len(calls) > 1 and [(request.trial, request.attempt) for request in calls] == first_round:
+            return self._sbatch(self.base / "%a", submissions)
+        handles: list[SlurmHandle] = []
+        try:
+            for folder, submission in submissions.items():
+                handles += self._sbatch(folder, {folder: submission})
+        except BaseException:
+            # The caller would not know of those that were taken.
+            for handle in handles:
+                handle.withdraw()
+            raise
+        return handles
+
+    def attach(self, job: Job) -> JobHandle:
+        return attach(job, self.watcher)
+
+    def find(self, trial: int, attempt: int = 1) -> JobHandle | None:
+        folder = attempt_folder(self.base, trial, attempt)
+        job = submitted_job(folder)
+        if job is None:
+            self._end_orphans(folder)
+        return None if job is None else self.attach(job)
+
+    def _end_orphans(self, folder: Path) -> None:
+        """Jobs whose sweeper was killed before they could be found wait in the queue for a pickle that never comes."""
+        if folder.exists():
+            for job_id, output_folder in output_folders().items():
+                if Path(output_folder) == folder.absolute():
+                    self.watcher.cancel(job_id)
+            remove_unpublished(folder)
+
+    def _folder(self, request: JobRequest) -> Path:
+        return attempt_folder(self.base, request.trial, request.attempt)
+
+    def _sbatch(self, folder: Path, submissions: Mapping[Path, utils.DelayedSubmission]) -> list[SlurmHandle]:
+        executor = open_executor(folder, self.params)
+        try:
+            jobs = executor.submit_calls(self.base, submissions)
+        except Refused as error:
+            raise self._refusal(str(error)) from None
+        self._has_submitted = True
+        n_tasks = (self.params.get("tasks_per_node") or 1) * (self.params.get("nodes") or 1)
+        return [SlurmHandle(job, self.watcher, n_tasks) for job in jobs]
+
+    def _refusal(self, message: str) -> Exception:
+        """A user's mistake, where nothing was accepted yet; else something that may be over in a moment."""
+        if self._has_submitted or _BUSY.search(message):
+            return OSError(f"Slurm did not take a job: {message}")
+        return ConfigError(
+            f"Slurm refuses the job that hydra.launcher describes: {message}; mend its partition, account, qos or "
+            "resources, or use hydra/launcher=async_local where no Slurm controller can be reached"
+        )

@@ -1,0 +1,100 @@
+"""The batch script of one job or of an array, and sbatch."""
+
+import os
+import re
+import shlex
+import uuid
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from submitit.core import utils  # this module is imported when a job is submitted
+from submitit.slurm import slurm
+
+from ax_moo.trial import Job
+from ax_moo_launchers import environment
+from ax_moo_launchers.files import SLURM, TASK, submitted_file
+from ax_moo_launchers.slurm.commands import call, cancel
+
+_FOR_EVER_MIN = 60 * 24 * 365 * 10
+_SBATCH_TIMEOUT_S = 300.0
+
+
+class Refused(Exception):
+    """sbatch took no job; the message is its own."""
+
+
+class Executor(slurm.SlurmExecutor):
+    """Submitit's Slurm executor, but that every job of an array has a folder of its own."""
+
+    def submit_calls(self, base: Path, submissions: Mapping[Path, utils.DelayedSubmission]) -> list[Job]:
+        """The jobs of calls by their folders, in one array where there are several: all of them, or none."""
+        made = [base / f".submission_{uuid.uuid4().hex}.sh"]
+        job_id: str | None = None
+        if len(submissions) > 1:
+            self.parameters["map_count"] = len(submissions)
+        try:
+            for folder, submission in submissions.items():
+                made.append(folder / f"{uuid.uuid4().hex}.pkl")
+                self._dump(made[-1], submission)
+            made[0].write_text(self._make_submission_file_text(self._submitit_command_str, ""))
+            job_id = self._sbatch(made[0])
+            made[0] = made[0].rename(base / f"{job_id}_submission.sh")
+            return [self._publish(made, number, job_id, len(submissions) > 1) for number in range(len(submissions))]
+        except BaseException:
+            # A job without its pickle ends without having done any work, also where it cannot be cancelled.
+            for path in made:
+                path.unlink(missing_ok=True)
+            if job_id is not None:
+                cancel([job_id])
+            raise
+
+    def _dump(self, path: Path, submission: utils.DelayedSubmission) -> None:
+        # Before sbatch: Slurm does not create the folders of the logs.
+        path.parent.mkdir(parents=True, exist_ok=True)
+        submission.set_timeout(self.parameters.get("time", _FOR_EVER_MIN), self.max_num_timeout)
+        submission.dump(path)
+
+    def _sbatch(self, script: Path) -> str:
+        environ = environment.handed_to_sbatch(os.environ)
+        status, output, error = call(["sbatch", str(script)], _SBATCH_TIMEOUT_S, environ)
+        if status != 0:
+            raise Refused(" ".join(error.split()))
+        return str(self._get_job_id_from_submission_command(output))
+
+    def _publish(self, made: list[Path], number: int, first: str, is_array: bool) -> Job:
+        """From here on the job can be found by its folder, and runs; until now it waits for its pickle."""
+        job_id, pickle = f"{first}_{number}" if is_array else first, made[1 + number]
+        made[1 + number] = pickle.rename(submitted_file(pickle.parent, job_id))
+        return Job(job_id, str(pickle.parent), SLURM)
+
+    @property
+    def _submitit_command_str(self) -> str:
+        # -P: the working directory stays where PYTHONPATH has it, behind the script's own folder.
+        return f"{self.python} -P -u -m {TASK} {shlex.quote(str(self.folder))}"
+
+    def _make_submission_file_text(self, command: str, uid: str) -> str:
+        text: str = super()._make_submission_file_text(command, uid)
+        # Submitit has no way to leave the time limit to the partition.
+        return text if "time" in self.parameters else re.sub(r"^#SBATCH --time=.*\n", "", text, flags=re.MULTILINE)
+
+
+def open_executor(folder: Path, params: Mapping[str, Any]) -> Executor:
+    given = {key: value for key, value in params.items() if value is not None}
+    executor = Executor(folder, max_num_timeout=given.pop("max_num_timeout", 0), python=given.pop("python", None))
+    for ours in ("submitit_folder", "max_parallel"):
+        given.pop(ours, None)  # what the launcher itself needs, and submitit does not know
+    given["setup"] = [*_import_lines(), *given.get("setup", [])]
+    with warnings.catch_warnings():
+        # Submitit explains its parameters by warnings, once for every job.
+        warnings.simplefilter("ignore")
+        executor.update_parameters(**executor._convert_parameters(given))
+    return executor
+
+
+def _import_lines() -> list[str]:
+    """Set in the batch script, since a site may hand no environment over; then srun must hand over ours."""
+    paths = [*environment.import_paths(), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    joined = shlex.quote(os.pathsep.join(dict.fromkeys(path for path in paths if path)))
+    return ["unset SLURM_EXPORT_ENV WANDB_SERVICE", f'export PYTHONPATH={joined}"${{PYTHONPATH:+:$PYTHONPATH}}"']

@@ -1,0 +1,131 @@
+"""What Slurm says about our jobs: one question for all of them, at a fixed short interval."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from ax_moo_launchers.slurm import commands
+
+_INTERVAL_S = 2.0
+_FORGOTTEN_S = 300.0
+
+_FORGOTTEN = "no longer known to Slurm"
+
+_PENDING = {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT", "RESV_DEL_HOLD"}
+
+
+class Phase(Enum):
+    PENDING = "pending"
+    RUNNING = "running"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Where a job is, and since when by ``time.monotonic``; ``words`` say how an ended job ended."""
+
+    phase: Phase
+    since: float
+    words: str = ""
+
+    @property
+    def ended_well(self) -> bool:
+        return self.words == "COMPLETED"
+
+
+class SlurmWatcher:
+    """Watches all unfinished jobs of one launcher.
+
+    The controller (squeue) is asked first: it knows every job that still runs or waits, also one that was requeued,
+    and whether it is there at all. Only what it calls ended, or no longer knows, is looked up elsewhere. A command
+    that fails says nothing about a job: the last verdict stands.
+    """
+
+    def __init__(self, interval_s: float = _INTERVAL_S) -> None:
+        self.interval_s = interval_s
+        self._watched: set[str] = set()
+        self._verdicts: dict[str, Verdict] = {}
+        self._unknown_since: dict[str, float] = {}
+        self._to_cancel: set[str] = set()
+        self._asked_at = float("-inf")
+
+    def watch(self, job_id: str) -> None:
+        self._watched.add(job_id)
+
+    def forget(self, job_id: str) -> None:
+        """No more questions about a job whose result is there, or that is lost."""
+        self._watched.discard(job_id)
+
+    def cancel(self, job_id: str) -> None:
+        """Have a job cancelled: at once, or with all others when a controller that does not answer is back."""
+        is_away = bool(self._to_cancel)
+        self._to_cancel.add(job_id)
+        if not is_away:
+            self._cancel([job_id])
+
+    def verdict(self, job_id: str) -> Verdict:
+        if time.monotonic() - self._asked_at >= self.interval_s:
+            self._ask()
+            self._asked_at = time.monotonic()
+        # Where Slurm has never answered nobody knows more of a job than that it was submitted.
+        return self._verdicts.get(job_id, Verdict(Phase.RUNNING, time.monotonic()))
+
+    def how_it_ended(self, job_id: str) -> str:
+        """In the words of accounting, which may have come to know a job's end some time after the controller."""
+        accounts = commands.account_words([job_id]) or {}
+        return accounts.get(job_id) or self.verdict(job_id).words or "ended"
+
+    def _ask(self) -> None:
+        """Also about jobs that have ended, until they are forgotten: Slurm may let them run again."""
+        if not self._watched and not self._to_cancel:
+            return
+        states = commands.queue_states(sorted(self._watched))
+        if states is None:
+            return
+        self._cancel(sorted(self._to_cancel))
+        lookups = []
+        for job_id in sorted(self._watched):
+            state = states.get(job_id)
+            if state is not None and state not in commands.ENDED:
+                self._note(job_id, Phase.PENDING if state in _PENDING else Phase.RUNNING)
+            elif not self._is_ended(job_id):
+                lookups.append(job_id)
+        if lookups:
+            self._look_up(lookups, states)
+
+    def _cancel(self, job_ids: Sequence[str]) -> None:
+        if job_ids and commands.cancel(job_ids):
+            self._to_cancel -= set(job_ids)
+
+    def _look_up(self, job_ids: Sequence[str], states: dict[str, str]) -> None:
+        """Find out how jobs ended: from accounting, else from what the controller still remembers."""
+        accounts = commands.account_words(job_ids)
+        has_accounting = accounts != {commands.NO_ACCOUNTING: ""}
+        for job_id in job_ids:
+            words = (accounts or {}).get(job_id)
+            if words is None and job_id in states:
+                words = commands.controller_words(job_id) or states[job_id]
+            if words is not None:
+                self._note(job_id, Phase.ENDED, words)
+            elif not has_accounting:
+                self._note(job_id, Phase.ENDED, _FORGOTTEN)
+            else:
+                self._note_unknown(job_id)
+
+    def _note_unknown(self, job_id: str) -> None:
+        """Neither the controller nor accounting says anything of a job: not over at once, nor open for ever."""
+        since = self._unknown_since.setdefault(job_id, time.monotonic())
+        if time.monotonic() - since > _FORGOTTEN_S:
+            self._note(job_id, Phase.ENDED, _FORGOTTEN)
+
+    def _note(self, job_id: str, phase: Phase, words: str = "") -> None:
+        before = self._verdicts.get(job_id)
+        if before is None or before.phase is not phase:
+            self._verdicts[job_id] = Verdict(phase, time.monotonic(), words)
+        if phase is not Phase.ENDED:
+            self._unknown_since.pop(job_id, None)
+
+    def _is_ended(self, job_id: str) -> bool:
+        verdict = self._verdicts.get(job_id)
+        return verdict is not None and verdict.phase is Phase.ENDED

@@ -1,0 +1,146 @@
+"""A sweep's progress on the console: log lines, or a table that is redrawn on a terminal."""
+
+import logging
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ax_moo.console.summary import assignments, best_value, clock, lost_attempt, measured_values
+from ax_moo.jobs.logs import log_of
+from ax_moo.problem.frontier import hypervolume_of, pareto_trials
+from ax_moo.problem.problem import Problem
+from ax_moo.sweep.observers import Observer, Progress
+from ax_moo.trial import Trial, TrialStatus
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+log = logging.getLogger(__name__)
+
+
+def open_console() -> "Console":
+    """For what is printed once. Rich takes a pipe for a terminal of 80 columns, which breaks paths and job ids."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 200)
+
+
+def console_observer(progress: str) -> Observer | None:
+    """The observer that ``hydra.sweeper.progress`` names; ``auto`` is a table on a terminal and log lines elsewhere."""
+    if progress == "none":
+        return None
+    if progress == "bar" or (progress == "auto" and sys.stdout.isatty()):
+        return LiveTable()
+    return LogLines()
+
+
+class LogLines:
+    """One log line per event."""
+
+    def open(self, problem: Problem, trials: Sequence[Trial]) -> None:
+        self._problem = problem
+        self._completed = [trial for trial in trials if trial.status is TrialStatus.COMPLETED]
+
+    def entered(self, trial: Trial) -> None:
+        match trial.status:
+            case TrialStatus.STAGED if trial.earlier:
+                log.warning("%s", lost_attempt(trial))
+            case TrialStatus.RUNNING if trial.reason is None:
+                job = trial.job.job_id if trial.job else "?"
+                log.info("Trial %d runs as job %s: %s", trial.index, job, assignments(trial))
+            case TrialStatus.COMPLETED:
+                self._completed.append(trial)
+                log.info("Trial %d completed: %s; %s", trial.index, measured_values(trial.outcome), self._so_far())
+            case TrialStatus.FAILED | TrialStatus.ABANDONED | TrialStatus.EARLY_STOPPED:
+                level = logging.WARNING if trial.status is TrialStatus.FAILED else logging.INFO
+                log.log(level, "Trial %d %s: %s%s", trial.index, trial.status.lower(), trial.reason, _where(trial))
+
+    def _so_far(self) -> str:
+        if not self._problem.is_multi_objective:
+            return f"best {best_value(self._completed, self._problem.objectives[0], self._problem)}"
+        if not self._problem.thresholds_given:
+            # A reference point that moves with every result makes numbers that cannot be compared.
+            return f"{len(pareto_trials(self._completed, self._problem))} trials on the frontier"
+        return f"hypervolume {hypervolume_of(self._completed, self._problem):.6g}"
+
+    def tick(self, progress: Progress) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class LiveTable:
+    """A table on the terminal that is redrawn as the sweep goes."""
+
+    def open(self, problem: Problem, trials: Sequence[Trial]) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._problem = problem
+        self._figures: tuple[int, dict[str, str]] = (-1, {})
+        self._live: Live = Live(console=Console(), refresh_per_second=4, transient=True)
+        self._live.start()
+        self._redirected = _redirect_log_handlers()
+
+    def entered(self, trial: Trial) -> None:
+        if trial.status is TrialStatus.STAGED and trial.earlier:
+            self._live.console.print(lost_attempt(trial), style="yellow", markup=False)
+        if trial.status is TrialStatus.FAILED:
+            self._live.console.print(
+                f"Trial {trial.index} failed: {trial.reason}{_where(trial)}", style="red", markup=False
+            )
+
+    def tick(self, progress: Progress) -> None:
+        self._live.update(self._table(progress))
+
+    def close(self) -> None:
+        for handler, stream in self._redirected:
+            handler.setStream(stream)
+        self._live.stop()
+
+    def _table(self, progress: Progress) -> "Table":
+        from rich.markup import escape
+        from rich.table import Table
+
+        table = Table(show_header=False, title="ax_moo sweep", title_justify="left")
+        for name, value in self._rows(progress).items():
+            table.add_row(escape(name), escape(value))
+        return table
+
+    def _rows(self, progress: Progress) -> dict[str, str]:
+        done, total = progress.count(TrialStatus.COMPLETED), progress.budget.n_trials
+        failed, running = progress.count(TrialStatus.FAILED), progress.count(TrialStatus.RUNNING)
+        filled = round(24 * (done + failed) / total)
+        rows = {
+            "trials": f"{'█' * filled}{'░' * (24 - filled)} {done} done, {running} running, {failed} failed of {total}",
+            "time": f"{clock(progress.elapsed)} so far, {clock(progress.seconds_left)} left",
+            "candidate": "being prepared" if progress.is_asking else "-",
+        }
+        return rows | self._results(progress.trials, done)
+
+    def _results(self, trials: Sequence[Trial], done: int) -> dict[str, str]:
+        """Best values and hypervolume, computed anew only when another trial has completed."""
+        if self._figures[0] != done:
+            rows = {f"best {o.name}": best_value(trials, o, self._problem) for o in self._problem.objectives}
+            if done and self._problem.is_multi_objective:
+                front = len(pareto_trials(trials, self._problem))
+                volume = f", hypervolume {hypervolume_of(trials, self._problem):.6g}"
+                rows["frontier"] = f"{front} trials{volume if self._problem.thresholds_given else ''}"
+            self._figures = (done, rows)
+        return self._figures[1]
+
+
+def _where(trial: Trial) -> str:
+    return f" (log: {log_of(trial.job)})" if trial.job and trial.job.folder else ""
+
+
+def _redirect_log_handlers() -> list[tuple["logging.StreamHandler[Any]", Any]]:
+    """Have log lines printed above the live table, whose console stands in for stdout and stderr now."""
+    redirected = []
+    for handler in logging.getLogger().handlers:
+        if type(handler) is logging.StreamHandler and handler.stream in (sys.__stdout__, sys.__stderr__):
+            redirected.append((handler, handler.stream))
+            handler.setStream(sys.stdout)
+    return redirected

@@ -1,0 +1,98 @@
+"""A sweep's results in words and tables, for a terminal."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ax_moo.jobs.logs import log_of
+from ax_moo.problem.frontier import hypervolume_of, is_feasible, mean, pareto_trials
+from ax_moo.problem.problem import Objective, Problem
+from ax_moo.trial import Outcome, ParameterValue, Trial, TrialStatus
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def best_value(trials: Sequence[Trial], objective: Objective, problem: Problem) -> str:
+    """The best value of one objective among the feasible trials so far, with the trial that has it."""
+    feasible = [t for t in trials if t.outcome is not None and is_feasible(t.outcome, problem)]
+    found = [(mean((t.outcome or {})[objective.name]), t.index) for t in feasible]
+    if not found:
+        return "-"
+    value, index = (min if objective.minimize else max)(found)
+    return f"{value:.6g} (trial {index})"
+
+
+def frontier_table(trials: Sequence[Trial], problem: Problem) -> "Table":
+    """The Pareto frontier (with one objective: the best trial) as a rich table, best first objective first."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    front = pareto_trials(trials, problem)
+    first = problem.objectives[0]
+    front.sort(key=lambda t: mean((t.outcome or {})[first.name]), reverse=not first.minimize)
+    parameters = [p.name for p in problem.search_space.parameters]
+    title = "Pareto frontier" if problem.is_multi_objective else "Best trial"
+    table = Table(title=title, title_justify="left")
+    for name in ("trial", *problem.metric_names, *parameters):
+        table.add_column(escape(name), overflow="fold")
+    for trial in front:
+        outcome = trial.outcome or {}
+        values = [f"{mean(outcome[name]):.6g}" for name in problem.metric_names]
+        chosen = [escape(_short(trial.parameterization[p])) for p in parameters]
+        table.add_row(str(trial.index), *values, *chosen)
+    return table
+
+
+def closing_lines(trials: Sequence[Trial], problem: Problem) -> list[str]:
+    """What became of the trials, and the hypervolume, as sentences."""
+    counts = Counter(str(trial.status).lower() for trial in trials)
+    found = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()))
+    lines = [f"{len(trials)} trials: {found}" if found else "no trial was started"]
+    if problem.is_multi_objective and any(trial.outcome for trial in trials):
+        reference = "the thresholds" if problem.thresholds_given else "a reference point inferred from the trials"
+        lines.append(f"hypervolume {hypervolume_of(trials, problem):.6g} above {reference}")
+    completed = [trial for trial in trials if trial.status is TrialStatus.COMPLETED and trial.outcome]
+    if completed and not any(is_feasible(trial.outcome or {}, problem) for trial in completed):
+        lines.append("no trial meets all thresholds and outcome constraints, so the frontier is empty")
+    return lines
+
+
+def failure_sentence(trials: Sequence[Trial], max_failure_rate: float) -> str:
+    """That too many trials have failed, with the most frequent reason and where to read more of it."""
+    failed = [trial for trial in trials if trial.status is TrialStatus.FAILED]
+    finished = sum(trial.status.is_finished for trial in trials)
+    reason, times = Counter(trial.reason for trial in failed).most_common(1)[0]
+    first = next(trial for trial in failed if trial.reason == reason)
+    where = f"; see {log_of(first.job)}" if first.job and first.job.folder else ""
+    return (
+        f"{len(failed)} of {finished} trials failed (max_failure_rate={max_failure_rate}),"
+        f" {times} of them with: {reason}{where}"
+    )
+
+
+def clock(seconds: float | None) -> str:
+    """h:mm:ss."""
+    if seconds is None:
+        return "?"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
+def assignments(trial: Trial) -> str:
+    return " ".join(f"{name}={_short(value)}" for name, value in trial.parameterization.items())
+
+
+def lost_attempt(trial: Trial) -> str:
+    """Why the last attempt at a trial that is staged once more came to nothing."""
+    last = trial.earlier[-1]
+    where = f" (log: {log_of(last.job)})" if last.job.folder else ""
+    return f"Trial {trial.index}: attempt {len(trial.earlier)} ended: {last.reason}{where}; there will be another"
+
+
+def measured_values(outcome: Outcome | None) -> str:
+    return ", ".join(f"{name}={mean(value):.6g}" for name, value in (outcome or {}).items())
+
+
+def _short(value: ParameterValue) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

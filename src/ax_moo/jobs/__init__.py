@@ -1,0 +1,1 @@
+"""The port to launchers, and any other Hydra launcher behind it."""

@@ -1,0 +1,101 @@
+"""Any Hydra launcher behind the port: one that can only run a whole batch, and wait for it."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ax_moo.jobs.job_results import error_line, result_of
+from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult, JobState
+from ax_moo.system import signals
+from ax_moo.trial import Job
+
+log = logging.getLogger(__name__)
+
+
+class _Round:
+    """The jobs of one ``submit``; they run when somebody first wants to know how they are."""
+
+    def __init__(self, launcher: Any, requests: Sequence[JobRequest]) -> None:
+        self.launcher = launcher
+        self.requests = list(requests)
+        self._results: list[JobResult] | None = None
+
+    def results(self) -> list[JobResult]:
+        if self._results is None:
+            # Set before the launcher runs, so that a Ctrl-C in the middle of a round does not run it again.
+            self._results = [JobResult(error="its round was interrupted")] * len(self.requests)
+            self._results = self._run()
+        return self._results
+
+    def _run(self) -> list[JobResult]:
+        overrides = [list(request.overrides) for request in self.requests]
+        try:
+            with signals.not_swallowed():
+                returns = self.launcher.launch(overrides, initial_job_idx=self.requests[0].trial)
+            results = [result_of(job_return) for job_return in returns]
+        except (Exception, SystemExit) as error:
+            log.debug("The launcher raised", exc_info=True)
+            return [JobResult(error=error_line(error))] * len(self.requests)
+        missing = len(self.requests) - len(results)
+        return results + [JobResult(error="the launcher returned nothing for this job")] * missing
+
+
+class _RoundHandle:
+    def __init__(self, job: Job, position: int, members: _Round) -> None:
+        self.job = job
+        self._position = position
+        self._round = members
+
+    def state(self) -> JobState:
+        self._round.results()
+        return JobState.FINISHED
+
+    def result(self) -> JobResult:
+        return self._round.results()[self._position]
+
+    def cancel(self) -> None:
+        """Nothing to cancel: a job has either not begun, or blocks everything until it ends."""
+
+
+class RoundsLauncher:
+    """An AsyncLauncher around a launcher that blocks (basic, joblib).
+
+    ``submit`` only remembers; the first question about a job's state runs its whole round in the calling thread.
+    The trials of a round must be consecutive. ``attach`` finds jobs that an earlier life of the sweep left running
+    under a launcher that does not block.
+    """
+
+    in_rounds: bool = True
+
+    def __init__(self, launcher: Any, attach: Callable[[Job], JobHandle]) -> None:
+        self.launcher = launcher
+        self._attach = attach
+        # Hydra's own launcher runs a batch one by one, in which only the first trial would be up to date.
+        self.max_jobs: int | None = 1 if type(launcher).__name__ == "BasicLauncher" else None
+
+    @property
+    def manner(self) -> str:
+        """How it runs trials, in words for the user."""
+        how = "runs one trial at a time" if self.max_jobs == 1 else "waits for all of its jobs, so trials run in rounds"
+        return f"{type(self.launcher).__name__} {how}"
+
+    def check(self) -> None:
+        """Nothing to check: the launcher's settings are its own."""
+
+    def submit(self, requests: Sequence[JobRequest]) -> Sequence[JobHandle]:
+        members = _Round(self.launcher, requests)
+        return [
+            _RoundHandle(Job(str(request.trial), ""), position, members) for position, request in enumerate(requests)
+        ]
+
+    def cancel_command(self, jobs: Sequence[Job]) -> str:
+        del jobs
+        return ""
+
+    def attach(self, job: Job) -> JobHandle:
+        return self._attach(job)
+
+    def find(self, trial: int, attempt: int = 1) -> JobHandle | None:
+        """Its own jobs end with the sweeper."""
+        del trial, attempt
+        return None

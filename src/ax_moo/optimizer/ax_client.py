@@ -1,0 +1,324 @@
+"""Ask for candidates, tell outcomes: the only module that imports Ax.
+
+Ax's client is a cache. Everything in it comes from the problem, the settings and the trials in the journal, so that a
+fresh client which is told the same trials proposes the same candidates.
+"""
+
+import json
+import keyword
+import logging
+import re
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ax_moo.optimizer.base import Candidate, SearchSpaceExhausted
+from ax_moo.optimizer.encoding import Axis, Coordinates
+from ax_moo.problem.problem import ParameterConstraint, Problem
+from ax_moo.search_space.space import Range
+from ax_moo.system.one_thread import one_thread
+from ax_moo.trial import Outcome, Parameterization, Trial, TrialStatus
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import sympy
+    from ax.adapter.registry import Generators
+    from ax.api.client import Client
+    from ax.api.configs import ChoiceParameterConfig, RangeParameterConfig
+    from ax.api.utils.generation_strategy_dispatch import choose_generation_strategy
+    from ax.api.utils.structs import GenerationStrategyDispatchStruct
+    from ax.exceptions.core import DataRequiredError, OptimizationComplete
+    from ax.exceptions.core import UnsupportedError as AxUnsupportedError
+    from ax.exceptions.generation_strategy import MaxParallelismReachedException
+    from ax.generation_strategy.generation_strategy import GenerationNode, GenerationStrategy
+    from ax.generation_strategy.generator_spec import GeneratorSpec
+    from botorch.acquisition.multi_objective import logei
+    from botorch.exceptions.errors import UnsupportedError as BotorchUnsupportedError
+
+# BoTorch would compile a C++ kernel at the first candidate: half a minute, and a process killed meanwhile leaves a
+# lock on which every later process waits for ever.
+logei._load_attempted = True
+
+log = logging.getLogger(__name__)
+
+# Half the CPU of Ax's own settings at the same hypervolume, on a surrogate of the MNIST search (48 trials, 5 seeds).
+LIGHT_SEARCH = {"num_restarts": 4, "raw_samples": 256, "options": {"maxiter_alternating": 16}}
+# Starting points in a constrained space come from a random walk through it: an eighth of the default lengths.
+SHORT_WALK = {"num_restarts": 4, "raw_samples": 256, "options": {"n_burnin": 1000, "n_thinning": 4}}
+
+
+class Optimizer:
+    """One sweep's Ax client behind ask and tell.
+
+    Not thread-safe: one thread owns it. The same seed and the same order of calls give the same candidates, also
+    when the first calls were a :meth:`replay`.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        method: str = "auto",
+        seed: int | None = None,
+        n_initial: int | None = None,
+        initial: Sequence[Parameterization] = (),
+    ) -> None:
+        self._problem = problem
+        self._method = method
+        self._seed = seed
+        self._n_initial = n_initial
+        self._initial = list(initial)
+        self._coordinates = Coordinates(problem)
+        self._parameter_alias = aliases([axis.name for axis in self._coordinates.axes], "parameter")
+        self._metric_alias = aliases(problem.metric_names, "metric")
+        self._number_of_points = _number_of_points(problem)
+        self._proposed: set[str] = set()
+        self._ax_index: dict[int, int] = {}
+        self._told: set[int] = set()
+        _quiet_ax()
+        self._client = self._configure()
+        self._has_strategy = False
+        self._acquisition_options = self._acquisition_options_to_try()
+
+    @property
+    def client(self) -> Client:
+        """Ax's own view of the sweep, as it is asked for candidates."""
+        return self._client
+
+    @property
+    def metric_in_ax(self) -> Mapping[str, str]:
+        """What Ax calls each of the problem's metrics."""
+        return self._metric_alias
+
+    @property
+    def parameter_in_ax(self) -> Mapping[str, str]:
+        """What Ax calls each searched parameter."""
+        return self._parameter_alias
+
+    @property
+    def trial_of_ax(self) -> Mapping[int, int]:
+        """The sweep's number of each of Ax's trials."""
+        return {ax_index: index for index, ax_index in self._ax_index.items()}
+
+    def in_ax(self, parameterization: Parameterization) -> dict[str, Any]:
+        """A point under Ax's names and in the coordinates in which Ax searches."""
+        return self._aliased(self._coordinates.to_arm(parameterization))
+
+    def analysis_client(self) -> Client:
+        """The client with a model of all data as its strategy, whatever the method of the sweep, for Ax's analyses.
+
+        They take the model from the strategy's current node, and a sweep is often at one that has none: always with
+        sobol, random and grid, and with the others until the first model-based candidate.
+        """
+        node = GenerationNode(name="MBM", generator_specs=[GeneratorSpec(Generators.BOTORCH_MODULAR)])
+        self._client.set_generation_strategy(GenerationStrategy(name="analysis", nodes=[node]))
+        self._has_strategy = False
+        return self._client
+
+    def replay(self, trials: Iterable[Trial]) -> None:
+        """Bring a fresh optimizer to where it was when these trials, in their last states, had been asked and told.
+
+        They are told in the order in which they come here, which has to be that of their completions.
+        """
+        for trial in sorted(trials, key=lambda trial: trial.index):
+            arm = trial.arm or self._coordinates.to_arm(trial.parameterization)
+            self._attach(trial.index, arm)
+            self._proposed.add(_key(trial.parameterization))
+        for trial in trials:
+            if trial.status.is_finished:
+                self.tell(trial)
+
+    def ask(self, index: int) -> Candidate | None:
+        """A candidate for the trial of this number; None: ask again when another trial has finished.
+
+        Raises:
+            SearchSpaceExhausted: when nothing untried is left.
+        """
+        for point in self._initial:
+            if _key(point) not in self._proposed:
+                return self._propose(index, point, "initial")
+        if self._method == "grid":
+            return self._propose(index, self._grid_point(), "grid")
+        if len(self._proposed) == self._number_of_points:
+            # Ax would look for another one for minutes.
+            raise SearchSpaceExhausted(f"all {self._number_of_points} points were tried")
+        try:
+            with one_thread():
+                ((ax_index, parameters),) = self._generate().items()
+        except (DataRequiredError, MaxParallelismReachedException):
+            return None
+        except OptimizationComplete as error:
+            raise SearchSpaceExhausted(str(error)) from None
+        except Exception as error:
+            return self._ask_sobol(index, error)
+        self._ax_index[index] = ax_index
+        return self._candidate(self._unaliased(parameters), self._node_of(ax_index))
+
+    def tell(self, trial: Trial) -> None:
+        """Make a finished trial known; a second time is harmless.
+
+        A trial without an outcome leaves Ax's pending points and is not proposed again.
+        """
+        if trial.index in self._told:
+            return
+        self._told.add(trial.index)
+        ax_index = self._ax_index[trial.index]
+        if trial.status is TrialStatus.COMPLETED and trial.outcome is not None:
+            self._client.complete_trial(ax_index, self._raw_data(trial.outcome))
+        else:
+            self._client.mark_trial_abandoned(ax_index)
+
+    def _configure(self) -> Client:
+        client = Client(random_seed=self._seed)
+        client.configure_experiment(
+            [self._parameter(axis) for axis in self._coordinates.axes],
+            parameter_constraints=[self._constraint(c) for c in self._coordinates.constraints],
+        )
+        client.configure_optimization(self._objective(), self._outcome_constraints())
+        return client
+
+    def _parameter(self, axis: Axis) -> RangeParameterConfig | ChoiceParameterConfig:
+        name = self._parameter_alias[axis.name]
+        if axis.bounds is not None:
+            scaling = "log" if axis.log_scale else "linear"
+            return RangeParameterConfig(name, axis.bounds, axis.value_type, scaling=scaling)
+        return ChoiceParameterConfig(name, list(axis.values), axis.value_type, is_ordered=axis.is_ordered)
+
+    def _constraint(self, constraint: ParameterConstraint) -> str:
+        left = " + ".join(f"{weight!r} * {self._parameter_alias[name]}" for name, weight in constraint.terms)
+        return f"{left} <= {constraint.bound!r}"
+
+    def _objective(self) -> str:
+        signs = [("-" if o.minimize else "") + self._metric_alias[o.name] for o in self._problem.objectives]
+        return ", ".join(signs)
+
+    def _outcome_constraints(self) -> list[str]:
+        thresholds = [
+            f"{self._metric_alias[o.name]} {'<=' if o.minimize else '>='} {o.threshold!r}"
+            for o in self._problem.objectives
+            if o.threshold is not None
+        ]
+        constraints = [f"{self._metric_alias[c.metric]} {c.op} {c.bound!r}" for c in self._problem.outcome_constraints]
+        return thresholds + constraints
+
+    def _generate(self) -> dict[int, Any]:
+        if not self._has_strategy:
+            self._client.set_generation_strategy(self._strategy())
+            self._has_strategy = True
+        while True:
+            self._set_acquisition_options()
+            try:
+                generated: dict[int, Any] = self._client.get_next_trials(1)
+            except (AxUnsupportedError, BotorchUnsupportedError):
+                # Ax chooses among optimizers of the acquisition by the kind of space, and each takes other options.
+                if not self._acquisition_options:
+                    raise
+                self._acquisition_options = self._acquisition_options[1:]
+                continue
+            if not generated:
+                raise DataRequiredError("Ax has no candidate yet")
+            return generated
+
+    def _acquisition_options_to_try(self) -> list[dict[str, Any]]:
+        """Options of the acquisition's optimizer, the best ones first; after the last come Ax's own."""
+        if self._method != "auto" or not self._problem.is_multi_objective:
+            return []
+        return [SHORT_WALK, LIGHT_SEARCH] if self._coordinates.constraints else [LIGHT_SEARCH]
+
+    def _set_acquisition_options(self) -> None:
+        node = self._client._generation_strategy.nodes_by_name.get("MBM")
+        for spec in node.generator_specs if node is not None else ():
+            options = self._acquisition_options[:1]
+            spec.generator_gen_kwargs = {"model_gen_options": {"optimizer_kwargs": options[0]}} if options else {}
+
+    def _strategy(self) -> GenerationStrategy:
+        if self._method in ("sobol", "random"):
+            generator = Generators.SOBOL if self._method == "sobol" else Generators.UNIFORM
+            spec = GeneratorSpec(generator_enum=generator, generator_kwargs={"seed": self._seed})
+            node = GenerationNode(name=self._method, generator_specs=[spec], should_deduplicate=True)
+            return GenerationStrategy(name=self._method, nodes=[node])
+        return choose_generation_strategy(
+            GenerationStrategyDispatchStruct(
+                method="fast",
+                initialization_budget=self._n_initial,
+                initialization_random_seed=self._seed,
+                # Only the first candidate of a sweep is the centre. Said explicitly, since a replayed strategy that
+                # begins with the centre node lags one node behind the one that went on without a stop.
+                initialize_with_center=not self._ax_index,
+                # No slot waits for the first results: more Sobol points go out until there are data for a model.
+                allow_exceeding_initialization_budget=True,
+            )
+        )
+
+    def _ask_sobol(self, index: int, error: Exception) -> Candidate:
+        """One point without a model where the model failed numerically."""
+        log.warning("No candidate from the model (%s: %s); one Sobol point instead", type(error).__name__, error)
+        experiment = self._client._experiment
+        sobol = Generators.SOBOL(experiment=experiment, seed=self._seed, init_position=len(experiment.trials))
+        (arm,) = sobol.gen(1).arms
+        return self._attach(index, self._unaliased(arm.parameters), "Sobol")
+
+    def _propose(self, index: int, parameterization: Parameterization, node: str) -> Candidate:
+        self._attach(index, self._coordinates.to_arm(parameterization), node)
+        self._proposed.add(_key(parameterization))
+        return Candidate(dict(parameterization), node)
+
+    def _attach(self, index: int, arm: Parameterization, node: str = "") -> Candidate:
+        self._ax_index[index] = self._client.attach_trial(self._aliased(arm))
+        return self._candidate(arm, node)
+
+    def _candidate(self, arm: Parameterization, node: str) -> Candidate:
+        parameterization = self._coordinates.to_parameterization(arm)
+        self._proposed.add(_key(parameterization))
+        return Candidate(parameterization, node, arm if self._coordinates.lose_precision else None)
+
+    def _grid_point(self) -> Parameterization:
+        constraints = self._problem.parameter_constraints
+        for point in self._problem.search_space.grid():
+            if all(c.holds(point) for c in constraints) and _key(point) not in self._proposed:
+                return point
+        raise SearchSpaceExhausted(f"the grid has {len(self._proposed)} points, and every one was tried")
+
+    def _aliased(self, arm: Parameterization) -> dict[str, Any]:
+        return {self._parameter_alias[name]: value for name, value in arm.items()}
+
+    def _unaliased(self, parameters: Parameterization) -> dict[str, Any]:
+        return {axis.name: parameters[self._parameter_alias[axis.name]] for axis in self._coordinates.axes}
+
+    def _raw_data(self, outcome: Outcome) -> dict[str, Any]:
+        return {self._metric_alias[name]: outcome[name] for name in self._problem.metric_names}
+
+    def _node_of(self, ax_index: int) -> str:
+        runs = self._client._experiment.trials[ax_index].generator_runs
+        return str(runs[0]._generation_node_name) if runs else ""
+
+
+def _key(parameterization: Parameterization) -> str:
+    return json.dumps(parameterization, sort_keys=True)
+
+
+def _number_of_points(problem: Problem) -> int | None:
+    """How many parameterizations there are; None where they are infinitely many, or too many to count."""
+    space = problem.search_space
+    if not all(p.is_finite for p in space.parameters if isinstance(p, Range)) or space.grid_size() > 100_000:
+        return None
+    return sum(all(c.holds(point) for c in problem.parameter_constraints) for point in space.grid())
+
+
+def _quiet_ax() -> None:
+    """Ax gives each of its modules a logger with a level and a handler of its own. Its own function for this would
+    take our loggers for its own, by the first letters of their names. Its warnings are for those who call it."""
+    warnings.filterwarnings("ignore", module=r"(ax|botorch|gpytorch|linear_operator)(\.|$)")
+    for name in list(logging.root.manager.loggerDict):
+        if name == "ax" or name.startswith("ax."):
+            logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def aliases(names: Sequence[str], kind: str) -> dict[str, str]:
+    """Names that Ax can parse in expressions: the names themselves, where SymPy takes them for plain symbols."""
+    return {name: name if _is_symbol(name) else f"{kind}_{i}" for i, name in enumerate(names)}
+
+
+def _is_symbol(name: str) -> bool:
+    if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", name):
+        return False
+    return not any(keyword.iskeyword(part) or hasattr(sympy, part) for part in name.split("."))

@@ -1,0 +1,120 @@
+"""The thread that owns the optimizer, so that a model's fit never holds up polling, stopping or refilling."""
+
+import dataclasses
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from ax_moo.jobs.job_results import error_line
+from ax_moo.optimizer.base import AskTell, Candidate, SearchSpaceExhausted
+from ax_moo.sweep.state import Cause, Reason
+from ax_moo.system.errors import ConfigError
+from ax_moo.system.interruptible import Interruptible
+from ax_moo.trial import Trial
+
+log = logging.getLogger(__name__)
+
+
+class Asking:
+    """At most one candidate under way; tells and asks reach the optimizer in the order of the calls here.
+
+    The optimizer is built in the thread too: importing Ax takes seconds.
+    """
+
+    def __init__(self, build: Callable[[], AskTell]) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ask")
+        self._optimizer = self._thread.submit(build)
+        self._candidate: Future[Candidate | None] | None = None
+        self._ready = threading.Event()
+        self._fit = Interruptible()
+        self._waits_for_more_than: int | None = None
+        self._asked_with = 0
+        self.gave_up: Reason | None = None
+
+    def __enter__(self) -> "Asking":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._fit.end()  # Python waits for the thread before it ends the process.
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a candidate is under way."""
+        return self._candidate is not None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the optimizer wants more results before it proposes again."""
+        return self._waits_for_more_than is not None
+
+    def ask(self, index: int, finished: int) -> None:
+        """Have a candidate prepared, unless one is under way or the optimizer waits for more results."""
+        if self.is_busy or self.gave_up:
+            return
+        if self._waits_for_more_than is not None and finished <= self._waits_for_more_than:
+            return
+        self._waits_for_more_than = None
+        self._asked_with = finished
+        self._candidate = self._thread.submit(self._timed_ask, index)
+        self._candidate.add_done_callback(lambda _: self._ready.set())
+
+    def _timed_ask(self, index: int) -> Candidate | None:
+        optimizer = self._optimizer.result()
+        begin = time.perf_counter()
+        candidate = self._asked(optimizer, index)
+        return candidate and dataclasses.replace(candidate, seconds=round(time.perf_counter() - begin, 3))
+
+    def _asked(self, optimizer: AskTell, index: int) -> Candidate | None:
+        try:
+            with self._fit.interruptible():
+                return optimizer.ask(index)
+        except SearchSpaceExhausted:
+            raise
+        except Exception:
+            log.exception("Ax has no candidate for trial %d", index)
+            raise
+
+    def take(self) -> Candidate | None:
+        """The candidate, once it is ready; it is given out once.
+
+        Raises:
+            ConfigError: there is no optimizer, since Ax cannot be loaded or refuses the problem.
+        """
+        if self._candidate is None or not self._candidate.done():
+            return None
+        future, self._candidate = self._candidate, None
+        if error := self._optimizer.exception():
+            raise ConfigError(f"Ax cannot be used here ({type(error).__name__}: {error})") from error
+        try:
+            candidate = future.result()
+        except SearchSpaceExhausted as error:
+            self.gave_up = Reason(Cause.SPACE_EXHAUSTED, f"the search space is exhausted: {error}")
+            return None
+        except Exception as error:
+            self.gave_up = Reason(Cause.OPTIMIZER_FAILED, f"Ax has no candidate ({error_line(error)})")
+            return None
+        if candidate is None:
+            self._waits_for_more_than = self._asked_with
+        return candidate
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, but not on when a candidate becomes ready.
+
+        One that stays, since nobody takes it, has woken its caller once: a loop that takes no more would spin.
+        """
+        self._ready.wait(seconds)
+        self._ready.clear()
+
+    def tell(self, trial: Trial) -> None:
+        """Make a finished trial known to the optimizer."""
+        self._thread.submit(self._tell, trial)
+
+    def _tell(self, trial: Trial) -> None:
+        try:
+            self._optimizer.result().tell(trial)
+        except Exception:
+            # The journal has the outcome; the optimizer goes on without it rather than the sweep ending.
+            log.exception("Ax did not take the outcome of trial %d", trial.index)

@@ -1,0 +1,147 @@
+"""Parameterizations in the coordinates that Ax can search: numbers, strings and bools of one type each.
+
+Most parameters are the same on both sides. Three are not:
+
+- a choice among values that are not all ints, all floats, all strings or all bools becomes one among labels;
+- a range with a step becomes an ordered choice;
+- a log-scale range that takes part in a parameter constraint becomes a linear range of its decimal logarithm, where
+  an order constraint is linear. Ax refuses constraints on log-scale parameters.
+"""
+
+import itertools
+import json
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ax_moo.problem.problem import ParameterConstraint, Problem
+from ax_moo.search_space.space import Choice, Fixed, Range
+from ax_moo.trial import Parameterization, ParameterValue
+
+ValueType = Literal["int", "float", "str", "bool"]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One searched parameter as Ax sees it: a range (``bounds``) or a choice (``values``)."""
+
+    name: str
+    value_type: ValueType
+    bounds: tuple[float, float] | None = None
+    log_scale: bool = False
+    values: tuple[ParameterValue, ...] = ()
+    is_ordered: bool = False
+
+
+class Coordinates:
+    """The mapping between a problem's parameterizations and arms."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self._fixed = {p.name: p.value for p in problem.search_space.parameters if isinstance(p, Fixed)}
+        searched = [p for p in problem.search_space.parameters if not isinstance(p, Fixed)]
+        self._parameters: dict[str, Range | Choice] = {p.name: p for p in searched}
+        constrained = {name for constraint in problem.parameter_constraints for name, _ in constraint.terms}
+        self._logarithms = {
+            p.name: p for p in searched if isinstance(p, Range) and p.log_scale and p.name in constrained
+        }
+        self.axes = [self._axis(p) for p in searched]
+        self.constraints = [
+            c.in_log10() if c.terms[0][0] in self._logarithms else c for c in problem.parameter_constraints
+        ]
+
+    @property
+    def lose_precision(self) -> bool:
+        """Whether an arm cannot be had back from its parameterization to the last bit."""
+        return bool(self._logarithms)
+
+    def to_arm(self, parameterization: Parameterization) -> dict[str, Any]:
+        return {name: self._encode(p, parameterization[name]) for name, p in self._parameters.items()}
+
+    def to_parameterization(self, arm: Parameterization) -> dict[str, Any]:
+        """The values that a job runs with, fixed ones included, in the order of the search space."""
+        values = {name: self._decode(p, arm[name]) for name, p in self._parameters.items()} | self._fixed
+        values = {p.name: values[p.name] for p in self._problem.search_space.parameters}
+        for constraint in self._problem.parameter_constraints:
+            if constraint.terms[0][0] in self._logarithms and not constraint.holds(values):
+                values |= self._repaired(constraint, values, arm)
+        return values
+
+    def _axis(self, parameter: Range | Choice) -> Axis:
+        if isinstance(parameter, Choice):
+            value_type, values = _plain_values(parameter.values)
+            return Axis(parameter.name, value_type, values=values, is_ordered=parameter.is_ordered)
+        if parameter.name in self._logarithms:
+            bounds = (math.log10(parameter.lower), math.log10(parameter.upper))
+            return Axis(parameter.name, "float", bounds=bounds)
+        if parameter.step is not None:
+            return Axis(parameter.name, parameter.value_type, values=tuple(parameter.values()), is_ordered=True)
+        bounds = (parameter.lower, parameter.upper)
+        return Axis(parameter.name, parameter.value_type, bounds=bounds, log_scale=parameter.log_scale)
+
+    def _encode(self, parameter: Range | Choice, value: ParameterValue) -> ParameterValue:
+        if isinstance(parameter, Choice):
+            _, values = _plain_values(parameter.values)
+            return values[_position(parameter.values, value)]
+        if parameter.name in self._logarithms:
+            low, high = math.log10(parameter.lower), math.log10(parameter.upper)
+            return min(max(math.log10(value), low), high)
+        return value
+
+    def _decode(self, parameter: Range | Choice, value: ParameterValue) -> ParameterValue:
+        if isinstance(parameter, Choice):
+            _, values = _plain_values(parameter.values)
+            return parameter.values[_position(values, value)]
+        if parameter.name in self._logarithms:
+            return _within(parameter, 10**value)
+        return int(value) if parameter.value_type == "int" else float(value)
+
+    def _repaired(
+        self, constraint: ParameterConstraint, values: Parameterization, arm: Parameterization
+    ) -> dict[str, ParameterValue]:
+        """The nearest values that keep a log-scale constraint which rounding has broken.
+
+        Ax keeps the constraint within its solver's tolerance, and ints are rounded: up, down or by one part in a
+        million is enough to keep it exactly.
+        """
+        options = [
+            sorted(_neighbours(self._logarithms[name], 10 ** arm[name]), key=lambda v: abs(v - 10 ** arm[name]))
+            for name, _ in constraint.terms
+        ]
+        names = [name for name, _ in constraint.terms]
+        for point in itertools.product(*options):
+            changed = dict(zip(names, point, strict=True))
+            if constraint.holds({**values, **changed}):
+                return changed
+        return {}
+
+
+def _neighbours(parameter: Range, value: float) -> set[float]:
+    if parameter.value_type == "int":
+        return {_within(parameter, math.floor(value)), _within(parameter, math.ceil(value))}
+    return {_within(parameter, value * factor) for factor in (1 - 1e-6, 1, 1 + 1e-6)}
+
+
+def _within(parameter: Range, value: float) -> float:
+    number = round(value) if parameter.value_type == "int" else float(value)
+    return min(max(number, parameter.lower), parameter.upper)
+
+
+def _plain_values(values: tuple[ParameterValue, ...]) -> tuple[ValueType, tuple[ParameterValue, ...]]:
+    for value_type, name in ((bool, "bool"), (int, "int"), (float, "float"), (str, "str")):
+        if all(type(value) is value_type and _has_64_bits(value) for value in values):
+            return name, values  # type: ignore[return-value]
+    if all(type(value) in (int, float) and _has_64_bits(value) for value in values):
+        return "float", tuple(float(value) for value in values)
+    return "str", tuple(json.dumps(value, ensure_ascii=False) for value in values)
+
+
+def _has_64_bits(value: ParameterValue) -> bool:
+    """Of trials with larger whole numbers Ax keeps no data."""
+    return not isinstance(value, int) or -(2**63) <= value < 2**63
+
+
+def _position(values: tuple[ParameterValue, ...], value: ParameterValue) -> int:
+    """The index of a value; 1, 1.0 and True are told apart where the values hold more than one of them."""
+    same = [i for i, v in enumerate(values) if type(v) is type(value) and v == value]
+    return same[0] if same else values.index(value)

@@ -1,0 +1,1 @@
+"""What a sweep is after, and which trials are best."""

@@ -1,0 +1,138 @@
+"""Constraints on what is measured and on what is proposed, each read from a line of text."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ax_moo.problem.linear_terms import LinearReader
+from ax_moo.system.errors import ConfigError
+from ax_moo.trial import Parameterization
+
+OUTCOMES = "hydra.sweeper.outcome_constraints"
+PARAMETERS = "hydra.sweeper.parameter_constraints"
+_OPERATOR = re.compile(r"[<>=!]+")
+
+
+@dataclass(frozen=True)
+class OutcomeConstraint:
+    """A bound on a metric that the application returns."""
+
+    metric: str
+    op: Literal["<=", ">="]
+    bound: float
+
+    @property
+    def text(self) -> str:
+        return f"{self.metric} {self.op} {self.bound:.15g}"
+
+    @classmethod
+    def parse(cls, text: Any) -> "OutcomeConstraint":
+        """The metric is everything on one side of the operator, so that it may hold spaces, slashes and digits."""
+        example = "write METRIC <= NUMBER or METRIC >= NUMBER, such as 'latency_ms <= 20'"
+        left, op, right = _split(text, OUTCOMES, example)
+        if not _is_number(right):
+            left, right = right, left
+            op = "<=" if op == ">=" else ">="
+        if not left or not _is_number(right):
+            raise ConfigError(f"{OUTCOMES}: {text!r}: has no number on either side; {example}")
+        if not math.isfinite(float(right)):
+            raise ConfigError(f"{OUTCOMES}: {text!r}: the bound must be a finite number")
+        return cls(left, op, float(right))
+
+    def holds(self, value: float) -> bool:
+        return value <= self.bound if self.op == "<=" else value >= self.bound
+
+
+@dataclass(frozen=True)
+class ParameterConstraint:
+    """The sum of weight times parameter is at most the bound."""
+
+    terms: tuple[tuple[str, float], ...]
+    bound: float
+
+    @property
+    def text(self) -> str:
+        signed = [f"{'-' if weight < 0 else '+'} {_product(abs(weight), name)}" for name, weight in self.terms]
+        return f"{' '.join(signed).removeprefix('+ ')} <= {self.bound:.15g}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name for name, _ in self.terms)
+
+    @classmethod
+    def parse(cls, text: Any, names: Sequence[str]) -> "ParameterConstraint":
+        """``names`` are the parameters that exist: in ``a-b <= 1`` they tell a name from a difference."""
+        example = "write it as in 'a <= b', '2*a + 0.5*b - c <= 10' or 'a >= 3'"
+        left, op, right = _split(text, PARAMETERS, example)
+        where = f"{PARAMETERS}: {text!r}"
+        reader = LinearReader(names, where, example)
+        terms: dict[str, float] = {}
+        bound = 0.0
+        for side, sign in ((left, 1.0), (right, -1.0)):
+            for weight, name in reader.terms(side):
+                if name is None:
+                    bound -= sign * weight
+                elif name in terms:
+                    raise ConfigError(f"{where}: holds {name} twice; put its weights together")
+                else:
+                    terms[name] = sign * weight
+        if not terms or not all(terms.values()):
+            raise ConfigError(f"{where}: constrains no parameter, or one with weight 0; {example}")
+        if not all(map(math.isfinite, (bound, *terms.values()))):
+            raise ConfigError(f"{where}: weights and bound must be finite numbers")
+        flip = 1.0 if op == "<=" else -1.0
+        return cls(tuple((name, flip * weight) for name, weight in terms.items()), flip * bound + 0.0)
+
+    def holds(self, parameterization: Parameterization) -> bool:
+        return self.left_side(parameterization) <= self.bound + 1e-9 * max(1.0, abs(self.bound))
+
+    def left_side(self, values: Mapping[str, Any]) -> float:
+        return math.fsum(weight * values[name] for name, weight in self.terms)
+
+    @property
+    def has_log10_form(self) -> bool:
+        """Whether it stays linear on a log scale: ``c1*a <= c2*b``, or a positive bound on one parameter."""
+        weights = [weight for _, weight in self.terms]
+        if len(weights) == 1:
+            return self.bound / weights[0] > 0
+        return len(weights) == 2 and self.bound == 0 and weights[0] * weights[1] < 0
+
+    def in_log10(self) -> "ParameterConstraint":
+        """The same constraint on the log10 of its parameters; ``has_log10_form`` has to be true."""
+        if not self.has_log10_form:
+            raise ConfigError(f"{PARAMETERS}: {self.text!r} is not linear on a log scale")
+        signs = tuple((name, math.copysign(1.0, weight)) for name, weight in self.terms)
+        if len(signs) == 1:
+            (name, sign), weight = signs[0], self.terms[0][1]
+            return ParameterConstraint(((name, sign),), sign * math.log10(self.bound / weight))
+        offset = math.fsum(
+            sign * math.log10(abs(weight)) for (_, weight), (_, sign) in zip(self.terms, signs, strict=True)
+        )
+        return ParameterConstraint(signs, 0.0 - offset)
+
+
+def _split(text: Any, where: str, example: str) -> tuple[str, Any, str]:
+    if not isinstance(text, str):
+        raise ConfigError(f"{where}: a constraint is a line of text, and {text!r} is none; {example}")
+    operators = _OPERATOR.findall(text)
+    if len(operators) > 1 and set(operators) <= {"<=", ">="}:
+        raise ConfigError(f"{where}: {text!r}: holds two constraints; give each on its own")
+    if len(operators) != 1 or operators[0] not in ("<=", ">="):
+        found = f"the operator {operators[0]!r}" if operators else "no operator"
+        raise ConfigError(f"{where}: {text!r}: has {found}, and only <= and >= are possible; {example}")
+    left, op, right = text.partition(operators[0])
+    return left.strip(), op, right.strip()
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _product(weight: float, name: str) -> str:
+    return name if weight == 1 else f"{weight:.15g}*{name}"

@@ -1,0 +1,144 @@
+"""Pareto frontier and hypervolume, computed from outcomes alone.
+
+Points are rows of objective values, all to be maximised: see :func:`as_maximization`.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from ax_moo.problem.problem import Objective, Problem
+from ax_moo.trial import Measured, Outcome, Trial, TrialStatus
+
+Points = npt.NDArray[np.float64]
+
+
+def mean(value: Measured) -> float:
+    """The mean of a measured value, whether or not its SEM is known."""
+    return value[0] if isinstance(value, tuple) else value
+
+
+def as_maximization(outcomes: Sequence[Outcome], objectives: Sequence[Objective]) -> Points:
+    """An (n, m) array of objective values in which more is better: minimised objectives change their sign."""
+    rows = [[_signed(mean(outcome[o.name]), o) for o in objectives] for outcome in outcomes]
+    return np.array(rows, dtype=float).reshape(len(outcomes), len(objectives))
+
+
+def is_feasible(outcome: Outcome, problem: Problem) -> bool:
+    """Whether an outcome meets every outcome constraint and every threshold."""
+    constraints = all(c.holds(mean(outcome[c.metric])) for c in problem.outcome_constraints)
+    return constraints and all(_reaches(outcome, objective) for objective in problem.objectives)
+
+
+def non_dominated(points: Points) -> npt.NDArray[np.bool_]:
+    """A mask of the rows that no other row dominates (at least as good everywhere, better somewhere).
+
+    Equal rows do not dominate each other: all of them stay.
+    """
+    at_least = (points[:, None, :] >= points[None, :, :]).all(axis=2)
+    better = (points[:, None, :] > points[None, :, :]).any(axis=2)
+    return np.asarray(~(at_least & better).any(axis=0), dtype=np.bool_)
+
+
+def pareto_trials(trials: Sequence[Trial], problem: Problem) -> list[Trial]:
+    """The completed, feasible trials that no other such trial dominates, in the order of their numbers.
+
+    With one objective that is the best trial (several only when they are equal).
+    """
+    candidates = [t for t in trials if t.status is TrialStatus.COMPLETED and is_feasible(_outcome(t), problem)]
+    if not candidates:
+        return []
+    points = as_maximization([_outcome(t) for t in candidates], problem.objectives)
+    return [t for t, keep in zip(candidates, non_dominated(points), strict=True) if keep]
+
+
+def reference_point(problem: Problem, outcomes: Sequence[Outcome]) -> Points | None:
+    """The point, as a maximisation, from which hypervolume is measured: the thresholds, where they are given.
+
+    Without them it is inferred: the worst value of each objective on the frontier of all outcomes, less a tenth of
+    the frontier's extent, as is usual (Ishibuchi et al., 2011). None without thresholds and outcomes.
+    """
+    if problem.thresholds_given:
+        return np.array([_signed(_threshold(o), o) for o in problem.objectives])
+    if not outcomes:
+        return None
+    points = as_maximization(outcomes, problem.objectives)
+    front = points[non_dominated(points)]
+    worst, best = front.min(axis=0), front.max(axis=0)
+    extent = np.where(best > worst, best - worst, np.maximum(np.abs(worst), 1.0))
+    inferred: Points = worst - 0.1 * extent
+    return inferred
+
+
+def hypervolume(points: Points, reference: Points) -> float:
+    """The volume that the points dominate above the reference point, by slicing along the last objective.
+
+    Exact; the cost grows as n**(m - 1) for n frontier points and m objectives.
+    """
+    above = points[(points > reference).all(axis=1)] - reference
+    return _volume(above) if len(above) else 0.0
+
+
+def hypervolume_of(trials: Sequence[Trial], problem: Problem) -> float:
+    """Hypervolume of the feasible completed trials, from the thresholds or an inferred reference point."""
+    front = pareto_trials(trials, problem)
+    reference = reference_point(problem, [_outcome(t) for t in front])
+    if reference is None or not front:
+        return 0.0
+    return hypervolume(as_maximization([_outcome(t) for t in front], problem.objectives), reference)
+
+
+def hypervolume_trace(trials: Sequence[Trial], problem: Problem) -> list[float]:
+    """Hypervolume of the feasible completed trials after each completed trial, in the order given.
+
+    An inferred reference point is inferred once, from all the trials, so that the trace never falls.
+    """
+    completed = [t for t in trials if t.status is TrialStatus.COMPLETED]
+    reference = reference_point(problem, [_outcome(t) for t in pareto_trials(completed, problem)])
+    trace: list[float] = []
+    front = np.empty((0, len(problem.objectives)))
+    volume = 0.0
+    for trial in completed:
+        outcome = _outcome(trial)
+        point = as_maximization([outcome], problem.objectives)
+        dominated = bool(len(front)) and bool((front >= point).all(axis=1).any())
+        if reference is not None and not dominated and is_feasible(outcome, problem):
+            front = np.vstack([front, point])
+            front = front[non_dominated(front)]
+            volume = hypervolume(front, reference)
+        trace.append(volume)
+    return trace
+
+
+def _volume(points: Points) -> float:
+    points = points[non_dominated(points)]
+    if points.shape[1] == 1:
+        return float(points.max())
+    order = np.argsort(-points[:, -1], kind="stable")
+    points = points[order]
+    floors = np.append(points[1:, -1], 0.0)
+    slabs = points[:, -1] - floors
+    return float(sum(slab * _volume(points[: i + 1, :-1]) for i, slab in enumerate(slabs) if slab > 0))
+
+
+def _signed(value: float, objective: Objective) -> float:
+    return -value if objective.minimize else value
+
+
+def _threshold(objective: Objective) -> float:
+    if objective.threshold is None:
+        raise ValueError(f"objective {objective.name} has no threshold")
+    return objective.threshold
+
+
+def _reaches(outcome: Outcome, objective: Objective) -> bool:
+    if objective.threshold is None:
+        return True
+    return _signed(mean(outcome[objective.name]), objective) >= _signed(objective.threshold, objective)
+
+
+def _outcome(trial: Trial) -> Outcome:
+    if trial.outcome is None:
+        raise ValueError(f"trial {trial.index} is {trial.status} and has no outcome")
+    return trial.outcome

@@ -1,0 +1,61 @@
+"""What the sweep makes large or small."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ax_moo.search_space.values import finite_number
+from ax_moo.system.errors import ConfigError
+from ax_moo.system.text import did_you_mean
+
+KEY = "hydra.sweeper.objectives"
+DEFAULT_NAME = "objective"
+_DIRECTIONS = ("maximize", "minimize")
+_KEYS = ("direction", "threshold")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """``threshold`` is the objective's coordinate of the reference point: worse values are of no interest."""
+
+    name: str
+    minimize: bool
+    threshold: float | None = None
+
+
+def read_objectives(config: Any) -> tuple[Objective, ...]:
+    """Empty means one objective named ``objective``, minimised: for applications that return one number."""
+    if not isinstance(config, Mapping):
+        raise ConfigError(f"{KEY}: must be a mapping such as {{val_acc: {{direction: maximize}}}}, and is {config!r}")
+    objectives = tuple(_read(str(name), entry) for name, entry in config.items())
+    given = [objective for objective in objectives if objective.threshold is not None]
+    if len(objectives) == 1 and given:
+        raise ConfigError(
+            f"{KEY}.{given[0].name}.threshold: thresholds are the reference point of several objectives, and there is"
+            " one only; leave the threshold out (bounds on other metrics belong to hydra.sweeper.outcome_constraints)"
+        )
+    if given and len(given) < len(objectives):
+        missing = next(objective for objective in objectives if objective.threshold is None)
+        raise ConfigError(
+            f"{KEY}.{missing.name}.threshold: is missing while {given[0].name} has one; give a threshold to all"
+            " objectives or to none"
+        )
+    return objectives or (Objective(DEFAULT_NAME, minimize=True),)
+
+
+def _read(name: str, entry: Any) -> Objective:
+    where = f"{KEY}.{name}"
+    entry = {"direction": entry} if isinstance(entry, str) else entry
+    if not isinstance(entry, Mapping):
+        raise ConfigError(f"{where}: must be {{direction: maximize or minimize}}, and is {entry!r}")
+    for key in entry:
+        if key not in _KEYS:
+            raise ConfigError(f"{where}: unknown key {key!r}; {did_you_mean(key, _KEYS)}")
+    direction, threshold = entry.get("direction"), entry.get("threshold")
+    if direction is None:
+        raise ConfigError(f"{where}: has no direction; add direction: maximize or direction: minimize")
+    if direction not in _DIRECTIONS:
+        raise ConfigError(f"{where}.direction: unknown {direction!r}; {did_you_mean(direction, _DIRECTIONS)}")
+    if threshold is not None:
+        threshold = finite_number(threshold, f"{where}.threshold:")
+    return Objective(name, direction == "minimize", threshold)

@@ -1,0 +1,172 @@
+"""What the sweep is after: objectives and constraints over a search space."""
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ax_moo.problem.constraints import OUTCOMES, PARAMETERS, OutcomeConstraint, ParameterConstraint
+from ax_moo.problem.objectives import Objective, read_objectives
+from ax_moo.search_space.parsing import resolved
+from ax_moo.search_space.space import Parameter, Range, SearchSpace
+from ax_moo.system.errors import ConfigError
+
+__all__ = ["Objective", "OutcomeConstraint", "ParameterConstraint", "Problem"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Two sweeps with the same hash may share their trials."""
+
+    search_space: SearchSpace
+    objectives: tuple[Objective, ...]
+    outcome_constraints: tuple[OutcomeConstraint, ...] = ()
+    parameter_constraints: tuple[ParameterConstraint, ...] = ()
+
+    @classmethod
+    def from_config(
+        cls,
+        search_space: SearchSpace,
+        objectives: Mapping[str, Any],
+        outcome_constraints: Sequence[str],
+        parameter_constraints: Sequence[str],
+    ) -> "Problem":
+        goals = read_objectives(resolved(objectives))
+        outcomes = [OutcomeConstraint.parse(text) for text in _lines(outcome_constraints, OUTCOMES)]
+        _check_outcome_constraints(outcomes, goals)
+        constraints = []
+        for text in _lines(parameter_constraints, PARAMETERS):
+            constraints.append(ParameterConstraint.parse(text, search_space.names))
+            _check_parameter_constraint(constraints[-1], text, search_space)
+        _check_joint_feasibility(constraints, search_space)
+        return cls(search_space, goals, tuple(outcomes), tuple(constraints))
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 over the canonical JSON of everything that the problem holds."""
+        canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    @property
+    def is_multi_objective(self) -> bool:
+        return len(self.objectives) > 1
+
+    @property
+    def thresholds_given(self) -> bool:
+        return all(objective.threshold is not None for objective in self.objectives)
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Objectives, then the metrics of outcome constraints: all that a trial has to return."""
+        metrics = [constraint.metric for constraint in self.outcome_constraints]
+        return tuple(dict.fromkeys([objective.name for objective in self.objectives] + metrics))
+
+    def to_dict(self) -> dict[str, Any]:
+        """What JSON can hold; ``from_dict`` makes the equal problem of it."""
+        return {
+            "search_space": self.search_space.to_dict(),
+            "objectives": [dataclasses.asdict(objective) for objective in self.objectives],
+            "outcome_constraints": [dataclasses.asdict(each) for each in self.outcome_constraints],
+            "parameter_constraints": [
+                {"terms": [list(term) for term in each.terms], "bound": each.bound}
+                for each in self.parameter_constraints
+            ],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Problem":
+        return cls(
+            SearchSpace.from_dict(data["search_space"]),
+            tuple(Objective(**each) for each in data["objectives"]),
+            tuple(OutcomeConstraint(**each) for each in data["outcome_constraints"]),
+            tuple(
+                ParameterConstraint(tuple((name, weight) for name, weight in each["terms"]), each["bound"])
+                for each in data["parameter_constraints"]
+            ),
+        )
+
+
+def _lines(value: Any, key: str) -> Sequence[Any]:
+    value = resolved(value)
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise ConfigError(f"{key}: must be a list of constraints, such as ['a <= 3'], and is {value!r}")
+    return value
+
+
+def _check_outcome_constraints(constraints: Sequence[OutcomeConstraint], objectives: Sequence[Objective]) -> None:
+    seen: dict[tuple[str, str], OutcomeConstraint] = {}
+    for constraint in constraints:
+        metric, text = constraint.metric, constraint.text
+        if metric in [objective.name for objective in objectives]:
+            remedy = (
+                f"give it a threshold: hydra.sweeper.objectives.{metric}.threshold"
+                if len(objectives) > 1
+                else "leave the constraint out, because a single objective is improved without a bound"
+            )
+            raise ConfigError(f"{OUTCOMES}: {text!r} constrains an objective; {remedy}")
+        if (metric, constraint.op) in seen:
+            raise ConfigError(f"{OUTCOMES}: {metric} has two {constraint.op} bounds; keep the tighter one")
+        seen[metric, constraint.op] = constraint
+        low, high = seen.get((metric, ">=")), seen.get((metric, "<="))
+        if low and high and low.bound > high.bound:
+            raise ConfigError(
+                f"{OUTCOMES}: no value of {metric} meets both {low.text!r} and {high.text!r}; mend one of them"
+            )
+
+
+def _check_joint_feasibility(constraints: Sequence[ParameterConstraint], space: SearchSpace) -> None:
+    """Each constraint alone can hold; together they may leave no point. Log-scale ones are linear in logarithms."""
+    if len(constraints) < 2:
+        return
+    from scipy.optimize import linprog
+
+    ranges = {p.name: p for p in space.parameters if isinstance(p, Range)}
+    names = sorted({name for constraint in constraints for name in constraint.names})
+    linear = [c.in_log10() if ranges[c.names[0]].log_scale else c for c in constraints]
+    left = [[dict(constraint.terms).get(name, 0.0) for name in names] for constraint in linear]
+    bounds = [
+        (math.log10(r.lower), math.log10(r.upper)) if r.log_scale else (r.lower, r.upper)
+        for r in (ranges[name] for name in names)
+    ]
+    infeasible = 2
+    if linprog([0.0] * len(names), A_ub=left, b_ub=[c.bound for c in linear], bounds=bounds).status == infeasible:
+        raise ConfigError(f"{PARAMETERS}: no point of the search space meets all of them together; loosen one")
+
+
+def _check_parameter_constraint(constraint: ParameterConstraint, text: str, space: SearchSpace) -> None:
+    by_name = {parameter.name: parameter for parameter in space.parameters}
+    where = f"{PARAMETERS}: {text!r}"
+    ranges = [_range(by_name[name], where) for name in constraint.names]
+    least = {
+        each.name: each.lower if weight > 0 else each.upper
+        for each, (_, weight) in zip(ranges, constraint.terms, strict=True)
+    }
+    if not constraint.holds(least):
+        raise ConfigError(
+            f"{where}: holds nowhere in the search space: {_box(ranges)}; loosen the constraint or widen the bounds"
+        )
+    logs = [each.name for each in ranges if each.log_scale]
+    if logs and not (len(logs) == len(ranges) and constraint.has_log10_form):
+        raise ConfigError(
+            f"{where}: {', '.join(logs)} {'is' if len(logs) == 1 else 'are'} searched on a log scale, where only an"
+            f" order such as '{logs[0]} <= 2*OTHER' between two log-scale parameters, or a bound above 0 on one, is"
+            " possible; write it so, or leave log out of the parameters in this constraint"
+        )
+
+
+def _range(parameter: Parameter, where: str) -> Range:
+    if isinstance(parameter, Range) and parameter.step is None:
+        return parameter
+    kind = "range with a step" if isinstance(parameter, Range) else f"{type(parameter).__name__.lower()} parameter"
+    raise ConfigError(
+        f"{where}: {parameter.name} is a {kind}, and constraints are possible on ranges without a step"
+        f" only; make it one, such as {parameter.name}=interval(LOWER, UPPER) or int(interval(LOWER, UPPER)), or leave"
+        " it out of the constraint"
+    )
+
+
+def _box(ranges: Sequence[Range]) -> str:
+    return ", ".join(f"{each.lower} <= {each.name} <= {each.upper}" for each in ranges)

@@ -1,0 +1,87 @@
+"""A finished or running sweep for a notebook: tables, hypervolume, and Ax's own view of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ax_moo.problem.frontier import hypervolume_trace
+from ax_moo.problem.problem import Problem
+from ax_moo.results.tables import trials_frame
+from ax_moo.storage import journal
+from ax_moo.storage.folder import SweepFolder, open_folder
+from ax_moo.trial import Trial, TrialStatus
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from ax.api.client import Client
+
+
+def load(folder: str | Path) -> "SweepResults":
+    """The sweep in a folder as it is now; a running sweep is read and not disturbed.
+
+    Raises:
+        ax_moo.system.errors.ConfigError: the folder holds no sweep, or none that can be read.
+    """
+    return SweepResults(open_folder(Path(folder)))
+
+
+@dataclass(frozen=True)
+class SweepResults:
+    """What ``ax_moo.load`` read, at that moment."""
+
+    sweep: SweepFolder
+
+    @property
+    def folder(self) -> Path:
+        return self.sweep.path
+
+    @property
+    def problem(self) -> Problem:
+        return self.sweep.problem
+
+    @cached_property
+    def trials(self) -> "pd.DataFrame":
+        """One row per trial, with the columns of trials.csv."""
+        return trials_frame(self.sweep.trials, self.problem)
+
+    @property
+    def pareto_frontier(self) -> "pd.DataFrame":
+        """The rows of ``trials`` that are on the frontier; with one objective the best trial."""
+        return self.trials[self.trials["pareto"].astype(bool)].reset_index(drop=True)
+
+    @cached_property
+    def hypervolume(self) -> "pd.DataFrame":
+        """A row per completed trial, in the order of completion: ``trial``, ``time``, ``hypervolume`` from then on.
+
+        ``time`` is in seconds since the sweep began. With one objective the volume is the distance of the best value
+        from the threshold, or from a point below all values where there is none.
+        """
+        import pandas as pd
+
+        completed = in_order_of_completion(self.sweep.trials)
+        volumes = hypervolume_trace(completed, self.problem)
+        started = float(self.sweep.header["time"])
+        rows = [(t.index, t.time - started, v) for t, v in zip(completed, volumes, strict=True)]
+        return pd.DataFrame(rows, columns=["trial", "time", "hypervolume"])
+
+    def ax(self) -> "Client":
+        """An Ax client that holds the sweep's experiment, for Ax's own analyses; it takes seconds.
+
+        ``client.compute_analyses()``, ``client.get_pareto_frontier()`` and their like work on it once a few trials have
+        completed, whatever the method of the sweep was. Parameters and metrics have their own names, except where Ax
+        could not parse them.
+        """
+        from ax_moo.optimizer.ax_client import Optimizer
+
+        header = self.sweep.header
+        optimizer = Optimizer(self.problem, header.get("method", "auto"), header.get("seed"))
+        optimizer.replay(journal.last_states(self.folder))
+        return optimizer.analysis_client()
+
+
+def in_order_of_completion(trials: Sequence[Trial]) -> list[Trial]:
+    """The completed trials, the first to complete first."""
+    completed = [trial for trial in trials if trial.status is TrialStatus.COMPLETED]
+    return sorted(completed, key=lambda trial: (trial.time, trial.index))

@@ -1,0 +1,74 @@
+"""What can be said of a sweep without asking any scheduler: its state, its time, its retries and failures."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ax_moo.jobs.logs import log_of
+from ax_moo.storage.folder import SweepFolder
+from ax_moo.sweep.budget import Budget
+from ax_moo.trial import Job, Trial, TrialStatus
+
+
+def state_of(sweep: SweepFolder) -> str:
+    """``running``, ``finished``, ``killed``, ``interrupted`` (jobs still run) or ``stopped``."""
+    if sweep.is_swept:
+        return "running"
+    if _is_finished(sweep):
+        return "finished"
+    if sweep.holder is not None and sweep.holder.ended is None:
+        return "killed"
+    return "interrupted" if sweep.running else "stopped"
+
+
+def elapsed(sweep: SweepFolder, now: float) -> float | None:
+    """From the sweep's first start to now, or to its last sign of life."""
+    started = sweep.header.get("time")
+    if not isinstance(started, int | float):
+        return None
+    last = max((trial.time for trial in sweep.trials), default=started)
+    ended = (sweep.holder.ended if sweep.holder else None) or last
+    return round(max(0.0, (now if sweep.is_swept else ended) - started), 1)
+
+
+def retries(trial: Trial) -> list[dict[str, Any]]:
+    return [
+        {
+            "trial": trial.index,
+            "attempt": number,
+            "reason": attempt.reason,
+            "counts": attempt.counts,
+            **where(attempt.job),
+        }
+        for number, attempt in enumerate(trial.earlier, start=1)
+    ]
+
+
+def failures(trials: Sequence[Trial]) -> list[dict[str, Any]]:
+    """Failed trials by their reason, the most frequent one first; the log is that of the last of them."""
+    by_reason: dict[str, list[Trial]] = defaultdict(list)
+    for trial in trials:
+        if trial.status is TrialStatus.FAILED:
+            by_reason[trial.reason or "no reason is known"].append(trial)
+    groups = sorted(by_reason.items(), key=lambda group: -len(group[1]))
+    return [
+        {"reason": reason, "trials": [trial.index for trial in failed], "log": where(failed[-1].job)["log"]}
+        for reason, failed in groups
+    ]
+
+
+def where(job: Job | None) -> dict[str, str | None]:
+    """The job and the folder of its files; jobs that ran inside the sweeper have neither."""
+    if job is None or not job.folder:
+        return {"job_id": job.job_id if job else None, "folder": None, "log": None}
+    return {"job_id": job.job_id, "folder": str(Path(job.folder)), "log": str(log_of(job))}
+
+
+def _is_finished(sweep: SweepFolder) -> bool:
+    """Whether nothing is left to do, as far as the number of trials is all that ends the sweep."""
+    if "exit_code" in sweep.about:
+        return sweep.about["exit_code"] in (0, 1) and not sweep.running
+    n_trials = sweep.about.get("n_trials")
+    over = isinstance(n_trials, int) and Budget(n_trials).remaining(sweep.trials) == 0
+    return over and all(trial.status.is_finished for trial in sweep.trials)

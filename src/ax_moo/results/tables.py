@@ -1,0 +1,129 @@
+"""A sweep's trials as a table, and the files made of it for people and other tools."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from ax_moo.problem.frontier import is_feasible, mean, pareto_trials
+from ax_moo.problem.problem import Problem
+from ax_moo.storage.journal import JOURNAL_FILE
+from ax_moo.system.disk import replace_file
+from ax_moo.trial import Trial, TrialStatus
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TRIALS_FILE = "trials.csv"
+RESULTS_FILE = "optimization_results.yaml"
+COLUMNS = ("trial", "status", "generation_node", "job_id", "start_time", "end_time", "duration_s")
+
+
+def trials_frame(trials: Sequence[Trial], problem: Problem) -> "pd.DataFrame":
+    """One row per trial: COLUMNS, a column per parameter and per metric, feasible, pareto.
+
+    A metric's SEM, where one is known, is in ``<metric>_sem``. A parameter or metric whose name is taken already has
+    ``param.`` or ``metric.`` before it.
+    """
+    import pandas as pd
+
+    front = {trial.index for trial in pareto_trials(trials, problem)}
+    parameters = [p.name for p in problem.search_space.parameters]
+    metrics = metric_names(trials, problem)
+    parameter_columns = _free_names(parameters, {*COLUMNS, "feasible", "pareto"}, "param.")
+    metric_columns = _free_names(metrics, {*COLUMNS, "feasible", "pareto", *parameter_columns.values()}, "metric.")
+    sem_columns = _free_names([f"{name}_sem" for name in metrics], {*parameter_columns.values(), *metrics}, "sem.")
+    rows = []
+    for trial in trials:
+        row = _about(trial)
+        row |= {parameter_columns[name]: trial.parameterization.get(name) for name in parameters}
+        row |= _measured(trial, metric_columns, sem_columns)
+        completed = trial.status is TrialStatus.COMPLETED and trial.outcome is not None
+        row["feasible"] = is_feasible(trial.outcome or {}, problem) if completed else None
+        row["pareto"] = trial.index in front
+        rows.append({_encodable(name): _encodable(value) for name, value in row.items()})
+    sems = [column for column in sem_columns.values() if any(_encodable(column) in row for row in rows)]
+    columns = [*COLUMNS, *parameter_columns.values(), *metric_columns.values(), *sems, "feasible", "pareto"]
+    return pd.DataFrame(rows, columns=list(map(_encodable, columns)), dtype=object).infer_objects()
+
+
+def optimization_results(trials: Sequence[Trial], problem: Problem) -> dict[str, Any]:
+    """The frontier in the form of optimization_results.yaml; with one objective also its best trial."""
+    solutions: list[dict[str, Any]] = [
+        {
+            "trial": trial.index,
+            "params": dict(trial.parameterization),
+            "values": {o.name: mean((trial.outcome or {})[o.name]) for o in problem.objectives},
+        }
+        for trial in pareto_trials(trials, problem)
+    ]
+    results: dict[str, Any] = {"name": "ax_moo", "solutions": solutions}
+    if not problem.is_multi_objective and solutions:
+        results["best_evaluated_params"] = solutions[0]["params"]
+        results["best_evaluated_result"] = solutions[0]["values"][problem.objectives[0].name]
+    return results
+
+
+def write_results(folder: Path, trials: Sequence[Trial], problem: Problem) -> list[Path]:
+    """Write trials.csv and optimization_results.yaml."""
+    table, results = folder / TRIALS_FILE, folder / RESULTS_FILE
+    replace_file(table, trials_frame(trials, problem).to_csv(index=False))
+    text = yaml.dump(optimization_results(trials, problem), Dumper=_PlainDumper, sort_keys=False, allow_unicode=True)
+    replace_file(results, text)
+    return [table, results]
+
+
+def is_written(folder: Path) -> bool:
+    """Whether both files are there, and are not older than the journal."""
+    journal_time = (folder / JOURNAL_FILE).stat().st_mtime
+    paths = (folder / TRIALS_FILE, folder / RESULTS_FILE)
+    return all(path.exists() and path.stat().st_mtime >= journal_time for path in paths)
+
+
+class _PlainDumper(yaml.SafeDumper):
+    """Writes what stands in two places twice, and not as an alias."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _about(trial: Trial) -> dict[str, Any]:
+    start, end = trial.start_time, trial.end_time
+    return {
+        "trial": trial.index,
+        "status": str(trial.status),
+        "generation_node": trial.generation_node,
+        "job_id": trial.job.job_id if trial.job else None,
+        "start_time": _iso(start),
+        "end_time": _iso(end),
+        "duration_s": round(end - start, 3) if start is not None and end is not None else None,
+    }
+
+
+def _measured(trial: Trial, columns: dict[str, str], sem_columns: dict[str, str]) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for name, value in (trial.outcome or {}).items():
+        row[columns[name]] = mean(value)
+        if isinstance(value, tuple):
+            row[sem_columns[f"{name}_sem"]] = value[1]
+    return row
+
+
+def metric_names(trials: Sequence[Trial], problem: Problem) -> list[str]:
+    """The problem's metrics first, then what else trials returned, in the order of their first appearance."""
+    return list(dict.fromkeys([*problem.metric_names, *(name for t in trials for name in t.outcome or {})]))
+
+
+def _encodable(value: Any) -> Any:
+    """Half of a surrogate pair, which bytes that are no UTF-8 leave in a text, is more than pandas can hold."""
+    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
+
+
+def _free_names(names: Sequence[str], taken: set[str], prefix: str) -> dict[str, str]:
+    return {name: f"{prefix}{name}" if name in taken else name for name in names}
+
+
+def _iso(seconds: float | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

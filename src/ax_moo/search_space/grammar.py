@@ -1,0 +1,161 @@
+"""Hydra's override grammar, read and written the same way on every Hydra version.
+
+Reading goes through Hydra's own parser with its sweep functions wrapped where versions differ: Hydra 1.3 drops the
+tags of a choice or range that is cast (1.4 keeps them), both let the outer of two nested tags replace the inner one,
+cast a range in different ways, and truncate the bounds of ``int(interval(0.5, 3))``.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache, wraps
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import (
+    IntervalSweep,
+    Override,
+    Quote,
+    QuotedString,
+    RangeSweep,
+    Sweep,
+)
+from hydra.errors import HydraException
+
+from ax_moo.search_space.values import identity
+from ax_moo.system.errors import ConfigError
+from ax_moo.trial import ParameterValue
+
+# What the grammar reads back as the very same string without quotes.
+_BARE = re.compile(r"[A-Za-z_/][A-Za-z0-9_/.\-]*")
+_KEYWORDS = {"true", "false", "null", "inf", "nan"}
+
+
+def create_parser(config_loader: Any = None) -> OverridesParser:
+    """A parser whose sweeps carry all their tags; ``glob`` needs the application's config loader."""
+    parser = OverridesParser.create(config_loader)
+    functions = parser.functions.functions
+    for name in ("int", "float", "str", "bool"):
+        functions[name] = _keep_tags(_checked_cast(name, functions[name]))
+    for name in ("tag", "choice"):
+        functions[name] = _keep_tags(functions[name])
+    for name in ("sort", "shuffle"):
+        functions[name] = _keep_tags(_leave_ranges(functions[name]))
+    # Hydra's choice refuses null in its type check only.
+    anything = inspect.Parameter("args", inspect.Parameter.VAR_POSITIONAL)
+    parser.functions.definitions["choice"] = inspect.Signature([anything])
+    return parser
+
+
+def parse_override(text: str, parser: OverridesParser, where: str) -> Override:
+    try:
+        override = parser.parse_override(text)
+    except HydraException as error:
+        what = "it" if text == where else repr(text)
+        raise ConfigError(f"{where}: Hydra cannot read {what}: {' '.join(str(error).split())}") from None
+    override.config_loader = parser.config_loader
+    return override
+
+
+def key_of(override: Override) -> str:
+    """The key without ``+``, ``++`` and ``~``, with its package."""
+    return str(override.get_key_element()).lstrip("+~")
+
+
+def prefix_of(override: Override) -> str:
+    return "++" if override.is_force_add() else "+" if override.is_add() else ""
+
+
+def encode(value: ParameterValue) -> str:
+    """The value as it stands in an override, so that Hydra reads back the same value of the same type."""
+    return str(Override._get_value_element_as_str(_quoted(value)))
+
+
+def check_encodable(name: str, value: ParameterValue) -> None:
+    """Refuse the few values that Hydra's grammar cannot express, such as a mapping with a key in quotes."""
+    try:
+        back = _value_parser().parse_override(f"key={encode(value)}").value()
+    except HydraException:
+        back = Ellipsis
+    if not _same(back, value):
+        raise ConfigError(
+            f"{name}: {value!r} cannot be written as a Hydra override; choose between names instead, such as"
+            " the options of a config group, and give each its value in the config"
+        )
+
+
+def _quoted(value: ParameterValue) -> Any:
+    if isinstance(value, str):
+        bare = _BARE.fullmatch(value) and value.lower() not in _KEYWORDS
+        return value if bare else QuotedString(value, Quote.single)
+    if isinstance(value, (list, tuple)):
+        return [_quoted(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _quoted(item) for key, item in value.items()}
+    return value
+
+
+def _same(one: Any, other: Any) -> bool:
+    # 1 and 1.0 are the same choice but not the same value for a job.
+    return identity(one) == identity(other) and repr(one) == repr(other)
+
+
+@lru_cache(maxsize=1)
+def _value_parser() -> OverridesParser:
+    return OverridesParser.create()
+
+
+def _keep_tags(function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        # Before the call, because tag() overwrites them in place.
+        tags = {tag for sweep in _sweeps(args, kwargs) for tag in sweep.tags}
+        result = function(*args, **kwargs)
+        if isinstance(result, Sweep):
+            result.tags = result.tags | tags
+        return result
+
+    return wrapped
+
+
+def _checked_cast(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        for sweep in _sweeps(args, kwargs):
+            if isinstance(sweep, RangeSweep):
+                return _cast_range(name, sweep)
+            if isinstance(sweep, IntervalSweep) and name == "int":
+                _require_whole(sweep.start, sweep.end)
+        return function(*args, **kwargs)
+
+    return wrapped
+
+
+def _cast_range(name: str, sweep: RangeSweep) -> RangeSweep:
+    parts = (sweep.start, sweep.stop, sweep.step)
+    if name == "int":
+        _require_whole(*parts)
+    elif name != "float":
+        raise ValueError("a range can be cast to int or float only")
+    cast = int if name == "int" else float
+    return RangeSweep(start=cast(parts[0]), stop=cast(parts[1]), step=cast(parts[2]))
+
+
+def _require_whole(*numbers: Any) -> None:
+    if odd := [number for number in numbers if number % 1 != 0]:
+        raise ValueError(f"int() needs whole numbers for bounds and step, and {odd[0]} is none")
+
+
+def _leave_ranges(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A range has no order in a search, and Hydra 1.3 changes its values when it sorts one in reverse."""
+
+    @wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        ranges = [sweep for sweep in _sweeps(args, kwargs) if isinstance(sweep, RangeSweep)]
+        return ranges[0] if ranges else function(*args, **kwargs)
+
+    return wrapped
+
+
+def _sweeps(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Sweep]:
+    return [value for value in (*args, *kwargs.values()) if isinstance(value, Sweep)]

@@ -1,0 +1,1 @@
+"""One start of the sweeper, from the checked config to the words at its end."""

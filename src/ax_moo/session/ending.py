@@ -1,0 +1,143 @@
+"""What a user is told, and can do, when a sweep has ended or was interrupted."""
+
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from ax_moo.console.progress import open_console
+from ax_moo.console.summary import closing_lines, frontier_table
+from ax_moo.jobs.launcher import AsyncLauncher
+from ax_moo.jobs.logs import log_of
+from ax_moo.problem.problem import Problem
+from ax_moo.results.tables import write_results
+from ax_moo.storage import journal, stop_request
+from ax_moo.sweep.loop import Ending, Sweep
+from ax_moo.sweep.state import Cause, Reason
+from ax_moo.system import disk, signals
+from ax_moo.system.terminal import while_somebody_listens
+from ax_moo.trial import Job, Trial, TrialStatus
+
+OTHER_FILES = (journal.JOURNAL_FILE, "multirun.yaml")
+SECOND_CTRL_C_SECONDS = 5.0
+
+
+def say_ending(ending: Ending, folder: Path, problem: Problem) -> None:
+    """Write the results, and print the frontier, what became of the trials and where the files are."""
+    files = disk.until_written(lambda: write_results(folder, ending.trials, problem), folder)
+    names = [name for name in (*(path.name for path in files), *OTHER_FILES) if (folder / name).exists()]
+    with while_somebody_listens():
+        _print_frontier(ending, problem)
+        for line in closing_lines(ending.trials, problem):
+            print(line)
+        print(f"files in {folder}: {', '.join([*names, '0/ 1/ 2/ ...'])}", flush=True)
+    if ending.stopped:
+        _tell(f"stopped: {ending.why}; {how_to_resume(folder)}")
+    elif not ending.succeeded:
+        _tell(f"the sweep failed: {_why_failed(ending)}")
+
+
+def say_unwritten(why: str, folder: Path) -> Reason:
+    """The end of a sweep that has run its trials, and has nowhere to put its tables."""
+    _tell(f"the sweep failed: {why}; every trial is in {folder / journal.JOURNAL_FILE}")
+    _tell("once that is mended, the same command writes the tables")
+    return Reason(Cause.CANNOT_WRITE, why)
+
+
+class Interrupted:
+    """The end of a sweep that leaves its jobs running: its process was told to go away, or has nowhere to write."""
+
+    def __init__(self, sweep: Sweep, launcher: AsyncLauncher, folder: Path, problem: Problem) -> None:
+        self._sweep = sweep
+        self._launcher = launcher
+        self._folder = folder
+        self._problem = problem
+
+    def end(self, by_hand: bool) -> Reason:
+        """Leave the jobs running and say how to go on; Ctrl-C once more cancels them, where somebody is there."""
+        self._end(by_hand)
+        return Reason(Cause.INTERRUPTED, "interrupted") if by_hand else Reason(Cause.TERMINATED, "terminated")
+
+    def _end(self, by_hand: bool) -> None:
+        jobs = self._jobs()
+        try:
+            _tell(f"interrupted: no new trials were started; {self._still(jobs)}")
+            _tell(how_to_resume(self._folder))
+            self._write_results()
+            if jobs and by_hand and self._is_asked_for_more():
+                self._cancel(jobs)
+        except signals.Terminated:
+            return
+        except KeyboardInterrupt:
+            self._cancel(jobs)
+
+    def fail(self, why: str) -> Reason:
+        """Leave the jobs running where nothing more can be noted: a resume collects them."""
+        _tell(f"the sweep failed: {why}; no new trials were started; {self._still(self._jobs())}")
+        _tell(f"once that is mended, {how_to_resume(self._folder)}")
+        return Reason(Cause.CANNOT_WRITE, why)
+
+    def _jobs(self) -> list[Job]:
+        """Those that do not run inside this process."""
+        return [job for job in self._sweep.jobs if job.folder]
+
+    def _is_asked_for_more(self) -> bool:
+        """Wait for Ctrl-C, which raises, or for ``ax-moo stop --now``."""
+        _tell(f"Ctrl-C again within {SECOND_CTRL_C_SECONDS:.0f} s cancels them")
+        until = time.monotonic() + SECOND_CTRL_C_SECONDS
+        while time.monotonic() < until:
+            if stop_request.asked(self._folder) is stop_request.StopRequest.NOW:
+                return True
+            time.sleep(0.1)
+        return False
+
+    def _still(self, jobs: Sequence[Job]) -> str:
+        if not jobs:
+            return "no job is running"
+        ids = ", ".join(job.job_id for job in jobs)
+        ways = [f"ax-moo stop --now {shlex.quote(str(self._folder))}", self._launcher.cancel_command(jobs)]
+        return f"these jobs keep running: {ids} (end them with: {', or '.join(filter(None, ways))})"
+
+    def _cancel(self, jobs: Sequence[Job]) -> None:
+        try:
+            _tell("cancelling these jobs")
+            self._sweep.cancel()
+            _tell("no job is running any more")
+            self._write_results()
+        except disk.CannotWrite as error:
+            _tell(f"not cancelled: {error.what}; {self._still(jobs)}")
+        except KeyboardInterrupt:
+            _tell(f"not waited for: {self._still(jobs)}")
+
+    def _write_results(self) -> None:
+        """The tables are for people, and can be written by a later life: nothing here may raise."""
+        with signals.put_off():
+            try:
+                write_results(self._folder, journal.trials(self._folder), self._problem)
+            except Exception as error:
+                _tell(f"tables were not written: {error}")
+
+
+def how_to_resume(folder: Path) -> str:
+    return f"go on with: ax-moo resume {shlex.quote(str(folder))} (or the same command, where it names this folder)"
+
+
+def _tell(text: str) -> None:
+    with while_somebody_listens():
+        print(text, file=sys.stderr, flush=True)
+
+
+def _why_failed(ending: Ending) -> str:
+    failed = [trial for trial in ending.trials if trial.status is TrialStatus.FAILED]
+    if ending.reason.cause.exit_code or not failed:
+        return ending.why
+    last: Trial = failed[-1]
+    where = f"; see {log_of(last.job)}" if last.job and last.job.folder else ""
+    return f"no trial completed; the last one that failed, trial {last.index}: {last.reason}{where}"
+
+
+def _print_frontier(ending: Ending, problem: Problem) -> None:
+    table = frontier_table(ending.trials, problem)
+    if table.row_count:
+        open_console().print(table)

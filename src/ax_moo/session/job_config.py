@@ -1,0 +1,133 @@
+"""Whether the application's config takes what a trial overrides, found out before there is a trial."""
+
+import dataclasses
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ax_moo.search_space.space import Choice, Fixed, Parameter, Range, SearchSpace
+from ax_moo.system.errors import ConfigError
+from ax_moo.system.text import did_you_mean
+from ax_moo.trial import ParameterValue
+
+
+def check_composes(
+    config: DictConfig, loader: ConfigLoader, space: SearchSpace, arguments: Sequence[str]
+) -> DictConfig:
+    """Compose jobs' configs, so that an override that does not fit the application is found before any job.
+
+    One job is composed, which is returned, and one more for every further option of each config group that is
+    searched.
+
+    Raises:
+        ConfigError: a job's config cannot be composed.
+    """
+    for parameter in space.parameters:
+        _check_options(loader, parameter, arguments)
+    composed = _composed(config, loader, space, _examples(space))
+    if not isinstance(composed, Exception):
+        _check_every_option(config, loader, space, arguments)
+        return composed
+    for parameter in space.parameters:
+        alone = dataclasses.replace(space, parameters=(parameter,))
+        reason = _composed(config, loader, alone, _examples(alone))
+        if isinstance(reason, Exception):
+            raise ConfigError(f"{_origin(parameter, arguments)}: {_why_not(reason, parameter, config)}")
+    overrides = " ".join(space.to_overrides(_examples(space)))
+    raise ConfigError(
+        f"hydra.sweeper.params: Hydra cannot compose the config of a trial ({overrides}): {first_line(composed)}; mend "
+        "these overrides"
+    )
+
+
+def _check_every_option(config: DictConfig, loader: ConfigLoader, space: SearchSpace, arguments: Sequence[str]) -> None:
+    for parameter in space.parameters:
+        if not isinstance(parameter, Choice) or not loader.get_group_options(parameter.name.split("@")[0]):
+            continue
+        for option in parameter.values[1:]:
+            point = _examples(space) | {parameter.name: option}
+            error = _composed(config, loader, space, point)
+            if isinstance(error, Exception):
+                raise ConfigError(
+                    f"{_origin(parameter, arguments)}: with {parameter.name}={option} the config of a trial cannot be "
+                    f"composed: {first_line(error)}; every option needs every key that is searched"
+                )
+
+
+def _composed(
+    config: DictConfig, loader: ConfigLoader, space: SearchSpace, point: Mapping[str, ParameterValue]
+) -> DictConfig | Exception:
+    """The config of the job, or why there is none."""
+    try:
+        composed: DictConfig = loader.load_sweep_config(config, list(space.to_overrides(point)))
+        return composed
+    except (HydraException, OmegaConfBaseException) as error:
+        return error
+
+
+def _why_not(error: Exception, parameter: Parameter, config: DictConfig) -> str:
+    why = first_line(error)
+    name = parameter.name
+    if why.startswith("Could not override"):
+        near = difflib.get_close_matches(name, list(_keys(config)), n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        return f"the application's config has no key {name!r}; {hint}mend the key, or add it with + before it: +{name}"
+    if why.startswith("Could not append"):
+        return f"the application's config has the key {name!r} already; leave the + out"
+    return f"the application's config does not take it: {why}; mend the key or its values"
+
+
+def _keys(config: DictConfig) -> Iterator[str]:
+    """The keys of the application's config, also those of its inner nodes."""
+    container: Any = OmegaConf.to_container(config)
+    nodes = [(str(key), value) for key, value in container.items() if key != "hydra"]
+    for key, value in nodes:
+        yield key
+        if isinstance(value, dict):
+            nodes += [(f"{key}.{inner}", child) for inner, child in value.items()]
+
+
+def _origin(parameter: Parameter, arguments: Sequence[str]) -> str:
+    """Where the user gave the parameter: the argument, or the key of the config."""
+    key = f"{parameter.prefix}{parameter.name}"
+    typed = [argument for argument in arguments if argument.startswith(f"{key}=")]
+    return typed[-1] if typed else f"hydra.sweeper.params.{key}"
+
+
+def _check_options(loader: ConfigLoader, parameter: Parameter, arguments: Sequence[str]) -> None:
+    """What chooses among a config group's options names only options that exist."""
+    if isinstance(parameter, Range):
+        return
+    options = loader.get_group_options(parameter.name.split("@")[0])
+    values = parameter.values if isinstance(parameter, Choice) else (parameter.value,)
+    # Options in folders below the group, and names with an ending, are left to composing.
+    unknown = [v for v in values if options and v not in (*options, None) and not ("/" in str(v) or "." in str(v))]
+    if unknown and not any(isinstance(value, list) for value in unknown):
+        raise ConfigError(
+            f"{_origin(parameter, arguments)}: the config group {parameter.name} has no option {unknown[0]!r}; "
+            f"{did_you_mean(unknown[0], options)}"
+        )
+
+
+def _examples(space: SearchSpace) -> dict[str, ParameterValue]:
+    return {parameter.name: _example(parameter) for parameter in space.parameters}
+
+
+def _example(parameter: Parameter) -> ParameterValue:
+    match parameter:
+        case Range():
+            return parameter.lower
+        case Choice():
+            return parameter.values[0]
+        case Fixed():
+            return parameter.value
+
+
+def first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0].rstrip(".") if lines else type(error).__name__

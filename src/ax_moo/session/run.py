@@ -1,0 +1,247 @@
+"""A sweep as Hydra's config describes it: checked, run, and written down for people."""
+
+import dataclasses
+import errno
+import logging
+import random
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ax_moo import job_folders
+from ax_moo.console.progress import console_observer
+from ax_moo.html_report.observer import ReportObserver, start_writing, write_at_end
+from ax_moo.html_report.writing import is_current
+from ax_moo.jobs.blocking import RoundsLauncher
+from ax_moo.jobs.launcher import AsyncLauncher
+from ax_moo.optimizer.base import AskTell
+from ax_moo.problem.problem import Problem
+from ax_moo.results.tables import RESULTS_FILE, TRIALS_FILE, is_written, write_results
+from ax_moo.search_space.space import SearchSpace
+from ax_moo.session import provenance
+from ax_moo.session.ending import Interrupted, say_ending, say_unwritten
+from ax_moo.session.job_config import check_composes, first_line
+from ax_moo.storage import journal, lock, stop_request
+from ax_moo.storage.journal import JOURNAL_FILE
+from ax_moo.sweep import resume
+from ax_moo.sweep.budget import Budget
+from ax_moo.sweep.loop import Ending, Sweep
+from ax_moo.sweep.resume import Past
+from ax_moo.sweep.settings import Settings
+from ax_moo.sweep.state import Cause, Reason
+from ax_moo.system import disk, signals
+from ax_moo.system.errors import ConfigError
+from ax_moo.system.terminal import say
+from ax_moo.trial import Trial
+from ax_moo.wandb.application_logger import ApplicationLogger
+from ax_moo.wandb.options import check_installed
+from ax_moo.wandb.process import SweepInWandb, sweep_in_wandb
+
+log = logging.getLogger(__name__)
+
+CONFIG_FILE = "multirun.yaml"
+
+
+def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, arguments: Sequence[str]) -> int:
+    """Run the sweep of a composed Hydra config, or go on with it; the exit code.
+
+    Raises:
+        ConfigError: for every mistake that can be seen before the first job is submitted.
+    """
+    problem, settings = checked(config, loader, arguments)
+    check_installed(settings.wandb)
+    launcher.check()
+    folder = _sweep_folder(config)
+    resume.check(folder, problem, settings.resume)
+    disk.until_written(lambda: folder.mkdir(parents=True, exist_ok=True), folder)
+    about = {**_about(config, settings), **_job_folders(config, folder)}
+    in_wandb: SweepInWandb | None = None
+    with signals.sigterm_as_ctrl_c():
+        with lock.held(folder, about) as last_words:
+            _check_names(folder)
+            disk.until_written(lambda: stop_request.clear(folder), folder)  # it was for an earlier life
+            past = resume.past(folder)
+            budget = Budget(settings.n_trials, settings.timeout_hours, settings.max_failure_rate)
+            over = past.why_over(budget, time.time()) if past is not None else None
+            if past is not None and over is not None:
+                code, reason = _say_over(over, past, problem, folder), over
+            else:
+                disk.until_written(lambda: _save_config(config, folder), folder)
+                problem, settings = _as_recorded(problem, settings, past)
+                in_wandb = sweep_in_wandb(settings.wandb, folder, {**about, **_told(settings, problem)})
+                code, reason = _run(problem, settings, launcher, folder, about, past)
+            last_words.update(exit_code=code, why=reason.words)
+        is_preempted = reason.cause is Cause.TERMINATED
+        is_interrupted = is_preempted or reason.cause is Cause.INTERRUPTED
+        # Without the lock, which tells the page how the sweep has ended.
+        if settings.report:
+            _report(folder, is_interrupted, is_over=over is not None)
+        if in_wandb is not None:
+            in_wandb.end(code, is_hurried=is_interrupted, is_preempted=is_preempted)
+    return code
+
+
+def _report(folder: Path, is_interrupted: bool, is_over: bool) -> None:
+    """Who interrupts a sweep does not wait for a page, and one that was over has its page."""
+    if is_interrupted:
+        start_writing(folder)
+    elif not (is_over and is_current(folder)):
+        write_at_end(folder)
+
+
+def checked(config: DictConfig, loader: ConfigLoader, arguments: Sequence[str]) -> tuple[Problem, Settings]:
+    """What the sweep is after and how it is run, found to be right as far as the config alone can tell.
+
+    Raises:
+        ConfigError: for every mistake in it.
+    """
+    options = _options(config)
+    space = SearchSpace.from_config(options["params"], arguments, loader)
+    problem = Problem.from_config(
+        space, options["objectives"], options["outcome_constraints"], options["parameter_constraints"]
+    )
+    settings = Settings.from_config(options, space, problem.parameter_constraints)
+    job_config = check_composes(config, loader, space, arguments)
+    wandb = dataclasses.replace(settings.wandb, application=ApplicationLogger.of(job_config))
+    return problem, dataclasses.replace(settings, wandb=wandb)
+
+
+def _as_recorded(problem: Problem, settings: Settings, past: Past | None) -> tuple[Problem, Settings]:
+    """What has to be as in the sweep's earlier lives, so that the optimizer goes on as it would have without a stop."""
+    if past is not None:
+        problem = resume.as_recorded(problem, past.header)
+        settings = resume.with_recorded_seed(settings, past.header)
+    if settings.seed is None:
+        settings = dataclasses.replace(settings, seed=random.SystemRandom().randrange(2**31))
+    return problem, settings
+
+
+def _run(
+    problem: Problem,
+    settings: Settings,
+    launcher: AsyncLauncher,
+    folder: Path,
+    about: Mapping[str, Any],
+    past: Past | None,
+) -> tuple[int, Reason]:
+    """The exit code, and why the sweep ended."""
+    _say_how_it_begins(settings, launcher, folder, past)
+    console = console_observer(settings.progress)
+    report = ReportObserver(folder) if settings.report else None
+    sweep = Sweep(
+        problem,
+        settings,
+        launcher,
+        folder,
+        optimizer=lambda known: _optimizer(problem, settings, known),
+        observers=[observer for observer in (console, report) if observer],
+        about={**about, "seed": settings.seed, "method": settings.method},
+        past=past,
+    )
+    try:
+        ending = sweep.run()
+    except KeyboardInterrupt as interrupt:
+        by_hand = not isinstance(interrupt, signals.Terminated)
+        reason = Interrupted(sweep, launcher, folder, problem).end(by_hand)
+        return reason.cause.exit_code, reason
+    except disk.CannotWrite as error:
+        if not sweep.has_submitted:
+            raise
+        reason = Interrupted(sweep, launcher, folder, problem).fail(error.what)
+        return reason.cause.exit_code, reason
+    try:
+        say_ending(ending, folder, problem)
+    except disk.CannotWrite as error:
+        reason = say_unwritten(error.what, folder)
+        return reason.cause.exit_code, reason
+    return ending.exit_code, ending.reason
+
+
+def _say_how_it_begins(settings: Settings, launcher: AsyncLauncher, folder: Path, past: Past | None) -> None:
+    if past is None:
+        log.info("A sweep of %d trials begins in %s", settings.n_trials, folder)
+    else:
+        counts = Counter(str(trial.status).lower() for trial in past.trials)
+        found = ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
+        log.info("The sweep in %s goes on; so far: %s", folder, found or "no trial")
+    if launcher.max_jobs is not None and launcher.max_jobs < settings.n_jobs and not launcher.in_rounds:
+        log.info("n_jobs=%d is lowered to %d, one job for each GPU", settings.n_jobs, launcher.max_jobs)
+    if isinstance(launcher, RoundsLauncher):
+        log.warning("%s; hydra/launcher=async_local keeps n_jobs running", launcher.manner)
+
+
+def _options(config: DictConfig) -> dict[str, Any]:
+    try:
+        options: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"hydra.sweeper: {first_line(error)}") from None
+    return {str(key): value for key, value in options.items() if key != "_target_"}
+
+
+def _sweep_folder(config: DictConfig) -> Path:
+    try:
+        return Path(str(config.hydra.sweep.dir)).absolute()
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"hydra.sweep.dir: {first_line(error)}; give the folder of the sweep") from None
+
+
+def _check_names(folder: Path) -> None:
+    """Whether the sweep's files can have their names; those that are written last would be missed last."""
+    for name in (JOURNAL_FILE, CONFIG_FILE, TRIALS_FILE, RESULTS_FILE, stop_request.STOP_FILE):
+        if (folder / name).is_dir():
+            raise disk.CannotWrite.because(IsADirectoryError(errno.EISDIR, "", str(folder / name)), folder)
+
+
+def _save_config(config: DictConfig, folder: Path) -> None:
+    """Hydra's multirun.yaml, of the latest start."""
+    disk.replace_file(folder / CONFIG_FILE, OmegaConf.to_yaml(config))
+
+
+def _optimizer(problem: Problem, settings: Settings, known: Sequence[Trial]) -> AskTell:
+    # Ax takes seconds to import, and a broken one must not be noticed before there is a sweep.
+    from ax_moo.optimizer.ax_client import Optimizer
+
+    optimizer = Optimizer(problem, settings.method, settings.seed, settings.n_initial, settings.initial)
+    optimizer.replay(known)
+    return optimizer
+
+
+def _about(config: DictConfig, settings: Settings) -> Mapping[str, Any]:
+    cwd = str(config.hydra.runtime.cwd)
+    # As they were given: what they refer to may be known in a job only, such as ${hydra.job.num}.
+    overrides: Any = OmegaConf.to_container(config.hydra.overrides.hydra, resolve=False)
+    return {
+        "n_trials": settings.n_trials,
+        "n_jobs": settings.n_jobs,
+        "command": provenance.command(),
+        "training": provenance.training_command(overrides),
+        "cwd": cwd,
+        **provenance.provenance(cwd),
+    }
+
+
+def _job_folders(config: DictConfig, folder: Path) -> Mapping[str, Any]:
+    before = lock.holder(folder)
+    about = {**(journal.header(folder) or {}), **(before.about if before else {})}
+    return job_folders.noted(folder, about, OmegaConf.select(config, "hydra.launcher.submitit_folder"))
+
+
+def _told(settings: Settings, problem: Problem) -> Mapping[str, Any]:
+    """What more those want to know who see the sweep in W&B."""
+    objectives = {each.name: {"minimize": each.minimize, "threshold": each.threshold} for each in problem.objectives}
+    return {"seed": settings.seed, "method": settings.method, "objectives": objectives}
+
+
+def _say_over(over: Reason, past: Past, problem: Problem, folder: Path) -> int:
+    """A sweep with nothing left to do is left as it is, but for tables that a kill at its very end prevented."""
+    trials = sorted(past.trials, key=lambda trial: trial.index)
+    if not is_written(folder):
+        disk.until_written(lambda: write_results(folder, trials, problem), folder)
+    say(f"the sweep in {folder} is over: {over.words}")
+    return Ending(trials, over).exit_code

@@ -1,0 +1,81 @@
+"""A sweep folder as those read it who do not run its sweep."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ax_moo.problem.problem import Problem
+from ax_moo.storage import journal, lock
+from ax_moo.storage.holder import Holder
+from ax_moo.system.errors import ConfigError
+from ax_moo.trial import Trial, TrialStatus
+
+
+class NoSweep(ConfigError):
+    """The folder holds no sweep."""
+
+
+class NotBegun(NoSweep):
+    """There will be a sweep in the folder, but there is none yet."""
+
+
+@dataclass(frozen=True)
+class SweepFolder:
+    """What a folder's journal and lock say, at one moment."""
+
+    path: Path
+    header: Mapping[str, Any]
+    problem: Problem
+    trials: Sequence[Trial]
+    holder: Holder | None
+
+    @property
+    def is_swept(self) -> bool:
+        """Whether a sweeper runs the sweep right now."""
+        return self.holder is not None and self.holder.is_alive
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """What the sweep was last started with."""
+        return {**self.header, **(self.holder.about if self.holder else {})}
+
+    @property
+    def running(self) -> list[Trial]:
+        return [trial for trial in self.trials if trial.status is TrialStatus.RUNNING]
+
+
+def open_folder(path: Path) -> SweepFolder:
+    """Read the folder's lock and journal.
+
+    Raises:
+        NotBegun: it will hold a sweep in a moment.
+        NoSweep: it holds none.
+        ConfigError: it holds one that cannot be read.
+    """
+    path = path.absolute()
+    try:
+        # Before the journal: a sweep that ends in between has then written all of it.
+        holder = lock.holder(path)
+        header = _header(path, holder)
+        return SweepFolder(path, header, Problem.from_dict(header["problem"]), journal.trials(path), holder)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"{path / journal.JOURNAL_FILE}: its first line does not describe a sweep ({error!r}); put the file back "
+            "as it was"
+        ) from None
+
+
+def _header(path: Path, holder: Holder | None) -> Mapping[str, Any]:
+    file = path / journal.JOURNAL_FILE
+    if not path.is_dir():
+        raise NoSweep(f"{path} is not a folder; name a sweep folder, which is one that holds {file.name}")
+    header = journal.header(path)
+    if header is not None:
+        return header
+    if holder is not None and holder.is_alive:
+        raise NotBegun(f"the sweep in {path} is about to begin ({holder}); try again in a moment")
+    what = f"{file.name} is empty" if file.exists() else f"it has no {file.name}"
+    raise NoSweep(f"{path} holds no sweep: {what}; name a sweep folder (hydra.sweep.dir of the sweep's command)")

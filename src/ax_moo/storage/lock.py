@@ -1,0 +1,190 @@
+"""One sweeper per folder."""
+
+import contextlib
+import dataclasses
+import errno
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ax_moo.storage import heartbeat
+from ax_moo.storage.holder import Holder, Record, read, this_process
+from ax_moo.system import disk
+from ax_moo.system.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+LOCK_FILE = "lock"
+
+ACQUIRE_SECONDS = 1.0
+"""Longer than a reader needs to find out whether the lock is held."""
+
+SETTLE_SECONDS = 2.0
+_TRY_SECONDS = 0.05
+_WITHOUT_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}
+
+
+@contextmanager
+def held(folder: Path, about: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+    """Hold the sweep folder's lock, which names host, pid and time, and holds what ``about`` adds.
+
+    What is put into the yielded mapping is added to it when the lock is let go of: how the sweep ended, for one. The
+    operating system lets go of it when the process ends, however it ends. Where the file system has no locks, or
+    only such as do not reach from host to host, a heartbeat tells a live holder from one that is gone.
+
+    Raises:
+        ConfigError: another process holds it, or the folder cannot be written to (CannotWrite).
+    """
+    path = folder / LOCK_FILE
+    descriptor = disk.until_written(lambda: os.open(path, os.O_RDWR | os.O_CREAT, 0o666), folder)
+    try:
+        is_locked = disk.until_written(lambda: _acquire(descriptor, path), path)
+        _check_gone(read(path), path)
+        me, record = this_process(about or {}), Record(descriptor)
+        record.write(me)
+        if not is_locked:
+            _check_won(me, path)
+        last_words: dict[str, Any] = {}
+        try:
+            with heartbeat.beating(descriptor, lambda: _keep(path, descriptor, record, me)):
+                yield last_words
+        finally:
+            with contextlib.suppress(OSError):
+                _keep(path, descriptor, record, me)
+            record.write(dataclasses.replace(me, ended=time.time(), about={**me.about, **last_words}))
+    finally:
+        os.close(descriptor)
+
+
+def holder(folder: Path) -> Holder | None:
+    """Who holds the folder's lock or held it last, without disturbing them; None where nobody did."""
+    path = folder / LOCK_FILE
+    is_locked = _is_locked(path)
+    found = read(path)
+    if is_locked:
+        return _unknown(path) if found is None or _has_gone(found) else dataclasses.replace(found, is_alive=True)
+    if found is None or found.ended is not None:
+        return found
+    return dataclasses.replace(found, is_alive=found.runs_here() if found.is_here else heartbeat.is_fresh(path))
+
+
+def _acquire(descriptor: int, path: Path) -> bool:
+    """Lock the open file; False where its file system has no locks."""
+    until = time.monotonic() + ACQUIRE_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except OSError as error:
+            if error.errno in _WITHOUT_LOCKS:
+                return False
+            if not _is_contention(error):
+                raise
+        if time.monotonic() > until:
+            raise _refusal(path, holder(path.parent) or _unknown(path))
+        time.sleep(_TRY_SECONDS)
+
+
+def _check_gone(before: Holder | None, path: Path) -> None:
+    """Whether the holder that the lock file names is gone indeed, although nothing has kept us from its lock."""
+    if before is None or before.ended is not None:
+        return
+    if before.runs_here():
+        raise _refusal(path, before)
+    if not before.is_here and heartbeat.is_fresh(path):
+        log.warning("The lock of %s names %s: watching whether that process still lives", path.parent, before)
+        if heartbeat.moves(path):
+            raise _refusal(path, before)
+    log.warning("Taking over the lock of %s from a sweeper that is gone: %s", path.parent, before)
+
+
+def _check_won(me: Holder, path: Path) -> None:
+    """Of several processes that write the file at the same time, the last one has it."""
+    time.sleep(SETTLE_SECONDS)
+    now = read(path)
+    if now is not None and (now.host, now.pid, now.time) != (me.host, me.pid, me.time):
+        raise _refusal(path, now)
+
+
+def _keep(path: Path, descriptor: int, record: Record, me: Holder) -> None:
+    """Make the lock file anew where somebody has removed it: another sweeper must not find the folder free."""
+    record.write_again()
+    if _is_in_place(path, descriptor):
+        return
+    anew = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        if _is_taken(anew, path, me):
+            log.error("%s was replaced while the sweep runs, and is held by %s", path, read(path) or "another process")
+            return
+        # The same number for the new file, so that all who write to it and close it need not know.
+        os.dup2(anew, descriptor, inheritable=False)
+    finally:
+        os.close(anew)
+    record.write(me)
+    log.warning("%s was removed while the sweep runs: made anew", path)
+
+
+def _is_in_place(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        if error.errno != errno.ESTALE:
+            raise
+        return False
+
+
+def _is_taken(descriptor: int, path: Path, me: Holder) -> bool:
+    """Whether another live process holds the open file, which this one locks if not."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in _WITHOUT_LOCKS:
+            return _is_contention(error)
+    found = read(path)
+    if found is None or found.ended is not None or (found.host, found.pid, found.time) == (me.host, me.pid, me.time):
+        return False
+    return found.runs_here() if found.is_here else heartbeat.is_fresh(path)
+
+
+def _refusal(path: Path, by: Holder) -> ConfigError:
+    return ConfigError(
+        f"hydra.sweep.dir: a sweep runs in {path.parent} already ({by}); follow it with: ax-moo status {path.parent}"
+    )
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        # Shared, so that readers do not take each other for the holder.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return _is_contention(error)
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _is_contention(error: OSError) -> bool:
+    return error.errno in (errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES)
+
+
+def _has_gone(found: Holder) -> bool:
+    return found.ended is not None or (found.is_here and not found.runs_here())
+
+
+def _unknown(path: Path) -> Holder:
+    """A holder that has not written its name yet, or has found no room for it."""
+    since = time.time()
+    with contextlib.suppress(OSError):
+        since = path.stat().st_mtime
+    return Holder("", 0, since, is_alive=True)

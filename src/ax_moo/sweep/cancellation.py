@@ -1,0 +1,64 @@
+"""End running jobs, and wait until they are gone."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+
+from ax_moo.jobs.launcher import JobHandle, JobState
+from ax_moo.trial import Trial, TrialStatus
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.2
+_SAY_SECONDS = 10.0
+
+CANCELLED = "cancelled together with the sweep"
+"""The reason of a running trial whose job was told to end, and of the attempt that ended so."""
+
+_ENDED = (JobState.FINISHED, JobState.LOST)
+
+
+def cancel_and_wait(
+    running: Mapping[int, tuple[Trial, JobHandle]],
+    enter: Callable[[Trial], None],
+    clock: Callable[[], float] = time.time,
+) -> Mapping[int, JobHandle]:
+    """Cancel the jobs of these trials, by trial number, and return when every one has ended.
+
+    A trial whose job is lost by that is handed to ``enter`` staged for another attempt, which a resumed sweep makes.
+    That it is cancelled is noted first, so that it uses up no retry, even if nobody waits for the end. Jobs that had
+    ended before are returned, for the sweep, or a resumed one, to collect with their own results and reasons.
+    """
+    ended = {index: handle for index, (_, handle) in running.items() if _state_of(handle) in _ENDED}
+    left = {
+        index: (trial.to(TrialStatus.RUNNING, reason=CANCELLED, time=clock()), handle)
+        for index, (trial, handle) in running.items()
+        if index not in ended
+    }
+    for trial, handle in left.values():
+        enter(trial)
+        handle.cancel()
+    said_at = time.monotonic()
+    while left:
+        for index, (trial, handle) in list(left.items()):
+            state = _state_of(handle)
+            if state is JobState.LOST:
+                enter(trial.again(CANCELLED, counts=False, time=clock()))
+            elif state is JobState.FINISHED:
+                ended[index] = handle
+            else:
+                continue
+            del left[index]
+        if left and time.monotonic() - said_at > _SAY_SECONDS:
+            said_at = time.monotonic()
+            log.info("Waiting for %d jobs to be gone: %s", len(left), ", ".join(h.job.job_id for _, h in left.values()))
+        if left:
+            time.sleep(POLL_SECONDS)
+    return ended
+
+
+def _state_of(handle: JobHandle) -> JobState:
+    try:
+        return handle.state()
+    except OSError:  # a network file system has such moments
+        return JobState.RUNNING

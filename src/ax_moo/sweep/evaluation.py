@@ -1,0 +1,128 @@
+"""What an application may return, made into an Outcome or into a sentence that says what is wrong with it."""
+
+import math
+import numbers
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ax_moo.problem.problem import Problem
+from ax_moo.trial import Measured, Outcome
+
+LARGEST = 1e100
+"""Beyond it the surrogate's variances overflow, which stops every later candidate just as infinity does."""
+
+
+class BadOutcome(Exception):
+    """What a trial returned cannot be used; the message is the trial's reason."""
+
+
+def to_outcome(value: Any, problem: Problem) -> Outcome:
+    """The outcome in a task function's return value: a mapping, a sequence, or a number or (mean, sem).
+
+    Raises:
+        BadOutcome: with the sentence that becomes the trial's reason.
+    """
+    metrics = _by_name(value, problem)
+    missing = [name for name in problem.metric_names if name not in metrics]
+    if missing:
+        raise BadOutcome(
+            f"the app returned no {' and no '.join(map(repr, missing))}; expected {_names(problem)}, "
+            f"got {', '.join(map(repr, metrics)) or 'an empty mapping'}"
+        )
+    needed = {name: measured(name, metrics[name]) for name in problem.metric_names}
+    return needed | _extra_metrics(metrics, needed)
+
+
+def measured(name: str, value: Any) -> Measured:
+    """A finite mean or (mean, sem) of one metric."""
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes) and len(value) == 2:
+        mean, sem = _number(name, value[0]), _number(f"the SEM of {name}", value[1])
+        if sem < 0:
+            raise BadOutcome(f"the SEM of {name!r} is {sem}; expected a number of at least 0")
+        return mean, sem
+    return _number(name, value)
+
+
+def check_sems(outcome: Outcome, earlier: Outcome | None, problem: Problem) -> None:
+    """A metric has an SEM in all trials or in none: Ax refuses a mixture.
+
+    Raises:
+        BadOutcome: where this outcome differs from that of an earlier completed trial.
+    """
+    if earlier is None:
+        return
+    for name in problem.metric_names:
+        has_sem, had_sem = (isinstance(o[name], tuple) for o in (outcome, earlier))
+        if has_sem != had_sem:
+            now, before = ("an SEM", "none") if has_sem else ("no SEM", "one")
+            raise BadOutcome(f"{name!r} has {now}, earlier trials had {before}; expected the same in every trial")
+
+
+def _by_name(value: Any, problem: Problem) -> Mapping[Any, Any]:
+    if isinstance(value, Mapping):
+        return value
+    if len(getattr(value, "shape", ())) == 1:
+        value = value.tolist()
+    objectives = [objective.name for objective in problem.objectives]
+    if len(objectives) == 1 and (_is_number(value) or _is_mean_and_sem(value)):
+        return {objectives[0]: value}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes) and len(value) == len(objectives):
+        return dict(zip(objectives, value, strict=True))
+    raise BadOutcome(f"the app returned {_shown(value)}; expected {_expected(problem)}")
+
+
+def _extra_metrics(metrics: Mapping[Any, Any], needed: Outcome) -> dict[str, Measured]:
+    """Other metrics are kept where they are numbers; a nonsensical one harms nobody and is left out."""
+    extra: dict[str, Measured] = {}
+    for name, value in metrics.items():
+        if str(name) in needed:
+            continue
+        try:
+            extra[str(name)] = measured(str(name), value)
+        except BadOutcome:
+            continue
+    return extra
+
+
+def _number(name: str, value: Any) -> float:
+    if not _is_number(value):
+        raise BadOutcome(f"{name!r} is {_shown(value)}; expected a number")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number) or abs(number) > LARGEST:
+        raise BadOutcome(f"{name!r} is {number}; expected a finite number")
+    return number
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, str | bytes | bool) or value is None:
+        return False
+    if isinstance(value, numbers.Real):
+        return True
+    return getattr(value, "shape", None) in ((), (1,)) and hasattr(value, "item") and _is_number(value.item())
+
+
+def _is_mean_and_sem(value: Any) -> bool:
+    return (
+        isinstance(value, Sequence)
+        and not isinstance(value, str | bytes)
+        and len(value) == 2
+        and all(map(_is_number, value))
+    )
+
+
+def _names(problem: Problem) -> str:
+    return ", ".join(map(repr, problem.metric_names))
+
+
+def _expected(problem: Problem) -> str:
+    if len(problem.metric_names) == 1:
+        return f"a number, (mean, sem), or a mapping with {_names(problem)}"
+    return f"a mapping with {_names(problem)}, or a sequence of {len(problem.objectives)} numbers in that order"
+
+
+def _shown(value: Any) -> str:
+    text = " ".join(repr(value).split())
+    return f"{text if len(text) <= 80 else text[:77] + '...'} ({type(value).__name__})"

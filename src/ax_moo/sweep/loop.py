@@ -1,0 +1,357 @@
+"""The asynchronous loop: poll, then fill."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ax_moo import finding
+from ax_moo.console.summary import failure_sentence
+from ax_moo.jobs.launcher import AsyncLauncher, JobHandle, JobState
+from ax_moo.optimizer.background import Asking
+from ax_moo.optimizer.base import AskTell
+from ax_moo.problem.problem import Problem
+from ax_moo.storage import stop_request
+from ax_moo.storage.journal import Journal
+from ax_moo.sweep.budget import Budget
+from ax_moo.sweep.cancellation import cancel_and_wait
+from ax_moo.sweep.judging import judged
+from ax_moo.sweep.observers import Observer, Observers, Progress
+from ax_moo.sweep.resume import Past
+from ax_moo.sweep.settings import Settings
+from ax_moo.sweep.state import Cause, Closed, LoopState, NoNewTrials, Open, Reason, closed, with_no_new_trials
+from ax_moo.sweep.submission import Submitting
+from ax_moo.system import disk, signals
+from ax_moo.system.clock import steady_clock
+from ax_moo.system.errors import ConfigError
+from ax_moo.trial import Job, Outcome, Trial, TrialStatus
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.2
+"""Fixed and without back-off: a slot is empty for no longer than this and the next candidate's time."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a sweep ended: every trial in its last state, and why no more were started."""
+
+    trials: Sequence[Trial]
+    reason: Reason
+
+    @property
+    def why(self) -> str:
+        return self.reason.words
+
+    @property
+    def stopped(self) -> bool:
+        return self.reason.cause.is_asked_for
+
+    @property
+    def succeeded(self) -> bool:
+        return self.exit_code == 0
+
+    @property
+    def exit_code(self) -> int:
+        completed = any(trial.status is TrialStatus.COMPLETED for trial in self.trials)
+        return self.reason.cause.exit_code or (0 if completed else 1)
+
+
+class Sweep:
+    """One sweep in one folder. The journal is written before anybody acts on a trial's new state.
+
+    Generating, submitting, supervising and collecting meet only here: ``asking`` owns the optimizer in a thread of
+    its own, ``launcher`` runs jobs, observers are told and never asked. ``optimizer`` is called in that thread, once,
+    with the trials of the sweep's earlier lives. ``past`` is None for a sweep that begins.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        settings: Settings,
+        launcher: AsyncLauncher,
+        folder: Path,
+        optimizer: Callable[[Sequence[Trial]], AskTell],
+        observers: Sequence[Observer] = (),
+        about: Mapping[str, Any] | None = None,
+        past: Past | None = None,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        self._problem = problem
+        self._settings = settings
+        self._launcher = launcher
+        self._folder = folder
+        self._slots = min(settings.n_jobs, launcher.max_jobs or settings.n_jobs)
+        self._optimizer = optimizer
+        self._observers = Observers(observers)
+        self._about = dict(about or {})
+        self._past = past
+        self._clock = clock or steady_clock(past.last_time if past else 0.0)
+        self._budget = Budget(settings.n_trials, settings.timeout_hours, settings.max_failure_rate)
+        self._trials: dict[int, Trial] = {}
+        self._handles: dict[int, JobHandle] = {}
+        self._staged: list[Trial] = []
+        self._submitting = Submitting(launcher, problem.search_space)
+        self._state: LoopState = Open()
+        self._paused = False
+
+    def run(self) -> Ending:
+        """Run to the end of the budget.
+
+        Raises:
+            ConfigError: Ax cannot be used, or the first submission was refused.
+            KeyboardInterrupt: jobs go on; the trials are in the journal as RUNNING with their jobs.
+        """
+        self._journal = disk.until_written(lambda: Journal(self._folder), self._folder)
+        known = list(self._past.trials) if self._past else []
+        asking = Asking(lambda: self._optimizer(known))
+        try:
+            with signals.sigterm_as_ctrl_c(), asking as self._asking, closing(self._observers):
+                self._observers.tell(lambda observer: observer.open(self._problem, known))
+                self._begin(known)
+                while (reason := self._step()) is None:
+                    self._asking.wait(POLL_SECONDS)
+        except ConfigError as error:
+            if not self._has_submitted:
+                self._journal.remove()  # the mended command starts afresh in the same folder
+            elif isinstance(error, disk.CannotWrite):
+                self._save_beside()
+            raise
+        finally:
+            self._journal.close()
+        ending = Ending(self._known(), reason)
+        if ending.stopped:
+            with suppress(OSError):  # else the next life forgets it
+                stop_request.clear(self._folder)
+        return ending
+
+    @property
+    def running(self) -> list[Trial]:
+        return [self._trials[index] for index in self._handles]
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The jobs that run, also those that could not be noted."""
+        return [handle.job for handle in self._handles.values()]
+
+    @property
+    def has_submitted(self) -> bool:
+        """Whether a job of the sweep ever was, in this life or an earlier one."""
+        return self._has_submitted
+
+    def cancel(self) -> None:
+        """End the running jobs of a sweep that was interrupted, and wait until they are gone."""
+        self._observers = Observers([])
+        self._journal = disk.until_written(lambda: Journal(self._folder), self._folder)
+        with closing(self._journal):
+            self._cancel()
+
+    def _save_beside(self) -> None:
+        """Nothing that this sweep knows is lost together with its file."""
+        try:
+            saved = self._journal.save_beside()
+        except OSError as error:
+            log.error("What is known of the trials could not be saved: %s", error)
+            return
+        if saved is not None:
+            log.error("The journal of this sweep is saved as %s; move it to %s to go on", saved, self._journal.path)
+
+    def _begin(self, known: Sequence[Trial]) -> None:
+        """Write the first line; or take up each trial where an earlier life of the sweep has left it."""
+        self._started = self._past.started if self._past else self._clock()
+        if not self._past:
+            about = {"time": self._started, **self._about}
+            disk.until_written(lambda: self._journal.begin(self._problem.to_dict(), about), self._journal.path)
+        self._trials = {trial.index: trial for trial in sorted(known, key=lambda trial: trial.index)}
+        for trial in self._known():
+            if trial.status is TrialStatus.STAGED:
+                self._take_up_staged(trial)
+            elif trial.status is TrialStatus.RUNNING:
+                self._take_up_running(trial)
+
+    def _take_up_staged(self, trial: Trial) -> None:
+        handle = finding.find(self._launcher, trial, self._folder, self._about)
+        if handle is None:
+            self._staged.append(trial)
+        else:
+            self._note_running(trial, handle)
+
+    def _take_up_running(self, trial: Trial) -> None:
+        if trial.job is not None and trial.job.folder:
+            self._handles[trial.index] = finding.attach(self._launcher, trial.job)
+        else:
+            self._enter_staged(trial.again("it ran inside a sweep that was ended", counts=False, time=self._clock()))
+
+    def _step(self) -> Reason | None:
+        """One round of the loop; why it was the last one, when nothing runs and nothing more will be started."""
+        disk.until_written(self._journal.keep, self._journal.path)
+        self._poll()
+        self._look_for_an_end()
+        if not isinstance(self._state, Closed) and self._has_room():
+            self._fill()
+        progress = Progress(self._known(), self._elapsed(), self._budget, self._asking.is_busy)
+        self._observers.tell(lambda observer: observer.tick(progress))
+        return self._why_over()
+
+    def _why_over(self) -> Reason | None:
+        match self._state:
+            case Closed(reason) if not self._handles:
+                return reason
+            case NoNewTrials(reason) if not self._handles and not self._staged:
+                return reason
+        return None
+
+    def _poll(self) -> None:
+        for index, handle in list(self._handles.items()):
+            try:
+                trial = self._looked_at(self._trials[index], handle)
+            except OSError as error:
+                # A network file system has such moments; what is there is there at the next look.
+                log.debug("Trial %d cannot be looked at: %s", index, error)
+                continue
+            if trial is not None:
+                self._collect(trial)
+
+    def _looked_at(self, trial: Trial, handle: JobHandle) -> Trial | None:
+        """The trial's next state, once its job has ended."""
+        state = handle.state()
+        if state not in (JobState.FINISHED, JobState.LOST):
+            return None
+        retries = self._settings.retries
+        return judged(trial, handle, state, self._problem, self._earlier_outcome(), retries, self._clock())
+
+    def _collect(self, trial: Trial) -> None:
+        del self._handles[trial.index]
+        if trial.status is TrialStatus.STAGED:
+            self._enter_staged(trial)
+        else:
+            self._enter(trial)
+            self._asking.tell(trial)
+
+    def _enter_staged(self, trial: Trial) -> None:
+        self._enter(trial)
+        self._staged = sorted([*self._staged, trial], key=lambda each: each.index)
+
+    def _earlier_outcome(self) -> Outcome | None:
+        outcomes = (trial.outcome for trial in self._trials.values() if trial.outcome is not None)
+        return next(outcomes, None)
+
+    def _look_for_an_end(self) -> None:
+        """Note why no more jobs start, once that is so."""
+        request = stop_request.asked(self._folder)
+        if request is not None:
+            self._close(Cause.STOP_ASKED, "ax-moo stop asks for an end")
+        if request is stop_request.StopRequest.NOW:
+            self._cancel()
+        elif self._budget.has_failed(self._known()):
+            self._close(Cause.TOO_MANY_FAILURES, failure_sentence(self._known(), self._settings.max_failure_rate))
+        elif self._budget.is_out_of_time(self._elapsed()):
+            self._close(Cause.TIME_IS_UP, f"the time is up (timeout_hours={self._settings.timeout_hours})")
+        elif self._budget.remaining(self._known()) == 0:
+            self._no_more_new(Reason(Cause.BUDGET_USED, f"all {self._settings.n_trials} trials were started"))
+
+    def _cancel(self) -> None:
+        running = {index: (self._trials[index], handle) for index, handle in self._handles.items()}
+        self._handles = dict(cancel_and_wait(running, self._enter, self._clock))
+
+    def _has_room(self) -> bool:
+        """A job that starts on a full disk is lost; those that run, and the journal, wait for room by themselves."""
+        has_room = disk.has_room(self._folder)
+        if not has_room and not self._paused:
+            log.warning("Paused: the disk of %s is full; trials start again as soon as there is room", self._folder)
+        elif has_room and self._paused:
+            log.info("There is room on the disk again")
+        self._paused = not has_room
+        return has_room
+
+    def _fill(self) -> None:
+        if self._launcher.in_rounds and self._handles:
+            return
+        self._stage()
+        if self._staged and not (self._gathers and self._asking.is_busy):
+            self._submit()
+
+    def _stage(self) -> None:
+        """Take the candidate that is ready, if there is one, and ask for the next if a slot is free for it."""
+        candidate = self._asking.take()
+        if candidate is not None:
+            trial = Trial(
+                index=len(self._trials),
+                parameterization=dict(candidate.parameterization),
+                generation_node=candidate.generation_node,
+                generation_seconds=candidate.seconds,
+                arm=candidate.arm,
+                time=self._clock(),
+            )
+            self._enter_staged(trial)
+        if self._free > len(self._staged) and self._budget.remaining(self._known()) > 0 and self._is_open:
+            self._asking.ask(index=len(self._trials), finished=self._finished())
+            if self._asking.gave_up:
+                self._no_more_new(self._asking.gave_up)
+            elif self._asking.is_waiting and not self._handles and not self._staged:
+                self._no_more_new(
+                    Reason(Cause.NO_CANDIDATE, "no candidate without more results, and no trial is running")
+                )
+
+    @property
+    def _is_open(self) -> bool:
+        return isinstance(self._state, Open)
+
+    @property
+    def _free(self) -> int:
+        return max(0, self._slots - len(self._handles))
+
+    @property
+    def _gathers(self) -> bool:
+        """The first round, and every round of a launcher that works in rounds, is handed over as a whole."""
+        return self._launcher.in_rounds or (not self._submitting.one_by_one and not self._has_submitted)
+
+    @property
+    def _has_submitted(self) -> bool:
+        return bool(self._handles) or any(trial.job or trial.earlier for trial in self._trials.values())
+
+    def _submit(self) -> None:
+        ready = self._staged[: self._free]
+        with signals.put_off():
+            batch, handles = self._submitting.submit(ready if self._gathers else ready[:1], not self._has_submitted)
+            # Known before the first is noted: where that fails, all of them are running.
+            self._handles |= {trial.index: handle for trial, handle in zip(batch, handles, strict=True)}
+            for trial, handle in zip(batch, handles, strict=True):
+                self._staged.remove(trial)
+                self._note_running(trial, handle)
+        if self._submitting.has_given_up and not self._handles:
+            self._close(Cause.NO_JOB_TAKEN, self._submitting.why)
+
+    def _note_running(self, trial: Trial, handle: JobHandle) -> None:
+        self._handles[trial.index] = handle
+        self._enter(trial.to(TrialStatus.RUNNING, job=handle.job, time=self._clock()))
+
+    def _enter(self, trial: Trial) -> None:
+        """A trial's new state: journal first, then memory, then those who watch."""
+        disk.until_written(lambda: self._journal.record(trial), self._journal.path)
+        self._trials[trial.index] = trial
+        self._observers.tell(lambda observer: observer.entered(trial))
+
+    def _no_more_new(self, reason: Reason) -> None:
+        self._become(with_no_new_trials(self._state, reason), reason)
+
+    def _close(self, cause: Cause, why: str) -> None:
+        reason = Reason(cause, why)
+        self._become(closed(self._state, reason), reason)
+
+    def _become(self, state: LoopState, reason: Reason) -> None:
+        if state != self._state:
+            running = f"; {len(self._handles)} still running" if self._handles else ""
+            log.info("No new trials: %s%s", reason.words, running)
+        self._state = state
+
+    def _known(self) -> list[Trial]:
+        return list(self._trials.values())
+
+    def _finished(self) -> int:
+        return sum(trial.status.is_finished for trial in self._trials.values())
+
+    def _elapsed(self) -> float:
+        return self._clock() - self._started

@@ -1,0 +1,81 @@
+"""Those who are told how a sweep goes; they are written to and never read back."""
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from ax_moo.problem.problem import Problem
+from ax_moo.sweep.budget import Budget
+from ax_moo.trial import Trial, TrialStatus
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A sweep at one moment; ``elapsed`` in seconds."""
+
+    trials: Sequence[Trial]
+    elapsed: float
+    budget: Budget
+    is_asking: bool
+
+    def count(self, status: TrialStatus) -> int:
+        return sum(trial.status is status for trial in self.trials)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the pace so far, within ``timeout_hours``; None before the first trial has finished."""
+        finished = sum(trial.status.is_finished for trial in self.trials)
+        if not finished:
+            return None
+        pace = self.elapsed / finished * (self.budget.n_trials - finished)
+        limit = self.budget.seconds_left(self.elapsed)
+        return pace if limit is None else min(pace, limit)
+
+
+class Observer(Protocol):
+    """Called from the sweep's loop, so every call returns at once. ``close`` is called however the sweep ends."""
+
+    def open(self, problem: Problem, trials: Sequence[Trial]) -> None:
+        """``trials`` are those of earlier lives of the sweep, in their last states."""
+        ...
+
+    def entered(self, trial: Trial) -> None:
+        """A trial is in a new state."""
+        ...
+
+    def tick(self, progress: Progress) -> None:
+        """Called with every round of the loop, several times a second."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Observers:
+    """The observers of one sweep. One that raises is closed and told no more.
+
+    A terminal that is gone must not end the sweep, nor change how it ends.
+    """
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = list(observers)
+
+    def tell(self, call: Callable[[Observer], None]) -> None:
+        for observer in list(self._observers):
+            try:
+                call(observer)
+            except Exception:
+                self._observers.remove(observer)
+                log.exception("Progress is not shown any more")
+                with suppress(Exception):
+                    observer.close()
+
+    def close(self) -> None:
+        for observer in self._observers:
+            try:
+                observer.close()
+            except Exception:
+                log.debug("An observer did not close", exc_info=True)

@@ -1,0 +1,78 @@
+"""Handing staged trials to the launcher, and what to make of a refusal."""
+
+import logging
+import time
+from collections.abc import Sequence
+
+from ax_moo.jobs.launcher import AsyncLauncher, JobHandle, JobRequest
+from ax_moo.search_space.space import SearchSpace
+from ax_moo.system import disk
+from ax_moo.system.errors import ConfigError
+from ax_moo.trial import Trial
+
+log = logging.getLogger(__name__)
+
+AGAIN_SECONDS = 10.0
+MOST_REFUSALS = 60
+"""So many refusals in a row, with no job running whose end could help, end the sweep."""
+
+
+class Submitting:
+    """Submits, and after a refusal waits a while before it does so again.
+
+    ``one_by_one`` is True once a round was too much for the queue: it is then handed over trial by trial.
+    """
+
+    def __init__(self, launcher: AsyncLauncher, search_space: SearchSpace) -> None:
+        self._launcher = launcher
+        self._search_space = search_space
+        self._not_before = 0.0
+        self._refusals = 0
+        self._has_submitted = False
+        self.one_by_one = False
+        self.why = ""
+
+    @property
+    def has_given_up(self) -> bool:
+        return self._refusals >= MOST_REFUSALS
+
+    def submit(self, trials: Sequence[Trial], is_first: bool) -> tuple[Sequence[Trial], Sequence[JobHandle]]:
+        """Those of the trials that were submitted, with their jobs; ``is_first``: no job of the sweep ever was.
+
+        Raises:
+            ConfigError: the launcher's config is wrong, or the sweep's first submission failed.
+        """
+        if not trials or time.monotonic() < self._not_before:
+            return [], []
+        batch = _consecutive(trials) if self._launcher.in_rounds else trials
+        requests = [
+            JobRequest(trial.index, self._search_space.to_overrides(trial.parameterization), trial.attempt)
+            for trial in batch
+        ]
+        try:
+            handles = self._launcher.submit(requests)
+        except Exception as error:
+            self._refused(error, len(batch), is_first)
+            return [], []
+        self._refusals, self._has_submitted = 0, True
+        return batch, handles
+
+    def _refused(self, error: Exception, number: int, is_first: bool) -> None:
+        """A mistake if it is the first; a full queue or disk, or a scheduler that is away, if it is not."""
+        no_room = isinstance(error, OSError) and error.errno in disk.NO_ROOM
+        if isinstance(error, ConfigError) and not self._has_submitted:
+            raise error
+        if is_first and not no_room and not (isinstance(error, OSError) and number > 1):
+            raise ConfigError(f"hydra/launcher: {error}") from error
+        if not no_room:
+            self._refusals += 1
+            self.one_by_one = True
+        self.why = f"no job was taken {self._refusals} times in a row: {error}"
+        log.warning("Submission failed, again in %.0f s: %s", AGAIN_SECONDS, error)
+        self._not_before = time.monotonic() + AGAIN_SECONDS
+
+
+def _consecutive(trials: Sequence[Trial]) -> Sequence[Trial]:
+    """The first trials, as far as their numbers have no gap: a launcher in rounds counts from the first number on."""
+    first = trials[0].index
+    return [trial for position, trial in enumerate(trials) if trial.index == first + position]

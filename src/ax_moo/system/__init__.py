@@ -1,0 +1,1 @@
+"""What lies below every sweep: disk, clock, signals, terminal, text."""

@@ -1,0 +1,84 @@
+"""The history of the sweep's W&B run: a row for each line of the journal, with its text and what charts show of it."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from ax_moo.problem.frontier import hypervolume_of, mean, pareto_trials
+from ax_moo.problem.problem import Problem
+from ax_moo.storage import journal
+from ax_moo.trial import Trial, TrialStatus
+
+LINE, TEXT, FINISHED = "journal_line", "journal", "finished"
+
+
+class SweepRows:
+    """Rows depend on the journal until their line and on nothing else: one that is logged twice changes no chart."""
+
+    def __init__(self, header: Mapping[str, Any]) -> None:
+        self.problem = Problem.from_dict(header["problem"])
+        self._started = float(header["time"])
+        self.trials: dict[int, Trial] = {}
+        self._front: list[Trial] = []
+        self._candidate_seconds: float | None = None
+
+    @property
+    def front(self) -> list[int]:
+        return [trial.index for trial in self._front]
+
+    @property
+    def charts(self) -> list[str]:
+        """The keys that are drawn against the number of finished trials."""
+        return ["running", "failed", self._quality_key, "seconds_per_candidate", "elapsed_s"]
+
+    def row(self, number: int, text: str) -> dict[str, Any]:
+        row: dict[str, Any] = {LINE: number, TEXT: text}
+        with suppress(KeyError, TypeError, ValueError):
+            trial = journal.from_line(json.loads(text))
+            self._note(trial)
+            if trial.status.is_finished:
+                row |= self.state(trial.time)
+        return row
+
+    def state(self, time: float) -> dict[str, Any]:
+        """What the charts show at this moment; without what is not known yet."""
+        found = {
+            FINISHED: sum(trial.status.is_finished for trial in self.trials.values()),
+            "running": self._count(TrialStatus.RUNNING),
+            "failed": self._count(TrialStatus.FAILED),
+            self._quality_key: self._quality(),
+            "seconds_per_candidate": self._candidate_seconds,
+            "elapsed_s": round(time - self._started, 3),
+        }
+        return {key: value for key, value in found.items() if value is not None}
+
+    def summary(self) -> dict[str, Any]:
+        """The sweep as it is in the end, in the words of the runs' table."""
+        counts = Counter(str(trial.status).lower() for trial in self.trials.values())
+        last = max((trial.time for trial in self.trials.values()), default=self._started)
+        return {**self.state(last), **counts, "trials": len(self.trials), "pareto_size": len(self._front)}
+
+    def _note(self, trial: Trial) -> None:
+        self.trials[trial.index] = trial
+        if trial.status is TrialStatus.STAGED and trial.attempt == 1:
+            self._candidate_seconds = trial.generation_seconds
+        if trial.status is TrialStatus.COMPLETED:
+            # What is dominated once stays so: the frontier so far and the new trial have the same frontier as all.
+            others = [each for each in self._front if each.index != trial.index]
+            self._front = pareto_trials([*others, trial], self.problem)
+
+    def _count(self, status: TrialStatus) -> int:
+        return sum(trial.status is status for trial in self.trials.values())
+
+    @property
+    def _quality_key(self) -> str:
+        return "hypervolume" if self.problem.is_multi_objective else f"best/{self.problem.objectives[0].name}"
+
+    def _quality(self) -> float | None:
+        if self.problem.is_multi_objective:
+            return hypervolume_of(self._front, self.problem)
+        if not self._front:
+            return None
+        return mean((self._front[0].outcome or {})[self.problem.objectives[0].name])

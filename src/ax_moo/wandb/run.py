@@ -1,0 +1,217 @@
+"""``python -m ax_moo.wandb.run``: a process that keeps a sweep's W&B run beside its sweeper.
+
+It reads the journal and logs what comes into it. Its sweeper starts it, tells it how the sweep has ended, and otherwise
+knows nothing of it: W&B can neither stop the sweep nor hold it up.
+"""
+
+import fcntl
+import json
+import logging
+import os
+import signal
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ax_moo.trial import TrialStatus
+from ax_moo.wandb.controller_pipe import KILLED, Parent
+from ax_moo.wandb.history import FINISHED, LINE, TEXT, SweepRows
+from ax_moo.wandb.journal_tail import JournalTail
+from ax_moo.wandb.options import RunOptions
+from ax_moo.wandb.project import open_project
+from ax_moo.wandb.results_upload import TABLE, log_files, pareto_table
+from ax_moo.wandb.run_start import start
+from ax_moo.wandb.run_state import Note
+from ax_moo.wandb.service import GRACE, modes_to_try, one_line, service_killed_after, tear_down
+from ax_moo.wandb.trial_runs import tag_and_close
+from ax_moo.wandb.wandb_sweep import add_trials, create_sweep
+
+TERMINATED = 128 + signal.SIGTERM
+POLL_SECONDS = 1.0
+TABLE_SECONDS = 180.0
+ALONE_SECONDS = 60.0
+"""How long an earlier life's process, whose sweeper was killed, may still take to end its run."""
+
+ANOTHER_RUNS = ("WANDB_SERVICE", "WANDB_RUN_ID", "WANDB_RESUME", "WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH")
+"""What a process that is itself a run hands down."""
+
+
+def main() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # The sweeper gets them too, and says what becomes of the run.
+        signal.signal(number, signal.SIG_IGN)
+    os.nice(5)
+    parent = Parent()
+    options = RunOptions(**parent.options())
+    _settle_environment(options)
+    with _alone(Path(options.folder), parent):
+        SweepRun(options, parent).keep()
+
+
+class SweepRun:
+    """One life of the run: from the first job of the sweep, or of its resumption, to the end of the sweeper."""
+
+    def __init__(self, options: RunOptions, parent: Parent) -> None:
+        self._options = options
+        self._parent = parent
+        self._folder = Path(options.folder)
+        self._tail = JournalTail(self._folder)
+        self._note = Note.read(self._folder)
+        self._last_line = 0
+        self._table_time, self._table_front = time.monotonic(), list[int]()
+
+    def keep(self) -> None:
+        import wandb
+
+        lines = self._lines_with_a_job()
+        if not lines:
+            return
+        header = json.loads(lines[0][1])
+        self._rows = SweepRows(header)
+        run = start(wandb, self._options, header, self._parent)
+        if run is None:
+            return
+        try:
+            self._begin(wandb, run)
+            self._log(run, lines)
+            self._follow(wandb, run)
+            self._finish(wandb, run)
+        except Exception as error:
+            self._parent.tell(
+                logging.WARNING,
+                f"{one_line(error)}; the sweep goes on without a run of its own. What was written until now can be "
+                f"uploaded: ax-moo wandb sync {self._folder}",
+            )
+            tear_down(wandb, GRACE)
+
+    def _lines_with_a_job(self) -> list[tuple[int, str]]:
+        """The journal once there is a job: a sweep whose first job was refused leaves nothing in W&B either."""
+        lines: list[tuple[int, str]] = []
+        while True:
+            has_ended = self._parent.wait(POLL_SECONDS if lines else 0.0)
+            lines += self._tail.new_lines()
+            if any(json.loads(text)["status"] != TrialStatus.STAGED for _, text in lines[1:]):
+                return lines
+            if has_ended:
+                return []
+
+    def _begin(self, wandb: Any, run: Any) -> None:
+        run.define_metric(FINISHED, hidden=True)
+        for key in (LINE, TEXT):
+            run.define_metric(key, hidden=True, summary="none")
+        for key in self._rows.charts:
+            run.define_metric(key, step_metric=FINISHED)
+        path = f"{run.entity}/{run.project}/{run.id}"
+        if run.offline or not run.resumed or self._note.path != path:
+            # Data on disk may be uploaded anywhere, and so hold all of it.
+            self._note = Note(path, sweep=self._note.sweep if self._note.path == path else None)
+        if self._options.sweep and not run.offline:
+            self._join_sweep(wandb, run)
+
+    def _join_sweep(self, wandb: Any, run: Any) -> None:
+        if self._note.sweep is None:
+            problem, name = self._rows.problem, self._options.name
+            sweep = create_sweep(wandb, problem, name, project=run.project, entity=run.entity)
+            self._note = replace(self._note, sweep=sweep)
+            self._note.write(self._folder)
+        run.config.update({"sweep_id": self._note.sweep}, allow_val_change=True)
+
+    def _follow(self, wandb: Any, run: Any) -> None:
+        has_ended = False
+        while not has_ended:
+            has_ended = self._parent.wait(POLL_SECONDS)
+            self._log(run, self._tail.new_lines())
+            if time.monotonic() - self._table_time > TABLE_SECONDS:
+                self._log_table(wandb, run)
+
+    def _log(self, run: Any, lines: Iterable[tuple[int, str]]) -> None:
+        for number, text in lines:
+            if number == 1:
+                continue  # it is in the run's config
+            row = self._rows.row(number, text)
+            self._last_line = number
+            if number > self._note.arrived:
+                run.log(row)
+
+    def _log_table(self, wandb: Any, run: Any) -> None:
+        self._table_time = time.monotonic()
+        if self._rows.front != self._table_front:
+            self._table_front = self._rows.front
+            trials = sorted(self._rows.trials.values(), key=lambda trial: trial.index)
+            run.log({TABLE: pareto_table(wandb, trials, self._rows.problem)})
+
+    def _finish(self, wandb: Any, run: Any) -> None:
+        end = self._parent.end
+        run.summary.update(self._rows.summary())
+        why_no_results = None if end.is_hurried else self._log_results(wandb, run)
+        if end.is_preempted:
+            run.mark_preempting()
+        with service_killed_after(min(self._options.finish_timeout + GRACE, end.seconds)):
+            run.finish(exit_code=TERMINATED if end.is_preempted else end.exit_code)
+        if why_no_results:
+            self._parent.tell(logging.WARNING, f"table and files of the sweep were not uploaded: {why_no_results}")
+        if not run.offline:
+            self._note = replace(self._note, arrived=self._last_line)
+            self._note.write(self._folder)
+            if not end.is_hurried and end.exit_code != KILLED:
+                self._close_trials(run)
+
+    def _log_results(self, wandb: Any, run: Any) -> str | None:
+        """Why it did not work: W&B may take the end of a run all the same."""
+        try:
+            self._log_table(wandb, run)
+            log_files(wandb, run, self._folder, self._options.group)
+        except Exception as error:
+            return one_line(error)
+        return None
+
+    def _close_trials(self, run: Any) -> None:
+        """The sweep's own run has ended well: what goes wrong here says nothing of it."""
+        group = self._options.group
+        try:
+            with open_project(run.project, run.entity) as project:
+                if self._note.sweep is not None:
+                    add_trials(project, group, run.id, self._note.sweep, self._options.name, self._rows.problem)
+                done = tag_and_close(project, group, self._folder, run.id)
+        except Exception as error:
+            self._parent.tell(logging.WARNING, f"the trials' runs were not tagged: {error}")
+            return
+        if done.left:
+            run_id, why = next(iter(done.left.items()))
+            text = f"{len(done.left)} of the trials' runs were not tagged or closed, {run_id} among them: {why}"
+            self._parent.tell(logging.WARNING, text)
+
+
+def _settle_environment(options: RunOptions) -> None:
+    for name in ANOTHER_RUNS:
+        os.environ.pop(name, None)
+    for key in ("base_url", "api_key"):
+        # For the reading of runs as well as for this one.
+        if options.settings.get(key):
+            os.environ[f"WANDB_{key.upper()}"] = str(options.settings[key])
+    if "online" not in modes_to_try(options.mode):
+        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+
+
+@contextmanager
+def _alone(folder: Path, parent: Parent) -> Iterator[None]:
+    """An earlier life's process, whose sweeper was killed, may still be about to end the same run."""
+    with open(folder / "wandb" / "sweep.lock", "w") as file:
+        until = time.monotonic() + ALONE_SECONDS
+        while time.monotonic() < until:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if parent.wait(POLL_SECONDS / 4):
+                    time.sleep(POLL_SECONDS / 4)
+            except OSError:
+                break  # a file system without locks
+        yield
+
+
+if __name__ == "__main__":
+    main()

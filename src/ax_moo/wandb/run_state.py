@@ -1,0 +1,43 @@
+"""What a life of the sweep's W&B run leaves for the next one, in the sweep folder."""
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ax_moo.system.disk import replace_file
+
+NOTE_FILE = "sweep.json"
+
+
+@dataclass(frozen=True)
+class Note:
+    """``arrived``: all lines of the journal up to this one are in the run; ``sweep``: the W&B sweep of the trials."""
+
+    path: str = ""
+    arrived: int = 0
+    sweep: str | None = None
+
+    @classmethod
+    def read(cls, folder: Path) -> "Note":
+        """An empty one where there is none."""
+        with suppress(OSError, ValueError, TypeError):
+            found = json.loads((folder / "wandb" / NOTE_FILE).read_bytes())
+            if isinstance(found, Mapping):
+                return cls(**found)
+        return cls()
+
+    def write(self, folder: Path) -> None:
+        """Losing it costs that the next life says some things twice."""
+        with suppress(OSError):
+            replace_file(folder / "wandb" / NOTE_FILE, json.dumps(asdict(self)))
+
+
+def joined_sweep(folder: Path, project: str | None) -> str | None:
+    """The W&B sweep that a trial's run in this project is to belong to (``wandb.Settings(sweep_id=...)``), if any.
+
+    ``folder`` is the sweep's.
+    """
+    note = Note.read(folder)
+    return note.sweep if note.path.split("/")[1:2] == [project] else None

@@ -1,0 +1,97 @@
+"""What is left to do with the runs of a sweep's trials when the sweep has ended: tags, and ends that were missed."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ax_moo.problem.frontier import pareto_trials
+from ax_moo.storage.folder import open_folder
+from ax_moo.trial import Trial, TrialStatus
+from ax_moo.wandb.project import Project, import_wandb
+from ax_moo.wandb.remote_journal import sweep_run, trial_runs
+from ax_moo.wandb.service import GRACE, QUIET_AND_BOUNDED, one_line, service_killed_after
+
+TAG = "pareto"
+ENDED_BADLY = (TrialStatus.FAILED, TrialStatus.ABANDONED)
+OPEN_STATES = ("running", "crashed", "pending")
+INIT_SECONDS = 20.0
+FINISH_SECONDS = 20.0
+
+
+@dataclass
+class Closed:
+    """Ids of runs. ``left`` are those that there was no time for, or that W&B would not change."""
+
+    tagged: list[str] = field(default_factory=list)
+    untagged: list[str] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
+    left: dict[str, str] = field(default_factory=dict)
+
+
+def tag_and_close(
+    project: Project, group: str, folder: Path, run_id: str | None = None, seconds: float = 60.0
+) -> Closed:
+    """Tag the runs of trials on the frontier, and close as failed what killed jobs of failed trials have left open.
+
+    ``folder`` is the sweep's, which knows better than W&B what became of a job; ``run_id`` is that of the sweep's own
+    run, needed where the group holds several.
+
+    Raises:
+        ConfigError: the group has no run of a sweep, or the folder holds none.
+    """
+    sweep = open_folder(folder)
+    runs = project.runs(group)
+    own = trial_runs(runs, sweep_run(runs, run_id))
+    until, done = time.monotonic() + seconds, Closed()
+    _tag(own, {trial.index for trial in pareto_trials(sweep.trials, sweep.problem)}, until, done)
+    _close(own, sweep.trials, folder, until, done)
+    return done
+
+
+def _tag(runs: Mapping[int, Any], front: Set[int], until: float, done: Closed) -> None:
+    for trial, run in runs.items():
+        is_tagged = TAG in run.tags
+        if is_tagged == (trial in front):
+            continue
+        run.tags = [tag for tag in run.tags if tag != TAG] + ([] if is_tagged else [TAG])
+        if _attempt(run.update, run.id, until, done):
+            (done.untagged if is_tagged else done.tagged).append(run.id)
+
+
+def _close(runs: Mapping[int, Any], trials: Sequence[Trial], folder: Path, until: float, done: Closed) -> None:
+    failed = [runs[trial.index] for trial in trials if trial.status in ENDED_BADLY and trial.index in runs]
+    for run in failed:
+        if run.state in OPEN_STATES and _attempt(partial(_fail, run, folder), run.id, until, done):
+            done.closed.append(run.id)
+
+
+def _fail(run: Any, folder: Path) -> None:
+    wandb = import_wandb()
+    timeouts = {"init_timeout": INIT_SECONDS, "finish_timeout": FINISH_SECONDS}
+    settings = wandb.Settings(**QUIET_AND_BOUNDED, **timeouts, x_disable_stats=True)
+    with service_killed_after(INIT_SECONDS + FINISH_SECONDS + GRACE):
+        again = wandb.init(
+            project=run.project,
+            entity=run.entity,
+            id=run.id,
+            resume="must",
+            dir=folder,
+            mode="online",
+            settings=settings,
+        )
+        again.finish(exit_code=1)
+
+
+def _attempt(call: Callable[[], object], run_id: str, until: float, done: Closed) -> bool:
+    if time.monotonic() > until:
+        done.left[run_id] = "there was no time for it"
+        return False
+    try:
+        call()
+    except Exception as error:
+        done.left[run_id] = one_line(error)
+        return False
+    return True
