@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from ax_moo_command import ax_moo
 
-from ax_moo.cli import checks, cluster_checks
+from ax_moo.cli import doctor
 
 SHELL = "#!/bin/sh\n"
 
 
 def examined(cwd: Path) -> tuple[int, dict[str, dict[str, Any]]]:
-    """Exit code, and what was found by the names of the checks."""
+    """Exit code, and what was found by the names of the doctor."""
     ended = ax_moo("doctor", "--json", cwd=cwd)
     found = json.loads(ended.out)
     assert found["works"] == (ended.code == 0), ended.err
@@ -59,7 +59,7 @@ def test_a_plug_in_that_breaks_hydras_discovery_is_named(tmp_path: Path, monkeyp
 
 def test_without_slurm_the_other_launcher_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    [check] = cluster_checks.scheduler()
+    [check] = doctor.scheduler()
     assert not check.works
     assert check.found.startswith("not on PATH: sbatch, squeue, ")
     assert "async_local works here" in check.advice
@@ -81,7 +81,7 @@ def test_a_cluster_with_and_without_accounting_is_told_apart(
     put_program(tmp_path / "bin", "scontrol", "echo 'Slurmctld(primary) at head is UP'\n")
     put_program(tmp_path / "bin", "sacct", sacct)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    [commands, controller, accounting] = cluster_checks.scheduler()
+    [commands, controller, accounting] = doctor.scheduler()
     assert (commands.works, controller.works, accounting.works) == (True, True, works)
     assert accounting.found == found
 
@@ -89,14 +89,14 @@ def test_a_cluster_with_and_without_accounting_is_told_apart(
 @pytest.mark.slurm
 @pytest.mark.usefixtures("slurm_cluster")
 def test_a_slurm_cluster_with_accounting_works() -> None:
-    assert [check.works for check in cluster_checks.scheduler()] == [True, True, True]
+    assert [check.works for check in doctor.scheduler()] == [True, True, True]
 
 
 def test_gpus_are_those_that_the_mask_lets_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put_program(tmp_path / "bin", "nvidia-smi", "echo 'GPU 0: NVIDIA H200 (UUID: GPU-1)'\n")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    gpus, cuda = cluster_checks.gpus()
+    gpus, cuda = doctor.gpus()
     assert (gpus.works, gpus.found) == (False, "1 (0); CUDA_VISIBLE_DEVICES lets through none")
     assert "torch is built for" in cuda.found
 
@@ -105,13 +105,13 @@ def test_a_wandb_key_is_found_in_the_environment_and_in_netrc(tmp_path: Path, mo
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     monkeypatch.setenv("WANDB_BASE_URL", "https://wandb.example.org")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    assert not cluster_checks.wandb().works
+    assert not doctor.wandb().works
     (tmp_path / "netrc").write_text("machine wandb.example.org login user password secret\n")
     (tmp_path / "netrc").chmod(0o600)
-    assert cluster_checks.wandb().found == "installed, with an API key for wandb.example.org"
+    assert doctor.wandb().found == "installed, with an API key for wandb.example.org"
     monkeypatch.setenv("WANDB_API_KEY", "secret")
-    assert "WANDB_API_KEY" in cluster_checks.wandb().found
-    assert "secret" not in cluster_checks.wandb().found
+    assert "WANDB_API_KEY" in doctor.wandb().found
+    assert "secret" not in doctor.wandb().found
 
 
 def test_a_lock_that_botorchs_compiler_has_left_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +120,7 @@ def test_a_lock_that_botorchs_compiler_has_left_is_named(tmp_path: Path, monkeyp
     left = tmp_path / "py311_cpu" / "logei_fused_ext" / "lock"
     left.parent.mkdir(parents=True)
     left.touch()
-    assert checks.kernel_lock().works
+    assert doctor.kernel_lock().works
     os.utime(left, (0, 0))
-    assert not checks.kernel_lock().works
-    assert str(left) in checks.kernel_lock().found
+    assert not doctor.kernel_lock().works
+    assert str(left) in doctor.kernel_lock().found

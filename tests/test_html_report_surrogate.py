@@ -10,9 +10,7 @@ import pytest
 from fakes import TWO_OBJECTIVES, problem
 
 from ax_moo.html_report import surrogate
-from ax_moo.html_report.surrogate import analyse
-from ax_moo.html_report.surrogate_grid import POINTS, centre, grid
-from ax_moo.html_report.surrogate_sample import MOST_TRIALS, trials_to_model
+from ax_moo.html_report.surrogate import MOST_TRIALS, POINTS, analyse, centre, grid, trials_to_model
 from ax_moo.optimizer.ax_client import Optimizer
 from ax_moo.problem.frontier import pareto_trials
 from ax_moo.problem.problem import Problem

@@ -18,7 +18,7 @@ from ax_moo.system.errors import ConfigError
 from ax_moo_launchers import environment
 from ax_moo_launchers.attach import attach
 from ax_moo_launchers.local import gpus as local_gpus
-from hydra_plugins.async_submitit_launcher._adopt import adopt
+from hydra_plugins.async_submitit_launcher.launcher import adopt
 
 Task = Callable[[Any], Any]
 

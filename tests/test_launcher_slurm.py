@@ -12,7 +12,7 @@ from slurm.cluster import SlurmCluster
 
 from ax_moo.jobs.launcher import JobHandle, JobState
 from ax_moo.system.errors import ConfigError
-from hydra_plugins.async_submitit_launcher._adopt import adopt
+from hydra_plugins.async_submitit_launcher.launcher import adopt
 
 Task = Callable[[Any], Any]
 

@@ -10,7 +10,7 @@ from wandb_server import FakeWandb, provide_wandb_server  # noqa: F401
 
 from ax_moo.storage import journal
 from ax_moo.trial import Trial, TrialStatus
-from ax_moo.wandb.names import sweep_run_id, trial_run_id
+from ax_moo.wandb.settings import sweep_run_id, trial_run_id
 
 pytestmark = pytest.mark.one_hydra
 

@@ -24,7 +24,7 @@ import ax_moo
 from ax_moo.problem.frontier import hypervolume_of
 from ax_moo.storage import journal
 from ax_moo.storage.folder import open_folder
-from ax_moo.wandb.names import sweep_run_id, trial_run_id
+from ax_moo.wandb.settings import sweep_run_id, trial_run_id
 
 pytestmark = pytest.mark.one_hydra
 

@@ -14,17 +14,14 @@ from ax_moo.problem.frontier import hypervolume_of
 from ax_moo.problem.problem import Objective, Problem
 from ax_moo.search_space.space import Choice, Fixed, Range, SearchSpace
 from ax_moo.storage import journal
+from ax_moo.storage.journal import JournalTail
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Job, Outcome, Trial, TrialStatus
-from ax_moo.wandb.application_logger import ApplicationLogger
-from ax_moo.wandb.history import SweepRows
-from ax_moo.wandb.journal_tail import JournalTail
-from ax_moo.wandb.options import RunOptions, check_installed
-from ax_moo.wandb.process import sweep_in_wandb
-from ax_moo.wandb.remote_journal import trial_runs
-from ax_moo.wandb.results_upload import pareto_table
+from ax_moo.wandb.history import SweepRows, pareto_table
+from ax_moo.wandb.process import RunOptions, check_installed, sweep_in_wandb
+from ax_moo.wandb.project import trial_runs
 from ax_moo.wandb.service import modes_to_try
-from ax_moo.wandb.settings import WandbSettings
+from ax_moo.wandb.settings import ApplicationLogger, WandbSettings
 from ax_moo.wandb.wandb_sweep import sweep_config
 
 pytestmark = pytest.mark.one_hydra

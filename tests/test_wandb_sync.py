@@ -13,8 +13,7 @@ from wandb_group import CURVE, DELETED, log_group, make_sweep
 from wandb_server import FakeWandb, running_server
 
 import ax_moo as api
-from ax_moo.wandb.local_runs import read_run, run_files
-from ax_moo.wandb.sync import find
+from ax_moo.wandb.sync import find, read_run, run_files
 
 pytestmark = pytest.mark.one_hydra
 

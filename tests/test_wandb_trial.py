@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from wandb_job import TRAIN, WandbJob
 from wandb_server import API_KEY, FakeWandb, Fault, provide_wandb_server  # noqa: F401
 
-from ax_moo.wandb.names import trial_run_id
+from ax_moo.wandb.settings import trial_run_id
 from nas.checks import InvalidConfig
 
 pytestmark = pytest.mark.one_hydra

@@ -26,9 +26,9 @@ def main(config: DictConfig) -> dict[str, float]:
 def as_a_run(config: DictConfig, near: float, far: float) -> dict[str, float]:
     import wandb
 
-    from ax_moo.wandb.names import trial_run_id
     from ax_moo.wandb.run_state import joined_sweep
     from ax_moo.wandb.service import QUIET_AND_BOUNDED
+    from ax_moo.wandb.settings import trial_run_id
 
     trial = HydraConfig.get().job.num
     folder = Path(hydra.utils.get_original_cwd(), HydraConfig.get().sweep.dir)

@@ -4,12 +4,14 @@ import errno
 import pickle
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 from hydra.core.utils import JobReturn, JobStatus
 
 from ax_moo.jobs.job_results import error_line, one_line, result_of
-from ax_moo.jobs.launcher import JobResult, JobState
+from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult, JobState
 from ax_moo.trial import Job
 from ax_moo_launchers.files import note_file, result_file, submitted_file
 
@@ -99,3 +101,27 @@ def _last_exception(traceback_text: str) -> str:
     lines = str(traceback_text).strip().splitlines()
     indented = [number for number, line in enumerate(lines) if line.startswith("  ")]
     return one_line(" ".join(lines[indented[-1] + 1 :] if indented else lines[-1:]) or lines[-1])
+
+
+class Queue(Protocol):
+    """What a launcher hands its jobs to."""
+
+    @property
+    def max_jobs(self) -> int | None:
+        """How many jobs run at once at most; None for as many as there are."""
+        ...
+
+    @property
+    def default_parallel(self) -> int | None:
+        """How many jobs of a launch that waits run at once where the user sets no limit; None for all."""
+        ...
+
+    def check(self) -> None: ...
+
+    def submit(self, calls: Mapping[JobRequest, tuple[Any, ...]]) -> Sequence[SubmititHandle]:
+        """Submit one call (a function and its arguments) per request: all of them, or none where this raises."""
+        ...
+
+    def attach(self, job: Job) -> JobHandle: ...
+
+    def find(self, trial: int, attempt: int = 1) -> JobHandle | None: ...

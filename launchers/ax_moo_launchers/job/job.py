@@ -10,10 +10,10 @@ from hydra.core.utils import JobReturn, JobStatus, run_job
 from omegaconf import open_dict
 
 from ax_moo.jobs.job_results import error_line
-from ax_moo.system.job_signals import let_in, noticed
+from ax_moo.system.signals import let_in, noticed
 from ax_moo_launchers.files import leave_note
 from ax_moo_launchers.job import exit_codes
-from ax_moo_launchers.job.disk_full import no_room
+from ax_moo_launchers.job.exit_codes import no_room
 
 if TYPE_CHECKING:
     from hydra_plugins.async_submitit_launcher._base import AsyncSubmititLauncher

@@ -11,10 +11,10 @@ import submitit  # this module is a program of its own
 from submitit.core.logger import get_logger
 from submitit.core.submission import process_job
 
-from ax_moo.system.job_signals import hold_back
+from ax_moo.system.signals import hold_back
 from ax_moo_launchers.files import leave_note, note_file, result_file
 from ax_moo_launchers.job import exit_codes
-from ax_moo_launchers.job.disk_full import no_room
+from ax_moo_launchers.job.exit_codes import no_room
 
 
 def main() -> None:

@@ -16,9 +16,9 @@ from typing import Any
 from submitit.local import local  # this module is a program of its own
 
 from ax_moo.system.disk import replace_file
-from ax_moo.system.job_signals import hold_back
+from ax_moo.system.signals import hold_back
 from ax_moo_launchers.files import exit_file, process_file
-from ax_moo_launchers.job.disk_full import no_room
+from ax_moo_launchers.job.exit_codes import no_room
 
 _POLL_S = 0.04
 _GRACE_S = 5.0

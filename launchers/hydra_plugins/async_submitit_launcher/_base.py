@@ -21,8 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 if TYPE_CHECKING:
     from ax_moo.jobs.launcher import JobHandle, JobRequest
     from ax_moo.trial import Job
-    from ax_moo_launchers.handle import SubmititHandle
-    from ax_moo_launchers.queue import Queue
+    from ax_moo_launchers.handle import Queue, SubmititHandle
 
 log = logging.getLogger(__name__)
 

@@ -64,9 +64,9 @@ def report(
     out: Annotated[Path | None, typer.Option("-o", metavar="FILE", help="Instead of DIR/report.html.")] = None,
 ) -> None:
     """The sweep as one self-contained HTML page."""
-    from ax_moo.cli import report
+    from ax_moo.cli import export
 
-    report.report(folder, out)
+    export.report(folder, out)
 
 
 @app.command()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ax_moo.storage import stop_request
-from ax_moo.system.job_signals import let_in, noticed
+from ax_moo.system.signals import let_in, noticed
 from ax_moo.trial import Job
 from ax_moo_launchers.files import submitted_job
 from ax_moo_launchers.slurm import commands as slurm

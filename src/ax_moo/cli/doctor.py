@@ -1,17 +1,137 @@
 """``ax-moo doctor``: what works here."""
 
+import contextlib
 import dataclasses
+import fcntl
 import json
+import netrc
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import time
+import traceback
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from rich.table import Table
 from rich.text import Text
 
-from ax_moo.cli import checks, cluster_checks
-from ax_moo.cli.checks import Check
 from ax_moo.console.progress import open_console
+from ax_moo_launchers.local.gpus import installed_gpus, masked_gpus
+from ax_moo_launchers.slurm import commands as slurm
+
+_STALE_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """``advice`` says what to do where it does not work; an ``essential`` one is needed for sweeps on this machine."""
+
+    name: str
+    works: bool
+    found: str
+    advice: str = ""
+    essential: bool = False
+
+
+def python() -> Check:
+    works = sys.version_info >= (3, 11)
+    advice = "install Python 3.11 or later, and this package in it"
+    return Check("Python", works, f"{platform.python_version()} at {sys.executable}", advice, essential=True)
+
+
+def hydra() -> Check:
+    found = _version("hydra-core")
+    works = found is not None and ((1, 3) <= _numbers(found) < (1, 5))
+    advice = "pip install 'hydra-core>=1.3.2,<1.5'"
+    return Check("Hydra", works, found or "not installed", advice, essential=True)
+
+
+def plugins() -> list[Check]:
+    """Whether Hydra finds the plug-ins, which it does only where no other plug-in breaks its discovery."""
+    from hydra.core.plugins import Plugins
+    from hydra.plugins.launcher import Launcher
+    from hydra.plugins.sweeper import Sweeper
+
+    try:
+        found = {
+            kind.__name__ for kind in (*Plugins.instance().discover(Sweeper), *Plugins.instance().discover(Launcher))
+        }
+    except Exception as error:
+        advice = f"pip uninstall the package of {_culprit(error)}, or update it: no Hydra application works beside it"
+        return [Check("Hydra's plug-ins", False, f"{type(error).__name__}: {error}", advice, essential=True)]
+    wanted = {
+        "hydra/sweeper=ax_moo": "AxMooSweeper",
+        "hydra/launcher=async_local": "AsyncLocalLauncher",
+        "hydra/launcher=async_slurm": "AsyncSlurmLauncher",
+    }
+    advice = "pip install hydra-ax-moo into the environment of your application, once more where it is there already"
+    return [
+        Check(name, kind in found, "found by Hydra" if kind in found else "not found by Hydra", advice, essential=True)
+        for name, kind in wanted.items()
+    ]
+
+
+def optimizer() -> Check:
+    """Whether Ax can be imported, which takes some seconds."""
+    names = ("ax-platform", "botorch", "torch")
+    found = ", ".join(f"{name} {_version(name) or 'not installed'}" for name in names)
+    try:
+        import ax.api.client  # noqa: F401
+        import botorch  # noqa: F401
+    except Exception as error:
+        advice = "install the versions of constraints.txt: pip install -c constraints.txt hydra-ax-moo"
+        return Check("Ax", False, f"{found}; {type(error).__name__}: {error}", advice, essential=True)
+    return Check("Ax", True, found, essential=True)
+
+
+def file_locks(folder: Path) -> Check:
+    """Whether a second one is kept from a lock in this folder."""
+    advice = "sweep in a folder of another file system; here a heartbeat is all that keeps two sweepers apart"
+    name = f"file locks in {folder}"
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".ax-moo-") as first, open(first.name, "rb") as second:
+            fcntl.flock(first, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return Check(name, False, "two processes can hold the same lock", advice)
+    except OSError as error:
+        return Check(name, False, error.strerror or str(error), advice)
+    return Check(name, True, "work")
+
+
+def kernel_lock() -> Check:
+    """BoTorch's lock on the kernel that it compiles, which stays where the process that compiles is killed."""
+    roots = [os.environ.get("TORCH_EXTENSIONS_DIR", ""), str(Path.home() / ".cache" / "torch_extensions")]
+    locks = [lock for root in roots if root for lock in Path(root).glob("**/logei_fused_ext/lock")]
+    stale = [str(lock) for lock in locks if time.time() - lock.stat().st_mtime > _STALE_SECONDS]
+    found = f"a lock of more than five minutes ago: {', '.join(stale)}" if stale else "no lock is left"
+    advice = "remove it: our sweeps do not wait for it, other programs with BoTorch wait for ever"
+    return Check("BoTorch's compiled kernel", not stale, found, advice)
+
+
+def _culprit(error: Exception) -> str:
+    """The plug-in whose import raised."""
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    return next((file for file in reversed(files) if "hydra_plugins" in file), "the plug-in named there")
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".")[:2])
 
 
 def doctor(as_json: bool) -> int:
@@ -30,15 +150,15 @@ def doctor(as_json: bool) -> int:
 
 def _check() -> list[Check]:
     return [
-        checks.python(),
-        checks.hydra(),
-        *checks.plugins(),
-        checks.optimizer(),
-        checks.kernel_lock(),
-        checks.file_locks(Path.cwd()),
-        *cluster_checks.gpus(),
-        *cluster_checks.scheduler(),
-        cluster_checks.wandb(),
+        python(),
+        hydra(),
+        *plugins(),
+        optimizer(),
+        kernel_lock(),
+        file_locks(Path.cwd()),
+        *gpus(),
+        *scheduler(),
+        wandb(),
     ]
 
 
@@ -53,3 +173,66 @@ def _table(found: Sequence[Check]) -> Table:
 
 def _not(check: Check) -> Text:
     return Text("broken", style="red") if check.essential else Text("no", style="yellow")
+
+
+_SLURM = ("sbatch", "squeue", "scancel", "srun", "scontrol", "sacct")
+
+
+def gpus() -> list[Check]:
+    installed, visible = installed_gpus(), masked_gpus(os.environ)
+    mask = "" if visible is None else f"; CUDA_VISIBLE_DEVICES lets through {', '.join(visible) or 'none'}"
+    advice = "trials run on the CPU; where there should be GPUs, see what nvidia-smi says"
+    found = f"{len(installed)} ({', '.join(installed)}){mask}" if installed else f"none{mask}"
+    works = bool(installed) and visible != []
+    return [Check("GPUs", works, found, advice), _cuda(bool(installed))]
+
+
+def _cuda(needed: bool) -> Check:
+    try:
+        import torch
+    except Exception as error:
+        return Check("CUDA in torch", False, f"{type(error).__name__}: {error}", "install torch")
+    built = torch.version.cuda
+    found = f"torch is built for CUDA {built}" if built else "torch is built for the CPU"
+    if built and needed and not torch.cuda.is_available():
+        return Check("CUDA in torch", False, f"{found}, and sees no GPU", "update the driver, or take an older torch")
+    advice = "install a torch for CUDA: see https://pytorch.org/get-started"
+    return Check("CUDA in torch", bool(built) or not needed, found, advice)
+
+
+def scheduler() -> list[Check]:
+    missing = [name for name in _SLURM if shutil.which(name) is None]
+    if missing:
+        advice = "hydra/launcher=async_slurm and ax-moo submit work on a cluster's login node; async_local works here"
+        return [Check("Slurm", False, f"not on PATH: {', '.join(missing)}", advice)]
+    return [Check("Slurm", True, ", ".join(_SLURM)), _controller(), _accounting()]
+
+
+def _controller() -> Check:
+    status, output, error = slurm.call(["scontrol", "ping"])
+    works = status == 0 and " UP" in output
+    advice = "nothing can be submitted until it answers; running sweeps wait for it"
+    said = (output or error).strip().splitlines()
+    return Check("Slurm's controller", works, said[-1] if said else "does not answer", advice)
+
+
+def _accounting() -> Check:
+    answer = slurm.account_words(["1"])
+    advice = "sweeps work without it, but the reason of a lost job is only what scontrol still remembers"
+    if answer is None:
+        return Check("Slurm's accounting", False, "sacct does not answer", advice)
+    works = slurm.NO_ACCOUNTING not in answer
+    return Check("Slurm's accounting", works, "answers" if works else "is not set up", advice)
+
+
+def wandb() -> Check:
+    if find_spec("wandb") is None:
+        return Check("Weights & Biases", False, "not installed", "pip install 'hydra-ax-moo[wandb]' to log runs there")
+    if os.environ.get("WANDB_API_KEY"):
+        return Check("Weights & Biases", True, "installed, with an API key in WANDB_API_KEY")
+    host = urlsplit(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
+    with contextlib.suppress(OSError, netrc.NetrcParseError):
+        if netrc.netrc(os.environ.get("NETRC")).authenticators(host):
+            return Check("Weights & Biases", True, f"installed, with an API key for {host}")
+    advice = "wandb login, or log offline and upload later"
+    return Check("Weights & Biases", False, f"installed, without an API key for {host}", advice)

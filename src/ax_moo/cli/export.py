@@ -13,6 +13,7 @@ from ax_moo.system.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd
+from ax_moo.html_report.writing import write_report
 
 ENDINGS = (".csv", ".json", ".parquet")
 
@@ -67,3 +68,15 @@ def _plain(value: Any) -> Any:
     """The value as JSON can hold it: null for infinity, and for NaN, which is nothing in a column of numbers."""
     value = value.item() if hasattr(value, "item") else value
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def report(folder: Path, out: Path | None) -> None:
+    """Write the page and print where it is."""
+    open_folder(folder)
+    if out is not None and out.is_dir():
+        raise ConfigError(f"-o {out}: is a folder; name a file, such as {out / 'report.html'}")
+    try:
+        print(write_report(folder, out))
+    except OSError as error:
+        where = f"-o {out}" if out else f"{folder}"
+        raise ConfigError(f"{where}: the report cannot be written: {error.strerror or error}") from None

@@ -1,12 +1,17 @@
 """A sweep folder as the commands open it: one whose sweep waits in Slurm's queue is told apart from one without."""
 
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ax_moo.cli.controller import queued_controller
+from ax_moo.finding import unnoted_job
+from ax_moo.jobs.launcher import JobState
 from ax_moo.storage import folder
 from ax_moo.storage.folder import NoSweep, NotBegun, SweepFolder
 from ax_moo.storage.journal import PULLED
 from ax_moo.system.errors import ConfigError
+from ax_moo.trial import Job
 
 
 def open_folder(path: Path) -> SweepFolder:
@@ -40,3 +45,47 @@ def open_own_folder(path: Path) -> SweepFolder:
     if PULLED in sweep.header:
         raise ConfigError(f"{sweep.path} is a copy of a sweep in W&B; name the folder where that sweep runs")
     return sweep
+
+
+def states_of_left_jobs(sweep: SweepFolder) -> Mapping[int, JobState]:
+    """By trial number; empty while a sweeper runs the sweep."""
+    from ax_moo_launchers.attach import attacher
+
+    attach = attacher()
+    return {index: attach(job).state() for index, job in left_jobs(sweep).items()}
+
+
+def left_jobs(sweep: SweepFolder) -> Mapping[int, Job]:
+    """By trial number: of running trials, and of those that were submitted and not noted; none while it is swept."""
+    if sweep.is_swept:
+        return {}
+    jobs = {
+        trial.index: trial.job or unnoted_job(trial, sweep.path, sweep.about)
+        for trial in sweep.trials
+        if not trial.status.is_finished
+    }
+    return {index: job for index, job in jobs.items() if job is not None}
+
+
+def say_left_jobs(sweep: SweepFolder) -> None:
+    """What there is for a resume, and what ends the jobs that still run."""
+    states, jobs = states_of_left_jobs(sweep), left_jobs(sweep)
+    going = [jobs[index] for index, state in states.items() if state in (JobState.PENDING, JobState.RUNNING)]
+    done = [jobs[index] for index, state in states.items() if state is JobState.FINISHED]
+    if going:
+        print(f"jobs that keep running: {_ids(going)}; end them with: {_how_to_end(sweep, going)}")
+    if done:
+        print(f"jobs that have finished, and whose results a resume collects: {_ids(done)}")
+    if not states:
+        print("no job is left")
+    print(f"go on with the sweep: ax-moo resume {shlex.quote(str(sweep.path))}")
+
+
+def _how_to_end(sweep: SweepFolder, jobs: Sequence[Job]) -> str:
+    from ax_moo_launchers.attach import cancel_command
+
+    return f"ax-moo stop --now {shlex.quote(str(sweep.path))}, or {cancel_command(jobs)}"
+
+
+def _ids(jobs: Sequence[Job]) -> str:
+    return ", ".join(job.job_id for job in jobs)

@@ -42,9 +42,9 @@ def sync(
     ],
 ) -> None:
     """Upload what lies in a sweep's folder only: offline runs, and what killed or cut-off ones have left."""
-    from ax_moo.cli import wandb_sync
+    from ax_moo.cli import wandb_commands
 
-    raise typer.Exit(wandb_sync.sync(folder))
+    raise typer.Exit(wandb_commands.sync(folder))
 
 
 @app.command()
@@ -56,6 +56,6 @@ def report(
     run: SweepRun = None,
 ) -> None:
     """Save a W&B Report: scatter plot, parallel coordinates, importances, Pareto table."""
-    from ax_moo.cli import wandb_report
+    from ax_moo.cli import wandb_commands
 
-    wandb_report.report(project, group, entity, title, run)
+    wandb_commands.publish(project, group, entity, title, run)

@@ -3,16 +3,22 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ax_moo.cli.compare import compare_folders
-from ax_moo.cli.report import report
+from ax_moo.cli.export import report
+from ax_moo.cli.folder import open_folder, states_of_left_jobs
 from ax_moo.console.progress import open_console
 from ax_moo.console.summary import closing_lines, frontier_table
-from ax_moo.storage.folder import open_folder
+from ax_moo.jobs.launcher import JobState
+from ax_moo.storage.folder import NoSweep, SweepFolder
 from ax_moo.system.errors import ConfigError
-from ax_moo.wandb.project import open_project
+from ax_moo.wandb.project import Project, open_api, open_project
 from ax_moo.wandb.pull import Pulled
 from ax_moo.wandb.pull import pull as pull_group
+from ax_moo.wandb.saved_report import save_report
+from ax_moo.wandb.sync import RunData, Uploaded, find, run_files, upload
+from ax_moo.wandb.trial_runs import tag_and_close
 
 
 def pull(
@@ -60,3 +66,69 @@ def _say(pulled: Pulled) -> None:
     if pulled.state == "running":
         print("the sweep goes on; pull it again to see more of it")
     print(f"the sweep {pulled.run_id} is in {sweep.path}, with curves of {pulled.curves} trials")
+
+
+def sync(folder: Path) -> int:
+    """Say of each run what became of it; 0 where all that can be uploaded is there."""
+    folder = folder.absolute()
+    if not run_files(folder):
+        raise ConfigError(f"{folder} holds no data of W&B: name a sweep folder in which there is wandb/[offline-]run-*")
+    sweep = _sweep(folder)
+    with open_api() as api:
+        found = find(api, folder, _living(sweep))
+        for run in found.living:
+            print(f"{run.run_id}: skipped, it is still written to, or was a minute ago")
+        done = []
+        for uploaded in upload(found.pending):
+            print(f"{uploaded.run.run_id}: {_said(uploaded)}", flush=True)
+            done.append(uploaded)
+        failed = sum(uploaded.problem is not None for uploaded in done)
+        print(
+            f"{len(done) - failed} uploaded, {found.there} there already, {len(found.living)} skipped, {failed} failed"
+        )
+        lacking = {uploaded.run.run_id for uploaded in done if uploaded.problem is not None}
+        if found.sweep and found.sweep.run_id not in lacking and sweep and not sweep.is_swept and not sweep.running:
+            _close(api, found.sweep, sweep)
+    return 1 if failed else 0
+
+
+def _sweep(folder: Path) -> SweepFolder | None:
+    """None in the folder of a single training, which may hold data of W&B as well."""
+    try:
+        return open_folder(folder)
+    except NoSweep:
+        return None
+
+
+def _living(sweep: SweepFolder | None) -> list[str]:
+    """Ends of the ids of runs that go on, by what the sweep and the scheduler say."""
+    if sweep is None:
+        return []
+    if sweep.is_swept:
+        return ["-sweep", *(f"-{trial.index}" for trial in sweep.running)]
+    states = states_of_left_jobs(sweep)
+    return [f"-{trial}" for trial, state in states.items() if state in (JobState.PENDING, JobState.RUNNING)]
+
+
+def _said(uploaded: Uploaded) -> str:
+    if uploaded.problem is not None:
+        return f"failed: {uploaded.problem}"
+    return "uploaded, as far as it was written before its end" if uploaded.is_torn else "uploaded"
+
+
+def _close(api: Any, own: RunData, sweep: SweepFolder) -> None:
+    """What the sweep's own run does at the end of the sweep, where it can."""
+    project = Project(api, f"{own.entity or api.default_entity}/{own.project}")
+    done = tag_and_close(project, own.group, sweep.path, own.run_id)
+    if done.tagged or done.untagged:
+        print(f"tagged as pareto: {', '.join(done.tagged) or 'none'}; no longer: {', '.join(done.untagged) or 'none'}")
+    if done.closed:
+        print(f"closed as failed: {', '.join(done.closed)}")
+    for run_id, why in done.left.items():
+        print(f"{run_id}: left as it is: {why}")
+
+
+def publish(project: str, group: str, entity: str | None, title: str | None, run_id: str | None) -> None:
+    """Save it, and print its address."""
+    with open_project(project, entity) as found:
+        print(save_report(found, group, title, run_id))

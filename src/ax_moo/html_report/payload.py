@@ -1,11 +1,11 @@
 """What the page shows of a sweep, as one JSON object."""
 
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ax_moo.html_report.curves import curves
-from ax_moo.html_report.reproduction import command_of, reproduction
 from ax_moo.html_report.timeline import timeline
 from ax_moo.problem.frontier import hypervolume_of, hypervolume_trace, is_feasible, mean, pareto_trials, reference_point
 from ax_moo.problem.problem import Problem
@@ -15,6 +15,8 @@ from ax_moo.results.tables import metric_names, trials_frame
 from ax_moo.search_space.space import Choice, Fixed, Parameter, Range
 from ax_moo.storage import journal
 from ax_moo.storage.folder import SweepFolder
+from ax_moo.storage.journal import PULLED
+from ax_moo.system.redaction import redacted
 from ax_moo.trial import Outcome, Trial, TrialStatus
 
 LARGEST_EXACT = 2**53
@@ -176,3 +178,36 @@ def _for_javascript(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value.item() if hasattr(value, "item") else value
+
+
+CONFIG_FILE = "multirun.yaml"
+
+
+def reproduction(sweep: SweepFolder) -> dict[str, Any]:
+    """Commands, versions, commit and config, with secrets hidden; None where the sweep has not said it."""
+    about = sweep.about
+    command = about.get("command")
+    return {
+        "command": redacted(command) if isinstance(command, str) else None,
+        "resume": None if PULLED in sweep.header else f"ax-moo resume {shlex.quote(str(sweep.path))}",
+        "cwd": about.get("cwd"),
+        "python": about.get("python"),
+        "versions": about.get("versions") or {},
+        "git": about.get("git"),
+        "seed": sweep.header.get("seed"),
+        "config": _config(sweep),
+    }
+
+
+def command_of(trial: Trial, problem: Problem, about: Mapping[str, Any]) -> str:
+    """The command that runs this trial's training by itself; only its overrides where the program is not known."""
+    training = about.get("training")
+    overrides = shlex.join(problem.search_space.to_overrides(trial.parameterization))
+    return redacted(f"{training} {overrides}" if isinstance(training, str) else overrides)
+
+
+def _config(sweep: SweepFolder) -> str | None:
+    try:
+        return redacted((sweep.path / CONFIG_FILE).read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return None

@@ -3,19 +3,19 @@
 import itertools
 import logging
 import math
+import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from ax_moo.html_report.surrogate_direction import directions
-from ax_moo.html_report.surrogate_grid import centre, grid
+import numpy as np
+
 from ax_moo.html_report.surrogate_model import Model, Values, repeatable
-from ax_moo.html_report.surrogate_sample import trials_to_model
 from ax_moo.problem.frontier import pareto_trials
 from ax_moo.problem.problem import Problem
 from ax_moo.search_space.space import Choice, Fixed, Range
 from ax_moo.system.one_thread import one_thread
-from ax_moo.trial import Parameterization, Trial, TrialStatus
+from ax_moo.trial import Parameterization, ParameterValue, Trial, TrialStatus
 
 log = logging.getLogger(__name__)
 
@@ -149,3 +149,100 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+DRAWN_POINTS = 64
+
+
+def directions(
+    model: Model, searched: Mapping[str, Range | Choice], fixed: Parameterization
+) -> dict[str, dict[str, int]]:
+    """Metric -> parameter -> 1, -1, or 0 where values have no order or the metric is as high at both ends.
+
+    It is the sign of the mean difference between a parameter's last and first value over points of the search space.
+    The signs that Ax puts on its Sobol indices are of gradients, and were seen to be the opposite of what the model's
+    own predictions do along whole numbers on a log scale.
+    """
+    grids = {name: grid(parameter) for name, parameter in searched.items()}
+    drawn = random.Random(0)
+    points = [{**fixed, **{name: drawn.choice(values) for name, values in grids.items()}} for _ in range(DRAWN_POINTS)]
+    found: dict[str, dict[str, int]] = {}
+    for name, parameter in searched.items():
+        has_order = isinstance(parameter, Range) or parameter.is_ordered
+        signs = _signs(model, points, name, grids[name]) if has_order else {}
+        for metric in model.metrics:
+            found.setdefault(metric, {})[name] = signs.get(metric, 0)
+    return found
+
+
+def _signs(
+    model: Model, points: list[dict[str, ParameterValue]], name: str, values: list[ParameterValue]
+) -> dict[str, int]:
+    ends = [{**point, name: end} for end in (values[0], values[-1]) for point in points]
+    predicted = model.predict(ends)
+    return {
+        metric: int(np.sign(np.round(mean[DRAWN_POINTS:].mean() - mean[:DRAWN_POINTS].mean(), 12)))
+        for metric, (mean, _) in predicted.items()
+    }
+
+
+GRID_POINTS = 21
+"""Values along one axis at most; odd, so that the centre of a range is among them."""
+
+
+def grid(parameter: Range | Choice) -> list[ParameterValue]:
+    """Values from one end to the other, as far apart as the search sees them; all values where they are few."""
+    if isinstance(parameter, Choice):
+        return _thinned(parameter.in_order if parameter.is_ordered else parameter.values)
+    if parameter.step is not None:
+        return _thinned(parameter.values())
+    values = [_between(parameter, i) for i in range(GRID_POINTS)]
+    return list(dict.fromkeys(values))
+
+
+def centre(parameter: Range | Choice) -> ParameterValue:
+    """The value in the middle; of a log-scale range the geometric mean of its bounds."""
+    if isinstance(parameter, Range) and parameter.step is None:
+        return _between(parameter, GRID_POINTS // 2)
+    values = grid(parameter)
+    return values[len(values) // 2]
+
+
+def _thinned(values: Sequence[ParameterValue]) -> list[ParameterValue]:
+    count = min(len(values), GRID_POINTS)
+    return [values[i * (len(values) - 1) // max(count - 1, 1)] for i in range(count)]
+
+
+def _between(parameter: Range, step: int) -> float:
+    lower, upper, last = parameter.lower, parameter.upper, GRID_POINTS - 1
+    if step in (0, last):
+        return upper if step else lower
+    if parameter.log_scale:
+        value = math.exp(math.log(lower) + (math.log(upper) - math.log(lower)) * step / last)
+        return min(max(round(value), lower), upper) if parameter.value_type == "int" else _short(value)
+    if parameter.value_type == "int":
+        return lower + ((upper - lower) * step + last // 2) // last  # whole numbers beyond 2**53 stay exact
+    return _short(lower + (upper - lower) * step / last)
+
+
+def _short(value: float) -> float:
+    """0.3, where the arithmetic gave 0.30000000000000004."""
+    return float(f"{value:.12g}")
+
+
+MOST_TRIALS = 200
+
+
+def trials_to_model(completed: Sequence[Trial], problem: Problem, seed: int | None) -> list[Trial]:
+    """All trials when they are few; else those on the frontier and a random sample of the others, in their order.
+
+    At most half of them are from the frontier: a model needs to know the poor regions too.
+    """
+    if len(completed) <= MOST_TRIALS:
+        return list(completed)
+    draw = random.Random(seed or 0)
+    front = [trial.index for trial in pareto_trials(completed, problem)]
+    chosen = set(draw.sample(front, min(len(front), MOST_TRIALS // 2)))
+    others = [trial.index for trial in completed if trial.index not in chosen]
+    chosen |= set(draw.sample(others, MOST_TRIALS - len(chosen)))
+    return [trial for trial in completed if trial.index in chosen]

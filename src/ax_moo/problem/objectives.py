@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ax_moo.search_space.values import finite_number
+from ax_moo.search_space.parameters import finite_number
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.text import did_you_mean
 

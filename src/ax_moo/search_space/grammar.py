@@ -22,7 +22,7 @@ from hydra.core.override_parser.types import (
 )
 from hydra.errors import HydraException
 
-from ax_moo.search_space.values import identity
+from ax_moo.search_space.parameters import identity
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import ParameterValue
 

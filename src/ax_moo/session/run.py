@@ -39,9 +39,8 @@ from ax_moo.system import disk, signals
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.terminal import say
 from ax_moo.trial import Trial
-from ax_moo.wandb.application_logger import ApplicationLogger
-from ax_moo.wandb.options import check_installed
-from ax_moo.wandb.process import SweepInWandb, sweep_in_wandb
+from ax_moo.wandb.process import SweepInWandb, check_installed, sweep_in_wandb
+from ax_moo.wandb.settings import ApplicationLogger
 
 log = logging.getLogger(__name__)
 

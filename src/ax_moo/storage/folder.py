@@ -7,7 +7,7 @@ from typing import Any
 
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import journal, lock
-from ax_moo.storage.holder import Holder
+from ax_moo.storage.lock import Holder
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Trial, TrialStatus
 

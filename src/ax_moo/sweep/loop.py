@@ -17,7 +17,7 @@ from ax_moo.storage import stop_request
 from ax_moo.storage.journal import Journal
 from ax_moo.sweep.budget import Budget
 from ax_moo.sweep.cancellation import cancel_and_wait
-from ax_moo.sweep.judging import judged
+from ax_moo.sweep.evaluation import judged
 from ax_moo.sweep.observers import Observer, Observers, Progress
 from ax_moo.sweep.resume import Past
 from ax_moo.sweep.settings import Settings

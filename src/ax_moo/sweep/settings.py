@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ax_moo.problem.problem import ParameterConstraint
+from ax_moo.search_space.parameters import identity, is_finite_number
 from ax_moo.search_space.parsing import resolved
 from ax_moo.search_space.space import SearchSpace
-from ax_moo.search_space.values import identity, is_finite_number
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.text import did_you_mean
 from ax_moo.trial import ParameterValue

@@ -10,22 +10,21 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ax_moo.storage.journal import JournalTail
+from ax_moo.system.redaction import without_secrets
 from ax_moo.trial import TrialStatus
 from ax_moo.wandb.controller_pipe import KILLED, Parent
-from ax_moo.wandb.history import FINISHED, LINE, TEXT, SweepRows
-from ax_moo.wandb.journal_tail import JournalTail
-from ax_moo.wandb.options import RunOptions
-from ax_moo.wandb.project import open_project
-from ax_moo.wandb.results_upload import TABLE, log_files, pareto_table
-from ax_moo.wandb.run_start import start
+from ax_moo.wandb.history import FINISHED, LINE, TABLE, TEXT, SweepRows, log_files, pareto_table
+from ax_moo.wandb.process import RunOptions
+from ax_moo.wandb.project import JOB_TYPE, open_project
 from ax_moo.wandb.run_state import Note
-from ax_moo.wandb.service import GRACE, modes_to_try, one_line, service_killed_after, tear_down
+from ax_moo.wandb.service import GRACE, QUIET_AND_BOUNDED, modes_to_try, one_line, service_killed_after, tear_down
 from ax_moo.wandb.trial_runs import tag_and_close
 from ax_moo.wandb.wandb_sweep import add_trials, create_sweep
 
@@ -211,6 +210,47 @@ def _alone(folder: Path, parent: Parent) -> Iterator[None]:
             except OSError:
                 break  # a file system without locks
         yield
+
+
+def start(wandb: Any, options: RunOptions, header: Mapping[str, Any], parent: Parent) -> Any:
+    """A started run, or None; what went wrong is said once. ``header`` is the journal's first line."""
+    reasons: list[str] = []
+    for mode in modes_to_try(options.mode):
+        try:
+            run = _init(wandb, options, header, mode)
+        except Exception as error:
+            reasons.append(one_line(error))
+            tear_down(wandb, options.finish_timeout + GRACE)
+        else:
+            if reasons:
+                where = Path(run.dir).parent
+                parent.tell(logging.WARNING, f"{reasons[0]}; the sweep's run is kept on disk, for wandb sync {where}")
+            elif mode == "online":
+                parent.tell(logging.INFO, f"the sweep's run is {run.url}")
+            return run
+    parent.tell(logging.WARNING, f"{reasons[0]}; the sweep goes on without a run of its own")
+    return None
+
+
+def _init(wandb: Any, options: RunOptions, header: Mapping[str, Any], mode: str) -> Any:
+    # A silent session never asks for an API key.
+    wandb.setup(wandb.Settings(silent=True))
+    own = {key: value for key, value in options.settings.items() if key != "mode"}
+    timeouts = {"init_timeout": options.init_timeout, "finish_timeout": options.finish_timeout}
+    return wandb.init(
+        project=options.project,
+        entity=options.entity,
+        id=options.id,
+        name=options.name,
+        group=options.group,
+        job_type=JOB_TYPE,
+        config={"ax_moo": {**without_secrets(options.about), "header": json.dumps(without_secrets(header))}},
+        dir=options.folder,
+        mode=mode,
+        resume="allow",
+        allow_val_change=True,
+        settings=wandb.Settings(**{**QUIET_AND_BOUNDED, "x_disable_stats": True, **timeouts, **own}),
+    )
 
 
 if __name__ == "__main__":

@@ -6,9 +6,8 @@ from ax_moo.problem.objectives import Objective
 from ax_moo.problem.problem import Problem
 from ax_moo.search_space.space import Parameter, Range
 from ax_moo.system.errors import ConfigError
-from ax_moo.wandb.project import Project
-from ax_moo.wandb.remote_journal import header_of, sweep_run
-from ax_moo.wandb.results_upload import TABLE
+from ax_moo.wandb.history import TABLE
+from ax_moo.wandb.project import Project, header_of, sweep_run
 
 LONGEST_TITLE = 128
 _WIDE = 24

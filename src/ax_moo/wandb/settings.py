@@ -1,12 +1,109 @@
 """``hydra.sweeper.wandb``: whether and where the sweep has a W&B run of its own."""
 
-from collections.abc import Mapping
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.text import did_you_mean
-from ax_moo.wandb.application_logger import ApplicationLogger
+
+LIGHTNINGS = "WandbLogger"
+PLACES = ("logger", "loggers", "callbacks", "trainer")
+
+
+@dataclass(frozen=True)
+class ApplicationLogger:
+    """The application's W&B logger. ``settings`` go to ``wandb.Settings``; None stands for what the config leaves out.
+
+    ``uses_wandb`` is False where there is no such logger, and then ``sweep_name`` alone has a meaning.
+    """
+
+    uses_wandb: bool = False
+    sweep_name: str | None = None
+    project: str | None = None
+    entity: str | None = None
+    group: str | None = None
+    mode: str | None = None
+    init_timeout: float | None = None
+    finish_timeout: float | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, job_config: DictConfig) -> "ApplicationLogger":
+        """``job_config`` is that of a trial. What cannot be resolved outside of a job counts as left out."""
+        name = _text(job_config, "sweep_name")
+        found = next(_loggers(job_config), None)
+        if found is None:
+            return cls(sweep_name=name)
+        offline = _value(found, "offline") is True
+        settings = _value(found, "settings")
+        return cls(
+            uses_wandb=True,
+            sweep_name=name,
+            project=_text(found, "project"),
+            entity=_text(found, "entity"),
+            group=_text(found, "group"),
+            mode="offline" if offline else _text(found, "mode"),
+            init_timeout=_seconds(found, "init_timeout"),
+            finish_timeout=_seconds(found, "finish_timeout"),
+            settings=settings if isinstance(settings, dict) else {},
+        )
+
+
+def _loggers(job_config: DictConfig) -> Iterator[DictConfig]:
+    """``logger`` of kind wandb, as in our application, or what makes a Lightning logger of that kind."""
+    for place in PLACES:
+        node = _node(job_config, place)
+        if node is not None:
+            yield from (each for each in _nodes(node) if _is_wandb(each))
+
+
+def _nodes(node: Any) -> Iterator[DictConfig]:
+    if isinstance(node, DictConfig):
+        yield node
+        children = [_node(node, key) for key in node]
+    else:
+        children = [_node(node, index) for index in range(len(node))]
+    for child in children:
+        if child is not None:
+            yield from _nodes(child)
+
+
+def _is_wandb(node: DictConfig) -> bool:
+    return _value(node, "kind") == "wandb" or str(_value(node, "_target_")).split(".")[-1] == LIGHTNINGS
+
+
+def _node(parent: Any, key: Any) -> Any:
+    with suppress(OmegaConfBaseException, KeyError):
+        child = parent[key]
+        return child if OmegaConf.is_config(child) else None
+    return None
+
+
+def _value(node: DictConfig, key: str) -> Any:
+    with suppress(OmegaConfBaseException, ValueError):
+        value = node.get(key)
+        return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+    return None
+
+
+def _text(node: DictConfig, key: str) -> str | None:
+    value = _value(node, key)
+    return str(value) if value not in (None, "") and not isinstance(value, dict | list) else None
+
+
+def _seconds(node: DictConfig, key: str) -> float | None:
+    value = _value(node, key)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else None
+
 
 MODES = ("auto", "online", "offline", "disabled")
 KEYS = ("enabled", "project", "entity", "group", "mode", "sweep")
@@ -57,3 +154,28 @@ class WandbSettings:
         if settings.mode not in MODES:
             raise ConfigError(f"{_WHERE}.mode: unknown {settings.mode!r}; {did_you_mean(str(settings.mode), MODES)}")
         return settings
+
+
+LONGEST_NAME_IN_ID = 40
+
+
+def trial_run_id(sweep: str, folder: Path, trial: int) -> str:
+    """The same for a requeued trial, so that it goes on with its run; another for a sweep in another folder."""
+    return f"{_prefix(sweep, folder)}-{trial}"
+
+
+def sweep_run_id(sweep: str, folder: Path) -> str:
+    """The id of the sweep's own run, which goes on with it when the sweep is resumed."""
+    return f"{_prefix(sweep, folder)}-sweep"
+
+
+def results_name(group: str) -> str:
+    """The name of the artifact that holds a sweep's results."""
+    return f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', group)[:100]}-results"
+
+
+def _prefix(sweep: str, folder: Path) -> str:
+    # W&B refuses :;,#?/' in ids, and ids that are too long.
+    readable = re.sub(r"[^A-Za-z0-9_-]+", "-", sweep)[:LONGEST_NAME_IN_ID]
+    where = hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]
+    return f"{readable}-{where}"

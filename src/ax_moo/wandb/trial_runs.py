@@ -10,8 +10,7 @@ from typing import Any
 from ax_moo.problem.frontier import pareto_trials
 from ax_moo.storage.folder import open_folder
 from ax_moo.trial import Trial, TrialStatus
-from ax_moo.wandb.project import Project, import_wandb
-from ax_moo.wandb.remote_journal import sweep_run, trial_runs
+from ax_moo.wandb.project import Project, import_wandb, sweep_run, trial_runs
 from ax_moo.wandb.service import GRACE, QUIET_AND_BOUNDED, one_line, service_killed_after
 
 TAG = "pareto"

@@ -4,8 +4,7 @@ from typing import Any
 
 from ax_moo.problem.problem import Problem
 from ax_moo.search_space.space import Choice, Fixed, Parameter, Range
-from ax_moo.wandb.project import Project
-from ax_moo.wandb.remote_journal import sweep_run, trial_runs
+from ax_moo.wandb.project import Project, sweep_run, trial_runs
 
 
 def create_sweep(wandb: Any, problem: Problem, name: str, project: str, entity: str) -> str:
