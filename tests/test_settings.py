@@ -35,7 +35,9 @@ def check(config: dict[str, Any], arguments: Sequence[str] = ()) -> Settings:
         config.get("outcome_constraints", []),
         config.get("parameter_constraints", []),
     )
-    return Settings.from_config(config, space, problem.parameter_constraints)
+    settings = Settings.from_config(config, space, problem.parameter_constraints)
+    WandbSettings.from_config(config.get("wandb", {}))
+    return settings
 
 
 def test_an_empty_config_means_the_defaults() -> None:
@@ -58,13 +60,16 @@ def test_all_settings_are_read() -> None:
             "resume": "never",
             "report": False,
             "progress": "none",
-            "wandb": {"enabled": True, "project": "p", "mode": "offline"},
         }
         | {"initial": [POINT, {**{k: v for k, v in POINT.items() if k != "a"}, "+a": 1}]}
     )
     points = (POINT, {**POINT, "a": 1.0})
-    wandb = WandbSettings(enabled=True, project="p", mode="offline")
-    assert settings == Settings(48, 8, 2.0, "fast", 5, points, 0, 1.0, 3, "never", False, "none", wandb)
+    assert settings == Settings(48, 8, 2.0, "fast", 5, points, 0, 1.0, 3, "never", False, "none")
+
+
+def test_the_settings_of_wandb_are_read_beside_them() -> None:
+    wandb = WandbSettings.from_config({"enabled": True, "project": "p", "mode": "offline"})
+    assert wandb == WandbSettings(enabled=True, project="p", mode="offline")
 
 
 def test_the_config_may_be_omegaconfs() -> None:

@@ -30,7 +30,7 @@ class Probe(Callback):
         if sweeper == _OURS:
             try:
                 loader = GlobalHydra.instance().config_loader()
-                problem, settings = checked(config, loader, list(config.hydra.overrides.task))
+                problem, settings, _ = checked(config, loader, list(config.hydra.overrides.task))
                 resume.check(Path(str(config.hydra.sweep.dir)).absolute(), problem, settings.resume)
             except ConfigError as error:
                 sys.exit(f"hydra/sweeper=ax_moo: {error}")

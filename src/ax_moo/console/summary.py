@@ -58,19 +58,6 @@ def closing_lines(trials: Sequence[Trial], problem: Problem) -> list[str]:
     return lines
 
 
-def failure_sentence(trials: Sequence[Trial], max_failure_rate: float) -> str:
-    """That too many trials have failed, with the most frequent reason and where to read more of it."""
-    failed = [trial for trial in trials if trial.status is TrialStatus.FAILED]
-    finished = sum(trial.status.is_finished for trial in trials)
-    reason, times = Counter(trial.reason for trial in failed).most_common(1)[0]
-    first = next(trial for trial in failed if trial.reason == reason)
-    where = f"; see {log_of(first.job)}" if first.job and first.job.folder else ""
-    return (
-        f"{len(failed)} of {finished} trials failed (max_failure_rate={max_failure_rate}),"
-        f" {times} of them with: {reason}{where}"
-    )
-
-
 def clock(seconds: float | None) -> str:
     """h:mm:ss."""
     if seconds is None:

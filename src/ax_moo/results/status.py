@@ -7,7 +7,6 @@ from typing import Any
 
 from ax_moo.jobs.logs import log_of
 from ax_moo.storage.folder import SweepFolder
-from ax_moo.sweep.budget import Budget
 from ax_moo.trial import Job, Trial, TrialStatus
 
 
@@ -70,5 +69,5 @@ def _is_finished(sweep: SweepFolder) -> bool:
     if "exit_code" in sweep.about:
         return sweep.about["exit_code"] in (0, 1) and not sweep.running
     n_trials = sweep.about.get("n_trials")
-    over = isinstance(n_trials, int) and Budget(n_trials).remaining(sweep.trials) == 0
+    over = isinstance(n_trials, int) and len(sweep.trials) >= n_trials
     return over and all(trial.status.is_finished for trial in sweep.trials)

@@ -40,7 +40,7 @@ from ax_moo.system.errors import ConfigError
 from ax_moo.system.terminal import say
 from ax_moo.trial import Trial
 from ax_moo.wandb.process import SweepInWandb, check_installed, sweep_in_wandb
-from ax_moo.wandb.settings import ApplicationLogger
+from ax_moo.wandb.settings import ApplicationLogger, WandbSettings
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +53,8 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
     Raises:
         ConfigError: for every mistake that can be seen before the first job is submitted.
     """
-    problem, settings = checked(config, loader, arguments)
-    check_installed(settings.wandb)
+    problem, settings, wandb = checked(config, loader, arguments)
+    check_installed(wandb)
     launcher.check()
     folder = _sweep_folder(config)
     resume.check(folder, problem, settings.resume)
@@ -73,7 +73,7 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
             else:
                 disk.until_written(lambda: _save_config(config, folder), folder)
                 problem, settings = _as_recorded(problem, settings, past)
-                in_wandb = sweep_in_wandb(settings.wandb, folder, {**about, **_told(settings, problem)})
+                in_wandb = sweep_in_wandb(wandb, folder, {**about, **_told(settings, problem)})
                 code, reason = _run(problem, settings, launcher, folder, about, past)
             last_words.update(exit_code=code, why=reason.words)
         is_preempted = reason.cause is Cause.TERMINATED
@@ -94,7 +94,9 @@ def _report(folder: Path, is_interrupted: bool, is_over: bool) -> None:
         write_at_end(folder)
 
 
-def checked(config: DictConfig, loader: ConfigLoader, arguments: Sequence[str]) -> tuple[Problem, Settings]:
+def checked(
+    config: DictConfig, loader: ConfigLoader, arguments: Sequence[str]
+) -> tuple[Problem, Settings, WandbSettings]:
     """What the sweep is after and how it is run, found to be right as far as the config alone can tell.
 
     Raises:
@@ -106,9 +108,9 @@ def checked(config: DictConfig, loader: ConfigLoader, arguments: Sequence[str]) 
         space, options["objectives"], options["outcome_constraints"], options["parameter_constraints"]
     )
     settings = Settings.from_config(options, space, problem.parameter_constraints)
+    wandb = WandbSettings.from_config(options["wandb"])
     job_config = check_composes(config, loader, space, arguments)
-    wandb = dataclasses.replace(settings.wandb, application=ApplicationLogger.of(job_config))
-    return problem, dataclasses.replace(settings, wandb=wandb)
+    return problem, settings, dataclasses.replace(wandb, application=ApplicationLogger.of(job_config))
 
 
 def _as_recorded(problem: Problem, settings: Settings, past: Past | None) -> tuple[Problem, Settings]:

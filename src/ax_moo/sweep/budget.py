@@ -1,8 +1,10 @@
 """When a sweep starts no more trials."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ax_moo.jobs.logs import log_of
 from ax_moo.trial import Trial, TrialStatus
 
 FIRST_LOOK = 5
@@ -33,3 +35,16 @@ class Budget:
         finished = [trial for trial in trials if trial.status.is_finished]
         failed = sum(trial.status is TrialStatus.FAILED for trial in finished)
         return len(finished) >= FIRST_LOOK and failed > self.max_failure_rate * len(finished)
+
+
+def failure_sentence(trials: Sequence[Trial], max_failure_rate: float) -> str:
+    """That too many trials have failed, with the most frequent reason and where to read more of it."""
+    failed = [trial for trial in trials if trial.status is TrialStatus.FAILED]
+    finished = sum(trial.status.is_finished for trial in trials)
+    reason, times = Counter(trial.reason for trial in failed).most_common(1)[0]
+    first = next(trial for trial in failed if trial.reason == reason)
+    where = f"; see {log_of(first.job)}" if first.job and first.job.folder else ""
+    return (
+        f"{len(failed)} of {finished} trials failed (max_failure_rate={max_failure_rate}),"
+        f" {times} of them with: {reason}{where}"
+    )

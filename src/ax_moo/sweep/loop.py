@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ax_moo import finding
-from ax_moo.console.summary import failure_sentence
 from ax_moo.jobs.launcher import AsyncLauncher, JobHandle, JobState
 from ax_moo.optimizer.background import Asking
 from ax_moo.optimizer.base import AskTell
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import stop_request
 from ax_moo.storage.journal import Journal
-from ax_moo.sweep.budget import Budget
+from ax_moo.sweep.budget import Budget, failure_sentence
 from ax_moo.sweep.cancellation import cancel_and_wait
 from ax_moo.sweep.evaluation import judged
 from ax_moo.sweep.observers import Observer, Observers, Progress

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ax_moo.problem.problem import ParameterConstraint
@@ -12,12 +12,13 @@ from ax_moo.search_space.space import SearchSpace
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.text import did_you_mean
 from ax_moo.trial import ParameterValue
-from ax_moo.wandb.settings import WandbSettings
 
 METHODS = ("auto", "fast", "sobol", "random", "grid")
 RESUME = ("auto", "never", "require")
 PROGRESS = ("auto", "bar", "log", "none")
 PROBLEM_KEYS = ("objectives", "outcome_constraints", "params", "parameter_constraints")
+OTHER_KEYS = (*PROBLEM_KEYS, "wandb")
+"""What ``hydra.sweeper`` holds beside the settings; others check it."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,6 @@ class Settings:
     resume: str = "auto"
     report: bool = True
     progress: str = "auto"
-    wandb: WandbSettings = field(default_factory=WandbSettings)
 
     @classmethod
     def from_config(
@@ -45,13 +45,13 @@ class Settings:
         search_space: SearchSpace,
         parameter_constraints: Sequence[ParameterConstraint] = (),
     ) -> "Settings":
-        """``config`` is ``hydra.sweeper``; the keys of the problem and those that begin with _ are passed over."""
-        given = {key: resolved(value) for key, value in config.items() if key not in PROBLEM_KEYS and key[:1] != "_"}
+        """``config`` is ``hydra.sweeper``; keys that others check and those that begin with _ are passed over."""
+        given = {key: resolved(value) for key, value in config.items() if key not in OTHER_KEYS and key[:1] != "_"}
         keys = [field.name for field in dataclasses.fields(cls)]
         for key in given:
             if key not in keys:
-                raise ConfigError(f"hydra.sweeper.{key}: unknown key; {did_you_mean(key, (*PROBLEM_KEYS, *keys))}")
-        value = {"wandb": {}, **{f.name: f.default for f in dataclasses.fields(cls) if f.name != "wandb"}, **given}
+                raise ConfigError(f"hydra.sweeper.{key}: unknown key; {did_you_mean(key, (*OTHER_KEYS, *keys))}")
+        value = {**{f.name: f.default for f in dataclasses.fields(cls)}, **given}
         settings = cls(
             n_trials=_whole(value, "n_trials", 1),
             n_jobs=_whole(value, "n_jobs", 1),
@@ -65,7 +65,6 @@ class Settings:
             resume=_one_of(value, "resume", RESUME),
             report=_true_or_false(value, "report"),
             progress=_one_of(value, "progress", PROGRESS),
-            wandb=WandbSettings.from_config(value["wandb"]),
         )
         _check_together(settings, search_space)
         return settings
