@@ -6,7 +6,7 @@ import pytest
 from ax_moo_command import ax_moo
 from killing import KILLED, Killable, check_nothing_was_lost_or_run_twice
 
-from ax_moo import job_folders
+from ax_moo.jobs import folders as job_folders
 from ax_moo.storage import journal
 
 pytestmark = pytest.mark.one_hydra

@@ -4,10 +4,11 @@ import pickle
 import signal
 import traceback
 import warnings
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from hydra.core.utils import JobReturn, JobStatus, run_job
-from omegaconf import open_dict
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, open_dict
 
 from ax_moo.jobs.job_results import error_line
 from ax_moo.system.signals import let_in, noticed
@@ -15,43 +16,54 @@ from ax_moo_launchers.files import leave_note
 from ax_moo_launchers.job import exit_codes
 from ax_moo_launchers.job.exit_codes import no_room
 
-if TYPE_CHECKING:
-    from hydra_plugins.async_submitit_launcher._base import AsyncSubmititLauncher
 
-
-def run(launcher: "AsyncSubmititLauncher", overrides: list[str], job_dir_key: str, job_num: int) -> JobReturn:
+def run(
+    hydra_context: HydraContext,
+    config: DictConfig,
+    task_function: TaskFunction,
+    params: dict[str, Any],
+    overrides: list[str],
+    job_dir_key: str,
+    job_num: int,
+) -> JobReturn:
+    """One trial, with the launcher's ``params``; its result can be read back by a process without a GPU."""
     import submitit
 
     end_is_near = submitit.JobEnvironment._usr_sig()
     with noticed(signal.SIGTERM, end_is_near) as came:
         try:
             with let_in(end_is_near):
-                result = _compose_and_run(launcher, overrides, job_dir_key, job_num)
+                result = _compose_and_run(hydra_context, config, task_function, overrides, job_dir_key, job_num)
         except (Exception, SystemExit) as error:
             result = JobReturn(overrides=overrides)
             result.return_value, result.status = error, JobStatus.FAILED
         if result.status is JobStatus.FAILED:
             traceback.print_exception(result._return_value)
-            _end_if_not_its_own_fault(result._return_value, came, launcher.params)
+            _end_if_not_its_own_fault(result._return_value, came, params)
     # The work is done: a time limit or preemption that comes now must not keep its result from being written.
     signal.signal(end_is_near, signal.SIG_IGN)
     return _portable(result)
 
 
 def _compose_and_run(
-    launcher: "AsyncSubmititLauncher", overrides: list[str], job_dir_key: str, job_num: int
+    hydra_context: HydraContext,
+    sweep_config: DictConfig,
+    task_function: TaskFunction,
+    overrides: list[str],
+    job_dir_key: str,
+    job_num: int,
 ) -> JobReturn:
     import submitit
 
     # Hydra 1.3 warns of every application's own hydra/sweeper/ax_moo.yaml, in the log of every trial.
     warnings.filterwarnings("ignore", message=r"\s*'hydra/sweeper/ax_moo' is validated")
-    config = launcher.hydra_context.config_loader.load_sweep_config(launcher.config, overrides)
+    config = hydra_context.config_loader.load_sweep_config(sweep_config, overrides)
     with open_dict(config):
         config.hydra.job.id = submitit.JobEnvironment().job_id
         config.hydra.job.num = job_num
     return run_job(
-        hydra_context=launcher.hydra_context,
-        task_function=launcher.task_function,
+        hydra_context=hydra_context,
+        task_function=task_function,
         config=config,
         job_dir_key=job_dir_key,
         job_subdir_key="hydra.sweep.subdir",

@@ -9,17 +9,15 @@ from typing import Any
 
 import psutil
 
-from ax_moo.job_folders import attempt_folder, base_of
+from ax_moo.jobs.folders import attempt_folder, base_of
 from ax_moo.jobs.launcher import JobHandle, JobRequest, JobState
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Job
-from ax_moo_launchers.attach import attach
 from ax_moo_launchers.files import remove_unpublished, submitted_job
 from ax_moo_launchers.local import gpus
 from ax_moo_launchers.local.cores import available_cores
 from ax_moo_launchers.local.executor import CONTROLLER, Executor
 from ax_moo_launchers.local.handle import LocalHandle
-from ax_moo_launchers.slurm.watcher import SlurmWatcher
 
 
 class LocalQueue:
@@ -30,7 +28,6 @@ class LocalQueue:
         self._pool: gpus.GpuPool | None = None
         self._checked = False
         self._jobs: dict[Job, LocalHandle] = {}
-        self._watcher = SlurmWatcher()
 
     @property
     def base(self) -> Path:
@@ -70,18 +67,17 @@ class LocalQueue:
             raise
         return handles
 
-    def attach(self, job: Job) -> JobHandle:
-        handle = attach(job, self._watcher)
+    def adopt(self, handle: JobHandle) -> None:
+        """Its GPUs are held, as those of jobs that were submitted here."""
         if isinstance(handle, LocalHandle) and handle.is_here:
-            self._jobs[job] = handle
-        return handle
+            self._jobs[handle.job] = handle
 
-    def find(self, trial: int, attempt: int = 1) -> JobHandle | None:
+    def submitted(self, trial: int, attempt: int = 1) -> Job | None:
         folder = attempt_folder(self.base, trial, attempt)
         job = submitted_job(folder)
         if job is None:
             _end_orphans(folder)
-        return None if job is None else self.attach(job)
+        return job
 
     def _submit_one(self, request: JobRequest, call: tuple[Any, ...]) -> LocalHandle:
         folder = attempt_folder(self.base, request.trial, request.attempt)

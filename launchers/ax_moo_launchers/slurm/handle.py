@@ -21,10 +21,14 @@ class SlurmHandle(SubmititHandle):
 
     def __init__(self, job: Job, watcher: SlurmWatcher, n_tasks: int = 1) -> None:
         super().__init__(job, n_tasks)
-        self._watcher = watcher
         self._refreshed_at = float("-inf")
         self._is_lost = False
-        watcher.watch(job.job_id)
+        self.ask_through(watcher)
+
+    def ask_through(self, watcher: SlurmWatcher) -> None:
+        """Handles with the same watcher share their questions to Slurm."""
+        self._watcher = watcher
+        watcher.watch(self.job.job_id)
 
     def state(self) -> JobState:
         if self._is_lost:

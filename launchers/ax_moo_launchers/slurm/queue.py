@@ -8,11 +8,10 @@ from typing import Any
 
 from submitit.core import utils  # this module is imported when a job is submitted
 
-from ax_moo.job_folders import attempt_folder, base_of
+from ax_moo.jobs.folders import attempt_folder, base_of
 from ax_moo.jobs.launcher import JobHandle, JobRequest
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Job
-from ax_moo_launchers.attach import attach
 from ax_moo_launchers.files import remove_unpublished, submitted_job
 from ax_moo_launchers.slurm.commands import output_folders
 from ax_moo_launchers.slurm.handle import SlurmHandle
@@ -72,15 +71,17 @@ class SlurmQueue:
             raise
         return handles
 
-    def attach(self, job: Job) -> JobHandle:
-        return attach(job, self.watcher)
+    def adopt(self, handle: JobHandle) -> None:
+        """One question to Slurm is about it as well."""
+        if isinstance(handle, SlurmHandle):
+            handle.ask_through(self.watcher)
 
-    def find(self, trial: int, attempt: int = 1) -> JobHandle | None:
+    def submitted(self, trial: int, attempt: int = 1) -> Job | None:
         folder = attempt_folder(self.base, trial, attempt)
         job = submitted_job(folder)
         if job is None:
             self._end_orphans(folder)
-        return None if job is None else self.attach(job)
+        return job
 
     def _end_orphans(self, folder: Path) -> None:
         """Jobs whose sweeper was killed before they could be found wait in the queue for a pickle that never comes."""

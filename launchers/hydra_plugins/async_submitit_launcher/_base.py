@@ -66,7 +66,11 @@ class AsyncSubmititLauncher(Launcher, ABC):
         return self._submit(requests)
 
     def attach(self, job: "Job") -> "JobHandle":
-        return self.queue.attach(job)
+        from ax_moo_launchers.attach import attach
+
+        handle = attach(job)
+        self.queue.adopt(handle)
+        return handle
 
     def cancel_command(self, jobs: "Sequence[Job]") -> str:
         from ax_moo_launchers.attach import cancel_command
@@ -74,7 +78,8 @@ class AsyncSubmititLauncher(Launcher, ABC):
         return cancel_command(jobs)
 
     def find(self, trial: int, attempt: int = 1) -> "JobHandle | None":
-        return self.queue.find(trial, attempt)
+        job = self.queue.submitted(trial, attempt)
+        return None if job is None else self.attach(job)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Hydra's own, blocking way: submit, wait for all, and return their results in order.
@@ -106,11 +111,12 @@ class AsyncSubmititLauncher(Launcher, ABC):
         singleton_state: dict[type, Singleton],
     ) -> JobReturn:
         """Run one trial; this is what the job's process does."""
-        from ax_moo_launchers.job import job as job_job
+        from ax_moo_launchers.job.job import run
 
         Singleton.set_state(singleton_state)
         setup_globals()
-        return job_job.run(self, sweep_overrides, job_dir_key, job_num)
+        hydra = (self.hydra_context, self.config, self.task_function)
+        return run(*hydra, self.params, sweep_overrides, job_dir_key, job_num)
 
     def checkpoint(self, *args: Any, **kwargs: Any) -> Any:
         """Submit the same call again when the job is preempted, or timed out and may be repeated."""

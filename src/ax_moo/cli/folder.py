@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ax_moo.cli.controller import queued_controller
-from ax_moo.finding import unnoted_job
 from ax_moo.jobs.launcher import JobState
 from ax_moo.storage import folder
 from ax_moo.storage.folder import NoSweep, NotBegun, SweepFolder
 from ax_moo.storage.journal import PULLED
+from ax_moo.sweep.finding import unnoted_job
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Job
 

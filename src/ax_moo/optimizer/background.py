@@ -7,9 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from ax_moo.jobs.job_results import error_line
 from ax_moo.optimizer.base import AskTell, Candidate, SearchSpaceExhausted
-from ax_moo.sweep.state import Cause, Reason
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.interruptible import Interruptible
 from ax_moo.trial import Trial
@@ -31,7 +29,8 @@ class Asking:
         self._fit = Interruptible()
         self._waits_for_more_than: int | None = None
         self._asked_with = 0
-        self.gave_up: Reason | None = None
+        self.gave_up: Exception | None = None
+        """Why there is no candidate any more: SearchSpaceExhausted, or what the optimizer failed with."""
 
     def __enter__(self) -> "Asking":
         return self
@@ -90,11 +89,8 @@ class Asking:
             raise ConfigError(f"Ax cannot be used here ({type(error).__name__}: {error})") from error
         try:
             candidate = future.result()
-        except SearchSpaceExhausted as error:
-            self.gave_up = Reason(Cause.SPACE_EXHAUSTED, f"the search space is exhausted: {error}")
-            return None
         except Exception as error:
-            self.gave_up = Reason(Cause.OPTIMIZER_FAILED, f"Ax has no candidate ({error_line(error)})")
+            self.gave_up = error
             return None
         if candidate is None:
             self._waits_for_more_than = self._asked_with

@@ -14,10 +14,10 @@ from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ax_moo import job_folders
 from ax_moo.console.progress import console_observer
 from ax_moo.html_report.observer import ReportObserver, start_writing, write_at_end
 from ax_moo.html_report.writing import is_current
+from ax_moo.jobs import folders as job_folders
 from ax_moo.jobs.blocking import RoundsLauncher
 from ax_moo.jobs.launcher import AsyncLauncher
 from ax_moo.optimizer.base import AskTell

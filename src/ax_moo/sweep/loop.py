@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ax_moo import finding
+from ax_moo.jobs.job_results import error_line
 from ax_moo.jobs.launcher import AsyncLauncher, JobHandle, JobState
 from ax_moo.optimizer.background import Asking
-from ax_moo.optimizer.base import AskTell
+from ax_moo.optimizer.base import AskTell, SearchSpaceExhausted
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import stop_request
 from ax_moo.storage.journal import Journal
+from ax_moo.sweep import finding
 from ax_moo.sweep.budget import Budget, failure_sentence
 from ax_moo.sweep.cancellation import cancel_and_wait
 from ax_moo.sweep.evaluation import judged
@@ -288,7 +289,7 @@ class Sweep:
         if self._free > len(self._staged) and self._budget.remaining(self._known()) > 0 and self._is_open:
             self._asking.ask(index=len(self._trials), finished=self._finished())
             if self._asking.gave_up:
-                self._no_more_new(self._asking.gave_up)
+                self._no_more_new(_why_no_candidate(self._asking.gave_up))
             elif self._asking.is_waiting and not self._handles and not self._staged:
                 self._no_more_new(
                     Reason(Cause.NO_CANDIDATE, "no candidate without more results, and no trial is running")
@@ -354,3 +355,9 @@ class Sweep:
 
     def _elapsed(self) -> float:
         return self._clock() - self._started
+
+
+def _why_no_candidate(error: Exception) -> Reason:
+    if isinstance(error, SearchSpaceExhausted):
+        return Reason(Cause.SPACE_EXHAUSTED, f"the search space is exhausted: {error}")
+    return Reason(Cause.OPTIMIZER_FAILED, f"Ax has no candidate ({error_line(error)})")

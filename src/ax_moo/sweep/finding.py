@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ax_moo.job_folders import attempt_folders
+from ax_moo.jobs.folders import attempt_folders
 from ax_moo.jobs.launcher import AsyncLauncher, JobHandle
 from ax_moo.trial import Job, Trial
 
