@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 
 from hydra.core.utils import JobReturn
 
-from ax_moo.jobs.job_results import error_line
 from ax_moo.jobs.launcher import JobRequest, JobState
 from ax_moo.system import signals
 from ax_moo.system.terminal import while_somebody_listens
+from ax_moo.system.text import error_line
 from ax_moo.trial import Job
 from ax_moo_launchers.handle import SubmititHandle
 

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from hydra.core.utils import JobReturn, JobStatus
 
-from ax_moo.jobs.job_results import error_line, one_line, result_of
-from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult, JobState
+from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult, JobState, result_of
+from ax_moo.system.text import error_line, one_line
 from ax_moo.trial import Job
 from ax_moo_launchers.files import note_file, result_file, submitted_file
 

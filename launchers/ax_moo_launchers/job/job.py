@@ -10,8 +10,8 @@ from hydra.core.utils import JobReturn, JobStatus, run_job
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
-from ax_moo.jobs.job_results import error_line
 from ax_moo.system.signals import let_in, noticed
+from ax_moo.system.text import error_line
 from ax_moo_launchers.files import leave_note
 from ax_moo_launchers.job import exit_codes
 from ax_moo_launchers.job.exit_codes import no_room

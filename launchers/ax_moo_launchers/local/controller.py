@@ -17,6 +17,7 @@ from submitit.local import local  # this module is a program of its own
 
 from ax_moo.system.disk import replace_file
 from ax_moo.system.signals import hold_back
+from ax_moo.system.text import error_line
 from ax_moo_launchers.files import exit_file, process_file
 from ax_moo_launchers.job.exit_codes import no_room
 
@@ -49,7 +50,7 @@ class NotingController(local.Controller):
             self.start_tasks()
             codes = [*self.wait()]
         except Exception as error:
-            self.reason = no_room(error, self.folder) or f"{type(error).__name__}: {error}"
+            self.reason = no_room(error, self.folder) or error_line(error)
         with contextlib.suppress(OSError):
             self._note.write(json.dumps({"exit_codes": codes, "reason": self.reason}))
         if self.reason or any(code != 0 for code in codes):

@@ -24,6 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ax_moo.console.progress import open_console
+from ax_moo.system.text import error_line
 from ax_moo_launchers.local.gpus import installed_gpus, masked_gpus
 from ax_moo_launchers.slurm import commands as slurm
 
@@ -66,7 +67,7 @@ def plugins() -> list[Check]:
         }
     except Exception as error:
         advice = f"pip uninstall the package of {_culprit(error)}, or update it: no Hydra application works beside it"
-        return [Check("Hydra's plug-ins", False, f"{type(error).__name__}: {error}", advice, essential=True)]
+        return [Check("Hydra's plug-ins", False, error_line(error), advice, essential=True)]
     wanted = {
         "hydra/sweeper=ax_moo": "AxMooSweeper",
         "hydra/launcher=async_local": "AsyncLocalLauncher",
@@ -88,7 +89,7 @@ def optimizer() -> Check:
         import botorch  # noqa: F401
     except Exception as error:
         advice = "install the versions of constraints.txt: pip install -c constraints.txt hydra-ax-moo"
-        return Check("Ax", False, f"{found}; {type(error).__name__}: {error}", advice, essential=True)
+        return Check("Ax", False, f"{found}; {error_line(error)}", advice, essential=True)
     return Check("Ax", True, found, essential=True)
 
 
@@ -191,7 +192,7 @@ def _cuda(needed: bool) -> Check:
     try:
         import torch
     except Exception as error:
-        return Check("CUDA in torch", False, f"{type(error).__name__}: {error}", "install torch")
+        return Check("CUDA in torch", False, error_line(error), "install torch")
     built = torch.version.cuda
     found = f"torch is built for CUDA {built}" if built else "torch is built for the CPU"
     if built and needed and not torch.cuda.is_available():

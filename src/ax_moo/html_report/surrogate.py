@@ -15,6 +15,7 @@ from ax_moo.problem.frontier import pareto_trials
 from ax_moo.problem.problem import Problem
 from ax_moo.search_space.space import Choice, Fixed, Range
 from ax_moo.system.one_thread import one_thread
+from ax_moo.system.text import error_line
 from ax_moo.trial import Parameterization, ParameterValue, Trial, TrialStatus
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ def analyse(trials: Sequence[Trial], problem: Problem, method: str, seed: int | 
         try:
             model = Model(problem, method, seed, used)
         except Exception as error:
-            return {**found, "why_not": f"Ax could not fit a model to the {len(used)} trials: {_in_short(error)}"}
+            return {**found, "why_not": f"Ax could not fit a model to the {len(used)} trials: {error_line(error)}"}
         analyses = _analyses(model, completed, problem)
     return {**found, "trials_used": len(used), **_plain(analyses)}
 
@@ -83,13 +84,8 @@ def _tried(what: str, analysis: Callable[[], T], instead: D) -> T | D:
     try:
         return analysis()
     except Exception as error:
-        log.warning("The report goes without %s: %s", what, _in_short(error))
+        log.warning("The report goes without %s: %s", what, error_line(error))
         return instead
-
-
-def _in_short(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def _fixed(completed: Sequence[Trial], problem: Problem) -> tuple[Parameterization, str]:

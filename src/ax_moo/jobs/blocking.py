@@ -4,9 +4,9 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ax_moo.jobs.job_results import error_line, result_of
-from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult, JobState
+from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult, JobState, result_of
 from ax_moo.system import signals
+from ax_moo.system.text import error_line
 from ax_moo.trial import Job
 
 log = logging.getLogger(__name__)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
+from ax_moo.system.text import error_line, one_line
 from ax_moo.trial import Job
 
 
@@ -38,6 +39,17 @@ class JobResult:
 
     value: Any = None
     error: str | None = None
+
+
+def result_of(job_return: Any) -> JobResult:
+    """The JobResult of a ``hydra.core.utils.JobReturn``, whose own ``return_value`` raises the job's error."""
+    value = job_return._return_value
+    if job_return.status.name == "COMPLETED":
+        return JobResult(value=value)
+    line = getattr(job_return, "error_line", None)
+    if line is None:
+        line = error_line(value) if isinstance(value, BaseException) else f"Hydra returned {job_return.status}"
+    return JobResult(error=one_line(line))
 
 
 class JobHandle(Protocol):

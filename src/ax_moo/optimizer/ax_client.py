@@ -17,6 +17,7 @@ from ax_moo.optimizer.encoding import Axis, Coordinates
 from ax_moo.problem.problem import ParameterConstraint, Problem
 from ax_moo.search_space.space import Range
 from ax_moo.system.one_thread import one_thread
+from ax_moo.system.text import error_line
 from ax_moo.trial import Outcome, Parameterization, Trial, TrialStatus
 
 with warnings.catch_warnings():
@@ -251,7 +252,7 @@ class Optimizer:
 
     def _ask_sobol(self, index: int, error: Exception) -> Candidate:
         """One point without a model where the model failed numerically."""
-        log.warning("No candidate from the model (%s: %s); one Sobol point instead", type(error).__name__, error)
+        log.warning("No candidate from the model (%s); one Sobol point instead", error_line(error))
         experiment = self._client._experiment
         sobol = Generators.SOBOL(experiment=experiment, seed=self._seed, init_position=len(experiment.trials))
         (arm,) = sobol.gen(1).arms

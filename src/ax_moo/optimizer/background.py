@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from ax_moo.optimizer.base import AskTell, Candidate, SearchSpaceExhausted
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.interruptible import Interruptible
+from ax_moo.system.text import error_line
 from ax_moo.trial import Trial
 
 log = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ class Asking:
             return None
         future, self._candidate = self._candidate, None
         if error := self._optimizer.exception():
-            raise ConfigError(f"Ax cannot be used here ({type(error).__name__}: {error})") from error
+            raise ConfigError(f"Ax cannot be used here ({error_line(error)})") from error
         try:
             candidate = future.result()
         except Exception as error:

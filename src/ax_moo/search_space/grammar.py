@@ -24,6 +24,7 @@ from hydra.errors import HydraException
 
 from ax_moo.search_space.parameters import identity
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.text import one_line
 from ax_moo.trial import ParameterValue
 
 # What the grammar reads back as the very same string without quotes.
@@ -52,7 +53,7 @@ def parse_override(text: str, parser: OverridesParser, where: str) -> Override:
         override = parser.parse_override(text)
     except HydraException as error:
         what = "it" if text == where else repr(text)
-        raise ConfigError(f"{where}: Hydra cannot read {what}: {' '.join(str(error).split())}") from None
+        raise ConfigError(f"{where}: Hydra cannot read {what}: {one_line(str(error))}") from None
     override.config_loader = parser.config_loader
     return override
 

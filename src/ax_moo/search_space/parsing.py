@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ax_moo.search_space.grammar import key_of, parse_override, prefix_of
 from ax_moo.search_space.parameters import Choice, Fixed, Parameter, Range, finite_number, is_number, whole_number
 from ax_moo.system.errors import ConfigError
-from ax_moo.system.text import did_you_mean
+from ax_moo.system.text import did_you_mean, one_line
 
 TAGS = ("log", "ordered")
 
@@ -26,7 +26,7 @@ def resolved(config: Any) -> Any:
     try:
         return OmegaConf.to_container(config, resolve=True)
     except OmegaConfBaseException as error:
-        raise ConfigError(f"hydra.sweeper: the config cannot be resolved: {' '.join(str(error).split())}") from None
+        raise ConfigError(f"hydra.sweeper: the config cannot be resolved: {one_line(str(error))}") from None
 
 
 @contextmanager

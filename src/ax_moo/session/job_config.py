@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ax_moo.search_space.space import Choice, Fixed, Parameter, Range, SearchSpace
 from ax_moo.system.errors import ConfigError
-from ax_moo.system.text import did_you_mean
+from ax_moo.system.text import did_you_mean, first_line
 from ax_moo.trial import ParameterValue
 
 
@@ -126,8 +126,3 @@ def _example(parameter: Parameter) -> ParameterValue:
             return parameter.values[0]
         case Fixed():
             return parameter.value
-
-
-def first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0].rstrip(".") if lines else type(error).__name__

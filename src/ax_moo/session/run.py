@@ -26,7 +26,7 @@ from ax_moo.results.tables import RESULTS_FILE, TRIALS_FILE, is_written, write_r
 from ax_moo.search_space.space import SearchSpace
 from ax_moo.session import provenance
 from ax_moo.session.ending import Interrupted, say_ending, say_unwritten
-from ax_moo.session.job_config import check_composes, first_line
+from ax_moo.session.job_config import check_composes
 from ax_moo.storage import journal, lock, stop_request
 from ax_moo.storage.journal import JOURNAL_FILE
 from ax_moo.sweep import resume
@@ -38,6 +38,7 @@ from ax_moo.sweep.state import Cause, Reason
 from ax_moo.system import disk, signals
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.terminal import say
+from ax_moo.system.text import first_line
 from ax_moo.trial import Trial
 from ax_moo.wandb.process import SweepInWandb, check_installed, sweep_in_wandb
 from ax_moo.wandb.settings import ApplicationLogger, WandbSettings

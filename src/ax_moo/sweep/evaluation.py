@@ -5,10 +5,10 @@ import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ax_moo.jobs.job_results import error_line, one_line
 from ax_moo.jobs.launcher import JobHandle, JobState
 from ax_moo.problem.problem import Problem
 from ax_moo.sweep.cancellation import CANCELLED
+from ax_moo.system.text import error_line, one_line
 from ax_moo.trial import Measured, Outcome, Trial, TrialStatus
 
 

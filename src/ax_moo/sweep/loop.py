@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ax_moo.jobs.job_results import error_line
 from ax_moo.jobs.launcher import AsyncLauncher, JobHandle, JobState
 from ax_moo.optimizer.background import Asking
 from ax_moo.optimizer.base import AskTell, SearchSpaceExhausted
@@ -26,6 +25,7 @@ from ax_moo.sweep.submission import Submitting
 from ax_moo.system import disk, signals
 from ax_moo.system.clock import steady_clock
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.text import error_line
 from ax_moo.trial import Job, Outcome, Trial, TrialStatus
 
 log = logging.getLogger(__name__)

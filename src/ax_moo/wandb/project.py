@@ -10,6 +10,7 @@ from typing import Any
 
 from ax_moo.problem.problem import Problem
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.text import first_line
 
 ANSWER_SECONDS = 20
 RETRIES = 2
@@ -63,7 +64,7 @@ def open_api() -> Iterator[Any]:
     except ConfigError:
         raise
     except Exception as error:
-        raise ConfigError(f"W&B: {_sentence(error)}") from None
+        raise ConfigError(f"W&B: {first_line(error)}") from None
 
 
 def import_wandb() -> Any:
@@ -84,11 +85,6 @@ def _be_quiet_and_quick(wandb: Any) -> float:
     settings.x_graphql_timeout_seconds = settings.x_file_transfer_timeout_seconds = seconds
     settings.x_graphql_retry_max = settings.x_file_transfer_retry_max = RETRIES
     return seconds
-
-
-def _sentence(error: Exception) -> str:
-    message = " ".join(str(error).split()).rstrip(".")
-    return message or type(error).__name__
 
 
 JOB_TYPE = "sweep"

@@ -18,13 +18,14 @@ from typing import Any
 
 from ax_moo.storage.journal import JournalTail
 from ax_moo.system.redaction import without_secrets
+from ax_moo.system.text import error_line
 from ax_moo.trial import TrialStatus
 from ax_moo.wandb.controller_pipe import KILLED, Parent
 from ax_moo.wandb.history import FINISHED, LINE, TABLE, TEXT, SweepRows, log_files, pareto_table
 from ax_moo.wandb.process import RunOptions
 from ax_moo.wandb.project import JOB_TYPE, open_project
 from ax_moo.wandb.run_state import Note
-from ax_moo.wandb.service import GRACE, QUIET_AND_BOUNDED, modes_to_try, one_line, service_killed_after, tear_down
+from ax_moo.wandb.service import GRACE, QUIET_AND_BOUNDED, modes_to_try, service_killed_after, tear_down
 from ax_moo.wandb.trial_runs import tag_and_close
 from ax_moo.wandb.wandb_sweep import add_trials, create_sweep
 
@@ -81,7 +82,7 @@ class SweepRun:
         except Exception as error:
             self._parent.tell(
                 logging.WARNING,
-                f"{one_line(error)}; the sweep goes on without a run of its own. What was written until now can be "
+                f"{error_line(error)}; the sweep goes on without a run of its own. What was written until now can be "
                 f"uploaded: ax-moo wandb sync {self._folder}",
             )
             tear_down(wandb, GRACE)
@@ -164,7 +165,7 @@ class SweepRun:
             self._log_table(wandb, run)
             log_files(wandb, run, self._folder, self._options.group)
         except Exception as error:
-            return one_line(error)
+            return error_line(error)
         return None
 
     def _close_trials(self, run: Any) -> None:
@@ -219,7 +220,7 @@ def start(wandb: Any, options: RunOptions, header: Mapping[str, Any], parent: Pa
         try:
             run = _init(wandb, options, header, mode)
         except Exception as error:
-            reasons.append(one_line(error))
+            reasons.append(error_line(error))
             tear_down(wandb, options.finish_timeout + GRACE)
         else:
             if reasons:

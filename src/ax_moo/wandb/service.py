@@ -72,8 +72,3 @@ def kill_service() -> None:
     for process in psutil.Process().children():
         if process.name() == "wandb-core":
             process.kill()
-
-
-def one_line(error: BaseException) -> str:
-    message = " ".join(str(error).split()).rstrip(".")
-    return f"{type(error).__name__}: {message}" if message else type(error).__name__

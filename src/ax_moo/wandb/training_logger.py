@@ -6,7 +6,8 @@ from typing import Any
 
 from pytorch_lightning.loggers import WandbLogger
 
-from ax_moo.wandb.service import GRACE, one_line, service_killed_after, tear_down
+from ax_moo.system.text import error_line
+from ax_moo.wandb.service import GRACE, service_killed_after, tear_down
 
 log = logging.getLogger(__name__)
 
@@ -63,5 +64,5 @@ class TrialLogger(WandbLogger):
             self._is_broken = True
             log.warning(
                 "W&B: %s; training goes on without it. What was written until now can be uploaded: ax-moo wandb sync",
-                one_line(error),
+                error_line(error),
             )

@@ -20,8 +20,9 @@ from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from ax_moo.system.redaction import HIDDEN, override_without_secrets
+from ax_moo.system.text import error_line
 from ax_moo.wandb.run_state import joined_sweep
-from ax_moo.wandb.service import GRACE, QUIET_AND_BOUNDED, modes_to_try, one_line, tear_down
+from ax_moo.wandb.service import GRACE, QUIET_AND_BOUNDED, modes_to_try, tear_down
 from ax_moo.wandb.settings import trial_run_id
 from ax_moo.wandb.training_logger import TrialLogger
 from nas.checks import InvalidConfig
@@ -79,7 +80,7 @@ def _start(config: DictConfig) -> Any:
         try:
             run = _init(wandb, config, mode)
         except Exception as error:
-            reasons.append(one_line(error))
+            reasons.append(error_line(error))
             tear_down(wandb, config.logger.finish_timeout + GRACE)
         else:
             _tell(run, mode, reasons)

@@ -9,9 +9,10 @@ from typing import Any
 
 from ax_moo.problem.frontier import pareto_trials
 from ax_moo.storage.folder import open_folder
+from ax_moo.system.text import error_line
 from ax_moo.trial import Trial, TrialStatus
 from ax_moo.wandb.project import Project, import_wandb, sweep_run, trial_runs
-from ax_moo.wandb.service import GRACE, QUIET_AND_BOUNDED, one_line, service_killed_after
+from ax_moo.wandb.service import GRACE, QUIET_AND_BOUNDED, service_killed_after
 
 TAG = "pareto"
 ENDED_BADLY = (TrialStatus.FAILED, TrialStatus.ABANDONED)
@@ -91,6 +92,6 @@ def _attempt(call: Callable[[], object], run_id: str, until: float, done: Closed
     try:
         call()
     except Exception as error:
-        done.left[run_id] = one_line(error)
+        done.left[run_id] = error_line(error)
         return False
     return True
