@@ -18,7 +18,7 @@ from ax_moo.problem.frontier import (
     pareto_trials,
     reference_point,
 )
-from ax_moo.trial import Trial, TrialStatus
+from ax_moo.trial import Trial, TrialStatus, completed
 
 pytestmark = pytest.mark.hydra_free
 
@@ -54,7 +54,7 @@ def test_only_completed_and_feasible_trials_are_on_the_frontier() -> None:
         Trial(5, {}, TrialStatus.FAILED, reason="boom"),
     ]
     assert [t.index for t in pareto_trials(trials, two)] == [0, 3]
-    assert [is_feasible(t.outcome or {}, two) for t in trials[:5]] == [True, False, False, True, True]
+    assert [is_feasible(t.outcome, two) for t in completed(trials)] == [True, False, False, True, True]
 
 
 def test_thresholds_are_the_reference_point() -> None:

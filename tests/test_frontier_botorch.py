@@ -70,7 +70,7 @@ def test_frontier_and_hypervolume_are_botorchs(sweep: tuple[Problem, list[Trial]
     front = pareto_trials(trials, problem)
     assert [t.index for t in front] == [i for i, keep in zip(feasible, on_front, strict=True) if keep]
 
-    reference = reference_point(problem, [t.outcome or {} for t in front])
+    reference = reference_point(problem, [t.outcome for t in front])
     if reference is None:
         assert not problem.thresholds_given
         assert not feasible
@@ -90,7 +90,7 @@ def test_the_reference_point_is_botorchs(sweep: tuple[Problem, list[Trial]]) -> 
     Of a frontier that only touches the thresholds BoTorch infers one; ours are the thresholds all the same.
     """
     problem, trials = sweep
-    outcomes = [t.outcome for t in pareto_trials(trials, problem) if t.outcome]
+    outcomes = [t.outcome for t in pareto_trials(trials, problem)]
     ours, front = reference_point(problem, outcomes), torch.tensor(as_maximization(outcomes, problem.objectives))
     if ours is None:
         assert not outcomes

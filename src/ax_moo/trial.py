@@ -1,8 +1,8 @@
-"""The vocabulary of a sweep: Trial, TrialStatus, Job, Outcome."""
+"""The vocabulary of a sweep: Trial, CompletedTrial, TrialStatus, Job, Outcome."""
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -110,3 +110,25 @@ class Trial:
     @property
     def end_time(self) -> float | None:
         return self.time if self.status.is_finished else None
+
+
+@dataclass(frozen=True)
+class CompletedTrial(Trial):
+    """A trial that has an outcome; another cannot be one."""
+
+    status: TrialStatus = TrialStatus.COMPLETED
+    outcome: Outcome = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.status is not TrialStatus.COMPLETED or not self.outcome:
+            raise ValueError(f"trial {self.index} is {self.status} and has {self.outcome or 'no outcome'}")
+
+    @classmethod
+    def of(cls, trial: Trial) -> "CompletedTrial | None":
+        """The trial as one that has completed; None for one that has not."""
+        return cls(**vars(trial)) if trial.status is TrialStatus.COMPLETED and trial.outcome else None
+
+
+def completed(trials: Iterable[Trial]) -> list[CompletedTrial]:
+    """Those of the trials that have completed, in their order."""
+    return [trial for trial in map(CompletedTrial.of, trials) if trial is not None]

@@ -10,7 +10,7 @@ from ax_moo.jobs.logs import log_of
 from ax_moo.problem.frontier import hypervolume_of, pareto_trials
 from ax_moo.problem.problem import Problem
 from ax_moo.sweep.observers import Observer, Progress
-from ax_moo.trial import Trial, TrialStatus
+from ax_moo.trial import Trial, TrialStatus, completed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,7 +40,7 @@ class LogLines:
 
     def open(self, problem: Problem, trials: Sequence[Trial]) -> None:
         self._problem = problem
-        self._completed = [trial for trial in trials if trial.status is TrialStatus.COMPLETED]
+        self._completed = completed(trials)
 
     def entered(self, trial: Trial) -> None:
         match trial.status:
@@ -50,7 +50,7 @@ class LogLines:
                 job = trial.job.job_id if trial.job else "?"
                 log.info("Trial %d runs as job %s: %s", trial.index, job, assignments(trial))
             case TrialStatus.COMPLETED:
-                self._completed.append(trial)
+                self._completed += completed([trial])
                 log.info("Trial %d completed: %s; %s", trial.index, measured_values(trial.outcome), self._so_far())
             case TrialStatus.FAILED | TrialStatus.ABANDONED | TrialStatus.EARLY_STOPPED:
                 level = logging.WARNING if trial.status is TrialStatus.FAILED else logging.INFO

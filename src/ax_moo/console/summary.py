@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ax_moo.jobs.logs import log_of
 from ax_moo.problem.frontier import hypervolume_of, is_feasible, mean, pareto_trials
 from ax_moo.problem.problem import Objective, Problem
-from ax_moo.trial import Outcome, ParameterValue, Trial, TrialStatus
+from ax_moo.trial import Outcome, ParameterValue, Trial, completed
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 def best_value(trials: Sequence[Trial], objective: Objective, problem: Problem) -> str:
     """The best value of one objective among the feasible trials so far, with the trial that has it."""
-    feasible = [t for t in trials if t.outcome is not None and is_feasible(t.outcome, problem)]
-    found = [(mean((t.outcome or {})[objective.name]), t.index) for t in feasible]
+    feasible = [trial for trial in completed(trials) if is_feasible(trial.outcome, problem)]
+    found = [(mean(trial.outcome[objective.name]), trial.index) for trial in feasible]
     if not found:
         return "-"
     value, index = (min if objective.minimize else max)(found)
@@ -30,15 +30,14 @@ def frontier_table(trials: Sequence[Trial], problem: Problem) -> "Table":
 
     front = pareto_trials(trials, problem)
     first = problem.objectives[0]
-    front.sort(key=lambda t: mean((t.outcome or {})[first.name]), reverse=not first.minimize)
+    front.sort(key=lambda t: mean(t.outcome[first.name]), reverse=not first.minimize)
     parameters = [p.name for p in problem.search_space.parameters]
     title = "Pareto frontier" if problem.is_multi_objective else "Best trial"
     table = Table(title=title, title_justify="left")
     for name in ("trial", *problem.metric_names, *parameters):
         table.add_column(escape(name), overflow="fold")
     for trial in front:
-        outcome = trial.outcome or {}
-        values = [f"{mean(outcome[name]):.6g}" for name in problem.metric_names]
+        values = [f"{mean(trial.outcome[name]):.6g}" for name in problem.metric_names]
         chosen = [escape(_short(trial.parameterization[p])) for p in parameters]
         table.add_row(str(trial.index), *values, *chosen)
     return table
@@ -49,11 +48,11 @@ def closing_lines(trials: Sequence[Trial], problem: Problem) -> list[str]:
     counts = Counter(str(trial.status).lower() for trial in trials)
     found = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()))
     lines = [f"{len(trials)} trials: {found}" if found else "no trial was started"]
-    if problem.is_multi_objective and any(trial.outcome for trial in trials):
+    measured = completed(trials)
+    if problem.is_multi_objective and measured:
         reference = "the thresholds" if problem.thresholds_given else "a reference point inferred from the trials"
-        lines.append(f"hypervolume {hypervolume_of(trials, problem):.6g} above {reference}")
-    completed = [trial for trial in trials if trial.status is TrialStatus.COMPLETED and trial.outcome]
-    if completed and not any(is_feasible(trial.outcome or {}, problem) for trial in completed):
+        lines.append(f"hypervolume {hypervolume_of(measured, problem):.6g} above {reference}")
+    if measured and not any(is_feasible(trial.outcome, problem) for trial in measured):
         lines.append("no trial meets all thresholds and outcome constraints, so the frontier is empty")
     return lines
 

@@ -17,7 +17,7 @@ from ax_moo.storage import journal
 from ax_moo.storage.folder import SweepFolder
 from ax_moo.storage.journal import PULLED
 from ax_moo.system.redaction import redacted
-from ax_moo.trial import Outcome, Trial, TrialStatus
+from ax_moo.trial import CompletedTrial, Outcome, Trial, TrialStatus
 
 LARGEST_EXACT = 2**53
 """JavaScript's numbers hold no larger whole numbers than this exactly."""
@@ -101,7 +101,8 @@ def _trials(sweep: SweepFolder) -> dict[str, Any]:
 
 
 def _trial(trial: Trial, row: Mapping[str, Any], sweep: SweepFolder) -> dict[str, Any]:
-    outcome: Outcome = trial.outcome or {}
+    measured = CompletedTrial.of(trial)
+    outcome: Outcome = measured.outcome if measured else {}
     return {
         "trial": trial.index,
         "status": str(trial.status),
@@ -122,9 +123,9 @@ def _trial(trial: Trial, row: Mapping[str, Any], sweep: SweepFolder) -> dict[str
     }
 
 
-def _hypervolume(sweep: SweepFolder, front: Sequence[Trial]) -> dict[str, Any]:
+def _hypervolume(sweep: SweepFolder, front: Sequence[CompletedTrial]) -> dict[str, Any]:
     problem, completed = sweep.problem, in_order_of_completion(sweep.trials)
-    reference = reference_point(problem, [trial.outcome or {} for trial in front])
+    reference = reference_point(problem, [trial.outcome for trial in front])
     signs = [-1.0 if objective.minimize else 1.0 for objective in problem.objectives]
     names = [objective.name for objective in problem.objectives]
     return {
@@ -137,15 +138,14 @@ def _hypervolume(sweep: SweepFolder, front: Sequence[Trial]) -> dict[str, Any]:
     }
 
 
-def _best(sweep: SweepFolder, front: Sequence[Trial]) -> dict[str, Any]:
+def _best(sweep: SweepFolder, front: Sequence[CompletedTrial]) -> dict[str, Any]:
     (objective,) = sweep.problem.objectives
     best: float | None = None
     values: list[float | None] = []
     completed = in_order_of_completion(sweep.trials)
     for trial in completed:
-        outcome = trial.outcome or {}
-        if is_feasible(outcome, sweep.problem):
-            value = mean(outcome[objective.name])
+        if is_feasible(trial.outcome, sweep.problem):
+            value = mean(trial.outcome[objective.name])
             best = value if best is None else (min if objective.minimize else max)(best, value)
         values.append(best)
     return {
@@ -155,7 +155,9 @@ def _best(sweep: SweepFolder, front: Sequence[Trial]) -> dict[str, Any]:
     }
 
 
-def _trace(sweep: SweepFolder, completed: Sequence[Trial], values: Sequence[float | None]) -> list[dict[str, Any]]:
+def _trace(
+    sweep: SweepFolder, completed: Sequence[CompletedTrial], values: Sequence[float | None]
+) -> list[dict[str, Any]]:
     """After each completed trial: how many trials had finished by then, and how long the sweep had taken."""
     started = float(sweep.header["time"])
     ends = sorted(trial.end_time for trial in sweep.trials if trial.end_time is not None)

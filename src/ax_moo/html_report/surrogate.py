@@ -16,7 +16,7 @@ from ax_moo.problem.problem import Problem
 from ax_moo.search_space.space import Choice, Fixed, Range
 from ax_moo.system.one_thread import one_thread
 from ax_moo.system.text import error_line
-from ax_moo.trial import Parameterization, ParameterValue, Trial, TrialStatus
+from ax_moo.trial import Parameterization, ParameterValue, Trial, completed
 
 log = logging.getLogger(__name__)
 
@@ -33,19 +33,19 @@ def analyse(trials: Sequence[Trial], problem: Problem, method: str, seed: int | 
 
     Where there is no model ``why_not`` says why. An analysis that fails is empty, and the others stay.
     """
-    completed = [trial for trial in trials if trial.status is TrialStatus.COMPLETED and trial.outcome is not None]
-    found: dict[str, Any] = {"trials": len(completed), "trials_used": 0, "fixed_at": None, "metrics": {}}
+    measured = completed(trials)
+    found: dict[str, Any] = {"trials": len(measured), "trials_used": 0, "fixed_at": None, "metrics": {}}
     found |= {"why_not": None, "written": time.time()}
-    if len(completed) < FEWEST_TRIALS:
-        why_not = f"A model needs {FEWEST_TRIALS} completed trials; so far there are {len(completed)}."
+    if len(measured) < FEWEST_TRIALS:
+        why_not = f"A model needs {FEWEST_TRIALS} completed trials; so far there are {len(measured)}."
         return {**found, "why_not": why_not}
-    used = trials_to_model(completed, problem, seed)
+    used = trials_to_model(measured, problem, seed)
     with repeatable(seed), one_thread():
         try:
             model = Model(problem, method, seed, used)
         except Exception as error:
             return {**found, "why_not": f"Ax could not fit a model to the {len(used)} trials: {error_line(error)}"}
-        analyses = _analyses(model, completed, problem)
+        analyses = _analyses(model, measured, problem)
     return {**found, "trials_used": len(used), **_plain(analyses)}
 
 
@@ -53,8 +53,8 @@ def _searched(problem: Problem) -> dict[str, Range | Choice]:
     return {p.name: p for p in problem.search_space.parameters if not isinstance(p, Fixed)}
 
 
-def _analyses(model: Model, completed: Sequence[Trial], problem: Problem) -> dict[str, Any]:
-    fixed, fixed_at = _fixed(completed, problem)
+def _analyses(model: Model, measured: Sequence[Trial], problem: Problem) -> dict[str, Any]:
+    fixed, fixed_at = _fixed(measured, problem)
     validations: dict[str, Any] = _tried("cross-validation", model.cross_validation, {})
     signs: dict[str, Any] = _tried("directions", lambda: directions(model, _searched(problem), fixed), {})
     importances = {metric: _importances(model, metric, signs.get(metric, {})) for metric in problem.metric_names}
@@ -88,9 +88,9 @@ def _tried(what: str, analysis: Callable[[], T], instead: D) -> T | D:
         return instead
 
 
-def _fixed(completed: Sequence[Trial], problem: Problem) -> tuple[Parameterization, str]:
+def _fixed(measured: Sequence[Trial], problem: Problem) -> tuple[Parameterization, str]:
     """What the parameters that a plot does not show are held at, and what that point is."""
-    best = [] if problem.is_multi_objective else pareto_trials(completed, problem)
+    best = [] if problem.is_multi_objective else pareto_trials(measured, problem)
     if best:
         return dict(best[0].parameterization), "the best trial"
     values = {p.name: p.value if isinstance(p, Fixed) else centre(p) for p in problem.search_space.parameters}
@@ -229,16 +229,16 @@ def _short(value: float) -> float:
 MOST_TRIALS = 200
 
 
-def trials_to_model(completed: Sequence[Trial], problem: Problem, seed: int | None) -> list[Trial]:
+def trials_to_model(measured: Sequence[Trial], problem: Problem, seed: int | None) -> list[Trial]:
     """All trials when they are few; else those on the frontier and a random sample of the others, in their order.
 
     At most half of them are from the frontier: a model needs to know the poor regions too.
     """
-    if len(completed) <= MOST_TRIALS:
-        return list(completed)
+    if len(measured) <= MOST_TRIALS:
+        return list(measured)
     draw = random.Random(seed or 0)
-    front = [trial.index for trial in pareto_trials(completed, problem)]
+    front = [trial.index for trial in pareto_trials(measured, problem)]
     chosen = set(draw.sample(front, min(len(front), MOST_TRIALS // 2)))
-    others = [trial.index for trial in completed if trial.index not in chosen]
+    others = [trial.index for trial in measured if trial.index not in chosen]
     chosen |= set(draw.sample(others, MOST_TRIALS - len(chosen)))
-    return [trial for trial in completed if trial.index in chosen]
+    return [trial for trial in measured if trial.index in chosen]

@@ -18,7 +18,7 @@ from ax_moo.problem.problem import ParameterConstraint, Problem
 from ax_moo.search_space.space import Range
 from ax_moo.system.one_thread import one_thread
 from ax_moo.system.text import error_line
-from ax_moo.trial import Outcome, Parameterization, Trial, TrialStatus
+from ax_moo.trial import CompletedTrial, Outcome, Parameterization, Trial
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -163,8 +163,8 @@ class Optimizer:
             return
         self._told.add(trial.index)
         ax_index = self._ax_index[trial.index]
-        if trial.status is TrialStatus.COMPLETED and trial.outcome is not None:
-            self._client.complete_trial(ax_index, self._raw_data(trial.outcome))
+        if measured := CompletedTrial.of(trial):
+            self._client.complete_trial(ax_index, self._raw_data(measured.outcome))
         else:
             self._client.mark_trial_abandoned(ax_index)
 

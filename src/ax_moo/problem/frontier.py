@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ax_moo.problem.problem import Objective, Problem
-from ax_moo.trial import Measured, Outcome, Trial, TrialStatus
+from ax_moo.trial import CompletedTrial, Measured, Outcome, Trial, completed
 
 Points = npt.NDArray[np.float64]
 
@@ -41,15 +41,15 @@ def non_dominated(points: Points) -> npt.NDArray[np.bool_]:
     return np.asarray(~(at_least & better).any(axis=0), dtype=np.bool_)
 
 
-def pareto_trials(trials: Sequence[Trial], problem: Problem) -> list[Trial]:
+def pareto_trials(trials: Sequence[Trial], problem: Problem) -> list[CompletedTrial]:
     """The completed, feasible trials that no other such trial dominates, in the order of their numbers.
 
     With one objective that is the best trial (several only when they are equal).
     """
-    candidates = [t for t in trials if t.status is TrialStatus.COMPLETED and is_feasible(_outcome(t), problem)]
+    candidates = [trial for trial in completed(trials) if is_feasible(trial.outcome, problem)]
     if not candidates:
         return []
-    points = as_maximization([_outcome(t) for t in candidates], problem.objectives)
+    points = as_maximization([t.outcome for t in candidates], problem.objectives)
     return [t for t, keep in zip(candidates, non_dominated(points), strict=True) if keep]
 
 
@@ -83,10 +83,10 @@ def hypervolume(points: Points, reference: Points) -> float:
 def hypervolume_of(trials: Sequence[Trial], problem: Problem) -> float:
     """Hypervolume of the feasible completed trials, from the thresholds or an inferred reference point."""
     front = pareto_trials(trials, problem)
-    reference = reference_point(problem, [_outcome(t) for t in front])
+    reference = reference_point(problem, [t.outcome for t in front])
     if reference is None or not front:
         return 0.0
-    return hypervolume(as_maximization([_outcome(t) for t in front], problem.objectives), reference)
+    return hypervolume(as_maximization([t.outcome for t in front], problem.objectives), reference)
 
 
 def hypervolume_trace(trials: Sequence[Trial], problem: Problem) -> list[float]:
@@ -94,16 +94,14 @@ def hypervolume_trace(trials: Sequence[Trial], problem: Problem) -> list[float]:
 
     An inferred reference point is inferred once, from all the trials, so that the trace never falls.
     """
-    completed = [t for t in trials if t.status is TrialStatus.COMPLETED]
-    reference = reference_point(problem, [_outcome(t) for t in pareto_trials(completed, problem)])
+    reference = reference_point(problem, [t.outcome for t in pareto_trials(trials, problem)])
     trace: list[float] = []
     front = np.empty((0, len(problem.objectives)))
     volume = 0.0
-    for trial in completed:
-        outcome = _outcome(trial)
-        point = as_maximization([outcome], problem.objectives)
+    for trial in completed(trials):
+        point = as_maximization([trial.outcome], problem.objectives)
         dominated = bool(len(front)) and bool((front >= point).all(axis=1).any())
-        if reference is not None and not dominated and is_feasible(outcome, problem):
+        if reference is not None and not dominated and is_feasible(trial.outcome, problem):
             front = np.vstack([front, point])
             front = front[non_dominated(front)]
             volume = hypervolume(front, reference)
@@ -136,9 +134,3 @@ def _reaches(outcome: Outcome, objective: Objective) -> bool:
     if objective.threshold is None:
         return True
     return _signed(mean(outcome[objective.name]), objective) >= _signed(objective.threshold, objective)
-
-
-def _outcome(trial: Trial) -> Outcome:
-    if trial.outcome is None:
-        raise ValueError(f"trial {trial.index} is {trial.status} and has no outcome")
-    return trial.outcome

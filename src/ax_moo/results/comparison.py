@@ -84,7 +84,7 @@ def _reference(sweeps: Sequence[SweepFolder], objectives: Sequence[Objective]) -
     outcomes: list[Outcome] = []
     for sweep in sweeps:
         problem: Problem = dataclasses.replace(sweep.problem, objectives=free)
-        outcomes += [trial.outcome or {} for trial in pareto_trials(sweep.trials, problem)]
+        outcomes += [trial.outcome for trial in pareto_trials(sweep.trials, problem)]
     point = reference_point(dataclasses.replace(sweeps[0].problem, objectives=free), outcomes)
     if point is None:
         raise ConfigError("no trial of these sweeps has completed and meets its outcome constraints, so none is better")

@@ -11,7 +11,7 @@ from ax_moo.problem.problem import Problem
 from ax_moo.results.tables import trials_frame
 from ax_moo.storage import journal
 from ax_moo.storage.folder import SweepFolder, open_folder
-from ax_moo.trial import Trial, TrialStatus
+from ax_moo.trial import CompletedTrial, Trial, completed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,10 +60,10 @@ class SweepResults:
         """
         import pandas as pd
 
-        completed = in_order_of_completion(self.sweep.trials)
-        volumes = hypervolume_trace(completed, self.problem)
+        trials = in_order_of_completion(self.sweep.trials)
+        volumes = hypervolume_trace(trials, self.problem)
         started = float(self.sweep.header["time"])
-        rows = [(t.index, t.time - started, v) for t, v in zip(completed, volumes, strict=True)]
+        rows = [(t.index, t.time - started, v) for t, v in zip(trials, volumes, strict=True)]
         return pd.DataFrame(rows, columns=["trial", "time", "hypervolume"])
 
     def ax(self) -> "Client":
@@ -81,7 +81,6 @@ class SweepResults:
         return optimizer.analysis_client()
 
 
-def in_order_of_completion(trials: Sequence[Trial]) -> list[Trial]:
+def in_order_of_completion(trials: Sequence[Trial]) -> list[CompletedTrial]:
     """The completed trials, the first to complete first."""
-    completed = [trial for trial in trials if trial.status is TrialStatus.COMPLETED]
-    return sorted(completed, key=lambda trial: (trial.time, trial.index))
+    return sorted(completed(trials), key=lambda trial: (trial.time, trial.index))

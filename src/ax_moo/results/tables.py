@@ -11,7 +11,7 @@ from ax_moo.problem.frontier import is_feasible, mean, pareto_trials
 from ax_moo.problem.problem import Problem
 from ax_moo.storage.journal import JOURNAL_FILE
 from ax_moo.system.disk import replace_file
-from ax_moo.trial import Trial, TrialStatus
+from ax_moo.trial import CompletedTrial, Trial, completed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,9 +39,9 @@ def trials_frame(trials: Sequence[Trial], problem: Problem) -> "pd.DataFrame":
     for trial in trials:
         row = _about(trial)
         row |= {parameter_columns[name]: trial.parameterization.get(name) for name in parameters}
-        row |= _measured(trial, metric_columns, sem_columns)
-        completed = trial.status is TrialStatus.COMPLETED and trial.outcome is not None
-        row["feasible"] = is_feasible(trial.outcome or {}, problem) if completed else None
+        measured = CompletedTrial.of(trial)
+        row |= _measured(measured, metric_columns, sem_columns) if measured else {}
+        row["feasible"] = is_feasible(measured.outcome, problem) if measured else None
         row["pareto"] = trial.index in front
         rows.append({_encodable(name): _encodable(value) for name, value in row.items()})
     sems = [column for column in sem_columns.values() if any(_encodable(column) in row for row in rows)]
@@ -55,7 +55,7 @@ def optimization_results(trials: Sequence[Trial], problem: Problem) -> dict[str,
         {
             "trial": trial.index,
             "params": dict(trial.parameterization),
-            "values": {o.name: mean((trial.outcome or {})[o.name]) for o in problem.objectives},
+            "values": {o.name: mean(trial.outcome[o.name]) for o in problem.objectives},
         }
         for trial in pareto_trials(trials, problem)
     ]
@@ -102,9 +102,9 @@ def _about(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _measured(trial: Trial, columns: dict[str, str], sem_columns: dict[str, str]) -> dict[str, Any]:
+def _measured(trial: CompletedTrial, columns: dict[str, str], sem_columns: dict[str, str]) -> dict[str, Any]:
     row: dict[str, Any] = {}
-    for name, value in (trial.outcome or {}).items():
+    for name, value in trial.outcome.items():
         row[columns[name]] = mean(value)
         if isinstance(value, tuple):
             row[sem_columns[f"{name}_sem"]] = value[1]
@@ -113,7 +113,7 @@ def _measured(trial: Trial, columns: dict[str, str], sem_columns: dict[str, str]
 
 def metric_names(trials: Sequence[Trial], problem: Problem) -> list[str]:
     """The problem's metrics first, then what else trials returned, in the order of their first appearance."""
-    return list(dict.fromkeys([*problem.metric_names, *(name for t in trials for name in t.outcome or {})]))
+    return list(dict.fromkeys([*problem.metric_names, *(name for t in completed(trials) for name in t.outcome)]))
 
 
 def _encodable(value: Any) -> Any:

@@ -11,7 +11,7 @@ from ax_moo.problem.frontier import hypervolume_of, mean, pareto_trials
 from ax_moo.problem.problem import Problem
 from ax_moo.results.tables import COLUMNS, RESULTS_FILE, TRIALS_FILE, trials_frame
 from ax_moo.storage import journal
-from ax_moo.trial import Trial, TrialStatus
+from ax_moo.trial import CompletedTrial, Trial, TrialStatus
 from ax_moo.wandb.settings import results_name
 
 LINE, TEXT, FINISHED = "journal_line", "journal", "finished"
@@ -24,7 +24,7 @@ class SweepRows:
         self.problem = Problem.from_dict(header["problem"])
         self._started = float(header["time"])
         self.trials: dict[int, Trial] = {}
-        self._front: list[Trial] = []
+        self._front: list[CompletedTrial] = []
         self._candidate_seconds: float | None = None
 
     @property
@@ -84,7 +84,7 @@ class SweepRows:
             return hypervolume_of(self._front, self.problem)
         if not self._front:
             return None
-        return mean((self._front[0].outcome or {})[self.problem.objectives[0].name])
+        return mean(self._front[0].outcome[self.problem.objectives[0].name])
 
 
 TABLE = "pareto_frontier"

@@ -17,6 +17,7 @@ from ax_moo.storage import journal
 from ax_moo.storage.journal import JOURNAL_FILE, PULLED
 from ax_moo.system.disk import replace_file
 from ax_moo.system.errors import ConfigError
+from ax_moo.trial import completed
 from ax_moo.wandb.project import PAGE, Project, SweepJournal, read_journal, sweep_run, trial_runs
 
 
@@ -45,7 +46,7 @@ def pull(project: Project, group: str, folder: Path, run_id: str | None = None) 
     try:
         _write_journal(folder, found, source)
         trials, problem = journal.trials(folder), Problem.from_dict(found.header["problem"])
-        metrics = dict.fromkeys(name for trial in trials for name in trial.outcome or {})
+        metrics = dict.fromkeys(name for trial in completed(trials) for name in trial.outcome)
         curves = write_curves(folder, trial_runs(runs, sweep), metrics or dict.fromkeys(problem.metric_names))
         write_results(folder, trials, problem)
     except OSError as error:
