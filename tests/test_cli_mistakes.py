@@ -50,7 +50,7 @@ OBJECTIVES: list[Mistake] = [
     ((X, f"{SWEEPER}.objectives=5"), f"{SWEEPER}.objectives", "must be a mapping"),
     (
         (X, f"+{SWEEPER}.objectives.accuracy.directions=maximize"),
-        f"{SWEEPER}.objectives.accuracy",
+        f"{SWEEPER}.objectives.accuracy.directions",
         "did you mean 'direction'",
     ),
     (
@@ -87,7 +87,7 @@ OBJECTIVES: list[Mistake] = [
 PARAMETERS: list[Mistake] = [
     ((), f"{SWEEPER}.params", "or on the command line: 'lr="),
     (("x=3",), f"{SWEEPER}.params", "or on the command line: 'lr="),
-    ((f"{SWEEPER}.params=5",), f"{SWEEPER}.params", "must be a mapping of keys to sweeps"),
+    ((f"{SWEEPER}.params=5",), f"{SWEEPER}.params", "must be a mapping, such as {lr:"),
     (("x=interval(1,0)",), "x=interval(1,0)", "write the smaller one first"),
     ((f"+{SWEEPER}.params={{x: 'interval(1,0)'}}",), f"{SWEEPER}.params.x", "write the smaller one first"),
     (("opt.lr=tag(log,interval(0,1))",), "opt.lr=tag(log,interval(0,1))", "raise it, or leave log out"),
@@ -104,7 +104,7 @@ PARAMETERS: list[Mistake] = [
     (("x=tag(lgo,interval(1,2))",), "x=tag(lgo,interval(1,2))", "did you mean 'log'"),
     (("act=tag(log,choice(a,b))",), "act=tag(log,choice(a,b))", "leave the tag log out"),
     ((f"+{SWEEPER}.params={{x: {{type: rnage, bounds: [0, 1]}}}}",), f"{SWEEPER}.params.x", "did you mean 'range'"),
-    ((f"+{SWEEPER}.params={{x: {{bounds: [0, 1], log: true}}}}",), f"{SWEEPER}.params.x", "log_scale"),
+    ((f"+{SWEEPER}.params={{x: {{bounds: [0, 1], log: true}}}}",), f"{SWEEPER}.params.x.log", "log_scale"),
     ((f"+{SWEEPER}.params={{x: {{bounds: [0, 1, 2]}}}}",), f"{SWEEPER}.params.x.bounds", "must be two numbers"),
     ((f"+{SWEEPER}.params={{opt: {{lr: 'interval(0,1)'}}}}",), f"{SWEEPER}.params.opt", "model.lr"),
     (("opt.lrr=interval(0,1)",), "opt.lrr=interval(0,1)", "did you mean 'opt.lr'? mend the key, or add it with +"),
@@ -147,7 +147,7 @@ SETTINGS: list[Mistake] = [
     ((X, f"{SWEEPER}.seed=-1"), f"{SWEEPER}.seed", "from 0 to"),
     ((X, f"{SWEEPER}.timeout_hours=0"), f"{SWEEPER}.timeout_hours", "a number of hours above 0"),
     ((X, f"{SWEEPER}.max_failure_rate=2"), f"{SWEEPER}.max_failure_rate", "between 0 and 1"),
-    ((X, f"{SWEEPER}.progress=pretty"), f"{SWEEPER}.progress", "valid: auto, bar"),
+    ((X, f"{SWEEPER}.progress=pretty"), f"{SWEEPER}.progress", "must be one of auto, bar"),
     ((X, f"{SWEEPER}.n_initial=0"), f"{SWEEPER}.n_initial", "a whole number of at least 1"),
     ((X, f"+{SWEEPER}.n_trial=3"), f"{SWEEPER}.n_trial", "did you mean 'n_trials'"),
     ((X, f"{SWEEPER}.initial=[{{x: 3}}]"), f"{SWEEPER}.initial[0].x", "not between 0.0 and 1.0"),
@@ -163,8 +163,12 @@ SETTINGS: list[Mistake] = [
 
 LAUNCHERS: list[Mistake] = [
     ((*LOCAL, "hydra.launcher.gpus=[7,7]"), "hydra.launcher.gpus", "give jobs_per_gpu to share"),
-    ((*LOCAL, "hydra.launcher.jobs_per_gpu=0"), "hydra.launcher.jobs_per_gpu", "a whole number from 1 on"),
-    ((*LOCAL, "+hydra.launcher.partition=gpu"), "hydra.launcher.partition", "is not a key of this launcher"),
+    (
+        (*LOCAL, "hydra.launcher.jobs_per_gpu=0"),
+        "hydra.launcher.jobs_per_gpu",
+        "must be a whole number of at least 1, got 0",
+    ),
+    ((*LOCAL, "+hydra.launcher.partition=gpu"), "hydra.launcher.partition", "unknown key; valid: submitit_folder"),
     ((X, "hydra/launcher=async_slurm", "hydra.launcher.timeout_min=soon"), "hydra.launcher.timeout_min", "above 0"),
 ]
 

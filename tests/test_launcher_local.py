@@ -385,7 +385,7 @@ def test_gpus_are_found_through_nvidia_smi(
         ("gpus=[true]", "hydra.launcher.gpus", "no GPU"),
         ("gpus=0", "hydra.launcher.gpus", "list of GPU ids"),
         ("gpus=all", "hydra.launcher.gpus", "auto, none"),
-        ("jobs_per_gpu=0", "hydra.launcher.jobs_per_gpu", "from 1 on"),
+        ("jobs_per_gpu=0", "hydra.launcher.jobs_per_gpu", "of at least 1"),
         ("gpus_per_node=3", "hydra.launcher.gpus_per_node", "only 2"),
         ("gpus_per_node=two", "hydra.launcher.gpus_per_node", "whole number"),
         ("timeout_min=0", "hydra.launcher.timeout_min", "above 0"),

@@ -79,7 +79,7 @@ def test_trials_of_a_multirun_print_no_result(tmp_path: Path) -> None:
 def test_a_mistake_ends_in_one_message_without_a_traceback(tmp_path: Path) -> None:
     done = run_train(tmp_path, "model.hidden_size_1=0", "hydra/launcher=basic")
     assert done.returncode == 2
-    assert done.stderr == "model.hidden_size_1=0: it must be a whole number of at least 1.\n"
+    assert done.stderr == "model.hidden_size_1: must be a whole number of at least 1, got 0\n"
 
 
 def run_train(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

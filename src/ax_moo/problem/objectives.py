@@ -1,12 +1,10 @@
 """What the sweep makes large or small."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ax_moo.search_space.parameters import finite_number
 from ax_moo.system.errors import ConfigError
-from ax_moo.system.text import did_you_mean
+from ax_moo.system.rules import FINITE, a_mapping, check, check_keys, one_of, or_null
 
 KEY = "hydra.sweeper.objectives"
 DEFAULT_NAME = "objective"
@@ -25,8 +23,7 @@ class Objective:
 
 def read_objectives(config: Any) -> tuple[Objective, ...]:
     """Empty means one objective named ``objective``, minimised: for applications that return one number."""
-    if not isinstance(config, Mapping):
-        raise ConfigError(f"{KEY}: must be a mapping such as {{val_acc: {{direction: maximize}}}}, and is {config!r}")
+    check(KEY, config, a_mapping("{val_acc: {direction: maximize}}"))
     objectives = tuple(_read(str(name), entry) for name, entry in config.items())
     given = [objective for objective in objectives if objective.threshold is not None]
     if len(objectives) == 1 and given:
@@ -46,16 +43,11 @@ def read_objectives(config: Any) -> tuple[Objective, ...]:
 def _read(name: str, entry: Any) -> Objective:
     where = f"{KEY}.{name}"
     entry = {"direction": entry} if isinstance(entry, str) else entry
-    if not isinstance(entry, Mapping):
-        raise ConfigError(f"{where}: must be {{direction: maximize or minimize}}, and is {entry!r}")
-    for key in entry:
-        if key not in _KEYS:
-            raise ConfigError(f"{where}: unknown key {key!r}; {did_you_mean(key, _KEYS)}")
+    check(where, entry, a_mapping("{direction: maximize}"))
+    check_keys(where, entry, _KEYS)
     direction, threshold = entry.get("direction"), entry.get("threshold")
     if direction is None:
         raise ConfigError(f"{where}: has no direction; add direction: maximize or direction: minimize")
-    if direction not in _DIRECTIONS:
-        raise ConfigError(f"{where}.direction: unknown {direction!r}; {did_you_mean(direction, _DIRECTIONS)}")
-    if threshold is not None:
-        threshold = finite_number(threshold, f"{where}.threshold:")
-    return Objective(name, direction == "minimize", threshold)
+    check(f"{where}.direction", direction, one_of(_DIRECTIONS))
+    check(f"{where}.threshold", threshold, or_null(FINITE))
+    return Objective(name, direction == "minimize", None if threshold is None else float(threshold))

@@ -13,6 +13,7 @@ from ax_moo.problem.objectives import Objective, read_objectives
 from ax_moo.search_space.parsing import resolved
 from ax_moo.search_space.space import Parameter, Range, SearchSpace
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.rules import a_list, check
 
 __all__ = ["Objective", "OutcomeConstraint", "ParameterConstraint", "Problem"]
 
@@ -90,10 +91,8 @@ class Problem:
 
 
 def _lines(value: Any, key: str) -> Sequence[Any]:
-    value = resolved(value)
-    if isinstance(value, str) or not isinstance(value, Sequence):
-        raise ConfigError(f"{key}: must be a list of constraints, such as ['a <= 3'], and is {value!r}")
-    return value
+    lines: Sequence[Any] = check(key, resolved(value), a_list("constraints, such as ['a <= 3']"))
+    return lines
 
 
 def _check_outcome_constraints(constraints: Sequence[OutcomeConstraint], objectives: Sequence[Objective]) -> None:

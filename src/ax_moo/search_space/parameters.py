@@ -7,30 +7,21 @@ from decimal import Decimal
 from typing import Any, Literal, TypeAlias
 
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.rules import FINITE, is_finite_number, is_number
 from ax_moo.trial import ParameterValue
 
 
-def is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def is_finite_number(value: Any) -> bool:
-    try:
-        return is_number(value) and math.isfinite(value)
-    except OverflowError:  # an int of more than 308 digits
-        return False
-
-
 def finite_number(value: Any, where: str) -> float:
+    """``where`` is the beginning of the sentence about any other value."""
     if is_finite_number(value):
         return float(value)
-    raise ConfigError(f"{where} must be a finite number, and is {value!r}")
+    raise ConfigError(f"{where} {FINITE.complaint(value)}")
 
 
 def whole_number(value: Any, where: str) -> int:
     finite_number(value, where)
     if value != int(value):
-        raise ConfigError(f"{where} is {value!r}, and must be a whole number because the parameter is an int")
+        raise ConfigError(f"{where} must be a whole number, because the parameter is an int, got {value!r}")
     return int(value)
 
 
@@ -108,9 +99,9 @@ class Range:
     def accept(self, value: Any) -> float:
         """The value in this parameter's own type; ValueError, which says why, when it is not in the range."""
         if not is_finite_number(value):
-            raise ValueError(f"is no number but {value!r}")
+            raise ValueError(f"must be a number, got {value!r}")
         if self.value_type == "int" and value != int(value):
-            raise ValueError(f"is {value!r}, which is no whole number")
+            raise ValueError(f"must be a whole number, got {value!r}")
         value = self._on_a_bound(value)
         if not self.lower <= value <= self.upper:
             raise ValueError(f"is {value!r}, which is not between {self.lower} and {self.upper}")

@@ -12,8 +12,9 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_moo.search_space.grammar import key_of, parse_override, prefix_of
-from ax_moo.search_space.parameters import Choice, Fixed, Parameter, Range, finite_number, is_number, whole_number
+from ax_moo.search_space.parameters import Choice, Fixed, Parameter, Range, finite_number, whole_number
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.rules import FLAG, Rule, a_list, check, check_keys, is_number, one_of, or_null
 from ax_moo.system.text import did_you_mean, one_line
 
 TAGS = ("log", "ordered")
@@ -135,6 +136,10 @@ _KEYS = {
     "fixed": ("value", "value_type"),
 }
 _NEEDED = {"range": "bounds", "choice": "values", "fixed": "value"}
+_BOUNDS = Rule(
+    "two numbers, such as [16, 128]",
+    lambda bounds: isinstance(bounds, Sequence) and len(bounds) == 2 and all(map(is_number, bounds)),
+)
 _TYPES: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool}
 
 
@@ -146,23 +151,17 @@ def read_mapping(name: str, prefix: str, entry: dict[str, Any]) -> Parameter:
         raise ConfigError(
             f"{where}: {given}; {did_you_mean(kind, _KEYS)}. (Write the key of a nested value in one: model.lr)"
         )
-    for key in entry:
-        if key not in _KEYS[kind]:
-            valid = ("type", *_KEYS[kind])
-            raise ConfigError(f"{where}: unknown key {key!r} for type {kind}; {did_you_mean(key, valid)}")
+    check_keys(where, entry, ("type", *_KEYS[kind]))
     if _NEEDED[kind] not in entry:
         raise ConfigError(f"{where}: type {kind} needs the key {_NEEDED[kind]!r}")
     value_type = entry.pop("value_type", None)
-    if value_type is not None and value_type not in _TYPES:
-        raise ConfigError(f"{where}.value_type: unknown type {value_type!r}; {did_you_mean(value_type, _TYPES)}")
+    check(f"{where}.value_type", value_type, or_null(one_of(_TYPES)))
     read = {"range": _range_mapping, "choice": _choice_mapping, "fixed": _fixed_mapping}[kind]
     return read(name, prefix, value_type, entry)
 
 
 def _range_mapping(name: str, prefix: str, value_type: str | None, entry: dict[str, Any]) -> Parameter:
-    bounds = entry["bounds"]
-    if not isinstance(bounds, Sequence) or len(bounds) != 2 or not all(map(is_number, bounds)):
-        raise ConfigError(f"{PARAMS}.{name}.bounds: must be two numbers, such as [16, 128], and is {bounds!r}")
+    bounds = check(f"{PARAMS}.{name}.bounds", entry["bounds"], _BOUNDS)
     if value_type in ("str", "bool"):
         raise ConfigError(f"{PARAMS}.{name}.value_type: a range is int or float, and not {value_type}")
     if value_type is None:
@@ -175,9 +174,7 @@ def _range_mapping(name: str, prefix: str, value_type: str | None, entry: dict[s
 
 
 def _choice_mapping(name: str, prefix: str, value_type: str | None, entry: dict[str, Any]) -> Parameter:
-    values = entry["values"]
-    if not isinstance(values, Sequence) or isinstance(values, str):
-        raise ConfigError(f"{PARAMS}.{name}.values: must be a list, such as [32, 64], and is {values!r}")
+    values = check(f"{PARAMS}.{name}.values", entry["values"], a_list("values, such as [32, 64]"))
     typed = [_typed(f"{PARAMS}.{name}.values", value, value_type) for value in values]
     return choice_or_fixed(name, typed, _flag(name, entry, "is_ordered"), prefix)
 
@@ -200,9 +197,7 @@ def _typed(where: str, value: Any, value_type: str | None) -> Any:
 
 
 def _flag(name: str, entry: Mapping[str, Any], key: str) -> bool | None:
-    flag = entry.get(key)
-    if flag is not None and not isinstance(flag, bool):
-        raise ConfigError(f"{PARAMS}.{name}.{key}: must be true or false, and is {flag!r}")
+    flag: bool | None = check(f"{PARAMS}.{name}.{key}", entry.get(key), or_null(FLAG))
     return flag
 
 

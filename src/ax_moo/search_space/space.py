@@ -13,6 +13,7 @@ from ax_moo.search_space.grammar import check_encodable, create_parser, encode, 
 from ax_moo.search_space.parameters import Choice, Fixed, Parameter, Range, plain
 from ax_moo.search_space.parsing import PARAMS, given_as, read_entry, read_override, resolved
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.rules import a_mapping, check
 from ax_moo.system.text import did_you_mean
 from ax_moo.trial import Parameterization, ParameterValue
 
@@ -116,9 +117,7 @@ class SearchSpace:
 
 
 def _read_params(params: Mapping[str, Any], parser: OverridesParser) -> list[Parameter]:
-    params = resolved(params)
-    if not isinstance(params, Mapping):
-        raise ConfigError(f"{PARAMS}: must be a mapping of keys to sweeps, and is {params!r}")
+    params = check(PARAMS, resolved(params), a_mapping("{lr: 'tag(log, interval(1e-4, 1e-1))'}"))
     parameters: list[Parameter] = []
     for key, entry in params.items():
         where = f"{PARAMS}.{key}"

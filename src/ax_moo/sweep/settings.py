@@ -6,11 +6,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from ax_moo.problem.problem import ParameterConstraint
-from ax_moo.search_space.parameters import identity, is_finite_number
+from ax_moo.search_space.parameters import identity
 from ax_moo.search_space.parsing import resolved
 from ax_moo.search_space.space import SearchSpace
 from ax_moo.system.errors import ConfigError
-from ax_moo.system.text import did_you_mean
+from ax_moo.system.rules import (
+    FLAG,
+    Rule,
+    a_list,
+    a_mapping,
+    check,
+    check_keys,
+    check_values,
+    number,
+    number_above_0,
+    one_of,
+    or_null,
+    whole_number,
+)
 from ax_moo.trial import ParameterValue
 
 METHODS = ("auto", "fast", "sobol", "random", "grid")
@@ -19,6 +32,8 @@ PROGRESS = ("auto", "bar", "log", "none")
 PROBLEM_KEYS = ("objectives", "outcome_constraints", "params", "parameter_constraints")
 OTHER_KEYS = (*PROBLEM_KEYS, "wandb")
 """What ``hydra.sweeper`` holds beside the settings; others check it."""
+
+_WHERE = "hydra.sweeper"
 
 
 @dataclass(frozen=True)
@@ -47,74 +62,43 @@ class Settings:
     ) -> "Settings":
         """``config`` is ``hydra.sweeper``; keys that others check and those that begin with _ are passed over."""
         given = {key: resolved(value) for key, value in config.items() if key not in OTHER_KEYS and key[:1] != "_"}
-        keys = [field.name for field in dataclasses.fields(cls)]
-        for key in given:
-            if key not in keys:
-                raise ConfigError(f"hydra.sweeper.{key}: unknown key; {did_you_mean(key, (*OTHER_KEYS, *keys))}")
-        value = {**{f.name: f.default for f in dataclasses.fields(cls)}, **given}
-        settings = cls(
-            n_trials=_whole(value, "n_trials", 1),
-            n_jobs=_whole(value, "n_jobs", 1),
-            timeout_hours=_timeout(value["timeout_hours"]),
-            method=_one_of(value, "method", METHODS),
-            n_initial=None if value["n_initial"] is None else _whole(value, "n_initial", 1),
-            initial=_initial(value["initial"], search_space, parameter_constraints),
-            seed=None if value["seed"] is None else _whole(value, "seed", 0, 2**32 - 1),
-            max_failure_rate=_rate(value["max_failure_rate"]),
-            retries=_whole(value, "retries", 0),
-            resume=_one_of(value, "resume", RESUME),
-            report=_true_or_false(value, "report"),
-            progress=_one_of(value, "progress", PROGRESS),
-        )
+        defaults = {field.name: field.default for field in dataclasses.fields(cls)}
+        check_keys(_WHERE, given, (*OTHER_KEYS, *defaults))
+        value = {**defaults, **given}
+        check_values(_WHERE, value, RULES)
+        value["initial"] = _initial(value["initial"], search_space, parameter_constraints)
+        value["max_failure_rate"] = float(value["max_failure_rate"])
+        if value["timeout_hours"] is not None:
+            value["timeout_hours"] = float(value["timeout_hours"])
+        settings = cls(**value)
         _check_together(settings, search_space)
         return settings
 
 
-def _whole(config: Mapping[str, Any], key: str, least: int, most: int | None = None) -> int:
-    value = config[key]
-    right = f"from {least} to {most}" if most else f"of at least {least}"
-    if type(value) is not int or value < least or (most is not None and value > most):
-        raise ConfigError(f"hydra.sweeper.{key}: must be a whole number {right}, and is {value!r}")
-    return value
-
-
-def _timeout(value: Any) -> float | None:
-    if value is None or (is_finite_number(value) and value > 0):
-        return None if value is None else float(value)
-    raise ConfigError(f"hydra.sweeper.timeout_hours: must be null or a number of hours above 0, and is {value!r}")
-
-
-def _rate(value: Any) -> float:
-    if is_finite_number(value) and 0 <= value <= 1:
-        return float(value)
-    raise ConfigError(f"hydra.sweeper.max_failure_rate: must be a number between 0 and 1, and is {value!r}")
-
-
-def _true_or_false(config: Mapping[str, Any], key: str) -> bool:
-    value = config[key]
-    if not isinstance(value, bool):
-        raise ConfigError(f"hydra.sweeper.{key}: must be true or false, and is {value!r}")
-    return value
-
-
-def _one_of(config: Mapping[str, Any], key: str, valid: Sequence[str]) -> str:
-    value = config[key]
-    if not isinstance(value, str) or value not in valid:
-        raise ConfigError(f"hydra.sweeper.{key}: unknown {value!r}; {did_you_mean(value, valid)}")
-    return value
+RULES: dict[str, Rule] = {
+    "n_trials": whole_number(1),
+    "n_jobs": whole_number(1),
+    "timeout_hours": or_null(number_above_0("hours")),
+    "method": one_of(METHODS),
+    "n_initial": or_null(whole_number(1)),
+    "seed": or_null(whole_number(0, 2**32 - 1)),
+    "max_failure_rate": number("a number between 0 and 1", lambda rate: 0 <= rate <= 1),
+    "retries": whole_number(0),
+    "resume": one_of(RESUME),
+    "report": FLAG,
+    "progress": one_of(PROGRESS),
+}
+_POINT = "{lr: 0.001, width: 64}"
+_INITIAL = a_list(f"mappings, such as [{_POINT}]")
 
 
 def _initial(
     points: Any, space: SearchSpace, constraints: Sequence[ParameterConstraint]
 ) -> tuple[dict[str, ParameterValue], ...]:
-    where = "hydra.sweeper.initial"
-    example = "such as [{lr: 0.001, width: 64}]"
-    if isinstance(points, (str, Mapping)) or not isinstance(points, Sequence):
-        raise ConfigError(f"{where}: must be a list of mappings, {example}, and is {points!r}")
+    where = f"{_WHERE}.initial"
     complete: list[dict[str, ParameterValue]] = []
-    for index, point in enumerate(points):
-        if not isinstance(point, Mapping):
-            raise ConfigError(f"{where}[{index}]: must be a mapping, {example}, and is {point!r}")
+    for index, point in enumerate(check(where, points, _INITIAL)):
+        check(f"{where}[{index}]", point, a_mapping(_POINT))
         values = space.complete(point, f"{where}[{index}]")
         for constraint in constraints:
             if not constraint.holds(values):

@@ -1,7 +1,7 @@
 """Text for people: what an exception says in one line, and what somebody probably meant to write."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _LONGEST = 500
 
@@ -33,9 +33,13 @@ def one_line(text: str) -> str:
 def did_you_mean(word: object, valid: Iterable[str]) -> str:
     """The end of an error message: the nearest valid word if one is near, and all of them."""
     words = list(valid)
-    near = difflib.get_close_matches(str(word), words, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    near = nearest(word, words)
+    hint = f"did you mean {near!r}? " if near else ""
     return f"{hint}valid: {', '.join(words) or 'none'}"
+
+
+def nearest(word: object, valid: Sequence[str]) -> str | None:
+    return next(iter(difflib.get_close_matches(str(word), valid, n=1)), None)
 
 
 def _headline(error: BaseException) -> str:

@@ -12,8 +12,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ax_moo.system.errors import ConfigError
-from ax_moo.system.text import did_you_mean
+from ax_moo.system.rules import FLAG, NAME, Rule, a_mapping, check, check_keys, check_values, one_of, or_null
 
 LIGHTNINGS = "WandbLogger"
 PLACES = ("logger", "loggers", "callbacks", "trainer")
@@ -106,7 +105,14 @@ def _seconds(node: DictConfig, key: str) -> float | None:
 
 
 MODES = ("auto", "online", "offline", "disabled")
-KEYS = ("enabled", "project", "entity", "group", "mode", "sweep")
+RULES: dict[str, Rule] = {
+    "enabled": FLAG,
+    "project": or_null(NAME),
+    "entity": or_null(NAME),
+    "group": or_null(NAME),
+    "mode": one_of(MODES),
+    "sweep": FLAG,
+}
 _WHERE = "hydra.sweeper.wandb"
 
 
@@ -136,24 +142,10 @@ class WandbSettings:
         Raises:
             ConfigError: it is no such mapping, or a value is not of its kind.
         """
-        if not isinstance(config, Mapping):
-            raise ConfigError(
-                f"{_WHERE}: must be a mapping, such as {{enabled: true, project: mnist}}, and is {config!r}"
-            )
-        for key in config:
-            if key not in KEYS:
-                raise ConfigError(f"{_WHERE}.{key}: unknown key; {did_you_mean(str(key), KEYS)}")
-        settings = cls(**config)
-        for key in ("enabled", "sweep"):
-            if not isinstance(getattr(settings, key), bool):
-                raise ConfigError(f"{_WHERE}.{key}: must be true or false, and is {getattr(settings, key)!r}")
-        for key in ("project", "entity", "group"):
-            value = getattr(settings, key)
-            if value is not None and not (isinstance(value, str) and value.strip()):
-                raise ConfigError(f"{_WHERE}.{key}: must be a name or null, and is {value!r}")
-        if settings.mode not in MODES:
-            raise ConfigError(f"{_WHERE}.mode: unknown {settings.mode!r}; {did_you_mean(str(settings.mode), MODES)}")
-        return settings
+        check(_WHERE, config, a_mapping("{enabled: true, project: mnist}"))
+        check_keys(_WHERE, config, RULES)
+        check_values(_WHERE, config, RULES)
+        return cls(**config)
 
 
 LONGEST_NAME_IN_ID = 40

@@ -1,0 +1,97 @@
+"""What a value of the config may be, and the one sentence about a value that is something else."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ax_moo.system.errors import ConfigError
+from ax_moo.system.text import did_you_mean, nearest
+
+
+@dataclass(frozen=True)
+class Rule:
+    """``wanted`` goes on from "must be"; ``words`` are all the values, where the rule is a choice among words."""
+
+    wanted: str
+    holds: Callable[[Any], bool]
+    words: tuple[str, ...] = ()
+
+    def complaint(self, value: Any) -> str:
+        """What is said of a value that breaks the rule, after the name of its key."""
+        near = nearest(value, self.words)
+        hint = f"; did you mean {near!r}?" if near else ""
+        return f"must be {self.wanted}, got {value!r}{hint}"
+
+
+def check(where: str, value: Any, rule: Rule) -> Any:
+    """The value, where it keeps the rule."""
+    if not rule.holds(value):
+        raise ConfigError(f"{where}: {rule.complaint(value)}")
+    return value
+
+
+def check_values(where: str, values: Mapping[str, Any], rules: Mapping[str, Rule]) -> None:
+    """The same for the values of several keys below ``where``."""
+    for key, rule in rules.items():
+        if key in values:
+            check(f"{where}.{key}", values[key], rule)
+
+
+def check_keys(where: str, given: Iterable[Any], valid: Iterable[str]) -> None:
+    """Refuse the first key that there is not, and name the one that was probably meant."""
+    keys = list(valid)
+    for key in given:
+        if key not in keys:
+            raise ConfigError(f"{where}.{key}: unknown key; {did_you_mean(key, keys)}")
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def is_finite_number(value: Any) -> bool:
+    try:
+        return is_number(value) and math.isfinite(value)
+    except OverflowError:  # an int of more than 308 digits
+        return False
+
+
+def whole_number(least: int, most: int | None = None) -> Rule:
+    def holds(value: Any) -> bool:
+        return type(value) is int and least <= value and (most is None or value <= most)
+
+    return Rule(f"a whole number {f'of at least {least}' if most is None else f'from {least} to {most}'}", holds)
+
+
+def number(wanted: str, is_in_bounds: Callable[[float], bool]) -> Rule:
+    return Rule(wanted, lambda value: is_finite_number(value) and is_in_bounds(value))
+
+
+def number_above_0(of: str = "") -> Rule:
+    return number(f"a number {f'of {of} ' if of else ''}above 0", lambda value: value > 0)
+
+
+def one_of(words: Iterable[str]) -> Rule:
+    valid = tuple(map(str, words))
+    return Rule(f"one of {', '.join(valid)}", lambda value: isinstance(value, str) and value in valid, valid)
+
+
+def a_list(of: str, holds: Callable[[Any], bool] = lambda item: True) -> Rule:
+    def is_list(value: Any) -> bool:
+        return isinstance(value, Sequence) and not isinstance(value, str) and all(map(holds, value))
+
+    return Rule(f"a list of {of}", is_list)
+
+
+def a_mapping(such_as: str) -> Rule:
+    return Rule(f"a mapping, such as {such_as}", lambda value: isinstance(value, Mapping))
+
+
+def or_null(rule: Rule) -> Rule:
+    return Rule(f"{rule.wanted}, or null", lambda value: value is None or rule.holds(value), rule.words)
+
+
+FLAG = Rule("true or false", lambda value: isinstance(value, bool))
+NAME = Rule("a name", lambda value: isinstance(value, str) and bool(value.strip()))
+FINITE = Rule("a finite number", is_finite_number)
