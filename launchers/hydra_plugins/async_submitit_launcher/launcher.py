@@ -1,14 +1,15 @@
 """The launchers as Hydra finds them; whatever is expensive to import waits until a job is submitted."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from hydra_plugins.async_submitit_launcher import _base
+from hydra_plugins.async_submitit_launcher import (
+    _base,
+    config,  # noqa: F401  Hydra 1.4 imports this module alone, and the config must be registered
+)
 
 if TYPE_CHECKING:
+    from ax_moo.jobs.launcher import AsyncLauncher
     from ax_moo_launchers.handle import Queue
-from typing import Any
-
-from ax_moo.jobs.launcher import AsyncLauncher
 
 
 class AsyncLocalLauncher(_base.AsyncSubmititLauncher):
@@ -36,12 +37,14 @@ class AsyncSlurmLauncher(_base.AsyncSubmititLauncher):
 _OURS = {"local": "AsyncLocalLauncher", "slurm": "AsyncSlurmLauncher"}
 
 
-def adopt(launcher: Any) -> AsyncLauncher | None:
+def adopt(launcher: Any) -> "AsyncLauncher | None":
     """Our launcher for a stock one that was set up, with its params; None for a launcher of another kind.
 
     The stock object is known by its shape: Hydra 1.3 may load a plug-in's module twice, and then its class exists
     twice.
     """
+    from ax_moo.jobs.launcher import AsyncLauncher
+
     if isinstance(launcher, AsyncLauncher):
         return launcher
     kind, params = getattr(launcher, "_EXECUTOR", None), getattr(launcher, "params", None)
