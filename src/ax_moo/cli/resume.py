@@ -12,6 +12,7 @@ from ax_moo.cli.controller import queued_controller
 from ax_moo.cli.folder import open_own_folder
 from ax_moo.search_space.grammar import encode
 from ax_moo.storage.folder import SweepFolder
+from ax_moo.sweep.settings import Resume
 from ax_moo.system.errors import ConfigError
 
 
@@ -34,7 +35,7 @@ def sweep_dir_override(folder: Path) -> str:
     return f"hydra.sweep.dir={encode(str(folder))}"
 
 
-def resume_override(how: str) -> str:
+def resume_override(how: Resume) -> str:
     """The command of a sweep that was to begin in an unused folder has to be able to go on there."""
     return f"hydra.sweeper.resume={how}"
 
@@ -57,4 +58,4 @@ def _recorded(sweep: SweepFolder) -> tuple[list[str], Path]:
         raise ConfigError(f"{sweep.path} does not say by which command its sweep was started; run that command again")
     words = shlex.split(command)
     check_runnable(words, Path(cwd))
-    return [*words, sweep_dir_override(sweep.path), resume_override("require")], Path(cwd)
+    return [*words, sweep_dir_override(sweep.path), resume_override(Resume.REQUIRE)], Path(cwd)

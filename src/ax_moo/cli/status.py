@@ -20,13 +20,13 @@ from ax_moo.console.progress import open_console
 from ax_moo.console.summary import clock, closing_lines, frontier_table
 from ax_moo.jobs.launcher import JobState
 from ax_moo.problem.frontier import hypervolume_of
-from ax_moo.results.status import elapsed, failures, retries, state_of, where
+from ax_moo.results.status import SweepState, elapsed, failures, retries, state_of, where
 from ax_moo.results.tables import optimization_results
 from ax_moo.storage.folder import NotBegun, SweepFolder
 from ax_moo.trial import Trial, TrialStatus
 
 WATCH_SECONDS = 2.0
-LIVES_ON = ("running", "queued")
+LIVES_ON = (SweepState.RUNNING, SweepState.QUEUED)
 
 
 def status(folder: Path, as_json: bool, watch: bool) -> None:
@@ -73,7 +73,7 @@ def _view(sweep: SweepFolder, facts: dict[str, Any]) -> RenderableType:
     """What is empty is left out."""
     parts: list[RenderableType] = [Text(line) for line in _head(sweep, facts)]
     if facts["running"]:
-        is_swept = facts["state"] == "running"
+        is_swept = facts["state"] is SweepState.RUNNING
         title = "Running jobs" if is_swept else "Jobs that the sweeper has left behind"
         state = () if is_swept else ("state",)
         parts.append(_table(title, facts["running"], ("trial", "attempt", "job_id", *state, "age", "folder")))
@@ -103,13 +103,13 @@ def _sentence(sweep: SweepFolder, facts: dict[str, Any]) -> str:
     folder = shlex.quote(facts["folder"])
     goes_on = f"ax-moo resume {folder}"
     sentences = {
-        "running": f"running: {sweep.holder}",
-        "queued": f"queued: Slurm job {facts['controller']} goes on with it as soon as it runs",
-        "finished": f"finished{why}",
-        "stopped": f"stopped before its last trial{why}; {goes_on} goes on",
-        "interrupted": f"interrupted{why}; {goes_on} goes on with its jobs, ax-moo stop --now {folder} "
+        SweepState.RUNNING: f"running: {sweep.holder}",
+        SweepState.QUEUED: f"queued: Slurm job {facts['controller']} goes on with it as soon as it runs",
+        SweepState.FINISHED: f"finished{why}",
+        SweepState.STOPPED: f"stopped before its last trial{why}; {goes_on} goes on",
+        SweepState.INTERRUPTED: f"interrupted{why}; {goes_on} goes on with its jobs, ax-moo stop --now {folder} "
         "cancels those that still run",
-        "killed": f"killed: its sweeper, {sweep.holder}, is gone without a word; {goes_on} goes on",
+        SweepState.KILLED: f"killed: its sweeper, {sweep.holder}, is gone without a word; {goes_on} goes on",
     }
     return sentences[facts["state"]]
 
@@ -171,6 +171,6 @@ def _state(sweep: SweepFolder) -> dict[str, Any]:
     state, controller, holder, sweeper = state_of(sweep), None, sweep.holder, None
     if holder is not None and holder.host:
         sweeper = {"host": holder.host, "pid": holder.pid, "since": holder.time, "ended": holder.ended}
-    if state not in ("running", "finished") and (job := queued_controller(sweep.path)) is not None:
-        state, controller = "queued", job.job_id
+    if state not in (SweepState.RUNNING, SweepState.FINISHED) and (job := queued_controller(sweep.path)) is not None:
+        state, controller = SweepState.QUEUED, job.job_id
     return {"state": state, "sweeper": sweeper, "controller": controller}

@@ -11,6 +11,7 @@ from ax_moo.cli.controller import Controller, controller_folder, queued_controll
 from ax_moo.cli.probe import sweep_folder_of
 from ax_moo.cli.resume import check_runnable, resume_override, sweep_dir_override
 from ax_moo.storage import lock
+from ax_moo.sweep.settings import Resume
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Job
 
@@ -28,7 +29,7 @@ def submit(command: Sequence[str], resources: Mapping[str, Any]) -> None:
     folder = sweep_folder_of(command, cwd)
     _check_free(folder)
     program = shutil.which(command[0]) or command[0]
-    sweep = [program, *command[1:], sweep_dir_override(folder), resume_override("auto")]
+    sweep = [program, *command[1:], sweep_dir_override(folder), resume_override(Resume.AUTO)]
     _say(_sbatch(sweep, cwd, folder, resources), folder)
 
 

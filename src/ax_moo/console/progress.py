@@ -10,6 +10,7 @@ from ax_moo.jobs.logs import log_of
 from ax_moo.problem.frontier import hypervolume_of, pareto_trials
 from ax_moo.problem.problem import Problem
 from ax_moo.sweep.observers import Observer, Progress
+from ax_moo.sweep.settings import ProgressStyle
 from ax_moo.trial import Trial, TrialStatus, completed
 
 if TYPE_CHECKING:
@@ -26,11 +27,11 @@ def open_console() -> "Console":
     return Console(width=None if sys.stdout.isatty() else 200)
 
 
-def console_observer(progress: str) -> Observer | None:
+def console_observer(progress: ProgressStyle) -> Observer | None:
     """The observer that ``hydra.sweeper.progress`` names; ``auto`` is a table on a terminal and log lines elsewhere."""
-    if progress == "none":
+    if progress == ProgressStyle.NONE:
         return None
-    if progress == "bar" or (progress == "auto" and sys.stdout.isatty()):
+    if progress == ProgressStyle.BAR or (progress == ProgressStyle.AUTO and sys.stdout.isatty()):
         return LiveTable()
     return LogLines()
 

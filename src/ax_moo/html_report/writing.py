@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ax_moo.html_report.payload import payload
+from ax_moo.optimizer.base import Method
 from ax_moo.storage import journal
 from ax_moo.storage.folder import SweepFolder, open_folder
 from ax_moo.system.disk import replace_file
@@ -67,7 +68,7 @@ def _analysed(sweep: SweepFolder) -> Mapping[str, Any]:
 
     begin = time.monotonic()
     last_states = journal.last_states(sweep.path)
-    found = analyse(last_states, sweep.problem, sweep.header.get("method", "auto"), sweep.header.get("seed"))
+    found = analyse(last_states, sweep.problem, sweep.header.get("method", Method.AUTO), sweep.header.get("seed"))
     _cache(
         sweep.path,
         {"completed": _completed(sweep), "time": time.time(), "seconds": time.monotonic() - begin, "surrogate": found},

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ax_moo.optimizer.base import Candidate, SearchSpaceExhausted
+from ax_moo.optimizer.base import Candidate, Method, SearchSpaceExhausted
 from ax_moo.optimizer.encoding import Axis, Coordinates
 from ax_moo.problem.problem import ParameterConstraint, Problem
 from ax_moo.search_space.space import Range
@@ -58,13 +58,13 @@ class Optimizer:
     def __init__(
         self,
         problem: Problem,
-        method: str = "auto",
+        method: str = Method.AUTO,
         seed: int | None = None,
         n_initial: int | None = None,
         initial: Sequence[Parameterization] = (),
     ) -> None:
         self._problem = problem
-        self._method = method
+        self._method = str(method)
         self._seed = seed
         self._n_initial = n_initial
         self._initial = list(initial)
@@ -137,8 +137,8 @@ class Optimizer:
         for point in self._initial:
             if _key(point) not in self._proposed:
                 return self._propose(index, point, "initial")
-        if self._method == "grid":
-            return self._propose(index, self._grid_point(), "grid")
+        if self._method == Method.GRID:
+            return self._propose(index, self._grid_point(), self._method)
         if len(self._proposed) == self._number_of_points:
             # Ax would look for another one for minutes.
             raise SearchSpaceExhausted(f"all {self._number_of_points} points were tried")
@@ -221,7 +221,7 @@ class Optimizer:
 
     def _acquisition_options_to_try(self) -> list[dict[str, Any]]:
         """Options of the acquisition's optimizer, the best ones first; after the last come Ax's own."""
-        if self._method != "auto" or not self._problem.is_multi_objective:
+        if self._method != Method.AUTO or not self._problem.is_multi_objective:
             return []
         return [SHORT_WALK, LIGHT_SEARCH] if self._coordinates.constraints else [LIGHT_SEARCH]
 
@@ -232,8 +232,8 @@ class Optimizer:
             spec.generator_gen_kwargs = {"model_gen_options": {"optimizer_kwargs": options[0]}} if options else {}
 
     def _strategy(self) -> GenerationStrategy:
-        if self._method in ("sobol", "random"):
-            generator = Generators.SOBOL if self._method == "sobol" else Generators.UNIFORM
+        if self._method in (Method.SOBOL, Method.RANDOM):
+            generator = Generators.SOBOL if self._method == Method.SOBOL else Generators.UNIFORM
             spec = GeneratorSpec(generator_enum=generator, generator_kwargs={"seed": self._seed})
             node = GenerationNode(name=self._method, generator_specs=[spec], should_deduplicate=True)
             return GenerationStrategy(name=self._method, nodes=[node])

@@ -1,9 +1,24 @@
 """What the sweep and an optimizer say to each other."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from ax_moo.trial import Parameterization, Trial
+
+
+class Method(StrEnum):
+    """``hydra.sweeper.method``: where candidates come from."""
+
+    AUTO = "auto"
+    FAST = "fast"
+    SOBOL = "sobol"
+    RANDOM = "random"
+    GRID = "grid"
+
+    @property
+    def has_model(self) -> bool:
+        return self in (Method.AUTO, Method.FAST)
 
 
 class SearchSpaceExhausted(Exception):

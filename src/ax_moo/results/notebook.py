@@ -74,9 +74,10 @@ class SweepResults:
         could not parse them.
         """
         from ax_moo.optimizer.ax_client import Optimizer
+        from ax_moo.optimizer.base import Method
 
         header = self.sweep.header
-        optimizer = Optimizer(self.problem, header.get("method", "auto"), header.get("seed"))
+        optimizer = Optimizer(self.problem, header.get("method", Method.AUTO), header.get("seed"))
         optimizer.replay(journal.last_states(self.folder))
         return optimizer.analysis_client()
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,26 @@ from ax_moo.storage.folder import SweepFolder
 from ax_moo.trial import Job, Trial, TrialStatus
 
 
-def state_of(sweep: SweepFolder) -> str:
-    """``running``, ``finished``, ``killed``, ``interrupted`` (jobs still run) or ``stopped``."""
+class SweepState(StrEnum):
+    """A sweep that is INTERRUPTED has jobs that still run; QUEUED, its next start waits in Slurm's queue."""
+
+    RUNNING = "running"
+    QUEUED = "queued"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    INTERRUPTED = "interrupted"
+    KILLED = "killed"
+
+
+def state_of(sweep: SweepFolder) -> SweepState:
+    """All but QUEUED, which only Slurm knows."""
     if sweep.is_swept:
-        return "running"
+        return SweepState.RUNNING
     if _is_finished(sweep):
-        return "finished"
+        return SweepState.FINISHED
     if sweep.holder is not None and sweep.holder.ended is None:
-        return "killed"
-    return "interrupted" if sweep.running else "stopped"
+        return SweepState.KILLED
+    return SweepState.INTERRUPTED if sweep.running else SweepState.STOPPED
 
 
 def elapsed(sweep: SweepFolder, now: float) -> float | None:

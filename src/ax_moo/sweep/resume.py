@@ -11,7 +11,7 @@ from ax_moo.problem.difference import differences
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import journal
 from ax_moo.sweep.budget import Budget
-from ax_moo.sweep.settings import Settings
+from ax_moo.sweep.settings import Resume, Settings
 from ax_moo.sweep.state import Cause, Reason
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Trial, TrialStatus
@@ -58,7 +58,7 @@ class Past:
         return None
 
 
-def check(folder: Path, problem: Problem, resume: str) -> None:
+def check(folder: Path, problem: Problem, resume: Resume) -> None:
     """Whether a sweep for this problem may begin, or go on, in the folder.
 
     Raises:
@@ -66,7 +66,7 @@ def check(folder: Path, problem: Problem, resume: str) -> None:
     """
     where, header = "hydra.sweep.dir", journal.header(folder)
     if header is None:
-        if resume == "require":
+        if resume == Resume.REQUIRE:
             raise ConfigError(
                 f"hydra.sweeper.resume: is require, and {folder} holds no sweep; name its folder with {where}, or set"
                 " resume=auto to begin one"
@@ -74,7 +74,7 @@ def check(folder: Path, problem: Problem, resume: str) -> None:
         return
     if journal.PULLED in header:
         raise ConfigError(f"{where}: {folder} is a copy of a sweep in W&B, which cannot go on; name another folder")
-    if resume == "never":
+    if resume == Resume.NEVER:
         raise ConfigError(
             f"{where}: {folder} holds a sweep already; name another folder ({where}=..., or the key that your config"
             " makes it from), remove this one, or go on with hydra.sweeper.resume=auto"

@@ -3,8 +3,10 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
+from ax_moo.optimizer.base import Method
 from ax_moo.problem.problem import ParameterConstraint
 from ax_moo.search_space.parameters import identity
 from ax_moo.search_space.parsing import resolved
@@ -26,14 +28,28 @@ from ax_moo.system.rules import (
 )
 from ax_moo.trial import ParameterValue
 
-METHODS = ("auto", "fast", "sobol", "random", "grid")
-RESUME = ("auto", "never", "require")
-PROGRESS = ("auto", "bar", "log", "none")
 PROBLEM_KEYS = ("objectives", "outcome_constraints", "params", "parameter_constraints")
 OTHER_KEYS = (*PROBLEM_KEYS, "wandb")
 """What ``hydra.sweeper`` holds beside the settings; others check it."""
 
 _WHERE = "hydra.sweeper"
+
+
+class Resume(StrEnum):
+    """Whether the folder must hold a sweep (REQUIRE), must not (NEVER), or may (AUTO)."""
+
+    AUTO = "auto"
+    NEVER = "never"
+    REQUIRE = "require"
+
+
+class ProgressStyle(StrEnum):
+    """How the console shows a sweep: BAR is a live table, LOG a line per event, AUTO the first on a terminal."""
+
+    AUTO = "auto"
+    BAR = "bar"
+    LOG = "log"
+    NONE = "none"
 
 
 @dataclass(frozen=True)
@@ -43,15 +59,15 @@ class Settings:
     n_trials: int = 20
     n_jobs: int = 4
     timeout_hours: float | None = None
-    method: str = "auto"
+    method: Method = Method.AUTO
     n_initial: int | None = None
     initial: tuple[dict[str, ParameterValue], ...] = ()
     seed: int | None = None
     max_failure_rate: float = 0.5
     retries: int = 1
-    resume: str = "auto"
+    resume: Resume = Resume.AUTO
     report: bool = True
-    progress: str = "auto"
+    progress: ProgressStyle = ProgressStyle.AUTO
 
     @classmethod
     def from_config(
@@ -70,7 +86,8 @@ class Settings:
         value["max_failure_rate"] = float(value["max_failure_rate"])
         if value["timeout_hours"] is not None:
             value["timeout_hours"] = float(value["timeout_hours"])
-        settings = cls(**value)
+        words = {"method": Method, "resume": Resume, "progress": ProgressStyle}
+        settings = cls(**{**value, **{key: word(value[key]) for key, word in words.items()}})
         _check_together(settings, search_space)
         return settings
 
@@ -79,14 +96,14 @@ RULES: dict[str, Rule] = {
     "n_trials": whole_number(1),
     "n_jobs": whole_number(1),
     "timeout_hours": or_null(number_above_0("hours")),
-    "method": one_of(METHODS),
+    "method": one_of(Method),
     "n_initial": or_null(whole_number(1)),
     "seed": or_null(whole_number(0, 2**32 - 1)),
     "max_failure_rate": number("a number between 0 and 1", lambda rate: 0 <= rate <= 1),
     "retries": whole_number(0),
-    "resume": one_of(RESUME),
+    "resume": one_of(Resume),
     "report": FLAG,
-    "progress": one_of(PROGRESS),
+    "progress": one_of(ProgressStyle),
 }
 _POINT = "{lr: 0.001, width: 64}"
 _INITIAL = a_list(f"mappings, such as [{_POINT}]")
@@ -113,7 +130,7 @@ def _initial(
 
 def _check_together(settings: Settings, space: SearchSpace) -> None:
     n_initial, n_points, method = settings.n_initial, len(settings.initial), settings.method
-    if n_initial is not None and method not in ("auto", "fast"):
+    if n_initial is not None and not method.has_model:
         raise ConfigError(
             f"hydra.sweeper.n_initial: means nothing with method {method}, which has no model; leave it null,"
             " or take method auto or fast"
@@ -127,7 +144,7 @@ def _check_together(settings: Settings, space: SearchSpace) -> None:
             f"hydra.sweeper.initial: holds {n_points} points, which is more than n_trials {settings.n_trials};"
             " raise n_trials or give fewer points"
         )
-    if method == "grid":
+    if method is Method.GRID:
         _check_grid(settings, space)
 
 

@@ -19,7 +19,7 @@ from ax_moo.system import signals
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.terminal import say
 from ax_moo.wandb.service import GRACE, modes_to_try
-from ax_moo.wandb.settings import WandbSettings, sweep_run_id
+from ax_moo.wandb.settings import Mode, WandbSettings, sweep_run_id
 
 INIT_SECONDS = 30.0
 FINISH_SECONDS = 60.0
@@ -55,7 +55,7 @@ class RunOptions:
             group=settings.group or application.group or name,
             project=settings.project or application.project,
             entity=settings.entity or application.entity,
-            mode=settings.mode if settings.mode != "auto" else application.mode or "auto",
+            mode=application.mode or Mode.AUTO if settings.mode is Mode.AUTO else settings.mode,
             init_timeout=application.init_timeout or INIT_SECONDS,
             finish_timeout=application.finish_timeout or FINISH_SECONDS,
             settings=dict(application.settings),
@@ -107,7 +107,7 @@ def sweep_in_wandb(settings: WandbSettings, folder: Path, about: Mapping[str, An
     if not settings.is_on:
         return None
     options = RunOptions.of(settings, folder, about)
-    if modes_to_try(options.mode) == ("disabled",):
+    if modes_to_try(options.mode) == (Mode.DISABLED,):
         return None
     if not is_installed():
         log.warning("W&B: it is not installed; the sweep goes on without a run of its own. %s", INSTALL)

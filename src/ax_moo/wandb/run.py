@@ -26,6 +26,7 @@ from ax_moo.wandb.process import RunOptions
 from ax_moo.wandb.project import JOB_TYPE, open_project
 from ax_moo.wandb.run_state import Note
 from ax_moo.wandb.service import GRACE, QUIET_AND_BOUNDED, modes_to_try, service_killed_after, tear_down
+from ax_moo.wandb.settings import Mode
 from ax_moo.wandb.trial_runs import tag_and_close
 from ax_moo.wandb.wandb_sweep import add_trials, create_sweep
 
@@ -226,7 +227,7 @@ def start(wandb: Any, options: RunOptions, header: Mapping[str, Any], parent: Pa
             if reasons:
                 where = Path(run.dir).parent
                 parent.tell(logging.WARNING, f"{reasons[0]}; the sweep's run is kept on disk, for wandb sync {where}")
-            elif mode == "online":
+            elif mode == Mode.ONLINE:
                 parent.tell(logging.INFO, f"the sweep's run is {run.url}")
             return run
     parent.tell(logging.WARNING, f"{reasons[0]}; the sweep goes on without a run of its own")

@@ -9,6 +9,8 @@ from typing import Any
 
 import psutil
 
+from ax_moo.wandb.settings import Mode
+
 log = logging.getLogger(__name__)
 
 GRACE = 15.0
@@ -31,7 +33,7 @@ QUIET_AND_BOUNDED = {
     "reinit": "finish_previous",
 }
 
-_OLD_MODES = {"run": "online", "dryrun": "offline"}
+_OLD_MODES = {"run": Mode.ONLINE, "dryrun": Mode.OFFLINE}
 
 
 def modes_to_try(mode: str) -> tuple[str, ...]:
@@ -39,10 +41,11 @@ def modes_to_try(mode: str) -> tuple[str, ...]:
 
     With ``auto`` WANDB_MODE is the user's word; an empty one is none.
     """
-    if mode == "auto":
-        mode = os.environ.get("WANDB_MODE") or "online"
+    if mode == Mode.AUTO:
+        mode = os.environ.get("WANDB_MODE") or Mode.ONLINE
     mode = _OLD_MODES.get(mode, mode)
-    return ("online", "offline") if mode == "online" else (mode,)
+    # As plain strings: they go to wandb.
+    return (str(Mode.ONLINE), str(Mode.OFFLINE)) if mode == Mode.ONLINE else (str(mode),)
 
 
 def tear_down(wandb: Any, seconds: float) -> None:

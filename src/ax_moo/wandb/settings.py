@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ class ApplicationLogger:
             project=_text(found, "project"),
             entity=_text(found, "entity"),
             group=_text(found, "group"),
-            mode="offline" if offline else _text(found, "mode"),
+            mode=Mode.OFFLINE if offline else _text(found, "mode"),
             init_timeout=_seconds(found, "init_timeout"),
             finish_timeout=_seconds(found, "finish_timeout"),
             settings=settings if isinstance(settings, dict) else {},
@@ -104,13 +105,21 @@ def _seconds(node: DictConfig, key: str) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else None
 
 
-MODES = ("auto", "online", "offline", "disabled")
+class Mode(StrEnum):
+    """W&B's modes; AUTO leaves the choice to WANDB_MODE."""
+
+    AUTO = "auto"
+    ONLINE = "online"
+    OFFLINE = "offline"
+    DISABLED = "disabled"
+
+
 RULES: dict[str, Rule] = {
     "enabled": FLAG,
     "project": or_null(NAME),
     "entity": or_null(NAME),
     "group": or_null(NAME),
-    "mode": one_of(MODES),
+    "mode": one_of(Mode),
     "sweep": FLAG,
 }
 _WHERE = "hydra.sweeper.wandb"
@@ -127,7 +136,7 @@ class WandbSettings:
     project: str | None = None
     entity: str | None = None
     group: str | None = None
-    mode: str = "auto"
+    mode: Mode = Mode.AUTO
     sweep: bool = False
     application: ApplicationLogger = field(default_factory=ApplicationLogger)
 
@@ -145,7 +154,7 @@ class WandbSettings:
         check(_WHERE, config, a_mapping("{enabled: true, project: mnist}"))
         check_keys(_WHERE, config, RULES)
         check_values(_WHERE, config, RULES)
-        return cls(**config)
+        return cls(**{**config, "mode": Mode(config.get("mode", Mode.AUTO))})
 
 
 LONGEST_NAME_IN_ID = 40
