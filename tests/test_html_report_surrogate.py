@@ -10,7 +10,7 @@ import pytest
 from fakes import TWO_OBJECTIVES, problem
 
 from ax_moo.html_report import surrogate
-from ax_moo.html_report.surrogate import MOST_TRIALS, POINTS, analyse, centre, grid, trials_to_model
+from ax_moo.html_report.surrogate import GRID_POINTS, MOST_TRIALS, analyse, centre, grid, trials_to_model
 from ax_moo.optimizer.ax_client import Optimizer
 from ax_moo.problem.frontier import pareto_trials
 from ax_moo.problem.problem import Problem
@@ -128,7 +128,7 @@ def test_an_analysis_that_fails_leaves_the_others() -> None:
     in_one_place = [Trial(t.index, point, TrialStatus.COMPLETED, outcome=t.outcome) for t in trials]
     found = analyse(in_one_place, goals, "auto", seed=5)["metrics"]["objective"]
     assert (found["cross_validation"], found["importances"]) == (None, [])
-    assert found["slices"]["x"]["mean"] == pytest.approx([2.0] * POINTS)
+    assert found["slices"]["x"]["mean"] == pytest.approx([2.0] * GRID_POINTS)
     assert len(found["contours"]) == 1
 
 
