@@ -50,7 +50,7 @@ class LogLines:
             case TrialStatus.RUNNING if trial.reason is None:
                 job = trial.job.job_id if trial.job else "?"
                 log.info("Trial %d runs as job %s: %s", trial.index, job, assignments(trial))
-            case TrialStatus.COMPLETED:
+            case TrialStatus.COMPLETED if trial.outcome:
                 self._completed += completed([trial])
                 log.info("Trial %d completed: %s; %s", trial.index, measured_values(trial.outcome), self._so_far())
             case TrialStatus.FAILED | TrialStatus.ABANDONED | TrialStatus.EARLY_STOPPED:

@@ -76,8 +76,8 @@ def lost_attempt(trial: Trial) -> str:
     return f"Trial {trial.index}: attempt {len(trial.earlier)} ended: {last.reason}{where}; there will be another"
 
 
-def measured_values(outcome: Outcome | None) -> str:
-    return ", ".join(f"{name}={mean(value):.6g}" for name, value in (outcome or {}).items())
+def measured_values(outcome: Outcome) -> str:
+    return ", ".join(f"{name}={mean(value):.6g}" for name, value in outcome.items())
 
 
 def _short(value: ParameterValue) -> str:
