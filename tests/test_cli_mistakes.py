@@ -142,7 +142,7 @@ SETTINGS: list[Mistake] = [
     ((X, f"{SWEEPER}.n_trials=ten"), f"{SWEEPER}.n_trials", "a whole number of at least 1"),
     ((X, f"{SWEEPER}.n_jobs=0"), f"{SWEEPER}.n_jobs", "a whole number of at least 1"),
     ((X, f"{SWEEPER}.n_jobs=2.5"), f"{SWEEPER}.n_jobs", "a whole number of at least 1"),
-    ((X, f"{SWEEPER}.method=bayes"), f"{SWEEPER}.method", "valid: auto, fast, sobol"),
+    ((X, f"{SWEEPER}.method=bayes"), f"{SWEEPER}.method", "must be one of auto, fast, sobol"),
     ((X, f"{SWEEPER}.method=grid"), f"{SWEEPER}.method", "give it a step, such as x=range"),
     ((X, f"{SWEEPER}.seed=-1"), f"{SWEEPER}.seed", "from 0 to"),
     ((X, f"{SWEEPER}.timeout_hours=0"), f"{SWEEPER}.timeout_hours", "a number of hours above 0"),
@@ -166,7 +166,7 @@ LAUNCHERS: list[Mistake] = [
     (
         (*LOCAL, "hydra.launcher.jobs_per_gpu=0"),
         "hydra.launcher.jobs_per_gpu",
-        "must be a whole number of at least 1, got 0",
+        "must be a whole number of at least 1, or null, got 0",
     ),
     ((*LOCAL, "+hydra.launcher.partition=gpu"), "hydra.launcher.partition", "unknown key; valid: submitit_folder"),
     ((X, "hydra/launcher=async_slurm", "hydra.launcher.timeout_min=soon"), "hydra.launcher.timeout_min", "above 0"),
