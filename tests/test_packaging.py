@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 SOURCES = (ROOT / "src", ROOT / "launchers")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-OURS = ("ax_moo", "nas", "hydra_plugins")
+OURS = ("ax_moo", "nas", "hydra_plugins", "ax_moo_launchers")
 HEAVY = {"ax", "botorch", "torch", "numpy", "pandas", "pytorch_lightning", "submitit", "wandb", "rich", "plotly"}
 
 APP = """\
