@@ -13,6 +13,7 @@ from ax_moo.problem.objectives import Objective, read_objectives
 from ax_moo.search_space.parsing import resolved
 from ax_moo.search_space.space import Parameter, Range, SearchSpace
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.records import from_record
 from ax_moo.system.rules import a_list, check
 
 __all__ = ["Objective", "OutcomeConstraint", "ParameterConstraint", "Problem"]
@@ -81,8 +82,8 @@ class Problem:
     def from_dict(cls, data: Mapping[str, Any]) -> "Problem":
         return cls(
             SearchSpace.from_dict(data["search_space"]),
-            tuple(Objective(**each) for each in data["objectives"]),
-            tuple(OutcomeConstraint(**each) for each in data["outcome_constraints"]),
+            tuple(from_record(Objective, each) for each in data["objectives"]),
+            tuple(from_record(OutcomeConstraint, each) for each in data["outcome_constraints"]),
             tuple(
                 ParameterConstraint(tuple((name, weight) for name, weight in each["terms"]), each["bound"])
                 for each in data["parameter_constraints"]

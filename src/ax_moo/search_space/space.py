@@ -13,6 +13,7 @@ from ax_moo.search_space.grammar import check_encodable, create_parser, encode, 
 from ax_moo.search_space.parameters import Choice, Fixed, Parameter, Range, plain
 from ax_moo.search_space.parsing import PARAMS, given_as, read_entry, read_override, resolved
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.records import from_record
 from ax_moo.system.rules import a_mapping, check
 from ax_moo.system.text import did_you_mean
 from ax_moo.trial import Parameterization, ParameterValue
@@ -109,10 +110,7 @@ class SearchSpace:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "SearchSpace":
-        parameters = []
-        for entry in data["parameters"]:
-            fields = {key: value for key, value in entry.items() if key != "type"}
-            parameters.append(_KINDS[entry["type"]](**fields))
+        parameters: list[Parameter] = [from_record(_KINDS[entry["type"]], entry) for entry in data["parameters"]]
         return cls(tuple(parameters), tuple(data["overrides"]))
 
 

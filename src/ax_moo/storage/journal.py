@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from ax_moo.system.disk import CannotWrite, replace_file, sync_folder
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.records import from_record
 from ax_moo.trial import Attempt, Job, Outcome, Trial, TrialStatus
 
 log = logging.getLogger(__name__)
@@ -216,19 +217,16 @@ def to_line(trial: Trial) -> dict[str, Any]:
 
 def from_line(row: Mapping[str, Any]) -> Trial:
     """The trial that :func:`to_line` wrote; fields of a later version are ignored."""
-    known = {f.name for f in dataclasses.fields(Trial)}
-    fields = {name: value for name, value in row.items() if name in known}
-    fields["index"] = row["trial"]
-    fields["status"] = TrialStatus(row["status"])
+    fields: dict[str, Any] = {"index": row["trial"], "status": TrialStatus(row["status"])}
     if "job" in row:
-        fields["job"] = Job(**row["job"])
+        fields["job"] = from_record(Job, row["job"])
     if "earlier" in row:
         fields["earlier"] = tuple(
-            Attempt(Job(**each["job"]), each["reason"], each["counts"]) for each in row["earlier"]
+            from_record(Attempt, each, job=from_record(Job, each["job"])) for each in row["earlier"]
         )
     if "outcome" in row:
         fields["outcome"] = _outcome(row["outcome"])
-    return Trial(**fields)
+    return from_record(Trial, row, **fields)
 
 
 def _job_row(job: Job) -> dict[str, str]:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
+from ax_moo.system.records import from_record
 from ax_moo.wandb.service import kill_service
 
 KILLED = 137
@@ -58,7 +59,7 @@ class Parent:
 
     def _listen(self) -> None:
         with suppress(OSError, ValueError, TypeError):
-            self.end = End(**json.loads(self._asked.readline()))
+            self.end = from_record(End, json.loads(self._asked.readline()))
         threading.Thread(target=self._leave_in_time, daemon=True).start()
         self._has_ended.set()
 

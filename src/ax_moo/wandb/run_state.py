@@ -1,12 +1,12 @@
 """What a life of the sweep's W&B run leaves for the next one, in the sweep folder."""
 
 import json
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ax_moo.system.disk import replace_file
+from ax_moo.system.records import from_record
 
 NOTE_FILE = "sweep.json"
 
@@ -23,9 +23,7 @@ class Note:
     def read(cls, folder: Path) -> "Note":
         """An empty one where there is none."""
         with suppress(OSError, ValueError, TypeError):
-            found = json.loads((folder / "wandb" / NOTE_FILE).read_bytes())
-            if isinstance(found, Mapping):
-                return cls(**found)
+            return from_record(cls, json.loads((folder / "wandb" / NOTE_FILE).read_bytes()))
         return cls()
 
     def write(self, folder: Path) -> None:
