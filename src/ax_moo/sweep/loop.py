@@ -12,7 +12,8 @@ from ax_moo.optimizer.background import Asking
 from ax_moo.optimizer.base import AskTell, SearchSpaceExhausted
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import stop_request
-from ax_moo.storage.journal import Journal
+from ax_moo.storage.base import Storage
+from ax_moo.storage.journal_storage import JournalStorage
 from ax_moo.sweep import finding
 from ax_moo.sweep.budget import Budget, failure_sentence
 from ax_moo.sweep.cancellation import cancel_and_wait
@@ -64,7 +65,8 @@ class Sweep:
 
     Generating, submitting, supervising and collecting meet only here: ``asking`` owns the optimizer in a thread of
     its own, ``launcher`` runs jobs, observers are told and never asked. ``optimizer`` is called in that thread, once,
-    with the trials of the sweep's earlier lives. ``past`` is None for a sweep that begins.
+    with the trials of the sweep's earlier lives. ``past`` is None for a sweep that begins. ``storage`` is the folder's
+    journal unless another one is given.
     """
 
     def __init__(
@@ -78,11 +80,13 @@ class Sweep:
         about: Mapping[str, Any] | None = None,
         past: Past | None = None,
         clock: Callable[[], float] | None = None,
+        storage: Storage | None = None,
     ) -> None:
         self._problem = problem
         self._settings = settings
         self._launcher = launcher
         self._folder = folder
+        self._storage = storage or JournalStorage(folder)
         self._slots = min(settings.n_jobs, launcher.max_jobs or settings.n_jobs)
         self._optimizer = optimizer
         self._observers = Observers(observers)
@@ -104,7 +108,7 @@ class Sweep:
             ConfigError: Ax cannot be used, or the first submission was refused.
             KeyboardInterrupt: jobs go on; the trials are in the journal as RUNNING with their jobs.
         """
-        self._journal = disk.until_written(lambda: Journal(self._folder), self._folder)
+        self._journal = disk.until_written(self._storage.open, self._folder)
         known = list(self._past.trials) if self._past else []
         asking = Asking(lambda: self._optimizer(known))
         try:
@@ -144,7 +148,7 @@ class Sweep:
     def cancel(self) -> None:
         """End the running jobs of a sweep that was interrupted, and wait until they are gone."""
         self._observers = Observers([])
-        self._journal = disk.until_written(lambda: Journal(self._folder), self._folder)
+        self._journal = disk.until_written(self._storage.open, self._folder)
         with closing(self._journal):
             self._cancel()
 

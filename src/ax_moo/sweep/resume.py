@@ -10,6 +10,8 @@ from typing import Any
 from ax_moo.problem.difference import differences
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import journal
+from ax_moo.storage.base import Storage
+from ax_moo.storage.journal_storage import JournalStorage
 from ax_moo.sweep.budget import Budget
 from ax_moo.sweep.settings import Resume, Settings
 from ax_moo.sweep.state import Cause, Reason
@@ -28,6 +30,12 @@ class Past:
 
     header: Mapping[str, Any]
     trials: Sequence[Trial]
+
+    @classmethod
+    def read(cls, storage: Storage) -> "Past | None":
+        """What there is in the storage, None where no sweep has begun in it."""
+        header = storage.header()
+        return None if header is None else cls(header, storage.last_states())
 
     @property
     def started(self) -> float:
@@ -89,8 +97,7 @@ def check(folder: Path, problem: Problem, resume: Resume) -> None:
 
 def past(folder: Path) -> Past | None:
     """What there is of the folder's sweep, None where there is none."""
-    header = journal.header(folder)
-    return None if header is None else Past(header, journal.last_states(folder))
+    return Past.read(JournalStorage(folder))
 
 
 def as_recorded(problem: Problem, header: Mapping[str, Any]) -> Problem:
