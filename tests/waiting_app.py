@@ -21,7 +21,8 @@ def main(config: DictConfig) -> dict[str, float]:
     # One write of one line: trials of several processes do not mix.
     begun = os.open(project / "begun", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(begun, f"{HydraConfig.get().job.num}\\n".encode())
-    while not (project / "go").exists():
+    until = time.monotonic() + 300  # a test that fails lets nobody end
+    while not (project / "go").exists() and time.monotonic() < until:
         time.sleep(0.05)
     return {"near": config.x**2, "far": (config.x - 1) ** 2}
 
