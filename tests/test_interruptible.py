@@ -12,7 +12,7 @@ SWEEP = """
 import sys, tempfile, threading, time
 from pathlib import Path
 from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, two_objectives
-from ax_moo import stop_request
+from ax_moo.storage import stop_request
 from ax_moo.sweep.settings import Settings
 from ax_moo.sweep.loop import Sweep
 

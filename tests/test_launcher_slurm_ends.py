@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import waiting
 from launching import open_launcher, submit, wait_for, wait_until
 from slurm.cluster import SlurmCluster
 from waiting import wait_for_file
@@ -378,3 +379,24 @@ def test_the_folder_of_a_job_is_refreshed_now_and_then_and_when_the_job_has_ende
         changes.add(changed(quiet))
         time.sleep(0.01)
     assert len(changes) <= 2
+
+
+def test_a_job_of_several_tasks_is_finished_when_all_of_them_are_also_after_a_resume(tmp_path: Path) -> None:
+    def task(config: Any) -> str:
+        if os.environ["SLURM_PROCID"] == "1":
+            while not (tmp_path / "go").exists():
+                time.sleep(0.1)
+        return os.environ["SLURM_PROCID"]
+
+    launcher = open_launcher(tmp_path, "async_slurm", task, "hydra.launcher.tasks_per_node=2")
+    # In an array, and by itself.
+    handles = [*submit(launcher, 0, 1), *submit(launcher, 5)]
+    again = open_launcher(tmp_path, "async_slurm", task, "hydra.launcher.tasks_per_node=2")
+    known = [*handles, *(attach(handle.job) for handle in handles), *(again.find(trial) for trial in (0, 1, 5))]
+    for handle in handles:
+        first = result_file(Path(handle.job.folder), handle.job.job_id)
+        waiting.wait_until(first.exists, "the result of the first task")
+    assert [handle.state() for handle in known] == [JobState.RUNNING] * 9
+    (tmp_path / "go").touch()
+    assert wait_for(known) == [JobState.FINISHED] * 9
+    assert [handle.result().value for handle in known] == ["0"] * 9

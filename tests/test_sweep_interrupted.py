@@ -249,13 +249,13 @@ BROKEN = APP.replace(
 """,
     """\
     if Path("broken").exists():
-        from ax_moo import optimizer
+        from ax_moo.optimizer import ax_client
 
         def generate(self):
             raise ArithmeticError("no candidate in here")
 
-        optimizer.Optimizer._generate = generate
-        optimizer.Optimizer._ask_sobol = lambda self, index, error: generate(self)
+        ax_client.Optimizer._generate = generate
+        ax_client.Optimizer._ask_sobol = lambda self, index, error: generate(self)
     main()
 """,
 )

@@ -30,10 +30,14 @@ _PASSING = (errno.ESTALE, errno.EIO)
 class SubmititHandle(ABC):
     """One submitted job, known by its id and its folder alone."""
 
-    def __init__(self, job: Job, n_tasks: int) -> None:
+    def __init__(self, job: Job) -> None:
         self.job = job
         self.folder = Path(job.folder)
-        self.n_tasks = n_tasks
+
+    @property
+    @abstractmethod
+    def n_tasks(self) -> int:
+        """How many tasks the job has, by its files: a fresh handle and one of a later process must agree."""
 
     @abstractmethod
     def state(self) -> JobState: ...

@@ -6,14 +6,16 @@ import os
 import signal
 import socket
 import time
-from pathlib import Path
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
 
 from ax_moo.jobs.launcher import JobState
 from ax_moo.trial import Job
 from ax_moo_launchers.files import exit_file, process_file, read_json
 from ax_moo_launchers.handle import SubmititHandle
 from ax_moo_launchers.job.exit_codes import NO_RESULT, exit_words
-from ax_moo_launchers.local.processes import boot_of_machine, group_members, is_zombie, start_of
+from ax_moo_launchers.local.processes import Sight, boot_of_machine, group_members, sight_of, start_of
 
 log = logging.getLogger(__name__)
 
@@ -25,12 +27,19 @@ class LocalHandle(SubmititHandle):
     """A local job, known by its controller's pid and start, so that any later process can watch it."""
 
     def __init__(self, job: Job) -> None:
-        self._record = read_json(process_file(Path(job.folder), job.job_id)) or {}
-        super().__init__(job, self._record.get("n_tasks", 1))
+        super().__init__(job)
         self._heartbeat: float | None = None
         self._heard_at = time.monotonic()
         self._gone_at: float | None = None
         self._is_cancelled = False
+
+    @cached_property
+    def _record(self) -> dict[str, Any]:
+        return read_json(process_file(self.folder, self.job.job_id)) or {}
+
+    @property
+    def n_tasks(self) -> int:
+        return int(self._record.get("n_tasks", 1))
 
     @property
     def gpus(self) -> tuple[str, ...]:
@@ -53,18 +62,24 @@ class LocalHandle(SubmititHandle):
         if not self.is_here:
             log.warning("Job %s runs on %s and can be cancelled there only.", self.job.job_id, self._record.get("host"))
         elif self._has_controller():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGTERM)
+            self._signal(os.kill, signal.SIGTERM)
         else:
             self._end_now()
 
     def _end_now(self) -> None:
         if self.is_here and (self._has_controller() or self._orphans()):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._pid, signal.SIGKILL)
+            self._signal(os.killpg, signal.SIGKILL)
             deadline = time.monotonic() + _DYING_S
             while self.is_alive() and time.monotonic() < deadline:
                 time.sleep(0.01)
+
+    def _signal(self, send: Callable[[int, int], None], number: signal.Signals) -> None:
+        try:
+            send(self._pid, number)
+        except ProcessLookupError:
+            pass
+        except OSError as error:
+            log.warning("Job %s cannot be cancelled from here: %s", self.job.job_id, error.strerror)
 
     def is_alive(self) -> bool:
         """Whether any process of this job runs: its controller, or tasks that outlived a killed controller."""
@@ -92,14 +107,18 @@ class LocalHandle(SubmititHandle):
         return exit_file(self.folder, self.job.job_id).exists()
 
     def _has_controller(self) -> bool:
-        start = start_of(self._pid)
-        if start is None or start != self._record.get("start") or not self._is_same_boot:
-            return False
-        if not is_zombie(self._pid):
-            return True
-        # If it is a child of ours, let it go, or it stays a zombie as long as we live.
+        sight = self._sight
+        if sight is Sight.HIDDEN:
+            # As seen from another host: its own files say whether it lives.
+            return not self._is_let_go() and not self._has_ended() and self._is_heard()
+        if sight is Sight.ZOMBIE:
+            self._is_let_go()
+        return sight is Sight.RUNS
+
+    def _is_let_go(self) -> bool:
+        """If it is a child of ours that has ended, let it go, or it stays a zombie as long as we live."""
         with contextlib.suppress(ChildProcessError):
-            os.waitpid(self._pid, os.WNOHANG)
+            return os.waitpid(self._pid, os.WNOHANG)[0] != 0
         return False
 
     def _orphans(self) -> list[int]:
@@ -107,9 +126,17 @@ class LocalHandle(SubmititHandle):
 
         No pid is given out again while a group bears it: another process of that pid means that the group is gone.
         """
-        if not self._is_same_boot or start_of(self._pid) not in (None, self._record.get("start")):
+        if not self._is_same_boot or self._is_anothers_pid:
             return []
         return group_members(self._pid)
+
+    @property
+    def _sight(self) -> Sight:
+        return sight_of(self._pid, self._record.get("start")) if self._is_same_boot else Sight.GONE
+
+    @property
+    def _is_anothers_pid(self) -> bool:
+        return start_of(self._pid) not in (None, self._record.get("start"))
 
     @property
     def _is_same_boot(self) -> bool:

@@ -1,11 +1,13 @@
 """Which process a pid means: pids are given out again, and machines start again."""
 
 import os
+from enum import Enum
 from pathlib import Path
 
 import psutil
 
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_PROC = Path("/proc")
+_BOOT_ID = _PROC / "sys/kernel/random/boot_id"
 
 
 def boot_of_machine() -> str:
@@ -16,34 +18,66 @@ def boot_of_machine() -> str:
         return ""
 
 
+class Sight(Enum):
+    """What can be seen of a process; HIDDEN: it is there, and the system does not let us look at it."""
+
+    RUNS = "runs"
+    ZOMBIE = "zombie"
+    GONE = "gone"
+    HIDDEN = "hidden"
+
+
 def start_of(pid: int) -> str | None:
-    """What tells a process from any other of its pid since the machine started; None where there is none.
+    """What tells a process from any other of its pid since the machine started; None where it cannot be seen.
 
     The kernel's own count of ticks where it can be read: times of day move when somebody sets the clock.
     """
+    found = _look(pid)
+    return None if found is None else found[0]
+
+
+def sight_of(pid: int, start: str | None) -> Sight:
+    """How the process is that had this pid and this start."""
+    found = _look(pid)
+    if found is None:
+        return Sight.HIDDEN if _exists(pid) else Sight.GONE
+    if found[0] != start:
+        return Sight.GONE
+    return Sight.ZOMBIE if found[1] else Sight.RUNS
+
+
+def _look(pid: int) -> tuple[str, bool] | None:
+    """A process's start, and whether it is a zombie."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        return fields[19], fields[0] == "Z"
     except (OSError, IndexError):
         pass
     try:
-        return f"{psutil.Process(pid).create_time():.1f}"
-    except psutil.NoSuchProcess:
+        process = psutil.Process(pid)
+        return f"{process.create_time():.1f}", bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.Error:
         return None
 
 
-def is_zombie(pid: int) -> bool:
+def _exists(pid: int) -> bool:
     try:
-        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
+        os.kill(pid, 0)
+    except ProcessLookupError:
         return False
+    except OSError:
+        return True
+    return True
 
 
 def group_members(leader: int) -> list[int]:
     """Processes of a group that have not ended."""
     try:
         os.killpg(leader, 0)
-    except OSError:
+    except ProcessLookupError:
         return []
+    except OSError:
+        pass  # another user's, and there all the same
     return [
         process.pid
         for process in psutil.process_iter(["status"])

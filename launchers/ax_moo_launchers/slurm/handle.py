@@ -4,9 +4,11 @@ import contextlib
 import os
 import re
 import time
+from functools import cached_property
 
 from ax_moo.jobs.launcher import JobState
 from ax_moo.trial import Job
+from ax_moo_launchers.files import read_json, tasks_file
 from ax_moo_launchers.handle import SubmititHandle
 from ax_moo_launchers.job.exit_codes import NO_RESULT, exit_words
 from ax_moo_launchers.slurm.watcher import Phase, SlurmWatcher
@@ -19,8 +21,8 @@ _TOO_MUCH = re.compile(rb"^slurmstepd\S*: error: .*\b(?:exceeded memory limit|oo
 class SlurmHandle(SubmititHandle):
     """A Slurm job, known by its id."""
 
-    def __init__(self, job: Job, watcher: SlurmWatcher, n_tasks: int = 1) -> None:
-        super().__init__(job, n_tasks)
+    def __init__(self, job: Job, watcher: SlurmWatcher) -> None:
+        super().__init__(job)
         self._refreshed_at = float("-inf")
         self._is_lost = False
         self.ask_through(watcher)
@@ -29,6 +31,10 @@ class SlurmHandle(SubmititHandle):
         """Handles with the same watcher share their questions to Slurm."""
         self._watcher = watcher
         watcher.watch(self.job.job_id)
+
+    @cached_property
+    def n_tasks(self) -> int:
+        return int((read_json(tasks_file(self.folder, self.job.job_id)) or {}).get("n_tasks", 1))
 
     def state(self) -> JobState:
         if self._is_lost:

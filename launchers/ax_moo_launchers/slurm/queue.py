@@ -101,8 +101,7 @@ class SlurmQueue:
         except Refused as error:
             raise self._refusal(str(error)) from None
         self._has_submitted = True
-        n_tasks = (self.params.get("tasks_per_node") or 1) * (self.params.get("nodes") or 1)
-        return [SlurmHandle(job, self.watcher, n_tasks) for job in jobs]
+        return [SlurmHandle(job, self.watcher) for job in jobs]
 
     def _refusal(self, message: str) -> Exception:
         """A user's mistake, where nothing was accepted yet; else something that may be over in a moment."""

@@ -1,5 +1,6 @@
 """The batch script of one job or of an array, and sbatch."""
 
+import json
 import os
 import re
 import shlex
@@ -12,9 +13,10 @@ from typing import Any
 from submitit.core import utils  # this module is imported when a job is submitted
 from submitit.slurm import slurm
 
+from ax_moo.system.disk import replace_file
 from ax_moo.trial import Job
 from ax_moo_launchers import environment
-from ax_moo_launchers.files import SLURM, TASK, submitted_file
+from ax_moo_launchers.files import SLURM, TASK, submitted_file, tasks_file
 from ax_moo_launchers.slurm.commands import call, cancel
 
 _FOR_EVER_MIN = 60 * 24 * 365 * 10
@@ -50,6 +52,10 @@ class Executor(slurm.SlurmExecutor):
                 cancel([job_id])
             raise
 
+    @property
+    def n_tasks(self) -> int:
+        return int(self.parameters.get("ntasks_per_node") or 1) * int(self.parameters.get("nodes") or 1)
+
     def _dump(self, path: Path, submission: utils.DelayedSubmission) -> None:
         # Before sbatch: Slurm does not create the folders of the logs.
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,6 +72,9 @@ class Executor(slurm.SlurmExecutor):
     def _publish(self, made: list[Path], number: int, first: str, is_array: bool) -> Job:
         """From here on the job can be found by its folder, and runs; until now it waits for its pickle."""
         job_id, pickle = f"{first}_{number}" if is_array else first, made[1 + number]
+        if self.n_tasks > 1:
+            made.append(tasks_file(pickle.parent, job_id))
+            replace_file(made[-1], json.dumps({"n_tasks": self.n_tasks}))
         made[1 + number] = pickle.rename(submitted_file(pickle.parent, job_id))
         return Job(job_id, str(pickle.parent), SLURM)
 
