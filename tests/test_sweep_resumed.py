@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import psutil
 import pytest
-from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, two_objectives
+from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedHandle, ScriptedLauncher, problem, two_objectives
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +21,7 @@ from ax_moo.optimizer.ax_client import Optimizer
 from ax_moo.results.tables import trials_frame
 from ax_moo.storage import journal, stop_request
 from ax_moo.storage.journal import Journal
-from ax_moo.sweep import loop, resume, submission
+from ax_moo.sweep import finding, loop, resume, submission
 from ax_moo.sweep.loop import Ending, Sweep
 from ax_moo.sweep.settings import Settings
 from ax_moo.system.errors import ConfigError
@@ -473,3 +474,67 @@ def test_a_resumed_sweep_whose_launcher_is_configured_wrongly_says_so_at_once(
     with pytest.raises(ConfigError, match="invalid partition"):
         run(tmp_path, Wrong(two_objectives))
     assert len(run(tmp_path, ScriptedLauncher(two_objectives)).trials) == 12
+
+
+@pytest.mark.parametrize("error", [OSError(116, "Stale file handle"), psutil.AccessDenied(7)], ids=["file", "process"])
+def test_whatever_keeps_from_looking_at_jobs_for_a_while_ends_no_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    raised = {"state": iter([error] * 5), "result": iter([error] * 5)}
+    for name, errors in raised.items():
+        method = getattr(ScriptedHandle, name)
+
+        def shaky(self: Any, method: Any = method, errors: Any = errors) -> Any:
+            if (found := next(errors, None)) is not None:
+                raise found
+            return method(self)
+
+        monkeypatch.setattr(ScriptedHandle, name, shaky)
+    assert [trial.status for trial in run(tmp_path, ScriptedLauncher(two_objectives)).trials] == [
+        TrialStatus.COMPLETED
+    ] * 12
+    assert [next(errors, None) for errors in raised.values()] == [None, None]
+
+
+def test_a_job_that_cannot_be_told_to_end_is_told_again_and_the_others_are_told_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cancel, errors = ScriptedHandle.cancel, iter([psutil.AccessDenied(7), PermissionError(1, "not permitted")])
+
+    def shaky(self: ScriptedHandle) -> None:
+        if self.request.trial == 0 and (error := next(errors, None)) is not None:
+            raise error
+        cancel(self)
+
+    monkeypatch.setattr(ScriptedHandle, "cancel", shaky)
+    monkeypatch.setattr(cancellation, "POLL_SECONDS", 0.001)
+    launcher = ScriptedLauncher(two_objectives, polls=lambda trial: 10_000)
+    submit = launcher.submit
+
+    def submit_and_ask(requests: Sequence[JobRequest]) -> Any:
+        stop_request.ask(tmp_path, stop_request.StopRequest.NOW)
+        return submit(requests)
+
+    launcher.submit = submit_and_ask  # type: ignore[method-assign]
+    ending = run(tmp_path, launcher)
+    assert ending.stopped
+    assert [handle.cancelled for handle in launcher.handles] == [True] * 4
+
+
+def test_a_resumed_sweep_waits_until_it_can_look_for_its_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    launcher = ScriptedLauncher(two_objectives, polls=lambda trial: 3)
+    with monkeypatch.context() as patch:
+        kill_at(patch, 4, before=True)  # the first round is submitted, and none of it noted
+        with pytest.raises(Killed):
+            run(tmp_path, launcher)
+    find, errors = launcher.find, iter([OSError(116, "Stale file handle")])
+
+    def shaky(trial: int, attempt: int = 1) -> Any:
+        if (error := next(errors, None)) is not None:
+            raise error
+        return find(trial, attempt)
+
+    launcher.find = shaky  # type: ignore[method-assign]
+    monkeypatch.setattr(finding, "TRY_AGAIN_SECONDS", 0.001)
+    assert Counter(trial.status for trial in run(tmp_path, launcher).trials) == {"COMPLETED": 12}
+    assert Counter(launcher.log)["submit 0"] == 1

@@ -1,17 +1,20 @@
 """A sweep folder as the commands open it: one whose sweep waits in Slurm's queue is told apart from one without."""
 
+import logging
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ax_moo.cli.controller import queued_controller
-from ax_moo.jobs.launcher import JobState
+from ax_moo.jobs.launcher import JobHandle, JobState
 from ax_moo.storage import folder
 from ax_moo.storage.folder import NoSweep, NotBegun, SweepFolder
 from ax_moo.storage.journal import PULLED
 from ax_moo.sweep.finding import unnoted_job
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Job
+
+log = logging.getLogger(__name__)
 
 
 def open_folder(path: Path) -> SweepFolder:
@@ -52,7 +55,16 @@ def states_of_left_jobs(sweep: SweepFolder) -> Mapping[int, JobState]:
     from ax_moo_launchers.attach import attacher
 
     attach = attacher()
-    return {index: attach(job).state() for index, job in left_jobs(sweep).items()}
+    states = {index: _state_of(attach(job)) for index, job in left_jobs(sweep).items()}
+    return {index: state for index, state in states.items() if state is not None}
+
+
+def _state_of(handle: JobHandle) -> JobState | None:
+    try:
+        return handle.state()
+    except OSError as error:
+        log.warning("job %s cannot be looked at: %s", handle.job.job_id, error)
+        return None
 
 
 def left_jobs(sweep: SweepFolder) -> Mapping[int, Job]:

@@ -50,6 +50,11 @@ class Holder:
     def is_here(self) -> bool:
         return self.host == socket.gethostname()
 
+    @property
+    def is_seen(self) -> bool:
+        """Whether this host's processes tell of it: it is one of them, and the system lets us look at it."""
+        return self.is_here and not _is_hidden(self.pid)
+
     def runs_here(self) -> bool:
         """Whether this process, and not another one that was given its number, runs on this host."""
         if not self.is_here:
@@ -98,6 +103,24 @@ class Record:
                 return
         with contextlib.suppress(OSError):
             os.ftruncate(self._descriptor, 0)  # rather nobody than somebody else
+
+
+def _is_hidden(pid: int) -> bool:
+    try:
+        psutil.Process(pid).create_time()
+    except psutil.AccessDenied:
+        return True
+    except psutil.Error:
+        return _is_there(pid)
+    return False
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return False
 
 
 def _since_boot(pid: int) -> float | None:
@@ -163,7 +186,7 @@ def holder(folder: Path) -> Holder | None:
         return _unknown(path) if found is None or _has_gone(found) else dataclasses.replace(found, is_alive=True)
     if found is None or found.ended is not None:
         return found
-    return dataclasses.replace(found, is_alive=found.runs_here() if found.is_here else heartbeat.is_fresh(path))
+    return dataclasses.replace(found, is_alive=found.runs_here() if found.is_seen else heartbeat.is_fresh(path))
 
 
 def _acquire(descriptor: int, path: Path) -> bool:
@@ -189,7 +212,7 @@ def _check_gone(before: Holder | None, path: Path) -> None:
         return
     if before.runs_here():
         raise _refusal(path, before)
-    if not before.is_here and heartbeat.is_fresh(path):
+    if not before.is_seen and heartbeat.is_fresh(path):
         log.warning("The lock of %s names %s: watching whether that process still lives", path.parent, before)
         if heartbeat.moves(path):
             raise _refusal(path, before)
@@ -243,7 +266,7 @@ def _is_taken(descriptor: int, path: Path, me: Holder) -> bool:
     found = read(path)
     if found is None or found.ended is not None or (found.host, found.pid, found.time) == (me.host, me.pid, me.time):
         return False
-    return found.runs_here() if found.is_here else heartbeat.is_fresh(path)
+    return found.runs_here() if found.is_seen else heartbeat.is_fresh(path)
 
 
 def _refusal(path: Path, by: Holder) -> ConfigError:
@@ -272,7 +295,7 @@ def _is_contention(error: OSError) -> bool:
 
 
 def _has_gone(found: Holder) -> bool:
-    return found.ended is not None or (found.is_here and not found.runs_here())
+    return found.ended is not None or (found.is_seen and not found.runs_here())
 
 
 def _unknown(path: Path) -> Holder:

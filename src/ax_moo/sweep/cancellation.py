@@ -35,11 +35,14 @@ def cancel_and_wait(
         for index, (trial, handle) in running.items()
         if index not in ended
     }
-    for trial, handle in left.values():
+    untold = []
+    for index, (trial, handle) in left.items():
         enter(trial)
-        handle.cancel()
+        if not _is_told(handle, logging.WARNING):
+            untold.append(index)
     said_at = time.monotonic()
     while left:
+        untold = [index for index in untold if index in left and not _is_told(left[index][1], logging.DEBUG)]
         for index, (trial, handle) in list(left.items()):
             state = _state_of(handle)
             if state is JobState.LOST:
@@ -60,5 +63,16 @@ def cancel_and_wait(
 def _state_of(handle: JobHandle) -> JobState:
     try:
         return handle.state()
-    except OSError:  # a network file system has such moments
+    except Exception as error:  # a network file system has such moments
+        log.debug("Job %s cannot be looked at: %r", handle.job.job_id, error)
         return JobState.RUNNING
+
+
+def _is_told(handle: JobHandle, level: int) -> bool:
+    """Whether the job was told to end; one that could not be is told again, after the others."""
+    try:
+        handle.cancel()
+    except Exception as error:
+        log.log(level, "Job %s could not be cancelled, and is told again: %r", handle.job.job_id, error)
+        return False
+    return True

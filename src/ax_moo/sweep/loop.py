@@ -97,6 +97,7 @@ class Sweep:
         self._trials: dict[int, Trial] = {}
         self._handles: dict[int, JobHandle] = {}
         self._staged: list[Trial] = []
+        self._unseen: dict[int, str] = {}
         self._submitting = Submitting(launcher, problem.search_space)
         self._state: LoopState = Open()
         self._paused = False
@@ -211,12 +212,19 @@ class Sweep:
         for index, handle in list(self._handles.items()):
             try:
                 trial = self._looked_at(self._trials[index], handle)
-            except OSError as error:
+            except Exception as error:
                 # A network file system has such moments; what is there is there at the next look.
-                log.debug("Trial %d cannot be looked at: %s", index, error)
+                self._say_unseen(index, error)
                 continue
+            self._unseen.pop(index, None)
             if trial is not None:
                 self._collect(trial)
+
+    def _say_unseen(self, index: int, error: Exception) -> None:
+        """Once for each reason, for a job that cannot be looked at is waited for as long as it takes."""
+        level = logging.DEBUG if self._unseen.get(index) == repr(error) else logging.WARNING
+        self._unseen[index] = repr(error)
+        log.log(level, "The job of trial %d cannot be looked at, and is looked at again: %r", index, error)
 
     def _looked_at(self, trial: Trial, handle: JobHandle) -> Trial | None:
         """The trial's next state, once its job has ended."""

@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psutil
@@ -73,5 +73,6 @@ def service_killed_after(seconds: float) -> Iterator[None]:
 def kill_service() -> None:
     """End the service of this process; there is none before wandb has started it."""
     for process in psutil.Process().children():
-        if process.name() == "wandb-core":
-            process.kill()
+        with suppress(psutil.Error):  # it may have ended, or be hidden, since it was listed
+            if process.name() == "wandb-core":
+                process.kill()
