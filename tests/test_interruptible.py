@@ -49,13 +49,10 @@ def build():
     draw = random.Random(0).random
     points = [{"x": draw(), "y": draw()} for _ in range(40)]
     optimizer = Optimizer(problem(objectives=TWO_OBJECTIVES), seed=1)
-    optimizer.replay([
-        Trial(
-            index=i, parameterization=point, generation_node="x", time=0.0, status=TrialStatus.COMPLETED,
-            outcome={"f": point["x"] - point["y"], "g": point["x"] * point["y"]},
-        )
-        for i, point in enumerate(points)
-    ])
+    done = dict(generation_node="", status=TrialStatus.COMPLETED, time=0.0)
+    outcomes = [{"f": point["x"] - point["y"], "g": point["x"] * point["y"]} for point in points]
+    trials = enumerate(zip(points, outcomes))
+    optimizer.replay([Trial(index=i, parameterization=x, outcome=y, **done) for i, (x, y) in trials])
     ask = optimizer.ask
     def ask_on(index):
         while True:

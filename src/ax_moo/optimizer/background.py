@@ -69,12 +69,12 @@ class Asking:
 
     def _asked(self, optimizer: AskTell, index: int) -> Candidate | None:
         try:
-            with self._fit.interruptible():
-                return optimizer.ask(index)
+            return self._fit.run(lambda: optimizer.ask(index))
         except SearchSpaceExhausted:
             raise
         except Exception:
-            log.exception("Ax has no candidate for trial %d", index)
+            if not self._fit.is_over:
+                log.exception("Ax has no candidate for trial %d", index)
             raise
 
     def take(self) -> Candidate | None:

@@ -3,11 +3,13 @@
 import ctypes
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import TypeVar
 
 END_SECONDS = 5.0
-_AGAIN_SECONDS = 0.05
+AGAIN_SECONDS = 0.05
+
+Result = TypeVar("Result")
 
 
 class Interruptible:
@@ -18,43 +20,38 @@ class Interruptible:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._thread: int | None = None
-        self._is_over = False
-        self._is_idle = threading.Event()
-        self._is_idle.set()
+        self._at_work: list[int] = []
+        self.is_over = False
 
-    @contextmanager
-    def interruptible(self) -> Iterator[None]:
-        """SystemExit is raised in the block, or instead of it, once :meth:`end` was called."""
-        self._begin()
+    def run(self, work: Callable[[], Result]) -> Result:
+        """Raises SystemExit in the work, or instead of it, once :meth:`end` was called."""
         try:
-            yield
+            self._begin()
+            return work()
         finally:
-            self._leave()
+            # An exception can come at every step of Python, and this is a single one.
+            self._at_work.clear()
+            # One that is on its way comes here, and not in what the thread does next.
+            with self._lock:
+                pass
 
     def end(self) -> None:
-        """Return once no block is being run, or after a while: one call into C++ can take long."""
+        """Return once no work is being done, or after a while: one call into C++ can take long."""
         until = time.monotonic() + END_SECONDS
         while self._interrupt() and time.monotonic() < until:
             # Again and again, since somebody on the way may have caught the exception.
-            self._is_idle.wait(_AGAIN_SECONDS)
+            time.sleep(AGAIN_SECONDS)
 
     def _begin(self) -> None:
         with self._lock:
-            if self._is_over:
+            if self.is_over:
                 raise SystemExit
-            self._thread = threading.get_ident()
-            self._is_idle.clear()
-
-    def _leave(self) -> None:
-        with self._lock:
-            self._thread = None
-            self._is_idle.set()
+            self._at_work.append(threading.get_ident())
 
     def _interrupt(self) -> bool:
         with self._lock:
-            self._is_over = True
-            if self._thread is None:
-                return False
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), ctypes.py_object(SystemExit))
-            return True
+            self.is_over = True
+            threads = tuple(self._at_work)
+            for thread in threads:
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(SystemExit))
+        return bool(threads)
