@@ -21,7 +21,7 @@ from ax_moo.optimizer.ax_client import Optimizer
 from ax_moo.results.tables import trials_frame
 from ax_moo.storage import journal, stop_request
 from ax_moo.storage.journal import Journal
-from ax_moo.sweep import finding, loop, resume, submission
+from ax_moo.sweep import cancellation, finding, loop, resume, submission
 from ax_moo.sweep.loop import Ending, Sweep
 from ax_moo.sweep.settings import Settings
 from ax_moo.system.errors import ConfigError
