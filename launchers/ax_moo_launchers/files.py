@@ -6,6 +6,7 @@ What submitit names itself begins with the job's id: ``<id>_submitted.pkl``, ``<
 import contextlib
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,11 @@ _UNPUBLISHED = re.compile(r"[0-9a-f]{32}\.pkl")
 
 TASK = "ax_moo_launchers.job.task"
 """The module that is a job's program."""
+
+
+def task_command(python: str, folder: Path) -> str:
+    # -P: the working directory stays where PYTHONPATH has it, behind the script's own folder.
+    return f"{python} -P -u -m {TASK} {shlex.quote(str(folder))}"
 
 
 def submitted_file(folder: Path, job_id: str) -> Path:

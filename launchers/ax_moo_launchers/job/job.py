@@ -10,11 +10,13 @@ from hydra.core.utils import JobReturn, JobStatus, run_job
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
+from ax_moo.system.hydra_internals import returned
 from ax_moo.system.signals import let_in, noticed
 from ax_moo.system.text import error_line
 from ax_moo_launchers.files import leave_note
 from ax_moo_launchers.job import exit_codes
 from ax_moo_launchers.job.exit_codes import no_room
+from ax_moo_launchers.submitit_internals import warning_signal
 
 
 def run(
@@ -27,9 +29,7 @@ def run(
     job_num: int,
 ) -> JobReturn:
     """One trial, with the launcher's ``params``; its result can be read back by a process without a GPU."""
-    import submitit
-
-    end_is_near = submitit.JobEnvironment._usr_sig()
+    end_is_near = warning_signal()
     with noticed(signal.SIGTERM, end_is_near) as came:
         try:
             with let_in(end_is_near):
@@ -38,8 +38,8 @@ def run(
             result = JobReturn(overrides=overrides)
             result.return_value, result.status = error, JobStatus.FAILED
         if result.status is JobStatus.FAILED:
-            traceback.print_exception(result._return_value)
-            _end_if_not_its_own_fault(result._return_value, came, params)
+            traceback.print_exception(returned(result))
+            _end_if_not_its_own_fault(returned(result), came, params)
     # The work is done: a time limit or preemption that comes now must not keep its result from being written.
     signal.signal(end_is_near, signal.SIG_IGN)
     return _portable(result)
@@ -117,18 +117,18 @@ def _portable(result: JobReturn) -> JobReturn:
     """
     import cloudpickle
 
-    if isinstance(result._return_value, SystemExit):
+    if isinstance(returned(result), SystemExit):
         # As itself it would end whoever reads it.
-        result.return_value = RuntimeError(f"the task function called sys.exit({result._return_value.code!r})")
+        result.return_value = RuntimeError(f"the task function called sys.exit({returned(result).code!r})")
     if result.status is JobStatus.FAILED:
-        result.error_line = error_line(result._return_value)
+        result.error_line = error_line(returned(result))
     else:
-        result.return_value = _on_cpu(result._return_value)
+        result.return_value = _on_cpu(returned(result))
     try:
         pickle.loads(cloudpickle.dumps(result))
     except Exception as error:
         if result.status is not JobStatus.FAILED:
-            kind = type(result._return_value).__name__
+            kind = type(returned(result)).__name__
             result.error_line = f"TypeError: the task function returned {kind}, which cannot be pickled: {error}"
         result.status = JobStatus.FAILED
         result.return_value = RuntimeError(result.error_line)

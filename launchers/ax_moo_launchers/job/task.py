@@ -15,13 +15,14 @@ from ax_moo.system.signals import hold_back
 from ax_moo_launchers.files import leave_note, note_file, result_file
 from ax_moo_launchers.job import exit_codes
 from ax_moo_launchers.job.exit_codes import no_room
+from ax_moo_launchers.submitit_internals import warning_signal
 
 
 def main() -> None:
     os.environ["SUBMITIT_FOLDER"] = folder = sys.argv[1]
     environment = submitit.JobEnvironment()
     # Until the call that knows what to make of it: a job may be told of its end before it has begun.
-    hold_back(environment._usr_sig())
+    hold_back(warning_signal())
     if _has_result(environment):
         get_logger().info("An earlier life of this job has written its result: nothing is left to do.")
         return

@@ -20,6 +20,7 @@ from ax_moo.system.signals import hold_back
 from ax_moo.system.text import error_line
 from ax_moo_launchers.files import exit_file, process_file
 from ax_moo_launchers.job.exit_codes import no_room
+from ax_moo_launchers.submitit_internals import warning_signal
 
 _POLL_S = 0.04
 _GRACE_S = 5.0
@@ -41,7 +42,7 @@ class NotingController(local.Controller):
         signal.signal(signal.SIGTERM, self._cancel)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         # The tasks let it in once they can handle it. Python takes seconds to start on a busy machine.
-        hold_back(local.LocalJobEnvironment._usr_sig())
+        hold_back(warning_signal())
 
     def run(self, max_retry: int = 1) -> None:
         del max_retry
@@ -86,7 +87,7 @@ class NotingController(local.Controller):
         now = time.monotonic()
         if now > self._signal_at:
             self._signal_at = float("inf")
-            self._forward_signal(local.LocalJobEnvironment._usr_sig())
+            self._tell_tasks(warning_signal())
         if self.limit_s is not None and self._deadline is None and now > self._started + self.limit_s:
             self.reason = f"time limit of {self.limit_s / 60:g} min reached"
             self._deadline = now
@@ -107,8 +108,12 @@ class NotingController(local.Controller):
         self.reason = self.reason or reason
         if self._deadline is None:
             self._deadline = time.monotonic() + _GRACE_S
-        with contextlib.suppress(OSError):
-            self._forward_signal(signal.SIGTERM)
+        self._tell_tasks(signal.SIGTERM)
+
+    def _tell_tasks(self, signum: signal.Signals) -> None:
+        for task in self.tasks:
+            with contextlib.suppress(OSError):
+                task.send_signal(signum)
 
 
 class _KeptPlace:

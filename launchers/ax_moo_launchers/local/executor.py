@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shlex
 import signal
 import socket
 import subprocess
@@ -19,7 +18,7 @@ from submitit.local import local
 from ax_moo.system.disk import replace_file
 from ax_moo.trial import Job
 from ax_moo_launchers import environment
-from ax_moo_launchers.files import LOCAL, TASK, process_file, submitted_file
+from ax_moo_launchers.files import LOCAL, process_file, submitted_file, task_command
 from ax_moo_launchers.local.processes import boot_of_machine, start_of
 
 CONTROLLER = "ax_moo_launchers.local.controller"
@@ -94,17 +93,12 @@ class Executor(local.LocalExecutor):
         }
         replace_file(process_file(self.folder, str(pid)), json.dumps(record))
 
-    @property
-    def _submitit_command_str(self) -> str:
-        # -P: the working directory stays where PYTHONPATH has it, behind the script's own folder.
-        return f"{self.python} -P -u -m {TASK} {shlex.quote(str(self.folder))}"
-
     def _environment(self) -> dict[str, str]:
         environ = environment.inherited(os.environ)
         environ.update(
             SUBMITIT_EXECUTOR="local",
             SUBMITIT_LOCAL_NTASKS=str(self.n_tasks),
-            SUBMITIT_LOCAL_COMMAND=self._submitit_command_str,
+            SUBMITIT_LOCAL_COMMAND=task_command(self.python, self.folder),
             SUBMITIT_LOCAL_TIMEOUT_S="0",
             SUBMITIT_LOCAL_SIGNAL_DELAY_S="30",
             SUBMITIT_LOCAL_NODEID="0",

@@ -15,8 +15,8 @@ from submitit.slurm import slurm
 
 from ax_moo.system.disk import replace_file
 from ax_moo.trial import Job
-from ax_moo_launchers import environment
-from ax_moo_launchers.files import SLURM, TASK, submitted_file, tasks_file
+from ax_moo_launchers import environment, submitit_internals
+from ax_moo_launchers.files import SLURM, submitted_file, task_command, tasks_file
 from ax_moo_launchers.slurm.commands import call, cancel
 
 _FOR_EVER_MIN = 60 * 24 * 365 * 10
@@ -40,7 +40,7 @@ class Executor(slurm.SlurmExecutor):
             for folder, submission in submissions.items():
                 made.append(folder / f"{uuid.uuid4().hex}.pkl")
                 self._dump(made[-1], submission)
-            made[0].write_text(self._make_submission_file_text(self._submitit_command_str, ""))
+            made[0].write_text(self._script())
             job_id = self._sbatch(made[0])
             made[0] = made[0].rename(base / f"{job_id}_submission.sh")
             return [self._publish(made, number, job_id, len(submissions) > 1) for number in range(len(submissions))]
@@ -67,7 +67,7 @@ class Executor(slurm.SlurmExecutor):
         status, output, error = call(["sbatch", str(script)], _SBATCH_TIMEOUT_S, environ)
         if status != 0:
             raise Refused(" ".join(error.split()))
-        return str(self._get_job_id_from_submission_command(output))
+        return submitit_internals.submitted_id(output)
 
     def _publish(self, made: list[Path], number: int, first: str, is_array: bool) -> Job:
         """From here on the job can be found by its folder, and runs; until now it waits for its pickle."""
@@ -78,13 +78,8 @@ class Executor(slurm.SlurmExecutor):
         made[1 + number] = pickle.rename(submitted_file(pickle.parent, job_id))
         return Job(job_id, str(pickle.parent), SLURM)
 
-    @property
-    def _submitit_command_str(self) -> str:
-        # -P: the working directory stays where PYTHONPATH has it, behind the script's own folder.
-        return f"{self.python} -P -u -m {TASK} {shlex.quote(str(self.folder))}"
-
-    def _make_submission_file_text(self, command: str, uid: str) -> str:
-        text: str = super()._make_submission_file_text(command, uid)
+    def _script(self) -> str:
+        text = submitit_internals.batch_script(self, task_command(self.python, self.folder))
         # Submitit has no way to leave the time limit to the partition.
         return text if "time" in self.parameters else re.sub(r"^#SBATCH --time=.*\n", "", text, flags=re.MULTILINE)
 
@@ -98,7 +93,7 @@ def open_executor(folder: Path, params: Mapping[str, Any]) -> Executor:
     with warnings.catch_warnings():
         # Submitit explains its parameters by warnings, once for every job.
         warnings.simplefilter("ignore")
-        executor.update_parameters(**executor._convert_parameters(given))
+        executor.update_parameters(**submitit_internals.slurm_parameters(executor, given))
     return executor
 
 

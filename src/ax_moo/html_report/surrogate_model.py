@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ax_moo.optimizer import ax_internals
 from ax_moo.optimizer.ax_client import Optimizer
 from ax_moo.problem.problem import Problem
 from ax_moo.trial import Parameterization, Trial
@@ -94,9 +95,10 @@ class Model:
 
     def _trials_of_arms(self, arms: Sequence[str]) -> list[int]:
         """An arm that ran in several trials has a row for each of them."""
+        experiment = ax_internals.experiment(self._optimizer.client)
         trials_of = defaultdict(list)
         for ax_index, index in self._optimizer.trial_of_ax.items():
-            trials_of[self._optimizer.client._experiment.trials[ax_index].arm.name].append(index)
+            trials_of[experiment.trials[ax_index].arm.name].append(index)
         return [trials_of[arm].pop(0) for arm in arms]
 
     def _by_parameter(self, indices: Iterable[tuple[str, float]]) -> dict[str, list[float]]:
@@ -116,4 +118,4 @@ def repeatable(seed: int | None) -> AbstractContextManager[None]:
 
 def _fit(optimizer: Optimizer) -> Adapter:
     client = optimizer.analysis_client()
-    return extract_relevant_adapter(client._experiment, client._generation_strategy, None)
+    return extract_relevant_adapter(ax_internals.experiment(client), ax_internals.strategy(client), None)

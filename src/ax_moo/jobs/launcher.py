@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
+from ax_moo.system import hydra_internals
 from ax_moo.system.text import error_line, one_line
 from ax_moo.trial import Job
 
@@ -43,7 +44,7 @@ class JobResult:
 
 def result_of(job_return: Any) -> JobResult:
     """The JobResult of a ``hydra.core.utils.JobReturn``, whose own ``return_value`` raises the job's error."""
-    value = job_return._return_value
+    value = hydra_internals.returned(job_return)
     if job_return.status.name == "COMPLETED":
         return JobResult(value=value)
     line = getattr(job_return, "error_line", None)

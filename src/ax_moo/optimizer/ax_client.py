@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ax_moo.optimizer import ax_internals
 from ax_moo.optimizer.base import Candidate, Method, SearchSpaceExhausted
 from ax_moo.optimizer.encoding import Axis, Coordinates
 from ax_moo.problem.problem import ParameterConstraint, Problem
@@ -226,7 +227,7 @@ class Optimizer:
         return [SHORT_WALK, LIGHT_SEARCH] if self._coordinates.constraints else [LIGHT_SEARCH]
 
     def _set_acquisition_options(self) -> None:
-        node = self._client._generation_strategy.nodes_by_name.get("MBM")
+        node = ax_internals.strategy(self._client).nodes_by_name.get("MBM")
         for spec in node.generator_specs if node is not None else ():
             options = self._acquisition_options[:1]
             spec.generator_gen_kwargs = {"model_gen_options": {"optimizer_kwargs": options[0]}} if options else {}
@@ -253,7 +254,7 @@ class Optimizer:
     def _ask_sobol(self, index: int, error: Exception) -> Candidate:
         """One point without a model where the model failed numerically."""
         log.warning("No candidate from the model (%s); one Sobol point instead", error_line(error))
-        experiment = self._client._experiment
+        experiment = ax_internals.experiment(self._client)
         sobol = Generators.SOBOL(experiment=experiment, seed=self._seed, init_position=len(experiment.trials))
         (arm,) = sobol.gen(1).arms
         return self._attach(index, self._unaliased(arm.parameters), "Sobol")
@@ -289,8 +290,8 @@ class Optimizer:
         return {self._metric_alias[name]: outcome[name] for name in self._problem.metric_names}
 
     def _node_of(self, ax_index: int) -> str:
-        runs = self._client._experiment.trials[ax_index].generator_runs
-        return str(runs[0]._generation_node_name) if runs else ""
+        runs = ax_internals.experiment(self._client).trials[ax_index].generator_runs
+        return str(ax_internals.node_name(runs[0])) if runs else ""
 
 
 def _key(parameterization: Parameterization) -> str:

@@ -23,6 +23,7 @@ from hydra.core.override_parser.types import (
 from hydra.errors import HydraException
 
 from ax_moo.search_space.parameters import identity
+from ax_moo.system import hydra_internals
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.text import one_line
 from ax_moo.trial import ParameterValue
@@ -69,7 +70,7 @@ def prefix_of(override: Override) -> str:
 
 def encode(value: ParameterValue) -> str:
     """The value as it stands in an override, so that Hydra reads back the same value of the same type."""
-    return str(Override._get_value_element_as_str(_quoted(value)))
+    return hydra_internals.element_text(_quoted(value))
 
 
 def check_encodable(name: str, value: ParameterValue) -> None:

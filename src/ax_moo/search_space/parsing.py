@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ax_moo.search_space.grammar import key_of, parse_override, prefix_of
 from ax_moo.search_space.parameters import Choice, Fixed, Parameter, Range, finite_number, whole_number
+from ax_moo.system import hydra_internals
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.rules import FLAG, Rule, a_list, check, check_keys, is_number, one_of, or_null
 from ax_moo.system.text import did_you_mean, one_line
@@ -88,7 +89,7 @@ def read_override(override: Override) -> Parameter:
         )
     if any(isinstance(value, (Sweep, Glob)) for value in sweep.list):
         raise ConfigError(f"{name}: one sweep cannot stand inside another; list the values themselves: choice(1, 2, 3)")
-    values = [Override._convert_value(value) for value in sweep.list]
+    values = [hydra_internals.element_value(value) for value in sweep.list]
     return choice_or_fixed(name, values, "ordered" in sweep.tags or None, prefix)
 
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from ax_moo.system import hydra_internals
+
 PACKAGES = (
     "hydra-ax-moo",
     "ax-platform",
@@ -61,9 +63,7 @@ def _words() -> list[str]:
 
 def _config_flags(arguments: Sequence[str]) -> list[str]:
     """Where the application's config is, in so far as the command line says it."""
-    from hydra._internal.utils import get_args_parser
-
-    parsed, _ = get_args_parser().parse_known_args(arguments)
+    parsed = hydra_internals.known_arguments(arguments)
     flags = {
         "--config-path": parsed.config_path,
         "--config-name": parsed.config_name,

@@ -1,0 +1,32 @@
+"""The private names of Hydra that we use, all of them here; a test checks that they exist."""
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+
+def returned(job_return: Any) -> Any:
+    """What a job returned, or the exception that ended it; the public ``return_value`` raises that exception."""
+    return job_return._return_value
+
+
+def element_value(element: Any) -> Any:
+    """The value of one element of a choice; the public ``Override.value()`` takes whole overrides only."""
+    from hydra.core.override_parser.types import Override
+
+    return Override._convert_value(element)
+
+
+def element_text(element: Any) -> str:
+    """A value as it stands in an override; the public ``Override.get_value_string()`` needs one that was parsed."""
+    from hydra.core.override_parser.types import Override
+
+    return str(Override._get_value_element_as_str(element))
+
+
+def known_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    """A command line as Hydra reads it; the config tells nothing of ``--config-path`` and its like."""
+    from hydra._internal.utils import get_args_parser
+
+    parsed: argparse.Namespace = get_args_parser().parse_known_args(arguments)[0]
+    return parsed
