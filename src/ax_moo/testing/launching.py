@@ -1,0 +1,44 @@
+"""A launcher as Hydra sets it up, without a sweep around it."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.callbacks import Callbacks
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import create_config_search_path
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobRuntime, setup_globals
+from hydra.types import HydraContext, RunMode
+
+from ax_moo.jobs.launcher import JobHandle, JobState
+
+ENDED = (JobState.FINISHED, JobState.LOST)
+Task = Callable[[Any], Any]
+
+
+def open_launcher(folder: Path, name: str, task: Task, *overrides: str) -> Any:
+    """The launcher ``hydra/launcher=name``, for a sweep in ``folder`` whose config is an empty file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.yaml").write_text("{}")
+    setup_globals()
+    JobRuntime.instance().set("name", "test")
+    loader = ConfigLoaderImpl(create_config_search_path(str(folder)))
+    overrides = (f"hydra/launcher={name}", f"hydra.sweep.dir='{folder}/sweep'", "hydra.job.chdir=false", *overrides)
+    config = loader.load_configuration("config", list(overrides), RunMode.MULTIRUN)
+    context = HydraContext(config_loader=loader, callbacks=Callbacks())
+    return Plugins.instance().instantiate_launcher(context, task, config)
+
+
+def wait_for(handles: Sequence[JobHandle], seconds: float = 90.0) -> list[JobState]:
+    """The states of jobs once all have ended."""
+    return [wait_until(handle, ENDED, seconds) for handle in handles]
+
+
+def wait_until(handle: JobHandle, states: Sequence[JobState], seconds: float = 90.0) -> JobState:
+    deadline = time.monotonic() + seconds
+    while (state := handle.state()) not in states:
+        assert time.monotonic() < deadline, f"job {handle.job.job_id} is still {state}"
+        time.sleep(0.05)
+    return state
