@@ -26,7 +26,7 @@ class End:
     seconds: float = 90.0
 
 
-class Parent:
+class ControllerPipe:
     """Takes over the standard streams, which wandb would read and write: its output goes to the log."""
 
     def __init__(self) -> None:

@@ -20,11 +20,11 @@ from ax_moo.storage.journal import JournalTail
 from ax_moo.system.redaction import without_secrets
 from ax_moo.system.text import error_line
 from ax_moo.trial import TrialStatus
-from ax_moo.wandb.controller_pipe import KILLED, Parent
+from ax_moo.wandb.controller_pipe import KILLED, ControllerPipe
 from ax_moo.wandb.history import FINISHED, LINE, TABLE, TEXT, SweepRows, log_files, pareto_table
 from ax_moo.wandb.process import RunOptions
 from ax_moo.wandb.project import JOB_TYPE, open_project
-from ax_moo.wandb.run_state import Note
+from ax_moo.wandb.run_state import RunState
 from ax_moo.wandb.service import GRACE, QUIET_AND_BOUNDED, modes_to_try, service_killed_after, tear_down
 from ax_moo.wandb.settings import Mode
 from ax_moo.wandb.trial_runs import tag_and_close
@@ -45,22 +45,22 @@ def main() -> None:
         # The sweeper gets them too, and says what becomes of the run.
         signal.signal(number, signal.SIG_IGN)
     os.nice(5)
-    parent = Parent()
-    options = RunOptions(**parent.options())
+    controller = ControllerPipe()
+    options = RunOptions(**controller.options())
     _settle_environment(options)
-    with _alone(Path(options.folder), parent):
-        SweepRun(options, parent).keep()
+    with _alone(Path(options.folder), controller):
+        SweepRun(options, controller).keep()
 
 
 class SweepRun:
     """One life of the run: from the first job of the sweep, or of its resumption, to the end of the sweeper."""
 
-    def __init__(self, options: RunOptions, parent: Parent) -> None:
+    def __init__(self, options: RunOptions, controller: ControllerPipe) -> None:
         self._options = options
-        self._parent = parent
+        self._controller = controller
         self._folder = Path(options.folder)
         self._tail = JournalTail(self._folder)
-        self._note = Note.read(self._folder)
+        self._state = RunState.read(self._folder)
         self._last_line = 0
         self._table_time, self._table_front = time.monotonic(), list[int]()
 
@@ -72,7 +72,7 @@ class SweepRun:
             return
         header = json.loads(lines[0][1])
         self._rows = SweepRows(header)
-        run = start(wandb, self._options, header, self._parent)
+        run = start(wandb, self._options, header, self._controller)
         if run is None:
             return
         try:
@@ -81,7 +81,7 @@ class SweepRun:
             self._follow(wandb, run)
             self._finish(wandb, run)
         except Exception as error:
-            self._parent.tell(
+            self._controller.tell(
                 logging.WARNING,
                 f"{error_line(error)}; the sweep goes on without a run of its own. What was written until now can be "
                 f"uploaded: ax-moo wandb sync {self._folder}",
@@ -92,7 +92,7 @@ class SweepRun:
         """The journal once there is a job: a sweep whose first job was refused leaves nothing in W&B either."""
         lines: list[tuple[int, str]] = []
         while True:
-            has_ended = self._parent.wait(POLL_SECONDS if lines else 0.0)
+            has_ended = self._controller.wait(POLL_SECONDS if lines else 0.0)
             lines += self._tail.new_lines()
             if any(json.loads(text)["status"] != TrialStatus.STAGED for _, text in lines[1:]):
                 return lines
@@ -106,24 +106,24 @@ class SweepRun:
         for key in self._rows.charts:
             run.define_metric(key, step_metric=FINISHED)
         path = f"{run.entity}/{run.project}/{run.id}"
-        if run.offline or not run.resumed or self._note.path != path:
+        if run.offline or not run.resumed or self._state.path != path:
             # Data on disk may be uploaded anywhere, and so hold all of it.
-            self._note = Note(path, sweep=self._note.sweep if self._note.path == path else None)
+            self._state = RunState(path, sweep=self._state.sweep if self._state.path == path else None)
         if self._options.sweep and not run.offline:
             self._join_sweep(wandb, run)
 
     def _join_sweep(self, wandb: Any, run: Any) -> None:
-        if self._note.sweep is None:
+        if self._state.sweep is None:
             problem, name = self._rows.problem, self._options.name
             sweep = create_sweep(wandb, problem, name, project=run.project, entity=run.entity)
-            self._note = replace(self._note, sweep=sweep)
-            self._note.write(self._folder)
-        run.config.update({"sweep_id": self._note.sweep}, allow_val_change=True)
+            self._state = replace(self._state, sweep=sweep)
+            self._state.write(self._folder)
+        run.config.update({"sweep_id": self._state.sweep}, allow_val_change=True)
 
     def _follow(self, wandb: Any, run: Any) -> None:
         has_ended = False
         while not has_ended:
-            has_ended = self._parent.wait(POLL_SECONDS)
+            has_ended = self._controller.wait(POLL_SECONDS)
             self._log(run, self._tail.new_lines())
             if time.monotonic() - self._table_time > TABLE_SECONDS:
                 self._log_table(wandb, run)
@@ -134,7 +134,7 @@ class SweepRun:
                 continue  # it is in the run's config
             row = self._rows.row(number, text)
             self._last_line = number
-            if number > self._note.arrived:
+            if number > self._state.arrived:
                 run.log(row)
 
     def _log_table(self, wandb: Any, run: Any) -> None:
@@ -145,7 +145,7 @@ class SweepRun:
             run.log({TABLE: pareto_table(wandb, trials, self._rows.problem)})
 
     def _finish(self, wandb: Any, run: Any) -> None:
-        end = self._parent.end
+        end = self._controller.end
         run.summary.update(self._rows.summary())
         why_no_results = None if end.is_hurried else self._log_results(wandb, run)
         if end.is_preempted:
@@ -153,10 +153,10 @@ class SweepRun:
         with service_killed_after(min(self._options.finish_timeout + GRACE, end.seconds)):
             run.finish(exit_code=TERMINATED if end.is_preempted else end.exit_code)
         if why_no_results:
-            self._parent.tell(logging.WARNING, f"table and files of the sweep were not uploaded: {why_no_results}")
+            self._controller.tell(logging.WARNING, f"table and files of the sweep were not uploaded: {why_no_results}")
         if not run.offline:
-            self._note = replace(self._note, arrived=self._last_line)
-            self._note.write(self._folder)
+            self._state = replace(self._state, arrived=self._last_line)
+            self._state.write(self._folder)
             if not end.is_hurried and end.exit_code != KILLED:
                 self._close_trials(run)
 
@@ -174,16 +174,16 @@ class SweepRun:
         group = self._options.group
         try:
             with open_project(run.project, run.entity) as project:
-                if self._note.sweep is not None:
-                    add_trials(project, group, run.id, self._note.sweep, self._options.name, self._rows.problem)
+                if self._state.sweep is not None:
+                    add_trials(project, group, run.id, self._state.sweep, self._options.name, self._rows.problem)
                 done = tag_and_close(project, group, self._folder, run.id)
         except Exception as error:
-            self._parent.tell(logging.WARNING, f"the trials' runs were not tagged: {error}")
+            self._controller.tell(logging.WARNING, f"the trials' runs were not tagged: {error}")
             return
         if done.left:
             run_id, why = next(iter(done.left.items()))
             text = f"{len(done.left)} of the trials' runs were not tagged or closed, {run_id} among them: {why}"
-            self._parent.tell(logging.WARNING, text)
+            self._controller.tell(logging.WARNING, text)
 
 
 def _settle_environment(options: RunOptions) -> None:
@@ -198,7 +198,7 @@ def _settle_environment(options: RunOptions) -> None:
 
 
 @contextmanager
-def _alone(folder: Path, parent: Parent) -> Iterator[None]:
+def _alone(folder: Path, controller: ControllerPipe) -> Iterator[None]:
     """An earlier life's process, whose sweeper was killed, may still be about to end the same run."""
     with open(folder / "wandb" / "sweep.lock", "w") as file:
         until = time.monotonic() + ALONE_SECONDS
@@ -207,14 +207,14 @@ def _alone(folder: Path, parent: Parent) -> Iterator[None]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if parent.wait(POLL_SECONDS / 4):
+                if controller.wait(POLL_SECONDS / 4):
                     time.sleep(POLL_SECONDS / 4)
             except OSError:
                 break  # a file system without locks
         yield
 
 
-def start(wandb: Any, options: RunOptions, header: Mapping[str, Any], parent: Parent) -> Any:
+def start(wandb: Any, options: RunOptions, header: Mapping[str, Any], controller: ControllerPipe) -> Any:
     """A started run, or None; what went wrong is said once. ``header`` is the journal's first line."""
     reasons: list[str] = []
     for mode in modes_to_try(options.mode):
@@ -226,11 +226,13 @@ def start(wandb: Any, options: RunOptions, header: Mapping[str, Any], parent: Pa
         else:
             if reasons:
                 where = Path(run.dir).parent
-                parent.tell(logging.WARNING, f"{reasons[0]}; the sweep's run is kept on disk, for wandb sync {where}")
+                controller.tell(
+                    logging.WARNING, f"{reasons[0]}; the sweep's run is kept on disk, for wandb sync {where}"
+                )
             elif mode == Mode.ONLINE:
-                parent.tell(logging.INFO, f"the sweep's run is {run.url}")
+                controller.tell(logging.INFO, f"the sweep's run is {run.url}")
             return run
-    parent.tell(logging.WARNING, f"{reasons[0]}; the sweep goes on without a run of its own")
+    controller.tell(logging.WARNING, f"{reasons[0]}; the sweep goes on without a run of its own")
     return None
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from ax_moo.system.disk import replace_file
 from ax_moo.system.records import from_record
 
-NOTE_FILE = "sweep.json"
+STATE_FILE = "sweep.json"
 
 
 @dataclass(frozen=True)
-class Note:
+class RunState:
     """``arrived``: all lines of the journal up to this one are in the run; ``sweep``: the W&B sweep of the trials."""
 
     path: str = ""
@@ -20,16 +20,16 @@ class Note:
     sweep: str | None = None
 
     @classmethod
-    def read(cls, folder: Path) -> "Note":
+    def read(cls, folder: Path) -> "RunState":
         """An empty one where there is none."""
         with suppress(OSError, ValueError, TypeError):
-            return from_record(cls, json.loads((folder / "wandb" / NOTE_FILE).read_bytes()))
+            return from_record(cls, json.loads((folder / "wandb" / STATE_FILE).read_bytes()))
         return cls()
 
     def write(self, folder: Path) -> None:
         """Losing it costs that the next life says some things twice."""
         with suppress(OSError):
-            replace_file(folder / "wandb" / NOTE_FILE, json.dumps(asdict(self)))
+            replace_file(folder / "wandb" / STATE_FILE, json.dumps(asdict(self)))
 
 
 def joined_sweep(folder: Path, project: str | None) -> str | None:
@@ -37,5 +37,5 @@ def joined_sweep(folder: Path, project: str | None) -> str | None:
 
     ``folder`` is the sweep's.
     """
-    note = Note.read(folder)
-    return note.sweep if note.path.split("/")[1:2] == [project] else None
+    state = RunState.read(folder)
+    return state.sweep if state.path.split("/")[1:2] == [project] else None
