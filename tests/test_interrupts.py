@@ -1,5 +1,6 @@
 import os
 import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -62,3 +63,31 @@ def test_a_return_from_the_block_is_interrupted_as_well() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         submit()
+
+
+def test_a_signal_that_would_end_the_process_goes_to_the_default_and_others_to_their_handler() -> None:
+    heard: list[str] = []
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        with signals.noticed(signal.SIGTERM, default=lambda number, frame: heard.append("default")) as came:
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert (signal.getsignal(signal.SIGTERM), came) == (signal.SIG_DFL, {signal.SIGTERM})
+        signal.signal(signal.SIGTERM, lambda number, frame: heard.append("handler"))
+        with signals.noticed(signal.SIGTERM, default=lambda number, frame: heard.append("default")):
+            os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert heard == ["default", "handler"]
+
+
+def test_outside_of_the_main_thread_no_signal_is_seen_and_none_is_handled() -> None:
+    seen: list[set[int]] = []
+
+    def within() -> None:
+        with signals.noticed(signal.SIGINT) as came:
+            seen.append(came)
+
+    thread = threading.Thread(target=within)
+    thread.start()
+    thread.join()
+    assert seen == [set()]

@@ -86,22 +86,26 @@ def _interrupt(number: int, frame: Any) -> None:
 
 
 @contextmanager
-def noticed(*numbers: int) -> Iterator[set[int]]:
+def noticed(*numbers: int, default: Callable[[int, Any], Any] | None = None) -> Iterator[set[int]]:
     """The signals of these that came so far; what handled them before still does.
 
-    Whoever puts a handler of his own into the block must call the one that he found, as Lightning does.
+    ``default`` handles those that would end the process; without it, they do. Whoever puts a handler of his own into
+    the block must call the one that he found, as Lightning does. Outside of the main thread, none is seen.
     """
     came: set[int] = set()
-    before = {number: signal.getsignal(number) for number in numbers}
-    for number, handler in before.items():
+    is_main = threading.current_thread() is threading.main_thread()
+    before = {number: signal.getsignal(number) for number in numbers} if is_main else {}
+    chained: set[int] = set()
+    for number, found in before.items():
+        handler = default if found is signal.SIG_DFL else found
         if callable(handler):
             signal.signal(number, _noting(came, handler))
+            chained.add(number)
     try:
         yield came
     finally:
-        for number, handler in before.items():
-            if callable(handler):
-                signal.signal(number, handler)
+        for number in chained:
+            signal.signal(number, before[number])
 
 
 def hold_back(number: int) -> None:
