@@ -12,6 +12,7 @@ from wandb_server import API_KEY, FakeWandb, Fault, provide_wandb_server  # noqa
 
 from ax_moo.wandb.settings import trial_run_id
 from nas.checks import InvalidConfig
+from nas.loggers import build_logger
 
 pytestmark = pytest.mark.one_hydra
 
@@ -172,14 +173,13 @@ def test_without_wandb_the_training_goes_on_and_says_what_to_install(wandb_serve
         ("mode", "onlin", "online, offline, disabled or auto"),
         ("init_timeout", 0, "a number of seconds above 0"),
         ("finish_timeout", "long", "a number of seconds above 0"),
+        ("tags", "small", "a list of names"),
     ],
 )
 def test_a_mistake_in_the_config_names_the_key(key: str, value: object, remedy: str) -> None:
-    from ax_moo.wandb.training_run import wandb_run
-
     config = OmegaConf.create({"logger": OmegaConf.load(TRAIN.parent / "conf/logger/wandb.yaml")})
     config.logger[key] = value
-    with pytest.raises(InvalidConfig, match=f"logger.{key}={value}: it must be {remedy}"), wandb_run(config):
+    with pytest.raises(InvalidConfig, match=f"logger.{key}={value}: it must be {remedy}"), build_logger(config):
         pass
 
 

@@ -17,10 +17,11 @@ def main(config: DictConfig) -> float:
         then = config.pop("then", "finish")
     if then == "lack_wandb":
         sys.modules["wandb"] = None  # type: ignore[assignment]
-    from ax_moo.wandb.training_run import finish_summary, wandb_run
+    from ax_moo.wandb import TrainingRunSettings, summarize, training_run
 
+    settings = TrainingRunSettings.from_config(config, "logger")
     begin = time.monotonic()
-    with wandb_run(config) as logger:
+    with training_run(settings, config) as logger:
         print(f"started after {time.monotonic() - begin:.1f} s", flush=True)
         for step in range(3):
             if logger:
@@ -28,7 +29,7 @@ def main(config: DictConfig) -> float:
         end(then)
         if logger:
             logger.log_metrics({"val_acc": 0.3}, step=3)
-        finish_summary(logger, {"val_acc": 0.5, "num_params": 7.0})
+        summarize(logger, {"val_acc": 0.5, "num_params": 7.0})
         begin = time.monotonic()
     print(f"ended after {time.monotonic() - begin:.1f} s", flush=True)
     return 0.5

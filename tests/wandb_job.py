@@ -13,6 +13,7 @@ from wandb_server import FakeWandb
 
 HERE = Path(__file__).parent
 APP = HERE / "wandb_app.py"
+FOREIGN = HERE / "wandb_foreign_app.py"
 TRAIN = HERE.parent / "train.py"
 
 
@@ -36,7 +37,7 @@ class Ended:
 class WandbJob:
     """``app -m overrides...`` under Hydra's own launcher and sweeper, with a server's environment.
 
-    It runs in a fork of a process that has imported Lightning already, which takes most of the time of so short a job.
+    It runs in a fork of a process that has imported ``imported``, which takes most of the time of so short a job.
     """
 
     def __init__(
@@ -45,13 +46,15 @@ class WandbJob:
         folder: Path,
         *overrides: str,
         app: Path = APP,
+        logger: str = "logger=wandb",
+        imported: str = "nas.train",
         environment: Mapping[str, str | None] | None = None,
     ) -> None:
         changed = {**server.environment(), "OMP_NUM_THREADS": "1", **(environment or {})}
         folder.mkdir(parents=True, exist_ok=True)
-        self._process = command_line("nas.train").start(
+        self._process = command_line(imported).start(
             folder,
-            *("-m", "hydra/launcher=basic", "hydra/sweeper=basic", "logger=wandb", *overrides),
+            *("-m", "hydra/launcher=basic", "hydra/sweeper=basic", logger, *overrides),
             app=app,
             environment={key: value for key, value in changed.items() if value is not None},
         )

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from omegaconf import DictConfig
 from pytorch_lightning.loggers import CSVLogger, Logger
 
+from ax_moo.system.errors import ConfigError
+from ax_moo.wandb import TrainingRunSettings, summarize, training_run
+from nas.checks import InvalidConfig
+
 Outcome = dict[str, float]
 
 
@@ -25,10 +29,14 @@ def build_logger(config: DictConfig) -> Iterator[RunLogger]:
         # Lightning numbers the versions: a training that goes on after a requeue keeps its first rows.
         yield RunLogger(CSVLogger(save_dir=config.output_dir, name="csv"))
     elif config.logger.kind == "wandb":
-        # Imported only here: wandb is an extra, and costs a second.
-        from ax_moo.wandb.training_run import finish_summary, wandb_run
-
-        with wandb_run(config) as logger:
-            yield RunLogger(logger, lambda outcome: finish_summary(logger, outcome))
+        with training_run(_wandb_settings(config), config) as logger:
+            yield RunLogger(logger, lambda outcome: summarize(logger, outcome))
     else:
         yield RunLogger()
+
+
+def _wandb_settings(config: DictConfig) -> TrainingRunSettings:
+    try:
+        return TrainingRunSettings.from_config(config, "logger")
+    except ConfigError as error:
+        raise InvalidConfig(str(error)) from None

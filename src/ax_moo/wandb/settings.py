@@ -1,11 +1,11 @@
-"""``hydra.sweeper.wandb``: whether and where the sweep has a W&B run of its own."""
+"""Where W&B runs go: ``hydra.sweeper.wandb`` for the sweep's own run, the application's config for a training's."""
 
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -155,6 +155,63 @@ class WandbSettings:
         check_keys(_WHERE, config, RULES)
         check_values(_WHERE, config, RULES)
         return cls(**{**config, "mode": Mode(config.get("mode", Mode.AUTO))})
+
+
+@dataclass(frozen=True)
+class TrainingRunSettings:
+    """Where the W&B run of a training goes. ``None`` leaves a choice to W&B, or to the sweep where there is one.
+
+    ``mode`` is one of MODES, the timeouts are in seconds, and ``settings`` is anything else of ``wandb.Settings``.
+    ``where`` is the key of the application's config that holds all this: a mistake is named by it, and the values of
+    its ``settings`` are not uploaded.
+
+    Raises:
+        ConfigError: a value is not of its kind.
+    """
+
+    project: str | None = None
+    entity: str | None = None
+    group: str | None = None
+    name: str | None = None
+    tags: Sequence[str] = ()
+    mode: str = "auto"
+    init_timeout: float = 30.0
+    finish_timeout: float = 60.0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    where: str = "logger"
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise self._mistake("mode", f"{', '.join(MODES[1:])} or {MODES[0]}")
+        for key in ("init_timeout", "finish_timeout"):
+            seconds = getattr(self, key)
+            if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+                raise self._mistake(key, "a number of seconds above 0")
+        if not isinstance(self.tags, list | tuple):
+            raise self._mistake("tags", "a list of names, such as [mnist, small]")
+        if not isinstance(self.settings, Mapping):
+            raise self._mistake("settings", "a mapping, such as {disable_git: false}")
+
+    @classmethod
+    def from_config(cls, config: DictConfig, where: str = "logger") -> "TrainingRunSettings":
+        """``where`` is the key of a mapping with the fields of this class, and perhaps ``kind: wandb``, for the sweep.
+
+        Raises:
+            ConfigError: there is no such mapping, it has another key, or a value is not of its kind.
+        """
+        node = OmegaConf.select(config, where)
+        if not isinstance(node, DictConfig):
+            raise ConfigError(f"{where}: must be a mapping, such as {{project: mnist}}, got {node!r}")
+        found: Any = OmegaConf.to_container(node, resolve=True)
+        keys = [each.name for each in fields(cls) if each.name != "where"]
+        for key in found.keys() - {*keys, "kind"}:
+            raise ConfigError(f"{where}.{key}: unknown key; {did_you_mean(key, keys)}")
+        found |= {key: empty for key, empty in (("tags", ()), ("settings", {})) if found.get(key) is None}
+        given: dict[str, Any] = {key: found[key] for key in keys if key in found}
+        return cls(**given, where=where)
+
+    def _mistake(self, key: str, wanted: str) -> ConfigError:
+        return ConfigError(f"{self.where}.{key}={getattr(self, key)}: it must be {wanted}.")
 
 
 LONGEST_NAME_IN_ID = 40

@@ -1,7 +1,9 @@
 """A Lightning logger around a W&B run that may break at any moment."""
 
 import logging
+import sys
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 from pytorch_lightning.loggers import WandbLogger
@@ -14,7 +16,20 @@ log = logging.getLogger(__name__)
 STEP = "trainer/global_step"
 
 
-class TrialLogger(WandbLogger):
+PACKAGE = "lightning.pytorch" if "lightning.pytorch" in sys.modules else "pytorch_lightning"
+"""The Lightning that the application uses. The same code is published under two names, with classes of its own each."""
+
+WandbLogger: Any = import_module(f"{PACKAGE}.loggers").WandbLogger
+SIGTERMException: Any = import_module(f"{PACKAGE}.utilities.exceptions").SIGTERMException
+"""What Lightning raises after SIGTERM."""
+
+
+def rank() -> int:
+    """The number of this process among those of a distributed training."""
+    return int(import_module(f"{PACKAGE}.utilities").rank_zero_only.rank)
+
+
+class TrainingLogger(WandbLogger):
     """Gives up on its run at the first error of W&B: says so once, and lets the training go on."""
 
     def __init__(self, run: Any, finish_timeout: float) -> None:

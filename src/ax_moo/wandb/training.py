@@ -1,0 +1,232 @@
+"""The W&B run of one training: its place in the sweep, and its end whatever becomes of the training or of W&B."""
+
+import logging
+import os
+import re
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ax_moo.system import redaction
+from ax_moo.system.signals import noticed
+from ax_moo.wandb.run_state import joined_sweep
+from ax_moo.wandb.service import GRACE, QUIET_AND_BOUNDED, modes_to_try, one_line, tear_down
+from ax_moo.wandb.settings import TrainingRunSettings, trial_run_id
+
+if TYPE_CHECKING:
+    from ax_moo.wandb.training_logger import TrainingLogger
+
+log = logging.getLogger(__name__)
+
+TERMINATED = 128 + signal.SIGTERM
+INTERRUPTED = 255
+"""The exit code by which W&B itself records a Ctrl-C."""
+
+
+@contextmanager
+def training_run(
+    settings: TrainingRunSettings, config: DictConfig | Mapping[str, Any] | None = None
+) -> Iterator["TrainingLogger | None"]:
+    """The W&B run of this training as a Lightning logger; None where W&B does not work, which is logged once.
+
+    ``config`` is uploaded as the run's. The trial and the folder of its sweep are those of Hydra's job; the sweep's
+    name is the config's ``sweep_name``, where it has one, else the folder's, as in the sweep's own run.
+
+    The run ends with the block: with exit code 0, with 1 after an exception, and as preempted when the training was
+    told to go away (SIGTERM, or submitit's requeue), so that the requeued trial goes on with the same run. The logger
+    is of the Lightning (``pytorch_lightning`` or ``lightning.pytorch``) that was imported before the first call.
+    """
+    # Lightning takes seconds to import.
+    from ax_moo.wandb.training_logger import TrainingLogger, rank
+
+    run = _start(settings, config) if rank() == 0 else None
+    if run is None:
+        yield None
+        return
+    logger = TrainingLogger(run, settings.finish_timeout)
+    # Lightning puts a handler of its own around this one while it trains. submitit's, which lets SIGTERM pass, decides.
+    with noticed(signal.SIGTERM, default=_leave) as came:
+        try:
+            yield logger
+        except BaseException as error:
+            code = _exit_code(error, signal.SIGTERM in came)
+            logger.close(code, preempted=code == TERMINATED)
+            raise
+        logger.close(0)
+
+
+def summarize(logger: Any, outcome: Mapping[str, float]) -> None:
+    """Write the objectives as plain numbers into the run's summary, where W&B's tables and sweeps read them.
+
+    Nothing is done for None and for loggers that are not those of ``training_run``.
+    """
+    from ax_moo.wandb.training_logger import TrainingLogger
+
+    if isinstance(logger, TrainingLogger):
+        logger.summarize(outcome)
+
+
+def _start(settings: TrainingRunSettings, config: Any) -> Any:
+    """A started run, or None. An online run that cannot start is kept offline, to be uploaded by ``wandb sync``."""
+    modes = modes_to_try(settings.mode)
+    # A process that uses W&B hands its service down to its children, and dies before they do.
+    os.environ.pop("WANDB_SERVICE", None)
+    if "online" not in modes:
+        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    try:
+        import wandb
+    except ImportError:
+        log.warning("W&B is not installed; training goes on without it. pip install hydra-ax-moo[wandb]")
+        return None
+    reasons: list[str] = []
+    for mode in modes:
+        try:
+            run = _init(wandb, settings, config, mode)
+        except Exception as error:
+            reasons.append(one_line(error))
+            tear_down(wandb, settings.finish_timeout + GRACE)
+        else:
+            _tell(run, mode, reasons)
+            return run
+    log.warning("W&B: %s; training goes on without it", reasons[0])
+    return None
+
+
+def _init(wandb: Any, settings: TrainingRunSettings, config: Any, mode: str) -> Any:
+    # A silent session never asks for an API key, also where there is a terminal.
+    wandb.setup(wandb.Settings(silent=True))
+    logged = _nested(config)
+    identity = RunIdentity.of(settings, logged.get("sweep_name"))
+    identity.folder.mkdir(parents=True, exist_ok=True)
+    with _secrets_not_in_argv(settings.where):
+        return wandb.init(
+            project=settings.project,
+            entity=settings.entity,
+            tags=[str(tag) for tag in settings.tags] or None,
+            config=_without_secrets(logged, settings.where) | identity.config,
+            id=identity.id,
+            name=identity.name,
+            group=identity.group,
+            job_type=identity.job_type,
+            dir=str(identity.folder),
+            resume="allow" if identity.id else None,
+            allow_val_change=True,
+            mode=mode,
+            settings=wandb.Settings(**_client_settings(settings, identity)),
+        )
+
+
+def _client_settings(settings: TrainingRunSettings, identity: "RunIdentity") -> dict[str, Any]:
+    timeouts = {"init_timeout": float(settings.init_timeout), "finish_timeout": float(settings.finish_timeout)}
+    # The W&B sweep of hydra.sweeper.wandb.sweep=true.
+    sweep = joined_sweep(identity.folder, settings.project) if identity.id else None
+    return {**QUIET_AND_BOUNDED, **timeouts, "sweep_id": sweep, **settings.settings}
+
+
+@contextmanager
+def _secrets_not_in_argv(where: str) -> Iterator[None]:
+    """W&B uploads the arguments of the process that starts a run."""
+    arguments = sys.argv
+    sys.argv = [override_without_secrets(each, where) for each in arguments]
+    try:
+        yield
+    finally:
+        sys.argv = arguments
+
+
+def _tell(run: Any, mode: str, reasons: list[str]) -> None:
+    if reasons:
+        log.warning("W&B: %s; the run is kept on disk, for wandb sync %s", reasons[0], Path(run.dir).parent)
+    elif mode == "online":
+        log.info("W&B run %s", run.url)
+
+
+def _nested(config: Any) -> dict[str, Any]:
+    """The config as plain values. One that cannot be resolved here keeps its interpolations."""
+    if not OmegaConf.is_config(config):
+        return dict(config or {})
+    container: Any
+    try:
+        container = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException:
+        container = OmegaConf.to_container(config)
+    return dict(container)
+
+
+def _without_secrets(config: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The settings of W&B's client may hold anything, an API key too."""
+    key, _, rest = where.partition(".")
+    node = config.get(key)
+    cleared: dict[str, Any] = redaction.without_secrets(config)
+    if isinstance(node, Mapping):
+        cleared[key] = (
+            _without_secrets(node, rest) if rest else cleared[key] | dict.fromkeys(node.keys() & {"settings"})
+        )
+    return cleared
+
+
+def override_without_secrets(override: str, where: str) -> str:
+    """The override without what W&B is not to be told: see ``_without_secrets``."""
+    key, assigned, _ = override.partition("=")
+    is_setting = assigned and re.fullmatch(rf"\+{{0,2}}{re.escape(where)}\.settings(\..*)?", key)
+    return f"{key}={redaction.HIDDEN}" if is_setting else redaction.override_without_secrets(override)
+
+
+def _exit_code(error: BaseException, terminated: bool) -> int:
+    from ax_moo.wandb.training_logger import SIGTERMException
+
+    if terminated or isinstance(error, SIGTERMException):
+        return TERMINATED
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    if isinstance(error, SystemExit):
+        code = error.code if error.code is None or isinstance(error.code, int) else 1
+        # submitit ends a job that it has requeued by sys.exit(-1).
+        return TERMINATED if code == -1 else code or 0
+    return 1
+
+
+def _leave(number: int, frame: Any) -> None:
+    """End the process as the signal would, but after its run."""
+    raise SystemExit(TERMINATED)
+
+
+@dataclass(frozen=True)
+class RunIdentity:
+    """``id`` is None where W&B is to make one up; W&B adds the folder ``wandb`` to ``folder``."""
+
+    folder: Path
+    id: str | None = None
+    name: str | None = None
+    group: str | None = None
+    job_type: str = "training"
+    config: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, settings: TrainingRunSettings, sweep_name: object = None) -> "RunIdentity":
+        if not HydraConfig.initialized():
+            return cls(Path.cwd(), name=settings.name, group=settings.group)
+        hydra = HydraConfig.get()
+        if hydra.mode != RunMode.MULTIRUN:
+            return cls(Path(hydra.runtime.output_dir), name=settings.name, group=settings.group)
+        folder = Path(os.path.abspath(os.path.join(hydra.runtime.cwd, hydra.sweep.dir)))
+        sweep = str(sweep_name or folder.name)
+        trial = int(hydra.job.num)
+        overrides = [override_without_secrets(each, settings.where) for each in hydra.overrides.task]
+        return cls(
+            folder,
+            id=trial_run_id(sweep, folder, trial),
+            name=f"{sweep}-{trial}",
+            group=settings.group or sweep,
+            job_type="trial",
+            config={"trial": trial, "overrides": overrides},
+        )
