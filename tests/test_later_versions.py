@@ -12,7 +12,7 @@ from ax_moo import measurements
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import journal, lock
 from ax_moo.trial import Attempt, Job, Trial, TrialStatus
-from ax_moo.wandb.run_state import NOTE_FILE, Note
+from ax_moo.wandb.run_state import STATE_FILE, RunState
 
 PROBLEM = problem(
     "x=interval(0, 1)",
@@ -75,10 +75,10 @@ def test_a_measurement_is_the_same(tmp_path: Path) -> None:
 
 def test_what_the_sweeps_wandb_run_left_is_the_same(tmp_path: Path) -> None:
     (tmp_path / "wandb").mkdir()
-    Note("entity/project", 7, "s").write(tmp_path)
-    path = tmp_path / "wandb" / NOTE_FILE
+    RunState("entity/project", 7, "s").write(tmp_path)
+    path = tmp_path / "wandb" / STATE_FILE
     path.write_text(json.dumps(later(json.loads(path.read_text()))))
-    assert Note.read(tmp_path) == Note("entity/project", 7, "s")
+    assert RunState.read(tmp_path) == RunState("entity/project", 7, "s")
 
 
 @pytest.mark.parametrize(

@@ -47,10 +47,10 @@ def test_the_run_is_in_the_sweeps_group_ends_as_the_training_did_and_goes_on_aft
 @pytest.mark.parametrize(
     ("tracking", "message"),
     [
-        ({"mode": "onlin"}, "tracking.wandb.mode=onlin: it must be online, offline, disabled or auto."),
-        ({"finish_timeout": 0}, "tracking.wandb.finish_timeout=0: it must be a number of seconds above 0."),
-        ({"tags": "small"}, "tracking.wandb.tags=small: it must be a list of names"),
-        ({"settings": 1}, "tracking.wandb.settings=1: it must be a mapping"),
+        ({"mode": "onlin"}, "tracking.wandb.mode: must be one of auto, online, offline, disabled, got 'onlin'"),
+        ({"finish_timeout": 0}, "tracking.wandb.finish_timeout: must be a number of seconds above 0, got 0"),
+        ({"tags": "small"}, "tracking.wandb.tags: must be a list of names"),
+        ({"settings": 1}, "tracking.wandb.settings: must be a mapping"),
         ({"projct": "mnist"}, "tracking.wandb.projct: unknown key; did you mean 'project'?"),
         (None, "tracking.wandb: must be a mapping"),
     ],

@@ -170,7 +170,7 @@ def test_without_wandb_the_training_goes_on_and_says_what_to_install(wandb_serve
 @pytest.mark.parametrize(
     ("key", "value", "remedy"),
     [
-        ("mode", "onlin", "online, offline, disabled or auto"),
+        ("mode", "onlin", "one of auto, online, offline, disabled"),
         ("init_timeout", 0, "a number of seconds above 0"),
         ("finish_timeout", "long", "a number of seconds above 0"),
         ("tags", "small", "a list of names"),
@@ -179,7 +179,7 @@ def test_without_wandb_the_training_goes_on_and_says_what_to_install(wandb_serve
 def test_a_mistake_in_the_config_names_the_key(key: str, value: object, remedy: str) -> None:
     config = OmegaConf.create({"logger": OmegaConf.load(TRAIN.parent / "conf/logger/wandb.yaml")})
     config.logger[key] = value
-    with pytest.raises(InvalidConfig, match=f"logger.{key}={value}: it must be {remedy}"), build_logger(config):
+    with pytest.raises(InvalidConfig, match=f"logger.{key}: must be {remedy}.*, got {value!r}"), build_logger(config):
         pass
 
 

@@ -13,7 +13,18 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ax_moo.system.rules import FLAG, NAME, Rule, a_mapping, check, check_keys, check_values, one_of, or_null
+from ax_moo.system.rules import (
+    FLAG,
+    NAME,
+    Rule,
+    a_mapping,
+    check,
+    check_keys,
+    check_values,
+    number_above_0,
+    one_of,
+    or_null,
+)
 
 LIGHTNINGS = "WandbLogger"
 PLACES = ("logger", "loggers", "callbacks", "trainer")
@@ -157,11 +168,20 @@ class WandbSettings:
         return cls(**{**config, "mode": Mode(config.get("mode", Mode.AUTO))})
 
 
+TRAINING_RULES: Mapping[str, Rule] = {
+    "mode": one_of(Mode),
+    "init_timeout": number_above_0("seconds"),
+    "finish_timeout": number_above_0("seconds"),
+    "tags": Rule("a list of names, such as [mnist, small]", lambda value: isinstance(value, list | tuple)),
+    "settings": a_mapping("{disable_git: false}"),
+}
+
+
 @dataclass(frozen=True)
 class TrainingRunSettings:
     """Where the W&B run of a training goes. ``None`` leaves a choice to W&B, or to the sweep where there is one.
 
-    ``mode`` is one of MODES, the timeouts are in seconds, and ``settings`` is anything else of ``wandb.Settings``.
+    ``mode`` is one of Mode's, the timeouts are in seconds, and ``settings`` is anything else of ``wandb.Settings``.
     ``where`` is the key of the application's config that holds all this: a mistake is named by it, and the values of
     its ``settings`` are not uploaded.
 
@@ -181,16 +201,7 @@ class TrainingRunSettings:
     where: str = "logger"
 
     def __post_init__(self) -> None:
-        if self.mode not in MODES:
-            raise self._mistake("mode", f"{', '.join(MODES[1:])} or {MODES[0]}")
-        for key in ("init_timeout", "finish_timeout"):
-            seconds = getattr(self, key)
-            if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
-                raise self._mistake(key, "a number of seconds above 0")
-        if not isinstance(self.tags, list | tuple):
-            raise self._mistake("tags", "a list of names, such as [mnist, small]")
-        if not isinstance(self.settings, Mapping):
-            raise self._mistake("settings", "a mapping, such as {disable_git: false}")
+        check_values(self.where, {each.name: getattr(self, each.name) for each in fields(self)}, TRAINING_RULES)
 
     @classmethod
     def from_config(cls, config: DictConfig, where: str = "logger") -> "TrainingRunSettings":
@@ -200,18 +211,13 @@ class TrainingRunSettings:
             ConfigError: there is no such mapping, it has another key, or a value is not of its kind.
         """
         node = OmegaConf.select(config, where)
-        if not isinstance(node, DictConfig):
-            raise ConfigError(f"{where}: must be a mapping, such as {{project: mnist}}, got {node!r}")
-        found: Any = OmegaConf.to_container(node, resolve=True)
+        found: Any = OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+        check(where, found, a_mapping("{project: mnist}"))
         keys = [each.name for each in fields(cls) if each.name != "where"]
-        for key in found.keys() - {*keys, "kind"}:
-            raise ConfigError(f"{where}.{key}: unknown key; {did_you_mean(key, keys)}")
+        check_keys(where, found.keys() - {"kind"}, keys)
         found |= {key: empty for key, empty in (("tags", ()), ("settings", {})) if found.get(key) is None}
         given: dict[str, Any] = {key: found[key] for key in keys if key in found}
         return cls(**given, where=where)
-
-    def _mistake(self, key: str, wanted: str) -> ConfigError:
-        return ConfigError(f"{self.where}.{key}={getattr(self, key)}: it must be {wanted}.")
 
 
 LONGEST_NAME_IN_ID = 40

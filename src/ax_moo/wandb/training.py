@@ -18,8 +18,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ax_moo.system import redaction
 from ax_moo.system.signals import noticed
+from ax_moo.system.text import error_line
 from ax_moo.wandb.run_state import joined_sweep
-from ax_moo.wandb.service import GRACE, QUIET_AND_BOUNDED, modes_to_try, one_line, tear_down
+from ax_moo.wandb.service import GRACE, QUIET_AND_BOUNDED, modes_to_try, tear_down
 from ax_moo.wandb.settings import TrainingRunSettings, trial_run_id
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def _start(settings: TrainingRunSettings, config: Any) -> Any:
         try:
             run = _init(wandb, settings, config, mode)
         except Exception as error:
-            reasons.append(one_line(error))
+            reasons.append(error_line(error))
             tear_down(wandb, settings.finish_timeout + GRACE)
         else:
             _tell(run, mode, reasons)

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
-from pytorch_lightning.loggers import WandbLogger
-
 from ax_moo.system.text import error_line
 from ax_moo.wandb.service import GRACE, service_killed_after, tear_down
 
