@@ -1,5 +1,6 @@
 import dataclasses
 import re
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,27 @@ from hydra_plugins.async_submitit_launcher.config import AsyncLocalConf, AsyncSl
 from hydra_plugins.ax_moo_sweeper.config import AxMooSweeperConf
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_relative_link_leads_to_a_file(page: Path) -> None:
     targets = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_the_pictures_of_the_architecture_are_drawn_from_the_contracts() -> None:
+    page = runpy.run_path(str(ROOT / "docs" / "architecture.py"))["page"]()
+    assert page == (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_every_room_of_the_contract_has_a_row(page: str) -> None:
+    rooms = runpy.run_path(str(ROOT / "docs" / "architecture.py"))["rows"]("The rooms")
+    text = (ROOT / page).read_text(encoding="utf-8")
+    rows = "".join(re.findall(r"^\| `.*?\|", text, flags=re.MULTILINE))
+    assert len(rooms) == 8
+    assert [room for row in rooms for room in row if f"`{room}`" not in rows] == []
 
 
 def documented_defaults() -> dict[str, Any]:
