@@ -1,6 +1,8 @@
-# make sweep   the main job: the search of conf/hydra/sweeper/ax_moo.yaml (more overrides in ARGS="...")
-# make test    every check and every test, under Hydra 1.3 and under Hydra 1.4
-# make clean   removes the environment; results stay
+# make sweep        the main job: the search of conf/hydra/sweeper/ax_moo.yaml (more overrides in ARGS="...")
+# make check        lint, types, layers, and the tests that start no process: under two minutes
+# make test         every check and every test, under Hydra 1.3 and under Hydra 1.4
+# make test-latest  those tests and the contract suites with the newest and with the lowest releases that we allow
+# make clean        removes the environments; results stay
 #
 # Each sets up .venv where it is missing or out of date. PYTHON=python3.12 chooses the interpreter.
 
@@ -8,20 +10,27 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-builtin-rules
 .NOTPARALLEL:
-.PHONY: sweep test lint ruff mypy layers test-hydra-1.3 test-hydra-1.4 clean
+.PHONY: sweep check test lint ruff mypy layers test-fast test-hydra-1.3 test-hydra-1.4 clean
+.PHONY: test-latest test-newest test-lowest
 
 PY := .venv/bin/python
 INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check
 HYDRA_1_4 := hydra-core==1.4.0rc3 omegaconf==2.4.1rc1 hydra-submitit-launcher==1.4.0rc3
 PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses 4 --durations 25
+NEWEST := .venv/newest/bin/python
+LOWEST := .venv/lowest/bin/python
+LATEST := --numprocesses 4 -m "(not slow or contract) and not slurm"
 
 sweep: .venv/installed-nas
 	$(PY) train.py -m hydra/sweeper=ax_moo $(ARGS)
 
+check: TESTS := test-fast
+test: TESTS := test-hydra-1.3 test-hydra-1.4
+
 # Everything is run, and the target fails if anything failed. Linting takes a minute of one core: beside the tests.
-test: .venv/installed-test
+check test: .venv/installed-test
 	@$(MAKE) --no-print-directory --keep-going lint & linting=$$!; \
-	$(MAKE) --no-print-directory --keep-going test-hydra-1.3 test-hydra-1.4 && tested=0 || tested=$$?; \
+	$(MAKE) --no-print-directory --keep-going $(TESTS) && tested=0 || tested=$$?; \
 	wait $$linting && exit $$tested
 
 lint: ruff mypy layers
@@ -36,12 +45,31 @@ mypy: .venv/installed-test
 layers: .venv/installed-test
 	.venv/bin/lint-imports
 
+# tests/slow.py says which are slow. Two processes, since a third core is rare and each imports Ax and Lightning.
+test-fast: .venv/installed-test
+	OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses 2 -m "not slow" $(ARGS)
+
 test-hydra-1.3: .venv/installed-test
 	$(PYTEST) $(ARGS)
 
 # Tests that have nothing to do with the version of Hydra have been run already.
 test-hydra-1.4: .venv/installed-test
 	PYTHONPATH="$(CURDIR)/.venv/hydra-1.4" $(PYTEST) -m "not hydra_free and not one_hydra" $(ARGS)
+
+test-latest:
+	@$(MAKE) --no-print-directory --keep-going test-newest test-lowest
+
+# What is newest changes from day to day: asked for each time. torch stays as it is pinned, since another release may
+# bring CUDA along; that holds for the lowest as well.
+test-newest: .venv/installed-test
+	$(PY) -m venv .venv/newest
+	grep '^torch==' constraints.txt > .venv/newest/constraints.txt
+	$(NEWEST) -m pip install --quiet --disable-pip-version-check --upgrade --upgrade-strategy eager \
+	    -c .venv/newest/constraints.txt -e '.[test]'
+	OMP_NUM_THREADS=1 $(NEWEST) -m pytest $(LATEST) $(ARGS)
+
+test-lowest: .venv/lowest/installed
+	OMP_NUM_THREADS=1 $(LOWEST) -m pytest $(LATEST) $(ARGS)
 
 clean:
 	rm -rf .venv
@@ -55,6 +83,14 @@ clean:
 	rm -rf .venv/hydra-1.4
 	$(INSTALL) --no-deps --target .venv/hydra-1.4 $(HYDRA_1_4)
 	touch .venv/installed-nas $@
+
+# Whatever else these need comes as new as it can be.
+.venv/lowest/installed: pyproject.toml constraints.txt tests/lowest_versions.py | .venv/installed-test
+	rm -rf $(@D)
+	$(PY) -m venv $(@D)
+	$(PY) tests/lowest_versions.py > $(@D)/constraints.txt
+	$(LOWEST) -m pip install --quiet --disable-pip-version-check -c $(@D)/constraints.txt -e '.[test]'
+	touch $@
 
 # The first Python of 3.11 or later that runs, with Debian's packages where they are missing and we may install them.
 $(PY):

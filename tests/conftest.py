@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hydra.core.plugins import Plugins
 from hydra.version import VersionBase
+from slow import pytest_collection_modifyitems  # noqa: F401  the mark slow
 from slurm.cluster import SlurmCluster, running
 from slurm.packages import why_not_here
 from xdist.scheduler import LoadScopeScheduling

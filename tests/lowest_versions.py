@@ -6,20 +6,20 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-PROJECT = Path(__file__).parents[1] / "pyproject.toml"
-TORCH = "torch==2.13.0"
-"""The only release with a build for the CPU on every index that we know; any other might bring CUDA along."""
+ROOT = Path(__file__).parents[1]
 
 
 def lowest() -> Iterator[str]:
-    """One ``name==version`` for each dependency with a lower bound, and torch as it is pinned everywhere."""
-    project = tomllib.loads(PROJECT.read_text())["project"]
+    """One ``name==version`` for each dependency with a lower bound.
+
+    torch is the release of constraints.txt: its lowest has no build for the CPU alone on the package index.
+    """
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     for text in sum(project["optional-dependencies"].values(), project["dependencies"]):
         requirement = Requirement(text)
-        for bound in requirement.specifier:
-            if bound.operator == ">=" and requirement.name != "torch":
-                yield f"{requirement.name}=={bound.version}"
-    yield TORCH
+        if requirement.name != "torch":
+            yield from (f"{requirement.name}=={b.version}" for b in requirement.specifier if b.operator == ">=")
+    yield from (line for line in (ROOT / "constraints.txt").read_text().splitlines() if line.startswith("torch=="))
 
 
 if __name__ == "__main__":

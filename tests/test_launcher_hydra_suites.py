@@ -5,6 +5,7 @@ from hydra.test_utils.launcher_common_tests import IntegrationTestSuite, Launche
 
 # Hydra's suites do what Hydra itself deprecates.
 pytestmark = [
+    pytest.mark.contract,
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::UserWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),

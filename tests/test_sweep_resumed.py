@@ -142,6 +142,7 @@ class _OldestEnds(ScriptedLauncher):
 
 
 @pytest.mark.one_hydra
+@pytest.mark.slow  # forty fits of a model: half a minute of CPU
 def test_killed_after_10_of_24_trials_ax_proposes_the_other_14_bit_by_bit_as_if_nothing_had_happened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
