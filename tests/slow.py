@@ -1,7 +1,7 @@
 """Which tests are slow: those that start a process, a cluster or a browser, themselves or by what they use.
 
-The mark ``slow`` is given by this rule, so that there is no list to keep; a test that only computes, for very long, has it
-by hand. ``make check`` leaves them out.
+The mark ``slow`` is given by this rule, so that there is no list to keep; a test that only computes, but very long, has
+it by hand. ``make check`` leaves them out.
 """
 
 import ast
