@@ -151,7 +151,7 @@ def test_a_wrong_limit_is_found_before_any_job(held: HeldJobs, launcher: str, va
     ended = held.start(f"hydra/launcher={launcher}", f"hydra.launcher.max_parallel={value}", "+x=1,2").end()
     assert ended.code == 2
     assert re.fullmatch(
-        r".*hydra\.launcher\.max_parallel is .*, but must be a whole number from 1 on, or null\.\n", ended.stderr
+        r".*hydra\.launcher\.max_parallel: must be a whole number of at least 1, or null, got .*\n", ended.stderr
     )
     assert held.begun() == []
 
