@@ -45,6 +45,9 @@ USES = {
             "hydra.core.override_parser.types:Override._convert_value",
             "hydra.core.override_parser.types:Override._get_value_element_as_str",
             "hydra._internal.utils:get_args_parser",
+            "hydra._internal.utils:create_config_search_path",
+            "hydra._internal.callbacks:Callbacks",
+            "hydra._internal.config_loader_impl:ConfigLoaderImpl",
         },
     ),
     "hydra-submitit-launcher": Uses(

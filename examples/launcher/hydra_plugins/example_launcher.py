@@ -11,13 +11,12 @@ import sys
 from pathlib import Path
 
 import cloudpickle
-from ax_moo.jobs.job_results import result_of
 from hydra.core.config_store import ConfigStore
 from hydra.core.singleton import Singleton
 from hydra.plugins.launcher import Launcher
 from hydra_plugins.example_job import run
 
-from ax_moo.jobs.launcher import JobResult, JobState
+from ax_moo.jobs.launcher import JobResult, JobState, result_of
 from ax_moo.trial import Job
 
 CONFIG = {"_target_": "hydra_plugins.example_launcher.ExampleLauncher"}

@@ -30,3 +30,14 @@ def known_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 
     parsed: argparse.Namespace = get_args_parser().parse_known_args(arguments)[0]
     return parsed
+
+
+def hydra_context(config_folder: str) -> Any:
+    """What Hydra hands to a launcher, for an application whose configs are in this folder."""
+    from hydra._internal.callbacks import Callbacks
+    from hydra._internal.config_loader_impl import ConfigLoaderImpl
+    from hydra._internal.utils import create_config_search_path
+    from hydra.types import HydraContext
+
+    loader = ConfigLoaderImpl(create_config_search_path(config_folder))
+    return HydraContext(config_loader=loader, callbacks=Callbacks())

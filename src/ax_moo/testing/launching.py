@@ -5,14 +5,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.callbacks import Callbacks
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.utils import create_config_search_path
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobRuntime, setup_globals
-from hydra.types import HydraContext, RunMode
+from hydra.types import RunMode
 
 from ax_moo.jobs.launcher import JobHandle, JobState
+from ax_moo.system.hydra_internals import hydra_context
 
 ENDED = (JobState.FINISHED, JobState.LOST)
 Task = Callable[[Any], Any]
@@ -24,10 +22,9 @@ def open_launcher(folder: Path, name: str, task: Task, *overrides: str) -> Any:
     (folder / "config.yaml").write_text("{}")
     setup_globals()
     JobRuntime.instance().set("name", "test")
-    loader = ConfigLoaderImpl(create_config_search_path(str(folder)))
+    context = hydra_context(str(folder))
     overrides = (f"hydra/launcher={name}", f"hydra.sweep.dir='{folder}/sweep'", "hydra.job.chdir=false", *overrides)
-    config = loader.load_configuration("config", list(overrides), RunMode.MULTIRUN)
-    context = HydraContext(config_loader=loader, callbacks=Callbacks())
+    config = context.config_loader.load_configuration("config", list(overrides), RunMode.MULTIRUN)
     return Plugins.instance().instantiate_launcher(context, task, config)
 
 
