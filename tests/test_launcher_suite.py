@@ -10,7 +10,7 @@ from ax_moo.jobs.blocking import RoundsLauncher
 from ax_moo.jobs.launcher import AsyncLauncher
 from ax_moo.testing import JobSuite, LauncherSuite
 from ax_moo.testing.launching import open_launcher
-from ax_moo_launchers.attach import attacher, finder
+from ax_moo_launchers.attach import attacher
 from hydra_plugins.async_submitit_launcher.launcher import adopt
 
 pytestmark = pytest.mark.one_hydra
@@ -55,4 +55,4 @@ class TestBlockingLauncher(JobSuite):
     @classmethod
     def open_launcher(cls, folder: Path, task: Callable[[Any], Any], *overrides: str) -> AsyncLauncher:
         blocking = open_launcher(folder, cls.launcher, task, *cls.overrides, *overrides)
-        return RoundsLauncher(blocking, attacher(), finder(folder / "sweep/.submitit"))
+        return RoundsLauncher(blocking, attacher())
