@@ -66,13 +66,15 @@ class ScriptedLauncher:
     A job whose request is in ``lost`` ends as one that was lost; its answer's error says why.
     """
 
-    in_rounds = False
+    is_blocking = False
     max_jobs: int | None = None
 
-    def __init__(self, answer: Answer, polls: Callable[[int], int] = lambda trial: 2, in_rounds: bool = False) -> None:
+    def __init__(
+        self, answer: Answer, polls: Callable[[int], int] = lambda trial: 2, is_blocking: bool = False
+    ) -> None:
         self.answer = answer
         self.polls = polls
-        self.in_rounds = in_rounds
+        self.is_blocking = is_blocking
         self.batches: list[list[int]] = []
         self.requests: dict[int, JobRequest] = {}
         self.log: list[str] = []

@@ -11,7 +11,7 @@ from pathlib import Path
 from command_line import Ended, command_line
 from sweeping import SWEEP_DIR, journal_rows, write_app
 
-from ax_moo.optimizer.ax_client import Optimizer
+from ax_moo.optimizer.ax_client import AxOptimizer
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import journal
 
@@ -99,7 +99,7 @@ def check_nothing_was_lost_or_run_twice(swept: Killable, ended: Ended) -> None:
 def check_ax_holds_each_observation_once(swept: Killable) -> None:
     header = journal.header(swept.folder)
     assert header is not None
-    optimizer = Optimizer(Problem.from_dict(header["problem"]), "sobol", header["seed"])
+    optimizer = AxOptimizer(Problem.from_dict(header["problem"]), "sobol", header["seed"])
     optimizer.replay(journal.last_states(swept.folder))
     rows = optimizer.client._experiment.lookup_data().df
     held = Counter(zip(rows["trial_index"], rows["metric_name"], strict=True))

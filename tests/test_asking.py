@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, two_objectives
 
-from ax_moo.optimizer.background import Asking
+from ax_moo.optimizer.background import BackgroundOptimizer
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import stop_request
 from ax_moo.sweep import loop
@@ -26,7 +26,7 @@ LONG = 60.0
 
 
 def test_a_candidate_ends_the_wait_for_it() -> None:
-    with Asking(ListedCandidates) as asking:
+    with BackgroundOptimizer(ListedCandidates) as asking:
         asking.ask(index=0, finished=0)
         begun = time.monotonic()
         asking.wait(LONG)
@@ -35,7 +35,7 @@ def test_a_candidate_ends_the_wait_for_it() -> None:
 
 
 def test_a_candidate_that_nobody_takes_ends_one_wait_and_no_more() -> None:
-    with Asking(ListedCandidates) as asking:
+    with BackgroundOptimizer(ListedCandidates) as asking:
         asking.ask(index=0, finished=0)
         asking.wait(LONG)
         begun = time.monotonic()
@@ -53,10 +53,10 @@ class _Rounds:
     def open(self, problem: Problem, trials: Sequence[Trial]) -> None:
         pass
 
-    def entered(self, trial: Trial) -> None:
+    def on_trial_state(self, trial: Trial) -> None:
         pass
 
-    def tick(self, progress: Progress) -> None:
+    def on_poll(self, progress: Progress) -> None:
         self.times.append(time.monotonic())
 
     def close(self) -> None:

@@ -31,9 +31,11 @@ def test_without_a_terminal_every_event_is_a_line(caplog: pytest.LogCaptureFixtu
     lines = LogLines()
     lines.open(TWO, [])
     with caplog.at_level(logging.INFO):
-        lines.entered(Trial(0, {"x": 0.25}, TrialStatus.RUNNING, job=Job("7", "/jobs/0")))
-        lines.entered(_completed(0, 0.5, 0.5))
-        lines.entered(Trial(1, {"x": 0.25}, TrialStatus.FAILED, job=Job("8", "/jobs/1"), reason="ValueError: boom"))
+        lines.on_trial_state(Trial(0, {"x": 0.25}, TrialStatus.RUNNING, job=Job("7", "/jobs/0")))
+        lines.on_trial_state(_completed(0, 0.5, 0.5))
+        lines.on_trial_state(
+            Trial(1, {"x": 0.25}, TrialStatus.FAILED, job=Job("8", "/jobs/1"), reason="ValueError: boom")
+        )
     assert [record.getMessage() for record in caplog.records] == [
         "Trial 0 runs as job 7: x=0.25",
         "Trial 0 completed: f=0.5, g=0.5; hypervolume 0.25",
@@ -66,8 +68,8 @@ trials = [
     Trial(1, {}, TrialStatus.FAILED, reason="[red]boom"),
     Trial(2, {}, TrialStatus.RUNNING),
 ]
-table.entered(trials[1])
-table.tick(Progress(trials, 90.0, Budget(6), False))
+table.on_trial_state(trials[1])
+table.on_poll(Progress(trials, 90.0, Budget(6), False))
 time.sleep(0.6)
 table.close()
 print("after")
@@ -138,7 +140,7 @@ def test_without_thresholds_the_log_counts_the_frontier_instead_of_an_incomparab
     lines = LogLines()
     lines.open(problem(objectives={"f": "maximize", "g": "minimize"}), [])
     with caplog.at_level(logging.INFO):
-        lines.entered(_completed(0, 0.5, 0.5))
+        lines.on_trial_state(_completed(0, 0.5, 0.5))
     assert caplog.records[0].getMessage().endswith("; 1 trials on the frontier")
 
 

@@ -5,15 +5,15 @@ from fakes import problem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ax_moo.optimizer.encoding import Coordinates
+from ax_moo.optimizer.encoding import SpaceEncoding
 from ax_moo.problem.problem import Problem
 from ax_moo.search_space.space import Choice, Fixed, Range, SearchSpace
 
 pytestmark = pytest.mark.hydra_free
 
 
-def _over(*parameters: Range | Choice | Fixed) -> Coordinates:
-    return Coordinates(Problem.from_config(SearchSpace(parameters, ()), {}, [], []))
+def _over(*parameters: Range | Choice | Fixed) -> SpaceEncoding:
+    return SpaceEncoding(Problem.from_config(SearchSpace(parameters, ()), {}, [], []))
 
 
 def test_plain_parameters_are_the_same_on_both_sides() -> None:
@@ -52,7 +52,7 @@ LOGS = ("h1=int(tag(log, interval(16, 128)))", "h2=int(tag(log, interval(16, 128
 
 
 def test_log_scale_parameters_of_a_constraint_become_their_logarithms() -> None:
-    constrained = Coordinates(problem(*LOGS, parameter_constraints=["h2 <= h1"]))
+    constrained = SpaceEncoding(problem(*LOGS, parameter_constraints=["h2 <= h1"]))
     assert [axis.log_scale for axis in constrained.axes] == [False, False, False]
     assert constrained.axes[0].bounds == pytest.approx((math.log10(16), math.log10(128)))
     assert constrained.to_arm({"h1": 100, "h2": 16, "x": 0.5})["h1"] == 2.0
@@ -67,7 +67,7 @@ def test_log_scale_parameters_of_a_constraint_become_their_logarithms() -> None:
 )
 def test_rounding_keeps_a_log_scale_constraint_exactly(u: tuple[float, float], slack: float, factor: str) -> None:
     constrained = problem(*LOGS, parameter_constraints=[f"h2 <= {factor}h1"])
-    coordinates = Coordinates(constrained)
+    coordinates = SpaceEncoding(constrained)
     (axis, _, _) = coordinates.axes
     low, high = axis.bounds or (0, 0)
     offset = math.log10(float(factor.removesuffix(" * ") or 1))

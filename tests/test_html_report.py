@@ -149,19 +149,19 @@ def test_a_running_sweep_has_its_page_written_now_and_then(tmp_path: Path, monke
     watching = ReportObserver(folder)
     progress = Progress(events[-1:], 1.0, Budget(8), False)
     watching.open(goals, [])
-    watching.tick(progress)
+    watching.on_poll(progress)
     time.sleep(0.5)
     assert not (folder / "report.html").exists()  # nothing has changed
-    watching.entered(events[-1])
-    watching.tick(progress)
+    watching.on_trial_state(events[-1])
+    watching.on_poll(progress)
     wait_until((folder / "report.html").exists, "the page")
     written = (folder / "report.html").stat().st_mtime_ns
-    watching.entered(staged(1, {"x": 0.2}, 2))
-    watching.tick(progress)  # too soon
+    watching.on_trial_state(staged(1, {"x": 0.2}, 2))
+    watching.on_poll(progress)  # too soon
     watching.close()
     assert (folder / "report.html").stat().st_mtime_ns == written
     monkeypatch.setattr(observer, "INTERVAL_SECONDS", 0.0)
-    watching.tick(progress)
+    watching.on_poll(progress)
     wait_until(lambda: (folder / "report.html").stat().st_mtime_ns > written, "the next page")
     watching.close()
     assert shown(folder)["surrogate"] is None

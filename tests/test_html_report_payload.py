@@ -32,7 +32,7 @@ def test_slots_are_filled_from_the_lowest_and_a_lost_attempt_has_a_span_of_its_o
         life(i, {"x": 0.1}, {"f": 0.0}, begin, end) for i, begin, end in ((0, 0, 4), (1, 0, 2), (2, 3, 4))
     )
     lost = running(staged(3, {"x": 0.2}, 5), 5)
-    again = lost.again("node failed", time=BEGUN + 6)
+    again = lost.retry("node failed", time=BEGUN + 6)
     events = [*first[:2], *second[:2], second[2], *third[:2], first[2], third[2], staged(3, {"x": 0.2}, 5), lost, again]
     found = timeline([*events, running(again, 7)], now=BEGUN + 10)
     assert [(span["trial"], span["attempt"], span["slot"], span["outcome"]) for span in found["spans"]] == [

@@ -11,7 +11,7 @@ from fakes import TWO_OBJECTIVES, problem
 
 from ax_moo.html_report import surrogate
 from ax_moo.html_report.surrogate import GRID_POINTS, MOST_TRIALS, analyse, centre, grid, trials_to_model
-from ax_moo.optimizer.ax_client import Optimizer
+from ax_moo.optimizer.ax_client import AxOptimizer
 from ax_moo.problem.frontier import pareto_trials
 from ax_moo.problem.problem import Problem
 from ax_moo.trial import Measured, Parameterization, Trial, TrialStatus
@@ -28,7 +28,7 @@ def mixed() -> tuple[list[Trial], dict[str, Any]]:
     objectives = {"val/f": "maximize", "g": "minimize"}
     space = ("h=int(tag(log,interval(4,64)))", "lambda=interval(0,1)", "kind=choice(relu,2,[1,2])", "seed=choice(3)")
     goals = problem(*space, objectives=objectives, parameter_constraints=["h <= 60"])
-    optimizer = Optimizer(goals, "sobol", seed=1)
+    optimizer = AxOptimizer(goals, "sobol", seed=1)
     trials = []
     for index in range(18):
         candidate = optimizer.ask(index)

@@ -41,14 +41,14 @@ sys.exit(ending.exit_code)
 FIT = """
 import random, sys, time
 from fakes import TWO_OBJECTIVES, problem
-from ax_moo.optimizer.background import Asking
-from ax_moo.optimizer.ax_client import Optimizer
+from ax_moo.optimizer.background import BackgroundOptimizer
+from ax_moo.optimizer.ax_client import AxOptimizer
 from ax_moo.trial import Trial, TrialStatus
 
 def build():
     draw = random.Random(0).random
     points = [{"x": draw(), "y": draw()} for _ in range(40)]
-    optimizer = Optimizer(problem(objectives=TWO_OBJECTIVES), seed=1)
+    optimizer = AxOptimizer(problem(objectives=TWO_OBJECTIVES), seed=1)
     done = dict(generation_node="", status=TrialStatus.COMPLETED, time=0.0)
     outcomes = [{"f": point["x"] - point["y"], "g": point["x"] * point["y"]} for point in points]
     trials = enumerate(zip(points, outcomes))
@@ -69,7 +69,7 @@ def is_in_a_fit():
             frame = frame.f_back
     return False
 
-with Asking(build) as asking:
+with BackgroundOptimizer(build) as asking:
     asking.ask(40, 0)
     while not is_in_a_fit():
         assert not asking._candidate.done(), asking._candidate.exception()

@@ -21,7 +21,7 @@ def test_a_signal_within_the_block_ends_it_only_when_it_is_through(number: signa
     done = []
 
     def submit() -> None:
-        with signals.sigterm_as_ctrl_c(), signals.put_off():
+        with signals.sigterm_as_ctrl_c(), signals.deferred():
             os.kill(os.getpid(), number)
             done.append("noted")
 
@@ -34,7 +34,7 @@ def test_a_second_signal_is_not_put_off() -> None:
     done = []
 
     def submit() -> None:
-        with signals.put_off():
+        with signals.deferred():
             os.kill(os.getpid(), signal.SIGINT)
             os.kill(os.getpid(), signal.SIGINT)
             done.append("noted")
@@ -47,7 +47,7 @@ def test_a_second_signal_is_not_put_off() -> None:
 def test_what_the_process_ignores_stays_ignored_and_handlers_come_back() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with signals.put_off():
+        with signals.deferred():
             os.kill(os.getpid(), signal.SIGINT)
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
@@ -56,7 +56,7 @@ def test_what_the_process_ignores_stays_ignored_and_handlers_come_back() -> None
 
 def test_a_return_from_the_block_is_interrupted_as_well() -> None:
     def submit() -> str:
-        with signals.put_off():
+        with signals.deferred():
             os.kill(os.getpid(), signal.SIGINT)
             return "through"
         raise AssertionError
@@ -69,11 +69,11 @@ def test_a_signal_that_would_end_the_process_goes_to_the_default_and_others_to_t
     heard: list[str] = []
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
-        with signals.noticed(signal.SIGTERM, default=lambda number, frame: heard.append("default")) as came:
+        with signals.recorded(signal.SIGTERM, default=lambda number, frame: heard.append("default")) as came:
             os.kill(os.getpid(), signal.SIGTERM)
         assert (signal.getsignal(signal.SIGTERM), came) == (signal.SIG_DFL, {signal.SIGTERM})
         signal.signal(signal.SIGTERM, lambda number, frame: heard.append("handler"))
-        with signals.noticed(signal.SIGTERM, default=lambda number, frame: heard.append("default")):
+        with signals.recorded(signal.SIGTERM, default=lambda number, frame: heard.append("default")):
             os.kill(os.getpid(), signal.SIGTERM)
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -84,7 +84,7 @@ def test_outside_of_the_main_thread_no_signal_is_seen_and_none_is_handled() -> N
     seen: list[set[int]] = []
 
     def within() -> None:
-        with signals.noticed(signal.SIGINT) as came:
+        with signals.recorded(signal.SIGINT) as came:
             seen.append(came)
 
     thread = threading.Thread(target=within)

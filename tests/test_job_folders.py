@@ -49,7 +49,7 @@ def test_stop_now_ends_a_job_that_was_not_noted_wherever_its_files_are(tmp_path:
     stopped = ax_moo("stop", "--now", swept.folder)
     assert left.code == stopped.code == 0, stopped.err
     trials = journal.trials(swept.folder)
-    job = trials[1].job or trials[1].earlier[0].job
+    job = trials[1].job or trials[1].previous_attempts[0].job
     assert job.folder == str(tmp_path / "job files" / "1")
     assert job.job_id in left.out
     check_nothing_was_left_running(swept)

@@ -57,7 +57,7 @@ STATES = [
     _FIRST.to(
         TrialStatus.COMPLETED,
         job=Job("19", "/sweep/.submitit/0/attempt-3", "local"),
-        earlier=(_LOST, _CANCELLED),
+        previous_attempts=(_LOST, _CANCELLED),
         outcome={"accuracy": 1 / 3, "size": (2.5, 0.1), "val/loss": 2**60},
         time=1_700_000_003.0,
     ),

@@ -28,7 +28,10 @@ TRIAL = Trial(
     {"x": 0.5},
     TrialStatus.RUNNING,
     job=Job("9", "/jobs/3/attempt-2", "local"),
-    earlier=(Attempt(Job("7", "/jobs/3", "local"), "killed"), Attempt(Job("8", "/jobs/3"), "cancelled", counts=False)),
+    previous_attempts=(
+        Attempt(Job("7", "/jobs/3", "local"), "killed"),
+        Attempt(Job("8", "/jobs/3"), "cancelled", counts=False),
+    ),
     time=1.0,
 )
 

@@ -74,7 +74,7 @@ def test_such_a_job_that_was_killed_is_lost_once_it_is_silent(tmp_path: Path, mo
 
 @pytest.mark.usefixtures("_hidden")
 def test_whether_a_hidden_process_holds_a_lock_is_not_for_its_process_id_to_say() -> None:
-    found = lock.Holder(socket.gethostname(), os.getpid(), 0.0)
+    found = lock.Owner(socket.gethostname(), os.getpid(), 0.0)
     assert found.is_here
     assert not found.is_seen
 

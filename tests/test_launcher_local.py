@@ -12,7 +12,7 @@ import pytest
 from launching import ENDED, open_launcher, submit, wait_for, wait_until
 from waiting import wait_until_none_is_left
 
-from ax_moo.jobs.blocking import RoundsLauncher
+from ax_moo.jobs.blocking import BlockingLauncherAdapter
 from ax_moo.jobs.launcher import AsyncLauncher, JobRequest, JobState
 from ax_moo.system.errors import ConfigError
 from ax_moo_launchers import environment
@@ -440,10 +440,10 @@ def test_a_launcher_of_another_kind_runs_in_rounds(tmp_path: Path) -> None:
 
     basic = open_launcher(tmp_path, "basic", task)
     assert adopt(basic) is None
-    rounds = RoundsLauncher(basic, attach)
+    rounds = BlockingLauncherAdapter(basic, attach)
     handles = submit(rounds, 4, 5)
     assert not (tmp_path / "sweep/4").exists(), "nothing runs before somebody asks"
-    assert rounds.in_rounds
+    assert rounds.is_blocking
     assert wait_for(handles) == [JobState.FINISHED] * 2
     assert handles[0].result().value == 4
     assert handles[1].result().error == "ValueError: boom"
@@ -455,7 +455,7 @@ def test_a_round_that_exits_fails_all_its_jobs(tmp_path: Path) -> None:
     def task(config: Any) -> None:
         raise SystemExit("enough")
 
-    handles = submit(RoundsLauncher(open_launcher(tmp_path, "basic", task), attach), 0, 1)
+    handles = submit(BlockingLauncherAdapter(open_launcher(tmp_path, "basic", task), attach), 0, 1)
     assert wait_for(handles) == [JobState.FINISHED] * 2
     assert [handle.result().error for handle in handles] == ["SystemExit: enough"] * 2
 

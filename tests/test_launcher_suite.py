@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ax_moo.jobs.blocking import RoundsLauncher
+from ax_moo.jobs.blocking import BlockingLauncherAdapter
 from ax_moo.jobs.launcher import AsyncLauncher
 from ax_moo.testing import JobSuite, LauncherSuite
 from ax_moo.testing.launching import open_launcher
@@ -55,4 +55,4 @@ class TestBlockingLauncher(JobSuite):
     @classmethod
     def open_launcher(cls, folder: Path, task: Callable[[Any], Any], *overrides: str) -> AsyncLauncher:
         blocking = open_launcher(folder, cls.launcher, task, *cls.overrides, *overrides)
-        return RoundsLauncher(blocking, attacher())
+        return BlockingLauncherAdapter(blocking, attacher())

@@ -20,9 +20,9 @@ def threads():
 
 def ask():
     from fakes import TWO_OBJECTIVES, problem
-    from ax_moo.optimizer.ax_client import Optimizer
+    from ax_moo.optimizer.ax_client import AxOptimizer
 
-    class Watched(Optimizer):
+    class Watched(AxOptimizer):
         def _generate(self):
             print("Ax:", threads()[0], set(threads()[1].values()))
             return super()._generate()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from fakes import TWO_OBJECTIVES, problem
 
-from ax_moo.optimizer.ax_client import Optimizer, aliases
+from ax_moo.optimizer.ax_client import AxOptimizer, aliases
 from ax_moo.optimizer.base import Candidate, SearchSpaceExhausted
 from ax_moo.problem.problem import Problem
 from ax_moo.trial import Trial, TrialStatus
@@ -34,7 +34,9 @@ def _finished(index: int, candidate: Candidate, status: TrialStatus = TrialStatu
     return trial.to(status, reason="boom")
 
 
-def _run(optimizer: Optimizer, n: int, first: int = 0, pending: Sequence[Trial] = (), failing: int = 3) -> list[Trial]:
+def _run(
+    optimizer: AxOptimizer, n: int, first: int = 0, pending: Sequence[Trial] = (), failing: int = 3
+) -> list[Trial]:
     """n trials, two at a time; trial ``failing`` fails."""
     pending, trials = list(pending), []
     for index in range(first, first + n):
@@ -53,9 +55,9 @@ def _two(**options: Any) -> Problem:
 
 
 def test_the_same_seed_and_order_of_results_give_the_same_candidates() -> None:
-    first, second = (_run(Optimizer(_two(), seed=7), 7) for _ in range(2))
+    first, second = (_run(AxOptimizer(_two(), seed=7), 7) for _ in range(2))
     assert [t.parameterization for t in first] == [t.parameterization for t in second]
-    assert [t.parameterization for t in first[:3]] != [t.parameterization for t in _run(Optimizer(_two(), seed=8), 3)]
+    assert [t.parameterization for t in first[:3]] != [t.parameterization for t in _run(AxOptimizer(_two(), seed=8), 3)]
 
 
 @pytest.mark.parametrize(("constraints", "cut"), [([], 3), ([], 7), (["h2 <= h"], 7)])
@@ -63,9 +65,9 @@ def test_a_replayed_optimizer_goes_on_as_if_it_had_never_stopped(constraints: li
     two = problem(
         *SPACE, "h2=int(tag(log, interval(4, 64)))", objectives=TWO_OBJECTIVES, parameter_constraints=constraints
     )
-    trials = _run(Optimizer(two, seed=7), 8)
+    trials = _run(AxOptimizer(two, seed=7), 8)
     known = [*trials[: cut - 1], Trial(cut - 1, trials[cut - 1].parameterization, arm=trials[cut - 1].arm)]
-    replayed = Optimizer(two, seed=7)
+    replayed = AxOptimizer(two, seed=7)
     replayed.replay(known)
     continued = _run(replayed, 8 - cut, first=cut, pending=[trials[cut - 1]])
     assert [t.parameterization for t in continued] == [t.parameterization for t in trials[cut:]]
@@ -73,8 +75,8 @@ def test_a_replayed_optimizer_goes_on_as_if_it_had_never_stopped(constraints: li
 
 @pytest.mark.parametrize("method", ["sobol", "random"])
 def test_the_baselines_never_use_a_model_and_replay_too(method: str) -> None:
-    trials = _run(Optimizer(_two(), method=method, seed=1), 12)
-    replayed = Optimizer(_two(), method=method, seed=1)
+    trials = _run(AxOptimizer(_two(), method=method, seed=1), 12)
+    replayed = AxOptimizer(_two(), method=method, seed=1)
     replayed.replay(trials[:6])
     candidate = replayed.ask(6)
     assert candidate is not None
@@ -84,7 +86,7 @@ def test_the_baselines_never_use_a_model_and_replay_too(method: str) -> None:
 
 def test_the_grid_visits_every_point_once_in_hydras_order() -> None:
     space = ("a=choice(1, 2)", "k=range(0, 3)", "n=choice(u, v)")
-    optimizer = Optimizer(problem(*space, objectives=TWO_OBJECTIVES, parameter_constraints=["k <= 1"]), method="grid")
+    optimizer = AxOptimizer(problem(*space, objectives=TWO_OBJECTIVES, parameter_constraints=["k <= 1"]), method="grid")
     points = []
     for index in range(8):
         candidate = optimizer.ask(index)
@@ -97,14 +99,14 @@ def test_the_grid_visits_every_point_once_in_hydras_order() -> None:
 
 def test_initial_points_come_first_and_count_as_data() -> None:
     initial = [{"x": 0.25, "h": 16, "b": 64, "c": "q"}, {"x": 0.5, "h": 4, "b": 32, "c": "r"}]
-    optimizer = Optimizer(_two(), seed=1, initial=initial)
+    optimizer = AxOptimizer(_two(), seed=1, initial=initial)
     first = _run(optimizer, 3)
     assert [t.parameterization for t in first[:2]] == initial
     assert first[2].parameterization not in initial
 
 
 def test_n_initial_is_the_number_of_points_before_the_model() -> None:
-    optimizer = Optimizer(_two(), seed=1, n_initial=7)
+    optimizer = AxOptimizer(_two(), seed=1, n_initial=7)
     nodes = []
     for index in range(9):
         candidate = optimizer.ask(index)
@@ -115,7 +117,7 @@ def test_n_initial_is_the_number_of_points_before_the_model() -> None:
 
 
 def test_a_failed_trial_is_not_proposed_again() -> None:
-    optimizer = Optimizer(problem("a=choice(1, 2)", "b=choice(u, v)", objectives=TWO_OBJECTIVES), seed=0)
+    optimizer = AxOptimizer(problem("a=choice(1, 2)", "b=choice(u, v)", objectives=TWO_OBJECTIVES), seed=0)
     seen = set()
     for index in range(4):
         candidate = optimizer.ask(index)
@@ -129,7 +131,7 @@ def test_a_failed_trial_is_not_proposed_again() -> None:
 
 def test_a_finite_space_is_exhausted_when_its_allowed_points_are() -> None:
     space = ("k=int(interval(0, 2))", "m=int(interval(0, 2))")
-    optimizer = Optimizer(
+    optimizer = AxOptimizer(
         problem(*space, objectives=TWO_OBJECTIVES, parameter_constraints=["k + m <= 1"]), method="sobol"
     )
     for index in range(3):
@@ -141,7 +143,7 @@ def test_a_finite_space_is_exhausted_when_its_allowed_points_are() -> None:
 
 
 def test_telling_twice_is_harmless() -> None:
-    optimizer = Optimizer(_two(), seed=7)
+    optimizer = AxOptimizer(_two(), seed=7)
     candidate = optimizer.ask(0)
     assert candidate is not None
     for _ in range(2):
@@ -166,7 +168,7 @@ def _raise_not_positive_definite(n: int) -> None:
 def test_every_kind_of_space_gets_candidates_from_the_model(
     space: tuple[str, ...], constraints: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    optimizer = Optimizer(problem(*space, objectives=TWO_OBJECTIVES, parameter_constraints=constraints), seed=2)
+    optimizer = AxOptimizer(problem(*space, objectives=TWO_OBJECTIVES, parameter_constraints=constraints), seed=2)
     nodes = []
     for index in range(7):
         candidate = optimizer.ask(index)
@@ -178,7 +180,7 @@ def test_every_kind_of_space_gets_candidates_from_the_model(
 
 
 def test_a_model_that_fails_gives_one_sobol_point_instead(monkeypatch: pytest.MonkeyPatch) -> None:
-    optimizer = Optimizer(_two(), seed=7)
+    optimizer = AxOptimizer(_two(), seed=7)
     _run(optimizer, 3)
     with monkeypatch.context() as patch:
         patch.setattr(optimizer.client, "get_next_trials", _raise_not_positive_definite)
@@ -189,7 +191,7 @@ def test_a_model_that_fails_gives_one_sobol_point_instead(monkeypatch: pytest.Mo
 
 
 def test_no_slot_waits_for_the_first_results() -> None:
-    optimizer = Optimizer(_two(), seed=7)
+    optimizer = AxOptimizer(_two(), seed=7)
     points = [optimizer.ask(index) for index in range(8)]
     assert all(points)
 
@@ -201,7 +203,7 @@ def test_an_order_constraint_between_log_scale_parameters_holds_for_every_candid
         "lr=tag(log, interval(1e-4, 1e-2))",
     )
     two = problem(*space, objectives=TWO_OBJECTIVES, parameter_constraints=["h2 <= h1"])
-    optimizer = Optimizer(two, seed=3)
+    optimizer = AxOptimizer(two, seed=3)
     for index in range(9):
         candidate = optimizer.ask(index)
         assert candidate is not None
@@ -217,7 +219,7 @@ def test_odd_names_of_metrics_and_parameters_work(name: str) -> None:
     two = problem(
         "x=interval(0, 1)", "gamma=interval(0, 1)", objectives=objectives, parameter_constraints=["gamma <= x"]
     )
-    optimizer = Optimizer(two, seed=0)
+    optimizer = AxOptimizer(two, seed=0)
     for index in range(6):
         candidate = optimizer.ask(index)
         assert candidate is not None
@@ -237,7 +239,7 @@ def test_names_that_ax_can_parse_stay_as_they_are() -> None:
 
 def test_outcome_constraints_reach_ax_and_an_sem_is_used() -> None:
     two = _two(outcome_constraints=["latency <= 20"])
-    optimizer = Optimizer(two, seed=0)
+    optimizer = AxOptimizer(two, seed=0)
     for index in range(6):
         candidate = optimizer.ask(index)
         assert candidate is not None

@@ -7,11 +7,11 @@ import pytest
 from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, two_objectives
 
 from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult
-from ax_moo.optimizer.ax_client import Optimizer
+from ax_moo.optimizer.ax_client import AxOptimizer
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import journal
 from ax_moo.sweep import loop, submission
-from ax_moo.sweep.loop import Ending, Sweep
+from ax_moo.sweep.loop import Sweep, SweepResult
 from ax_moo.sweep.observers import Progress
 from ax_moo.sweep.settings import Settings
 from ax_moo.sweep.state import Cause
@@ -29,7 +29,7 @@ def _poll_without_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "POLL_SECONDS", 0.001)
 
 
-def _run(folder: Path, launcher: ScriptedLauncher, optimizer: Any = None, **settings: Any) -> Ending:
+def _run(folder: Path, launcher: ScriptedLauncher, optimizer: Any = None, **settings: Any) -> SweepResult:
     options: dict[str, Any] = {"n_trials": 12, "n_jobs": 4, "max_failure_rate": 1.0} | settings
     clock = options.pop("clock", None)
     extra = {"clock": clock} if clock else {}
@@ -42,7 +42,7 @@ def _listed(known: Sequence[Trial]) -> ListedCandidates:
     return ListedCandidates()
 
 
-def _by_status(ending: Ending, status: TrialStatus) -> list[int]:
+def _by_status(ending: SweepResult, status: TrialStatus) -> list[int]:
     return [trial.index for trial in ending.trials if trial.status is status]
 
 
@@ -296,7 +296,7 @@ def test_an_outcome_that_the_optimizer_does_not_take_does_not_end_the_sweep(
 
 
 def test_a_launcher_that_works_in_rounds_gets_whole_rounds(tmp_path: Path) -> None:
-    launcher = ScriptedLauncher(two_objectives, polls=lambda trial: 1 + trial % 3, in_rounds=True)
+    launcher = ScriptedLauncher(two_objectives, polls=lambda trial: 1 + trial % 3, is_blocking=True)
     _run(tmp_path, launcher, n_trials=10)
     assert launcher.batches == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
     for batch, following in zip(launcher.batches, launcher.batches[1:], strict=False):
@@ -305,7 +305,7 @@ def test_a_launcher_that_works_in_rounds_gets_whole_rounds(tmp_path: Path) -> No
 
 
 def test_a_serial_launcher_gets_one_trial_at_a_time(tmp_path: Path) -> None:
-    launcher = ScriptedLauncher(two_objectives, in_rounds=True)
+    launcher = ScriptedLauncher(two_objectives, is_blocking=True)
     launcher.max_jobs = 1
     _run(tmp_path, launcher, n_trials=4)
     assert launcher.batches == [[0], [1], [2], [3]]
@@ -319,10 +319,10 @@ class _Watching:
     def open(self, problem: Problem, trials: Sequence[Trial]) -> None:
         self.seen.append("open")
 
-    def entered(self, trial: Trial) -> None:
+    def on_trial_state(self, trial: Trial) -> None:
         self.seen.append(f"{trial.index} {trial.status}")
 
-    def tick(self, progress: Progress) -> None:
+    def on_poll(self, progress: Progress) -> None:
         self.most_done = max(self.most_done, progress.count(TrialStatus.COMPLETED))
 
     def close(self) -> None:
@@ -358,7 +358,7 @@ def test_two_sweeps_with_one_seed_and_one_order_of_completions_propose_the_same(
     def run(folder: Path, seed: int) -> list[Any]:
         launcher = ScriptedLauncher(two_objectives, polls=lambda trial: 1)
         ending = Sweep(
-            TWO, Settings(n_trials=8, n_jobs=1), launcher, folder, lambda known: Optimizer(TWO, seed=seed)
+            TWO, Settings(n_trials=8, n_jobs=1), launcher, folder, lambda known: AxOptimizer(TWO, seed=seed)
         ).run()
         return [trial.parameterization for trial in ending.trials]
 
@@ -369,9 +369,9 @@ def test_two_sweeps_with_one_seed_and_one_order_of_completions_propose_the_same(
 
 def test_a_restart_with_the_same_trials_finished_goes_on_with_the_same_candidates(tmp_path: Path) -> None:
     launcher = ScriptedLauncher(two_objectives, polls=lambda trial: 1)
-    Sweep(TWO, Settings(n_trials=8, n_jobs=1), launcher, tmp_path, lambda known: Optimizer(TWO, seed=3)).run()
+    Sweep(TWO, Settings(n_trials=8, n_jobs=1), launcher, tmp_path, lambda known: AxOptimizer(TWO, seed=3)).run()
     told = journal.trials(tmp_path)
-    replayed = Optimizer(TWO, seed=3)
+    replayed = AxOptimizer(TWO, seed=3)
     replayed.replay(told[:7])
     candidate = replayed.ask(7)
     assert candidate is not None

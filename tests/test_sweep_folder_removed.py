@@ -18,7 +18,7 @@ from waiting_app import OPTIONS, begun, let_them_end, wait_for_trials, write_wai
 from ax_moo.storage import heartbeat, journal, lock
 from ax_moo.storage.journal import JOURNAL_FILE, Journal, JournalReplaced
 from ax_moo.sweep import loop
-from ax_moo.sweep.loop import Ending, Sweep
+from ax_moo.sweep.loop import Sweep, SweepResult
 from ax_moo.sweep.settings import Settings
 from ax_moo.system import disk
 from ax_moo.system.errors import ConfigError
@@ -48,7 +48,7 @@ class _Breaking(ScriptedLauncher):
         return super().submit(requests)
 
 
-def _run(folder: Path, harm: Callable[[], Any]) -> Ending:
+def _run(folder: Path, harm: Callable[[], Any]) -> SweepResult:
     settings = Settings(n_trials=12, n_jobs=3)
     return Sweep(TWO, settings, _Breaking(harm), folder, lambda _: ListedCandidates()).run()
 

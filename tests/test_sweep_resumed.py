@@ -17,12 +17,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ax_moo.jobs.launcher import JobRequest, JobResult, JobState
-from ax_moo.optimizer.ax_client import Optimizer
+from ax_moo.optimizer.ax_client import AxOptimizer
 from ax_moo.results.tables import trials_frame
 from ax_moo.storage import journal, stop_request
 from ax_moo.storage.journal import Journal
 from ax_moo.sweep import cancellation, finding, loop, resume, submission
-from ax_moo.sweep.loop import Ending, Sweep
+from ax_moo.sweep.loop import Sweep, SweepResult
 from ax_moo.sweep.settings import Settings
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Trial, TrialStatus
@@ -52,7 +52,7 @@ class Replayable(ListedCandidates):
                 self.tell(trial)
 
 
-def run(folder: Path, launcher: Any, optimizer: Callable[..., Any] = Replayable, **options: Any) -> Ending:
+def run(folder: Path, launcher: Any, optimizer: Callable[..., Any] = Replayable, **options: Any) -> SweepResult:
     """One life of the sweep in this folder."""
     values: dict[str, Any] = {"n_trials": 12, "n_jobs": 4, "max_failure_rate": 1.0} | options
     return Sweep(TWO, Settings(**values), launcher, folder, optimizer, past=resume.past(folder)).run()
@@ -146,12 +146,12 @@ class _OldestEnds(ScriptedLauncher):
 def test_killed_after_10_of_24_trials_ax_proposes_the_other_14_bit_by_bit_as_if_nothing_had_happened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def optimizer(known: Sequence[Trial]) -> Optimizer:
-        made = Optimizer(TWO, seed=5, n_initial=12)
+    def optimizer(known: Sequence[Trial]) -> AxOptimizer:
+        made = AxOptimizer(TWO, seed=5, n_initial=12)
         made.replay(known)
         return made
 
-    def proposals(ending: Ending) -> list[Any]:
+    def proposals(ending: SweepResult) -> list[Any]:
         return [(trial.generation_node, dict(trial.parameterization)) for trial in ending.trials]
 
     whole = run(tmp_path / "whole", _OldestEnds(4, 24), optimizer, n_trials=24)
@@ -195,7 +195,9 @@ def test_a_lost_job_is_tried_again_in_the_same_trial_and_its_first_attempt_is_no
     ending = run(tmp_path, launcher)
     trial = ending.trials[2]
     assert (trial.status, trial.attempt) == (TrialStatus.COMPLETED, 2)
-    assert [(a.job.job_id, a.reason, a.counts) for a in trial.earlier] == [("job-2", "killed in attempt 1", True)]
+    assert [(a.job.job_id, a.reason, a.counts) for a in trial.previous_attempts] == [
+        ("job-2", "killed in attempt 1", True)
+    ]
     assert trial.job is not None
     assert trial.job.job_id == "job-2.2"
     assert len(ending.trials) == 12
@@ -234,7 +236,7 @@ def test_a_retried_trial_that_was_staged_when_the_sweep_was_killed_is_not_taken_
 
         def die_when_restaged(self: Journal, trial: Trial) -> None:
             record(self, trial)
-            if trial.earlier:
+            if trial.previous_attempts:
                 raise Killed
 
         patch.setattr(Journal, "record", die_when_restaged)
@@ -307,8 +309,8 @@ def test_what_was_lost_before_it_was_cancelled_keeps_its_own_reason(tmp_path: Pa
         ending = run(tmp_path, launcher)
         stop_request.clear(tmp_path)
         launcher.polls = lambda trial: 1
-    assert [(a.reason, a.counts) for a in ending.trials[1].earlier] == [("killed in attempt 1", True)]
-    assert [a.reason for a in ending.trials[2].earlier] == ["cancelled together with the sweep"]
+    assert [(a.reason, a.counts) for a in ending.trials[1].previous_attempts] == [("killed in attempt 1", True)]
+    assert [a.reason for a in ending.trials[2].previous_attempts] == ["cancelled together with the sweep"]
 
 
 def stop_request_at_first_submission(launcher: ScriptedLauncher, folder: Path) -> None:
@@ -329,12 +331,12 @@ def test_a_second_writer_of_a_journal_is_refused_also_without_the_lock(tmp_path:
 
 
 def test_trials_left_over_by_a_launcher_in_rounds_run_again_and_use_up_no_retry(tmp_path: Path) -> None:
-    launcher = ScriptedLauncher(two_objectives, in_rounds=True)
+    launcher = ScriptedLauncher(two_objectives, is_blocking=True)
     with pytest.MonkeyPatch.context() as patch:
         kill_at(patch, 9, before=False)  # a round of four runs, and two have been collected
         with pytest.raises(Killed):
             run(tmp_path, launcher)
-    again = ScriptedLauncher(two_objectives, in_rounds=True)
+    again = ScriptedLauncher(two_objectives, is_blocking=True)
     path = tmp_path / journal.JOURNAL_FILE
     path.write_text(re.sub('"folder": "/jobs/[23]"', '"folder": ""', path.read_text()))
     ending = run(tmp_path, again, retries=0)
@@ -344,7 +346,7 @@ def test_trials_left_over_by_a_launcher_in_rounds_run_again_and_use_up_no_retry(
 
 def test_a_round_is_made_of_consecutive_numbers_only(tmp_path: Path) -> None:
     launcher = _lost((0, 1), (2, 1))
-    launcher.in_rounds = True
+    launcher.is_blocking = True
     run(tmp_path, launcher, n_jobs=3, n_trials=3)
     assert launcher.batches == [[0, 1, 2], [0], [2]]
 

@@ -70,7 +70,7 @@ class Batch:
             return
         try:
             # No signal may come between a job and the note that it runs.
-            with signals.put_off():
+            with signals.deferred():
                 handles = self._submit(requests)
                 self._running.update(zip(requests, handles, strict=True))
                 del self._waiting[: len(requests)]
@@ -105,7 +105,7 @@ class Batch:
             self._say_why(cause)
             if not self._running:
                 return
-            with signals.put_off():
+            with signals.deferred():
                 for handle in self._running.values():
                     _cancel(handle)
             self._wait_until_gone()

@@ -78,7 +78,7 @@ class Trial:
     generation_seconds: float | None = None
     arm: Parameterization | None = None
     job: Job | None = None
-    earlier: tuple[Attempt, ...] = ()
+    previous_attempts: tuple[Attempt, ...] = ()
     outcome: Outcome | None = None
     reason: str | None = None
     time: float = dataclasses.field(default_factory=time.time)
@@ -91,21 +91,23 @@ class Trial:
             changes.setdefault("start_time", now)
         return dataclasses.replace(self, status=status, time=now, **changes)
 
-    def again(self, reason: str, counts: bool = True, **changes: Any) -> "Trial":
+    def retry(self, reason: str, counts: bool = True, **changes: Any) -> "Trial":
         """This trial staged for another attempt, since its job came to nothing."""
         if self.job is None:
             raise ValueError(f"trial {self.index} has no job that could have been lost")
         lost = Attempt(self.job, reason, counts)
-        return self.to(TrialStatus.STAGED, job=None, reason=None, earlier=(*self.earlier, lost), **changes)
+        return self.to(
+            TrialStatus.STAGED, job=None, reason=None, previous_attempts=(*self.previous_attempts, lost), **changes
+        )
 
     @property
     def attempt(self) -> int:
         """The number of the attempt that is staged or running, or was the last; the first is 1."""
-        return len(self.earlier) + 1
+        return len(self.previous_attempts) + 1
 
     @property
     def retries_used(self) -> int:
-        return sum(attempt.counts for attempt in self.earlier)
+        return sum(attempt.counts for attempt in self.previous_attempts)
 
     @property
     def end_time(self) -> float | None:

@@ -50,7 +50,7 @@ class ExampleHandle:
 
 
 class ExampleLauncher(Launcher):
-    in_rounds, max_jobs = False, None
+    is_blocking, max_jobs = False, None
 
     def setup(self, **given):
         vars(self).update(given)  # hydra_context, task_function, config

@@ -11,7 +11,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from ax_moo.system.hydra_internals import returned
-from ax_moo.system.signals import let_in, noticed
+from ax_moo.system.signals import let_in, recorded
 from ax_moo.system.text import error_line
 from ax_moo_launchers.files import leave_note
 from ax_moo_launchers.job import exit_codes
@@ -30,7 +30,7 @@ def run(
 ) -> JobReturn:
     """One trial, with the launcher's ``params``; its result can be read back by a process without a GPU."""
     end_is_near = warning_signal()
-    with noticed(signal.SIGTERM, end_is_near) as came:
+    with recorded(signal.SIGTERM, end_is_near) as came:
         try:
             with let_in(end_is_near):
                 result = _compose_and_run(hydra_context, config, task_function, overrides, job_dir_key, job_num)

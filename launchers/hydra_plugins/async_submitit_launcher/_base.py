@@ -30,7 +30,7 @@ class AsyncSubmititLauncher(Launcher, ABC):
     """An ``ax_moo.jobs.launcher.AsyncLauncher`` that is also its jobs' picklable callable."""
 
     name: ClassVar[str]
-    in_rounds: bool = False
+    is_blocking: bool = False
     max_jobs: int | None = None  # known once the settings were checked
 
     def __init__(self, **params: Any) -> None:

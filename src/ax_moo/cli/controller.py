@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ax_moo.storage import stop_request
-from ax_moo.system.signals import let_in, noticed
+from ax_moo.system.signals import let_in, recorded
 from ax_moo.trial import Job
 from ax_moo_launchers.files import submitted_job
 from ax_moo_launchers.slurm import commands as slurm
@@ -44,7 +44,7 @@ class Controller:
             preexec_fn=_ignore_submitits_signal,
         )
         self._pid = child.pid
-        with noticed(signal.SIGTERM) as came, let_in(_submitits_signal()):
+        with recorded(signal.SIGTERM) as came, let_in(_submitits_signal()):
             # Not child.wait(), inside which the signal handler that calls checkpoint could not wait a second time.
             while not _has_ended(child.pid):
                 time.sleep(_POLL_SECONDS)

@@ -43,9 +43,9 @@ class LogLines:
         self._problem = problem
         self._completed = completed(trials)
 
-    def entered(self, trial: Trial) -> None:
+    def on_trial_state(self, trial: Trial) -> None:
         match trial.status:
-            case TrialStatus.STAGED if trial.earlier:
+            case TrialStatus.STAGED if trial.previous_attempts:
                 log.warning("%s", lost_attempt(trial))
             case TrialStatus.RUNNING if trial.reason is None:
                 job = trial.job.job_id if trial.job else "?"
@@ -65,7 +65,7 @@ class LogLines:
             return f"{len(pareto_trials(self._completed, self._problem))} trials on the frontier"
         return f"hypervolume {hypervolume_of(self._completed, self._problem):.6g}"
 
-    def tick(self, progress: Progress) -> None:
+    def on_poll(self, progress: Progress) -> None:
         pass
 
     def close(self) -> None:
@@ -85,15 +85,15 @@ class LiveTable:
         self._live.start()
         self._redirected = _redirect_log_handlers()
 
-    def entered(self, trial: Trial) -> None:
-        if trial.status is TrialStatus.STAGED and trial.earlier:
+    def on_trial_state(self, trial: Trial) -> None:
+        if trial.status is TrialStatus.STAGED and trial.previous_attempts:
             self._live.console.print(lost_attempt(trial), style="yellow", markup=False)
         if trial.status is TrialStatus.FAILED:
             self._live.console.print(
                 f"Trial {trial.index} failed: {trial.reason}{_where(trial)}", style="red", markup=False
             )
 
-    def tick(self, progress: Progress) -> None:
+    def on_poll(self, progress: Progress) -> None:
         self._live.update(self._table(progress))
 
     def close(self) -> None:

@@ -71,9 +71,9 @@ def assignments(trial: Trial) -> str:
 
 def lost_attempt(trial: Trial) -> str:
     """Why the last attempt at a trial that is staged once more came to nothing."""
-    last = trial.earlier[-1]
+    number, last = len(trial.previous_attempts), trial.previous_attempts[-1]
     where = f" (log: {log_of(last.job)})" if last.job.folder else ""
-    return f"Trial {trial.index}: attempt {len(trial.earlier)} ended: {last.reason}{where}; there will be another"
+    return f"Trial {trial.index}: attempt {number} ended: {last.reason}{where}; there will be another"
 
 
 def measured_values(outcome: Outcome) -> str:

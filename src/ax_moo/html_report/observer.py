@@ -32,10 +32,10 @@ class ReportObserver:
     def open(self, problem: Problem, trials: Sequence[Trial]) -> None:
         pass
 
-    def entered(self, trial: Trial) -> None:
+    def on_trial_state(self, trial: Trial) -> None:
         self._has_changed = True
 
-    def tick(self, progress: Progress) -> None:
+    def on_poll(self, progress: Progress) -> None:
         now = time.monotonic()
         is_writing = self._process is not None and self._process.poll() is None
         if self._has_changed and not is_writing and now - self._started >= INTERVAL_SECONDS:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ax_moo.optimizer import ax_internals
-from ax_moo.optimizer.ax_client import Optimizer
+from ax_moo.optimizer.ax_client import AxOptimizer
 from ax_moo.problem.problem import Problem
 from ax_moo.trial import Parameterization, Trial
 
@@ -35,7 +35,7 @@ class Model:
     """A Gaussian process per metric, fitted to completed trials by Ax, as it would be for the next candidate."""
 
     def __init__(self, problem: Problem, method: str, seed: int | None, trials: Sequence[Trial]) -> None:
-        self._optimizer = Optimizer(problem, method, seed)
+        self._optimizer = AxOptimizer(problem, method, seed)
         self._optimizer.replay(trials)
         self._adapter = _fit(self._optimizer)
 
@@ -116,6 +116,6 @@ def repeatable(seed: int | None) -> AbstractContextManager[None]:
     return drawn
 
 
-def _fit(optimizer: Optimizer) -> Adapter:
+def _fit(optimizer: AxOptimizer) -> Adapter:
     client = optimizer.analysis_client()
     return extract_relevant_adapter(ax_internals.experiment(client), ax_internals.strategy(client), None)

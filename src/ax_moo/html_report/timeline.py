@@ -45,7 +45,9 @@ def spans(events: Iterable[Trial]) -> list[Span]:
         elif trial.status is TrialStatus.STAGED:
             lost = (trial.index, trial.attempt - 1)
             if lost in begun:
-                begun[lost] = replace(begun[lost], end=trial.time, outcome=LOST, reason=trial.earlier[-1].reason)
+                begun[lost] = replace(
+                    begun[lost], end=trial.time, outcome=LOST, reason=trial.previous_attempts[-1].reason
+                )
         elif key in begun:
             begun[key] = replace(begun[key], end=trial.time, outcome=str(trial.status), reason=trial.reason)
     return sorted(begun.values(), key=lambda span: (span.start, span.trial))

@@ -30,7 +30,7 @@ class _Round:
     def _run(self) -> list[JobResult]:
         overrides = [list(request.overrides) for request in self.requests]
         try:
-            with signals.not_swallowed():
+            with signals.reraised():
                 returns = self.launcher.launch(overrides, initial_job_idx=self.requests[0].trial)
             results = [result_of(job_return) for job_return in returns]
         except (Exception, SystemExit) as error:
@@ -57,7 +57,7 @@ class _RoundHandle:
         """Nothing to cancel: a job has either not begun, or blocks everything until it ends."""
 
 
-class RoundsLauncher:
+class BlockingLauncherAdapter:
     """An AsyncLauncher around a launcher that blocks (basic, joblib).
 
     ``submit`` only remembers; the first question about a job's state runs its whole round in the calling thread.
@@ -65,7 +65,7 @@ class RoundsLauncher:
     under a launcher that does not block.
     """
 
-    in_rounds: bool = True
+    is_blocking: bool = True
 
     def __init__(self, launcher: Any, attach: Callable[[Job], JobHandle]) -> None:
         self.launcher = launcher

@@ -74,11 +74,11 @@ class JobHandle(Protocol):
 class AsyncLauncher(Protocol):
     """A Hydra launcher that does not wait.
 
-    ``in_rounds`` is True for a launcher that cannot take a job before all jobs of the last ``submit`` have ended.
+    ``is_blocking`` is True for a launcher that cannot take a job before all jobs of the last ``submit`` have ended.
     ``max_jobs`` is how many jobs it can run at once; None for as many as it is given.
     """
 
-    in_rounds: bool
+    is_blocking: bool
     max_jobs: int | None
 
     def check(self) -> None:

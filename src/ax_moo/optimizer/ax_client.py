@@ -14,7 +14,7 @@ from typing import Any
 
 from ax_moo.optimizer import ax_internals
 from ax_moo.optimizer.base import Candidate, Method, SearchSpaceExhausted
-from ax_moo.optimizer.encoding import Axis, Coordinates
+from ax_moo.optimizer.encoding import EncodedParameter, SpaceEncoding
 from ax_moo.problem.problem import ParameterConstraint, Problem
 from ax_moo.search_space.space import Range
 from ax_moo.system.one_thread import one_thread
@@ -49,7 +49,7 @@ LIGHT_SEARCH = {"num_restarts": 4, "raw_samples": 256, "options": {"maxiter_alte
 SHORT_WALK = {"num_restarts": 4, "raw_samples": 256, "options": {"n_burnin": 1000, "n_thinning": 4}}
 
 
-class Optimizer:
+class AxOptimizer:
     """One sweep's Ax client behind ask and tell.
 
     Not thread-safe: one thread owns it. The same seed and the same order of calls give the same candidates, also
@@ -69,7 +69,7 @@ class Optimizer:
         self._seed = seed
         self._n_initial = n_initial
         self._initial = list(initial)
-        self._coordinates = Coordinates(problem)
+        self._coordinates = SpaceEncoding(problem)
         self._parameter_alias = aliases([axis.name for axis in self._coordinates.axes], "parameter")
         self._metric_alias = aliases(problem.metric_names, "metric")
         self._number_of_points = _number_of_points(problem)
@@ -178,7 +178,7 @@ class Optimizer:
         client.configure_optimization(self._objective(), self._outcome_constraints())
         return client
 
-    def _parameter(self, axis: Axis) -> RangeParameterConfig | ChoiceParameterConfig:
+    def _parameter(self, axis: EncodedParameter) -> RangeParameterConfig | ChoiceParameterConfig:
         name = self._parameter_alias[axis.name]
         if axis.bounds is not None:
             scaling = "log" if axis.log_scale else "linear"

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from ax_moo.optimizer.base import AskTell, Candidate, SearchSpaceExhausted
+from ax_moo.optimizer.base import Candidate, Optimizer, SearchSpaceExhausted
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.interruptible import Interruptible
 from ax_moo.system.text import error_line
@@ -16,13 +16,13 @@ from ax_moo.trial import Trial
 log = logging.getLogger(__name__)
 
 
-class Asking:
+class BackgroundOptimizer:
     """At most one candidate under way; tells and asks reach the optimizer in the order of the calls here.
 
     The optimizer is built in the thread too: importing Ax takes seconds.
     """
 
-    def __init__(self, build: Callable[[], AskTell]) -> None:
+    def __init__(self, build: Callable[[], Optimizer]) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ask")
         self._optimizer = self._thread.submit(build)
         self._candidate: Future[Candidate | None] | None = None
@@ -33,7 +33,7 @@ class Asking:
         self.gave_up: Exception | None = None
         """Why there is no candidate any more: SearchSpaceExhausted, or what the optimizer failed with."""
 
-    def __enter__(self) -> "Asking":
+    def __enter__(self) -> "BackgroundOptimizer":
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -67,7 +67,7 @@ class Asking:
         candidate = self._asked(optimizer, index)
         return candidate and dataclasses.replace(candidate, seconds=round(time.perf_counter() - begin, 3))
 
-    def _asked(self, optimizer: AskTell, index: int) -> Candidate | None:
+    def _asked(self, optimizer: Optimizer, index: int) -> Candidate | None:
         try:
             return self._fit.run(lambda: optimizer.ask(index))
         except SearchSpaceExhausted:

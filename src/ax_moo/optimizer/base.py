@@ -38,7 +38,7 @@ class Candidate:
     seconds: float | None = None
 
 
-class AskTell(Protocol):
+class Optimizer(Protocol):
     """An optimizer; one thread owns it."""
 
     def ask(self, index: int) -> Candidate | None:

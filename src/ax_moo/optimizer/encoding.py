@@ -22,7 +22,7 @@ ValueType = Literal["int", "float", "str", "bool"]
 
 
 @dataclass(frozen=True)
-class Axis:
+class EncodedParameter:
     """One searched parameter as Ax sees it: a range (``bounds``) or a choice (``values``)."""
 
     name: str
@@ -33,7 +33,7 @@ class Axis:
     is_ordered: bool = False
 
 
-class Coordinates:
+class SpaceEncoding:
     """The mapping between a problem's parameterizations and arms."""
 
     def __init__(self, problem: Problem) -> None:
@@ -67,17 +67,19 @@ class Coordinates:
                 values |= self._repaired(constraint, values, arm)
         return values
 
-    def _axis(self, parameter: Range | Choice) -> Axis:
+    def _axis(self, parameter: Range | Choice) -> EncodedParameter:
         if isinstance(parameter, Choice):
             value_type, values = _plain_values(parameter.values)
-            return Axis(parameter.name, value_type, values=values, is_ordered=parameter.is_ordered)
+            return EncodedParameter(parameter.name, value_type, values=values, is_ordered=parameter.is_ordered)
         if parameter.name in self._logarithms:
             bounds = (math.log10(parameter.lower), math.log10(parameter.upper))
-            return Axis(parameter.name, "float", bounds=bounds)
+            return EncodedParameter(parameter.name, "float", bounds=bounds)
         if parameter.step is not None:
-            return Axis(parameter.name, parameter.value_type, values=tuple(parameter.values()), is_ordered=True)
+            return EncodedParameter(
+                parameter.name, parameter.value_type, values=tuple(parameter.values()), is_ordered=True
+            )
         bounds = (parameter.lower, parameter.upper)
-        return Axis(parameter.name, parameter.value_type, bounds=bounds, log_scale=parameter.log_scale)
+        return EncodedParameter(parameter.name, parameter.value_type, bounds=bounds, log_scale=parameter.log_scale)
 
     def _encode(self, parameter: Range | Choice, value: ParameterValue) -> ParameterValue:
         if isinstance(parameter, Choice):

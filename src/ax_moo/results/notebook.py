@@ -73,11 +73,11 @@ class SweepResults:
         completed, whatever the method of the sweep was. Parameters and metrics have their own names, except where Ax
         could not parse them.
         """
-        from ax_moo.optimizer.ax_client import Optimizer
+        from ax_moo.optimizer.ax_client import AxOptimizer
         from ax_moo.optimizer.base import Method
 
         header = self.sweep.header
-        optimizer = Optimizer(self.problem, header.get("method", Method.AUTO), header.get("seed"))
+        optimizer = AxOptimizer(self.problem, header.get("method", Method.AUTO), header.get("seed"))
         optimizer.replay(journal.last_states(self.folder))
         return optimizer.analysis_client()
 

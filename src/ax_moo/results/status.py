@@ -52,7 +52,7 @@ def retries(trial: Trial) -> list[dict[str, Any]]:
             "counts": attempt.counts,
             **where(attempt.job),
         }
-        for number, attempt in enumerate(trial.earlier, start=1)
+        for number, attempt in enumerate(trial.previous_attempts, start=1)
     ]
 
 

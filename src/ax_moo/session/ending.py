@@ -13,7 +13,7 @@ from ax_moo.jobs.logs import log_of
 from ax_moo.problem.problem import Problem
 from ax_moo.results.tables import write_results
 from ax_moo.storage import journal, stop_request
-from ax_moo.sweep.loop import Ending, Sweep
+from ax_moo.sweep.loop import Sweep, SweepResult
 from ax_moo.sweep.state import Cause, Reason
 from ax_moo.system import disk, signals
 from ax_moo.system.terminal import while_somebody_listens
@@ -23,7 +23,7 @@ OTHER_FILES = (journal.JOURNAL_FILE, "multirun.yaml")
 SECOND_CTRL_C_SECONDS = 5.0
 
 
-def say_ending(ending: Ending, folder: Path, problem: Problem) -> None:
+def say_ending(ending: SweepResult, folder: Path, problem: Problem) -> None:
     """Write the results, and print the frontier, what became of the trials and where the files are."""
     files = disk.until_written(lambda: write_results(folder, ending.trials, problem), folder)
     names = [name for name in (*(path.name for path in files), *OTHER_FILES) if (folder / name).exists()]
@@ -112,7 +112,7 @@ class Interrupted:
 
     def _write_results(self) -> None:
         """The tables are for people, and can be written by a later life: nothing here may raise."""
-        with signals.put_off():
+        with signals.deferred():
             try:
                 write_results(self._folder, journal.trials(self._folder), self._problem)
             except Exception as error:
@@ -128,7 +128,7 @@ def _tell(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
-def _why_failed(ending: Ending) -> str:
+def _why_failed(ending: SweepResult) -> str:
     failed = [trial for trial in ending.trials if trial.status is TrialStatus.FAILED]
     if ending.reason.cause.exit_code or not failed:
         return ending.why
@@ -137,7 +137,7 @@ def _why_failed(ending: Ending) -> str:
     return f"no trial completed; the last one that failed, trial {last.index}: {last.reason}{where}"
 
 
-def _print_frontier(ending: Ending, problem: Problem) -> None:
+def _print_frontier(ending: SweepResult, problem: Problem) -> None:
     table = frontier_table(ending.trials, problem)
     if table.row_count:
         open_console().print(table)

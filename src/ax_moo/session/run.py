@@ -18,9 +18,9 @@ from ax_moo.console.progress import console_observer
 from ax_moo.html_report.observer import ReportObserver, start_writing, write_at_end
 from ax_moo.html_report.writing import is_current
 from ax_moo.jobs import folders as job_folders
-from ax_moo.jobs.blocking import RoundsLauncher
+from ax_moo.jobs.blocking import BlockingLauncherAdapter
 from ax_moo.jobs.launcher import AsyncLauncher
-from ax_moo.optimizer.base import AskTell
+from ax_moo.optimizer.base import Optimizer
 from ax_moo.problem.problem import Problem
 from ax_moo.results.tables import RESULTS_FILE, TRIALS_FILE, is_written, write_results
 from ax_moo.search_space.space import SearchSpace
@@ -31,8 +31,8 @@ from ax_moo.storage import journal, lock, stop_request
 from ax_moo.storage.journal import JOURNAL_FILE
 from ax_moo.sweep import resume
 from ax_moo.sweep.budget import Budget
-from ax_moo.sweep.loop import Ending, Sweep
-from ax_moo.sweep.resume import Past
+from ax_moo.sweep.loop import Sweep, SweepResult
+from ax_moo.sweep.resume import PreviousRun
 from ax_moo.sweep.settings import Settings
 from ax_moo.sweep.state import Cause, Reason
 from ax_moo.system import disk, signals
@@ -114,7 +114,7 @@ def checked(
     return problem, settings, dataclasses.replace(wandb, application=ApplicationLogger.of(job_config))
 
 
-def _as_recorded(problem: Problem, settings: Settings, past: Past | None) -> tuple[Problem, Settings]:
+def _as_recorded(problem: Problem, settings: Settings, past: PreviousRun | None) -> tuple[Problem, Settings]:
     """What has to be as in the sweep's earlier lives, so that the optimizer goes on as it would have without a stop."""
     if past is not None:
         problem = resume.as_recorded(problem, past.header)
@@ -130,7 +130,7 @@ def _run(
     launcher: AsyncLauncher,
     folder: Path,
     about: Mapping[str, Any],
-    past: Past | None,
+    past: PreviousRun | None,
 ) -> tuple[int, Reason]:
     """The exit code, and why the sweep ended."""
     _say_how_it_begins(settings, launcher, folder, past)
@@ -165,16 +165,16 @@ def _run(
     return ending.exit_code, ending.reason
 
 
-def _say_how_it_begins(settings: Settings, launcher: AsyncLauncher, folder: Path, past: Past | None) -> None:
+def _say_how_it_begins(settings: Settings, launcher: AsyncLauncher, folder: Path, past: PreviousRun | None) -> None:
     if past is None:
         log.info("A sweep of %d trials begins in %s", settings.n_trials, folder)
     else:
         counts = Counter(str(trial.status).lower() for trial in past.trials)
         found = ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
         log.info("The sweep in %s goes on; so far: %s", folder, found or "no trial")
-    if launcher.max_jobs is not None and launcher.max_jobs < settings.n_jobs and not launcher.in_rounds:
+    if launcher.max_jobs is not None and launcher.max_jobs < settings.n_jobs and not launcher.is_blocking:
         log.info("n_jobs=%d is lowered to %d, one job for each GPU", settings.n_jobs, launcher.max_jobs)
-    if isinstance(launcher, RoundsLauncher):
+    if isinstance(launcher, BlockingLauncherAdapter):
         log.warning("%s; hydra/launcher=async_local keeps n_jobs running", launcher.manner)
 
 
@@ -205,11 +205,11 @@ def _save_config(config: DictConfig, folder: Path) -> None:
     disk.replace_file(folder / CONFIG_FILE, OmegaConf.to_yaml(config))
 
 
-def _optimizer(problem: Problem, settings: Settings, known: Sequence[Trial]) -> AskTell:
+def _optimizer(problem: Problem, settings: Settings, known: Sequence[Trial]) -> Optimizer:
     # Ax takes seconds to import, and a broken one must not be noticed before there is a sweep.
-    from ax_moo.optimizer.ax_client import Optimizer
+    from ax_moo.optimizer.ax_client import AxOptimizer
 
-    optimizer = Optimizer(problem, settings.method, settings.seed, settings.n_initial, settings.initial)
+    optimizer = AxOptimizer(problem, settings.method, settings.seed, settings.n_initial, settings.initial)
     optimizer.replay(known)
     return optimizer
 
@@ -240,10 +240,10 @@ def _told(settings: Settings, problem: Problem) -> Mapping[str, Any]:
     return {"seed": settings.seed, "method": settings.method, "objectives": objectives}
 
 
-def _say_over(over: Reason, past: Past, problem: Problem, folder: Path) -> int:
+def _say_over(over: Reason, past: PreviousRun, problem: Problem, folder: Path) -> int:
     """A sweep with nothing left to do is left as it is, but for tables that a kill at its very end prevented."""
     trials = sorted(past.trials, key=lambda trial: trial.index)
     if not is_written(folder):
         disk.until_written(lambda: write_results(folder, trials, problem), folder)
     say(f"the sweep in {folder} is over: {over.words}")
-    return Ending(trials, over).exit_code
+    return SweepResult(trials, over).exit_code

@@ -7,7 +7,7 @@ from typing import Any
 
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import journal, lock
-from ax_moo.storage.lock import Holder
+from ax_moo.storage.lock import Owner
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Trial, TrialStatus
 
@@ -28,7 +28,7 @@ class SweepFolder:
     header: Mapping[str, Any]
     problem: Problem
     trials: Sequence[Trial]
-    holder: Holder | None
+    holder: Owner | None
 
     @property
     def is_swept(self) -> bool:
@@ -68,7 +68,7 @@ def open_folder(path: Path) -> SweepFolder:
         ) from None
 
 
-def _header(path: Path, holder: Holder | None) -> Mapping[str, Any]:
+def _header(path: Path, holder: Owner | None) -> Mapping[str, Any]:
     file = path / journal.JOURNAL_FILE
     if not path.is_dir():
         raise NoSweep(f"{path} is not a folder; name a sweep folder, which is one that holds {file.name}")

@@ -206,12 +206,12 @@ def to_line(trial: Trial) -> dict[str, Any]:
     """The JSON form of a trial; fields without a value are left out."""
     row = {"trial": trial.index, "status": str(trial.status), "attempt": trial.attempt}
     fields = {f.name: getattr(trial, f.name) for f in dataclasses.fields(trial)}
-    del fields["index"], fields["status"]
+    del fields["index"], fields["status"], fields["previous_attempts"]
     row |= {name: value for name, value in fields.items() if value is not None and value != ()}
     if trial.job is not None:
         row["job"] = _job_row(trial.job)
-    if trial.earlier:
-        row["earlier"] = [{**dataclasses.asdict(each), "job": _job_row(each.job)} for each in trial.earlier]
+    if trial.previous_attempts:  # under the name that they had in the first version
+        row["earlier"] = [{**dataclasses.asdict(each), "job": _job_row(each.job)} for each in trial.previous_attempts]
     return row
 
 
@@ -221,7 +221,7 @@ def from_line(row: Mapping[str, Any]) -> Trial:
     if "job" in row:
         fields["job"] = from_record(Job, row["job"])
     if "earlier" in row:
-        fields["earlier"] = tuple(
+        fields["previous_attempts"] = tuple(
             from_record(Attempt, each, job=from_record(Job, each["job"])) for each in row["earlier"]
         )
     if "outcome" in row:

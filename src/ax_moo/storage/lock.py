@@ -25,7 +25,7 @@ _BOOT_TIME_JITTER = 2.5
 
 
 @dataclass(frozen=True)
-class Holder:
+class Owner:
     """A process that holds a folder's lock, or held it last; no ``host`` where it has not said who it is.
 
     ``time`` and ``ended`` are seconds since the epoch. ``since_boot`` is when the process started, counted from the
@@ -63,29 +63,29 @@ class Holder:
         return started is not None and (self.since_boot is None or abs(started - self.since_boot) < _BOOT_TIME_JITTER)
 
 
-def this_process(about: Mapping[str, Any]) -> Holder:
-    return Holder(socket.gethostname(), os.getpid(), time.time(), _since_boot(os.getpid()), about=dict(about))
+def this_process(about: Mapping[str, Any]) -> Owner:
+    return Owner(socket.gethostname(), os.getpid(), time.time(), _since_boot(os.getpid()), about=dict(about))
 
 
-def read(path: Path) -> Holder | None:
+def read(path: Path) -> Owner | None:
     """Who the lock file names; None where it names nobody."""
     try:
         row = json.loads(path.read_bytes().partition(b"\n")[0])
-        found = Holder(str(row["host"]), int(row["pid"]), float(row["time"]))
+        found = Owner(str(row["host"]), int(row["pid"]), float(row["time"]))
         more = {key: row[key] for key in ("since_boot", "ended", "about") if key in row}
         return dataclasses.replace(found, **more)
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
-class Record:
+class LockRecord:
     """What an open lock file says, written in place, since a file that replaces it would not be locked."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._unwritten: bytes | None = None
 
-    def write(self, holder: Holder) -> None:
+    def write(self, holder: Owner) -> None:
         """As far as the disk has room: the lock is what matters, this is for people."""
         row = {key: value for key, value in dataclasses.asdict(holder).items() if value is not None}
         del row["is_alive"]
@@ -161,7 +161,7 @@ def held(folder: Path, about: Mapping[str, Any] | None = None) -> Iterator[dict[
     try:
         is_locked = disk.until_written(lambda: _acquire(descriptor, path), path)
         _check_gone(read(path), path)
-        me, record = this_process(about or {}), Record(descriptor)
+        me, record = this_process(about or {}), LockRecord(descriptor)
         record.write(me)
         if not is_locked:
             _check_won(me, path)
@@ -177,7 +177,7 @@ def held(folder: Path, about: Mapping[str, Any] | None = None) -> Iterator[dict[
         os.close(descriptor)
 
 
-def holder(folder: Path) -> Holder | None:
+def holder(folder: Path) -> Owner | None:
     """Who holds the folder's lock or held it last, without disturbing them; None where nobody did."""
     path = folder / LOCK_FILE
     is_locked = _is_locked(path)
@@ -206,7 +206,7 @@ def _acquire(descriptor: int, path: Path) -> bool:
         time.sleep(_TRY_SECONDS)
 
 
-def _check_gone(before: Holder | None, path: Path) -> None:
+def _check_gone(before: Owner | None, path: Path) -> None:
     """Whether the holder that the lock file names is gone indeed, although nothing has kept us from its lock."""
     if before is None or before.ended is not None:
         return
@@ -219,7 +219,7 @@ def _check_gone(before: Holder | None, path: Path) -> None:
     log.warning("Taking over the lock of %s from a sweeper that is gone: %s", path.parent, before)
 
 
-def _check_won(me: Holder, path: Path) -> None:
+def _check_won(me: Owner, path: Path) -> None:
     """Of several processes that write the file at the same time, the last one has it."""
     time.sleep(SETTLE_SECONDS)
     now = read(path)
@@ -227,7 +227,7 @@ def _check_won(me: Holder, path: Path) -> None:
         raise _refusal(path, now)
 
 
-def _keep(path: Path, descriptor: int, record: Record, me: Holder) -> None:
+def _keep(path: Path, descriptor: int, record: LockRecord, me: Owner) -> None:
     """Make the lock file anew where somebody has removed it: another sweeper must not find the folder free."""
     record.write_again()
     if _is_in_place(path, descriptor):
@@ -256,7 +256,7 @@ def _is_in_place(path: Path, descriptor: int) -> bool:
         return False
 
 
-def _is_taken(descriptor: int, path: Path, me: Holder) -> bool:
+def _is_taken(descriptor: int, path: Path, me: Owner) -> bool:
     """Whether another live process holds the open file, which this one locks if not."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -269,7 +269,7 @@ def _is_taken(descriptor: int, path: Path, me: Holder) -> bool:
     return found.runs_here() if found.is_seen else heartbeat.is_fresh(path)
 
 
-def _refusal(path: Path, by: Holder) -> ConfigError:
+def _refusal(path: Path, by: Owner) -> ConfigError:
     return ConfigError(
         f"hydra.sweep.dir: a sweep runs in {path.parent} already ({by}); follow it with: ax-moo status {path.parent}"
     )
@@ -294,13 +294,13 @@ def _is_contention(error: OSError) -> bool:
     return error.errno in (errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES)
 
 
-def _has_gone(found: Holder) -> bool:
+def _has_gone(found: Owner) -> bool:
     return found.ended is not None or (found.is_seen and not found.runs_here())
 
 
-def _unknown(path: Path) -> Holder:
+def _unknown(path: Path) -> Owner:
     """A holder that has not written its name yet, or has found no room for it."""
     since = time.time()
     with contextlib.suppress(OSError):
         since = path.stat().st_mtime
-    return Holder("", 0, since, is_alive=True)
+    return Owner("", 0, since, is_alive=True)

@@ -46,7 +46,7 @@ def cancel_and_wait(
         for index, (trial, handle) in list(left.items()):
             state = _state_of(handle)
             if state is JobState.LOST:
-                enter(trial.again(CANCELLED, counts=False, time=clock()))
+                enter(trial.retry(CANCELLED, counts=False, time=clock()))
             elif state is JobState.FINISHED:
                 ended[index] = handle
             else:

@@ -12,7 +12,7 @@ from ax_moo.system.text import error_line, one_line
 from ax_moo.trial import Measured, Outcome, Trial, TrialStatus
 
 
-def judged(
+def next_state(
     trial: Trial,
     handle: JobHandle,
     state: JobState,
@@ -27,10 +27,10 @@ def judged(
     """
     result = handle.result()
     if state is JobState.LOST and trial.reason == CANCELLED:
-        return trial.again(CANCELLED, counts=False, time=now)
+        return trial.retry(CANCELLED, counts=False, time=now)
     if result.error is not None:
         if state is JobState.LOST and trial.retries_used < retries:
-            return trial.again(result.error, time=now)
+            return trial.retry(result.error, time=now)
         return trial.to(TrialStatus.FAILED, reason=result.error, time=now)
     try:
         outcome = to_outcome(result.value, problem)

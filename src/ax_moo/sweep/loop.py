@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ax_moo.jobs.launcher import AsyncLauncher, JobHandle, JobState
-from ax_moo.optimizer.background import Asking
-from ax_moo.optimizer.base import AskTell, SearchSpaceExhausted
+from ax_moo.optimizer.background import BackgroundOptimizer
+from ax_moo.optimizer.base import Optimizer, SearchSpaceExhausted
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import stop_request
 from ax_moo.storage.base import Storage
@@ -17,12 +17,12 @@ from ax_moo.storage.journal_storage import JournalStorage
 from ax_moo.sweep import finding
 from ax_moo.sweep.budget import Budget, failure_sentence
 from ax_moo.sweep.cancellation import cancel_and_wait
-from ax_moo.sweep.evaluation import judged
+from ax_moo.sweep.evaluation import next_state
 from ax_moo.sweep.observers import Observer, Observers, Progress
-from ax_moo.sweep.resume import Past
+from ax_moo.sweep.resume import PreviousRun
 from ax_moo.sweep.settings import Settings
 from ax_moo.sweep.state import Cause, Closed, LoopState, NoNewTrials, Open, Reason, closed, with_no_new_trials
-from ax_moo.sweep.submission import Submitting
+from ax_moo.sweep.submission import Submitter
 from ax_moo.system import disk, signals
 from ax_moo.system.clock import steady_clock
 from ax_moo.system.errors import ConfigError
@@ -36,7 +36,7 @@ POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
-class Ending:
+class SweepResult:
     """How a sweep ended: every trial in its last state, and why no more were started."""
 
     trials: Sequence[Trial]
@@ -75,10 +75,10 @@ class Sweep:
         settings: Settings,
         launcher: AsyncLauncher,
         folder: Path,
-        optimizer: Callable[[Sequence[Trial]], AskTell],
+        optimizer: Callable[[Sequence[Trial]], Optimizer],
         observers: Sequence[Observer] = (),
         about: Mapping[str, Any] | None = None,
-        past: Past | None = None,
+        past: PreviousRun | None = None,
         clock: Callable[[], float] | None = None,
         storage: Storage | None = None,
     ) -> None:
@@ -98,11 +98,11 @@ class Sweep:
         self._handles: dict[int, JobHandle] = {}
         self._staged: list[Trial] = []
         self._unseen: dict[int, str] = {}
-        self._submitting = Submitting(launcher, problem.search_space)
+        self._submitting = Submitter(launcher, problem.search_space)
         self._state: LoopState = Open()
         self._paused = False
 
-    def run(self) -> Ending:
+    def run(self) -> SweepResult:
         """Run to the end of the budget.
 
         Raises:
@@ -111,7 +111,7 @@ class Sweep:
         """
         self._journal = disk.until_written(self._storage.open, self._folder)
         known = list(self._past.trials) if self._past else []
-        asking = Asking(lambda: self._optimizer(known))
+        asking = BackgroundOptimizer(lambda: self._optimizer(known))
         try:
             with signals.sigterm_as_ctrl_c(), asking as self._asking, closing(self._observers):
                 self._observers.tell(lambda observer: observer.open(self._problem, known))
@@ -126,7 +126,7 @@ class Sweep:
             raise
         finally:
             self._journal.close()
-        ending = Ending(self._known(), reason)
+        ending = SweepResult(self._known(), reason)
         if ending.stopped:
             with suppress(OSError):  # else the next life forgets it
                 stop_request.clear(self._folder)
@@ -187,7 +187,7 @@ class Sweep:
         if trial.job is not None and trial.job.folder:
             self._handles[trial.index] = finding.attach(self._launcher, trial.job)
         else:
-            self._enter_staged(trial.again("it ran inside a sweep that was ended", counts=False, time=self._clock()))
+            self._enter_staged(trial.retry("it ran inside a sweep that was ended", counts=False, time=self._clock()))
 
     def _step(self) -> Reason | None:
         """One round of the loop; why it was the last one, when nothing runs and nothing more will be started."""
@@ -197,7 +197,7 @@ class Sweep:
         if not isinstance(self._state, Closed) and self._has_room():
             self._fill()
         progress = Progress(self._known(), self._elapsed(), self._budget, self._asking.is_busy)
-        self._observers.tell(lambda observer: observer.tick(progress))
+        self._observers.tell(lambda observer: observer.on_poll(progress))
         return self._why_over()
 
     def _why_over(self) -> Reason | None:
@@ -232,7 +232,7 @@ class Sweep:
         if state not in (JobState.FINISHED, JobState.LOST):
             return None
         retries = self._settings.retries
-        return judged(trial, handle, state, self._problem, self._earlier_outcome(), retries, self._clock())
+        return next_state(trial, handle, state, self._problem, self._earlier_outcome(), retries, self._clock())
 
     def _collect(self, trial: Trial) -> None:
         del self._handles[trial.index]
@@ -279,7 +279,7 @@ class Sweep:
         return has_room
 
     def _fill(self) -> None:
-        if self._launcher.in_rounds and self._handles:
+        if self._launcher.is_blocking and self._handles:
             return
         self._stage()
         if self._staged and not (self._gathers and self._asking.is_busy):
@@ -318,15 +318,15 @@ class Sweep:
     @property
     def _gathers(self) -> bool:
         """The first round, and every round of a launcher that works in rounds, is handed over as a whole."""
-        return self._launcher.in_rounds or (not self._submitting.one_by_one and not self._has_submitted)
+        return self._launcher.is_blocking or (not self._submitting.one_by_one and not self._has_submitted)
 
     @property
     def _has_submitted(self) -> bool:
-        return bool(self._handles) or any(trial.job or trial.earlier for trial in self._trials.values())
+        return bool(self._handles) or any(trial.job or trial.previous_attempts for trial in self._trials.values())
 
     def _submit(self) -> None:
         ready = self._staged[: self._free]
-        with signals.put_off():
+        with signals.deferred():
             batch, handles = self._submitting.submit(ready if self._gathers else ready[:1], not self._has_submitted)
             # Known before the first is noted: where that fails, all of them are running.
             self._handles |= {trial.index: handle for trial, handle in zip(batch, handles, strict=True)}
@@ -344,7 +344,7 @@ class Sweep:
         """A trial's new state: journal first, then memory, then those who watch."""
         disk.until_written(lambda: self._journal.record(trial), self._journal.path)
         self._trials[trial.index] = trial
-        self._observers.tell(lambda observer: observer.entered(trial))
+        self._observers.tell(lambda observer: observer.on_trial_state(trial))
 
     def _no_more_new(self, reason: Reason) -> None:
         self._become(with_no_new_trials(self._state, reason), reason)

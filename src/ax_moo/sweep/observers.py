@@ -43,11 +43,11 @@ class Observer(Protocol):
         """``trials`` are those of earlier lives of the sweep, in their last states."""
         ...
 
-    def entered(self, trial: Trial) -> None:
+    def on_trial_state(self, trial: Trial) -> None:
         """A trial is in a new state."""
         ...
 
-    def tick(self, progress: Progress) -> None:
+    def on_poll(self, progress: Progress) -> None:
         """Called with every round of the loop, several times a second."""
         ...
 

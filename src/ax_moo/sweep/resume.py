@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Past:
+class PreviousRun:
     """What an earlier life of a sweep left behind: the journal's first line, and its trials in their last states.
 
     ``trials`` are in the order in which they came into these states, which is the order of the completions.
@@ -32,7 +32,7 @@ class Past:
     trials: Sequence[Trial]
 
     @classmethod
-    def read(cls, storage: Storage) -> "Past | None":
+    def read(cls, storage: Storage) -> "PreviousRun | None":
         """What there is in the storage, None where no sweep has begun in it."""
         header = storage.header()
         return None if header is None else cls(header, storage.last_states())
@@ -95,9 +95,9 @@ def check(folder: Path, problem: Problem, resume: Resume) -> None:
         )
 
 
-def past(folder: Path) -> Past | None:
+def past(folder: Path) -> PreviousRun | None:
     """What there is of the folder's sweep, None where there is none."""
-    return Past.read(JournalStorage(folder))
+    return PreviousRun.read(JournalStorage(folder))
 
 
 def as_recorded(problem: Problem, header: Mapping[str, Any]) -> Problem:

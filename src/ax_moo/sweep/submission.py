@@ -17,7 +17,7 @@ MOST_REFUSALS = 60
 """So many refusals in a row, with no job running whose end could help, end the sweep."""
 
 
-class Submitting:
+class Submitter:
     """Submits, and after a refusal waits a while before it does so again.
 
     ``one_by_one`` is True once a round was too much for the queue: it is then handed over trial by trial.
@@ -44,7 +44,7 @@ class Submitting:
         """
         if not trials or time.monotonic() < self._not_before:
             return [], []
-        batch = _consecutive(trials) if self._launcher.in_rounds else trials
+        batch = _consecutive(trials) if self._launcher.is_blocking else trials
         requests = [
             JobRequest(trial.index, self._search_space.to_overrides(trial.parameterization), trial.attempt)
             for trial in batch

@@ -26,7 +26,7 @@ def sigterm_as_ctrl_c() -> Iterator[None]:
 
 
 @contextmanager
-def put_off() -> Iterator[None]:
+def deferred() -> Iterator[None]:
     """Raise at the end of the block for a signal that came within it: KeyboardInterrupt, or Terminated.
 
     A second signal is not put off: the scheduler may hang.
@@ -46,7 +46,7 @@ def put_off() -> Iterator[None]:
 
 
 @contextmanager
-def not_swallowed() -> Iterator[None]:
+def reraised() -> Iterator[None]:
     """Raise at the end of the block for a signal that came within it, whatever the code there made of it.
 
     Lightning, for one, turns Ctrl-C into an exit of its own, which would look like the failure of one training.
@@ -86,7 +86,7 @@ def _interrupt(number: int, frame: Any) -> None:
 
 
 @contextmanager
-def noticed(*numbers: int, default: Callable[[int, Any], Any] | None = None) -> Iterator[set[int]]:
+def recorded(*numbers: int, default: Callable[[int, Any], Any] | None = None) -> Iterator[set[int]]:
     """The signals of these that came so far; what handled them before still does.
 
     ``default`` handles those that would end the process; without it, they do. Whoever puts a handler of his own into

@@ -46,7 +46,9 @@ RETRIED = (
 def life(index: int, at: float = 10.0) -> list[Trial]:
     """The states of a trial that is retried and completes."""
     staged = Trial(index, VALUES, generation_node="Sobol", generation_seconds=0.1, arm={"lr": -2.5}, time=at)
-    running = staged.to(TrialStatus.RUNNING, job=Job("19", f"/jobs/{index}", "local"), earlier=RETRIED, time=at + 1 / 3)
+    running = staged.to(
+        TrialStatus.RUNNING, job=Job("19", f"/jobs/{index}", "local"), previous_attempts=RETRIED, time=at + 1 / 3
+    )
     outcome = {"accuracy": 0.1 + 0.2, "size": (2.5, 0.1), "exact": (1, 0.0), "count": 2**60}
     return [staged, running, running.to(TrialStatus.COMPLETED, outcome=outcome, time=at + 2 / 3)]
 

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_moo.system import redaction
-from ax_moo.system.signals import noticed
+from ax_moo.system.signals import recorded
 from ax_moo.system.text import error_line
 from ax_moo.wandb.run_state import joined_sweep
 from ax_moo.wandb.service import GRACE, QUIET_AND_BOUNDED, modes_to_try, tear_down
@@ -55,7 +55,7 @@ def training_run(
         return
     logger = TrainingLogger(run, settings.finish_timeout)
     # Lightning puts a handler of its own around this one while it trains. submitit's, which lets SIGTERM pass, decides.
-    with noticed(signal.SIGTERM, default=_leave) as came:
+    with recorded(signal.SIGTERM, default=_leave) as came:
         try:
             yield logger
         except BaseException as error:

@@ -82,9 +82,9 @@ def _leave(code: int) -> NoReturn:
 
 def _asynchronous(launcher: Launcher) -> "AsyncLauncher":
     """Our launchers as they are, Submitit's stock ones made ours, every other one in rounds."""
-    from ax_moo.jobs.blocking import RoundsLauncher
+    from ax_moo.jobs.blocking import BlockingLauncherAdapter
     from ax_moo_launchers.attach import attacher
     from hydra_plugins.async_submitit_launcher.launcher import adopt
 
     adopted: AsyncLauncher | None = adopt(launcher)
-    return adopted if adopted is not None else RoundsLauncher(launcher, attacher())
+    return adopted if adopted is not None else BlockingLauncherAdapter(launcher, attacher())
