@@ -1,4 +1,4 @@
-"""``ax-moo export``: one row per trial, as CSV, JSON or Parquet."""
+"""``ax-moo export`` and ``report``: a sweep as a table with one row per trial, and as a page."""
 
 import json
 import math

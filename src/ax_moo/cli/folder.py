@@ -1,4 +1,7 @@
-"""A sweep folder as the commands open it: one whose sweep waits in Slurm's queue is told apart from one without."""
+"""A sweep folder as the commands open it, and the jobs that a sweep has left in it.
+
+A folder whose sweep waits in Slurm's queue is told apart from one without a sweep.
+"""
 
 import logging
 import shlex

@@ -1,4 +1,4 @@
-"""``ax-moo wandb pull``: groups of W&B as sweep folders."""
+"""``ax-moo wandb pull``, ``sync`` and ``report``: what each does and says."""
 
 import re
 from collections.abc import Sequence

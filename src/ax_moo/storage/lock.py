@@ -1,4 +1,4 @@
-"""One sweeper per folder."""
+"""One sweeper per folder: the lock, and the record in it of who holds it."""
 
 import contextlib
 import dataclasses

@@ -1,4 +1,7 @@
-"""What an application may return, made into an Outcome or into a sentence that says what is wrong with it."""
+"""What becomes of a trial whose job has ended.
+
+What its application returned is made into an Outcome, or into a sentence that says what is wrong with it.
+"""
 
 import math
 import numbers
