@@ -26,7 +26,7 @@ def _begun(folder: Path, begun: Problem = TWO, **about: Any) -> Path:
     return folder
 
 
-def _with(folder: Path, *trials: Trial) -> resume.Past:
+def _with(folder: Path, *trials: Trial) -> resume.PreviousRun:
     with closing(Journal(_begun(folder))) as written:
         for trial in trials:
             written.record(trial)

@@ -171,7 +171,7 @@ def test_a_return_value_that_cannot_even_be_shown_fails_its_trial_only(tmp_path:
     assert journal.trials(tmp_path) == list(ending.trials)
 
 
-@pytest.mark.parametrize("broken_at", ["open", "entered", "tick"])
+@pytest.mark.parametrize("broken_at", ["open", "on_trial_state", "on_poll"])
 def test_an_observer_that_breaks_is_left_out_and_the_sweep_goes_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, broken_at: str
 ) -> None:

@@ -254,8 +254,8 @@ BROKEN = APP.replace(
         def generate(self):
             raise ArithmeticError("no candidate in here")
 
-        ax_client.Optimizer._generate = generate
-        ax_client.Optimizer._ask_sobol = lambda self, index, error: generate(self)
+        ax_client.AxOptimizer._generate = generate
+        ax_client.AxOptimizer._ask_sobol = lambda self, index, error: generate(self)
     main()
 """,
 )
