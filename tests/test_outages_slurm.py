@@ -94,14 +94,14 @@ def test_all_trials_complete_but_the_one_that_always_takes_too_much(faulty: Faul
     ],
 )
 def test_a_lost_job_is_tried_again_and_its_attempt_says_truly_why(faulty: Faulty, number: int, reason: str) -> None:
-    (lost,) = faulty.previous_attempts(number)
+    (lost,) = faulty.earlier(number)
     assert (lost["reason"], lost["job"]["job_id"]) == (reason, faulty.first_jobs[number])
     assert faulty.trial(number)["job"]["job_id"] != faulty.first_jobs[number]
     assert len(faulty.nodes(number)) == 2
 
 
 def test_a_job_over_its_memory_fails_for_want_of_memory(faulty: Faulty) -> None:
-    (lost,) = faulty.previous_attempts(HOG)
+    (lost,) = faulty.earlier(HOG)
     assert "memory" in lost["reason"].lower()
     assert "memory" in faulty.trial(HOG)["reason"].lower()
     assert len(faulty.nodes(HOG)) == 2
@@ -109,7 +109,7 @@ def test_a_job_over_its_memory_fails_for_want_of_memory(faulty: Faulty) -> None:
 
 @pytest.mark.parametrize("number", [REQUEUED, MOVED])
 def test_a_job_that_slurm_starts_again_is_no_new_attempt(faulty: Faulty, number: int) -> None:
-    assert faulty.previous_attempts(number) == []
+    assert faulty.earlier(number) == []
     assert faulty.trial(number)["job"]["job_id"] == faulty.first_jobs[number]
     assert len(faulty.nodes(number)) == 2
 

@@ -63,7 +63,7 @@ def test_a_report_has_four_panels_over_the_sweeps_runs(server: FakeWandb, tmp_pa
     assert ended.stdout.strip() == f"{server.url}/team/search/reports/What-was-found--{view['id']}"
     assert (view["displayName"], view["type"]) == ("What was found", "runs")
     trials, sweep = map(panels, grids(server))
-    scatter, lines = trials["Scatter Plot"], trials["Parallel SpaceEncoding Plot"]
+    scatter, lines = trials["Scatter Plot"], trials["Parallel Coordinates Plot"]
     assert (scatter["yAxis"], scatter["xAxis"]) == ("summary:f", "summary:g")
     axes = [column["accessor"] for column in lines["columns"]]
     assert axes == ["config:model.value.width", "config:opt.value", "summary:f", "summary:g"]
