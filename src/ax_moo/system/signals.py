@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+Handler = Callable[[int, Any], Any]
+Found = Handler | int | None
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -20,8 +23,7 @@ class Terminated(KeyboardInterrupt):
 @contextmanager
 def sigterm_as_ctrl_c() -> Iterator[None]:
     """Within the block SIGTERM and SIGHUP raise Terminated, where they are not ignored, as SIGHUP is under nohup."""
-    numbers = (signal.SIGTERM, signal.SIGHUP)
-    with _handled(_interrupt, *(number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN)):
+    with _handled(lambda found: None if found is signal.SIG_IGN else _interrupt, signal.SIGTERM, signal.SIGHUP):
         yield
 
 
@@ -39,7 +41,7 @@ def deferred() -> Iterator[None]:
         came.append(number)
 
     # One that is ignored, as under nohup, stays so.
-    with _handled(note, *(number for number in _SIGNALS if callable(signal.getsignal(number)))):
+    with _handled(lambda found: note if callable(found) else None, *_SIGNALS):
         yield
     if came:
         _interrupt(came[0], None)
@@ -52,15 +54,7 @@ def reraised() -> Iterator[None]:
     Lightning, for one, turns Ctrl-C into an exit of its own, which would look like the failure of one training.
     """
     came: list[int] = []
-    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
-
-    def note(number: int, frame: Any) -> None:
-        came.append(number)
-        before = handlers[signal.Signals(number)]
-        if callable(before):
-            before(number, frame)
-
-    with _handled(note, *(number for number, handler in handlers.items() if callable(handler))):
+    with _handled(_chained(came.append), *_SIGNALS):
         try:
             yield
         finally:
@@ -69,43 +63,56 @@ def reraised() -> Iterator[None]:
 
 
 @contextmanager
-def _handled(handler: Callable[[int, Any], None], *numbers: signal.Signals) -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may set handlers
-        return
-    before = {number: signal.signal(number, handler) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, earlier in before.items():
-            signal.signal(number, earlier)
-
-
-def _interrupt(number: int, frame: Any) -> None:
-    raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
-
-
-@contextmanager
-def recorded(*numbers: int, default: Callable[[int, Any], Any] | None = None) -> Iterator[set[int]]:
+def recorded(*numbers: int, default: Handler | None = None) -> Iterator[set[int]]:
     """The signals of these that came so far; what handled them before still does.
 
     ``default`` handles those that would end the process; without it, they do. Whoever puts a handler of his own into
     the block must call the one that he found, as Lightning does. Outside of the main thread, none is seen.
     """
     came: set[int] = set()
-    is_main = threading.current_thread() is threading.main_thread()
-    before = {number: signal.getsignal(number) for number in numbers} if is_main else {}
-    chained: set[int] = set()
-    for number, found in before.items():
-        handler = default if found is signal.SIG_DFL else found
-        if callable(handler):
-            signal.signal(number, _noting(came, handler))
-            chained.add(number)
-    try:
+    with _handled(_chained(came.add, default), *numbers):
         yield came
+
+
+def _chained(record: Callable[[int], Any], default: Handler | None = None) -> Callable[[Found], Handler | None]:
+    """Record a signal, and then handle it as before."""
+
+    def chain(found: Found) -> Handler | None:
+        handler = default if found is signal.SIG_DFL else found
+        if not callable(handler):
+            return None
+
+        def note(number: int, frame: Any) -> None:
+            record(number)
+            handler(number, frame)
+
+        return note
+
+    return chain
+
+
+@contextmanager
+def _handled(instead: Callable[[Found], Handler | None], *numbers: int) -> Iterator[None]:
+    """Within the block a signal is handled by what ``instead`` makes of its handler; None leaves that one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set handlers
+        return
+    before: dict[int, Found] = {}
+    try:
+        for number in numbers:
+            found = signal.getsignal(number)
+            handler = instead(found)
+            if handler is not None:
+                before[number] = found
+                signal.signal(number, handler)
+        yield
     finally:
-        for number in chained:
-            signal.signal(number, before[number])
+        for number, found in before.items():
+            signal.signal(number, found)
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
 
 
 def hold_back(number: int) -> None:
@@ -121,11 +128,3 @@ def let_in(number: int) -> Iterator[None]:
         yield
     finally:
         hold_back(number)
-
-
-def _noting(came: set[int], handler: Callable[[int, Any], Any]) -> Callable[[int, Any], None]:
-    def note(number: int, frame: Any) -> None:
-        came.add(number)
-        handler(number, frame)
-
-    return note
