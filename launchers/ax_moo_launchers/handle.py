@@ -130,6 +130,11 @@ class Queue(Protocol):
         """Take over a job that an earlier process submitted, perhaps to a queue of another kind."""
         ...
 
-    def submitted(self, trial: int, attempt: int = 1) -> Job | None:
-        """The job of this attempt, if it was submitted; what is left of a submission that was cut off is ended."""
+    @property
+    def base(self) -> Path:
+        """The folder that holds those of all attempts."""
+        ...
+
+    def end_orphans(self, folder: Path) -> None:
+        """End what is left in an attempt's folder of a submission that was cut off."""
         ...

@@ -13,7 +13,7 @@ from ax_moo.jobs.folders import attempt_folder, base_of
 from ax_moo.jobs.launcher import JobHandle, JobRequest, JobState
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Job
-from ax_moo_launchers.files import remove_unpublished, submitted_job
+from ax_moo_launchers.files import remove_unpublished
 from ax_moo_launchers.local import gpus
 from ax_moo_launchers.local.cores import available_cores
 from ax_moo_launchers.local.executor import CONTROLLER, Executor
@@ -72,12 +72,14 @@ class LocalQueue:
         if isinstance(handle, LocalHandle) and handle.is_here:
             self._jobs[handle.job] = handle
 
-    def submitted(self, trial: int, attempt: int = 1) -> Job | None:
-        folder = attempt_folder(self.base, trial, attempt)
-        job = submitted_job(folder)
-        if job is None:
-            _end_orphans(folder)
-        return job
+    def end_orphans(self, folder: Path) -> None:
+        """Processes whose sweeper was killed before they could be found wait for a pickle that never comes."""
+        for process in psutil.process_iter(["cmdline"]):
+            command = process.info["cmdline"] or []
+            if CONTROLLER in command and str(folder.absolute()) in command:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, signal.SIGKILL)
+        remove_unpublished(folder)
 
     def _submit_one(self, request: JobRequest, call: tuple[Any, ...]) -> LocalHandle:
         folder = attempt_folder(self.base, request.trial, request.attempt)
@@ -93,13 +95,3 @@ class LocalQueue:
         held = [handle.gpus for handle, state in states if state is JobState.RUNNING]
         fading = [handle.gpus for handle, state in states if state is not JobState.RUNNING]
         return self._pool.take(held, fading)
-
-
-def _end_orphans(folder: Path) -> None:
-    """Processes whose sweeper was killed before they could be found wait for a pickle that never comes."""
-    for process in psutil.process_iter(["cmdline"]):
-        command = process.info["cmdline"] or []
-        if CONTROLLER in command and str(folder.absolute()) in command:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-    remove_unpublished(folder)

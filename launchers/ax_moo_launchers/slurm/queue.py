@@ -11,8 +11,7 @@ from submitit.core import utils  # this module is imported when a job is submitt
 from ax_moo.jobs.folders import attempt_folder, base_of
 from ax_moo.jobs.launcher import JobHandle, JobRequest
 from ax_moo.system.errors import ConfigError
-from ax_moo.trial import Job
-from ax_moo_launchers.files import remove_unpublished, submitted_job
+from ax_moo_launchers.files import remove_unpublished
 from ax_moo_launchers.slurm.commands import output_folders
 from ax_moo_launchers.slurm.handle import SlurmHandle
 from ax_moo_launchers.slurm.sbatch import Refused, open_executor
@@ -76,14 +75,7 @@ class SlurmQueue:
         if isinstance(handle, SlurmHandle):
             handle.ask_through(self.watcher)
 
-    def submitted(self, trial: int, attempt: int = 1) -> Job | None:
-        folder = attempt_folder(self.base, trial, attempt)
-        job = submitted_job(folder)
-        if job is None:
-            self._end_orphans(folder)
-        return job
-
-    def _end_orphans(self, folder: Path) -> None:
+    def end_orphans(self, folder: Path) -> None:
         """Jobs whose sweeper was killed before they could be found wait in the queue for a pickle that never comes."""
         if folder.exists():
             for job_id, output_folder in output_folders().items():

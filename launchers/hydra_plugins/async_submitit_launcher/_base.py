@@ -78,8 +78,15 @@ class AsyncSubmititLauncher(Launcher, ABC):
         return cancel_command(jobs)
 
     def find(self, trial: int, attempt: int = 1) -> "JobHandle | None":
-        job = self.queue.submitted(trial, attempt)
-        return None if job is None else self.attach(job)
+        from ax_moo.jobs.folders import attempt_folder
+        from ax_moo_launchers.files import submitted_job
+
+        folder = attempt_folder(self.queue.base, trial, attempt)
+        job = submitted_job(folder)
+        if job is not None:
+            return self.attach(job)
+        self.queue.end_orphans(folder)
+        return None
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Hydra's own, blocking way: submit, wait for all, and return their results in order.
