@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from launching import open_launcher, submit, wait_for, wait_until
+from launching import open_launcher, submit, wait_for
 from slurm.cluster import SlurmCluster
+from waiting import wait_for_file
 
 from ax_moo.jobs.launcher import JobHandle, JobState
 from ax_moo.system.errors import ConfigError
@@ -150,8 +151,13 @@ def test_an_exception_in_the_task_is_its_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.one_hydra
 def test_a_scheduler_that_does_not_answer_loses_no_job(tmp_path: Path, slurm_cluster: SlurmCluster) -> None:
-    (handle,) = submit(open_launcher(tmp_path, "async_slurm", where_it_runs(5.0)), 0)
-    wait_until(handle, [JobState.RUNNING])
+    def task(config: Any) -> None:
+        (tmp_path / "begun").write_text("yes")
+        time.sleep(5.0)
+
+    (handle,) = submit(open_launcher(tmp_path, "async_slurm", task), 0)
+    # Slurm says RUNNING before srun has asked for its step, which is lost with the job where nobody answers.
+    wait_for_file(tmp_path / "begun")
     slurm_cluster.stop_controller()
     try:
         deadline = time.monotonic() + 4
