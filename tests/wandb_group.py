@@ -27,6 +27,7 @@ TRIALS = (0, 2)
 CLIENT = """
 import json, os, pathlib, signal, sys, time
 import psutil, wandb
+from ax_moo.wandb.sync import read_run
 
 asked = json.loads(sys.stdin.read())
 common = dict(project="search", group=asked["group"], resume="allow", mode=asked["mode"])
@@ -54,7 +55,7 @@ if asked["killed"] is not None:
                      settings=settings, **common)
     run.log({"f": 0.7, "epoch": 0})
     (file,) = pathlib.Path(run.dir).parent.glob("*.wandb")
-    while file.read_bytes().count(b"0.7") < 2:  # in the summary, and in the history
+    while read_run(file).last_step < 0:  # the summary is written before the history, once or twice
         time.sleep(0.05)
     for child in psutil.Process().children():
         child.kill()
