@@ -75,7 +75,7 @@ class SlurmCluster:
             if not self._daemons.is_up(node):
                 self._start_node(node)
         self.end_jobs()
-        self._wait_for_nodes()
+        self._daemons.wait("both nodes", self._are_in_service)
 
     def end_jobs(self) -> None:
         """Those that ended while the controller was away may be completing for another minute."""
@@ -160,8 +160,19 @@ class SlurmCluster:
         self._daemons.wait("both nodes", self._has_both_nodes)
 
     def _has_both_nodes(self) -> bool:
-        states = self.call("sinfo", "-h", "-N", "-p", "gpu", "-o", "%T").stdout.split()
-        return len(states) == len(NODES) and set(states) <= {"idle", "mixed", "allocated", "completing"}
+        states = self._node_states()
+        return len(states) == len(NODES) and set(states.values()) <= {"idle", "mixed", "allocated", "completing"}
+
+    def _are_in_service(self) -> bool:
+        """Both nodes take jobs. Slurm drains a node where a step took too long to end, as one does without controller."""
+        for node, state in self._node_states().items():
+            if state.startswith("drain"):
+                self.call("scontrol", "update", f"nodename={node}", "state=resume")
+        return self._has_both_nodes()
+
+    def _node_states(self) -> dict[str, str]:
+        lines = self.call("sinfo", "-h", "-N", "-p", "gpu", "-o", "%N %T").stdout.splitlines()
+        return dict(line.split() for line in lines)
 
 
 @contextlib.contextmanager
