@@ -69,7 +69,7 @@ test-newest: .venv/installed-test
 	OMP_NUM_THREADS=1 $(NEWEST) -m pytest $(LATEST) $(ARGS)
 
 test-lowest: .venv/lowest/installed
-	OMP_NUM_THREADS=1 $(LOWEST) -m pytest $(LATEST) $(ARGS)
+	OMP_NUM_THREADS=1 $(LOWEST) -m pytest $(LATEST) -W ignore::DeprecationWarning $(ARGS)
 
 clean:
 	rm -rf .venv
@@ -84,7 +84,7 @@ clean:
 	$(INSTALL) --no-deps --target .venv/hydra-1.4 $(HYDRA_1_4)
 	touch .venv/installed-nas $@
 
-# Whatever else these need comes as new as it can be.
+# Whatever else these need comes as new as it can be, and may have deprecated what an old release still uses.
 .venv/lowest/installed: pyproject.toml constraints.txt tests/lowest_versions.py | .venv/installed-test
 	rm -rf $(@D)
 	$(PY) -m venv $(@D)

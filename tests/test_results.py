@@ -26,7 +26,7 @@ def _trials() -> list[Trial]:
 
 def test_the_table_has_the_documented_columns_in_their_order(tmp_path: Path) -> None:
     write_results(tmp_path, _trials(), TWO)
-    table = pd.read_csv(tmp_path / "trials.csv")
+    table = pd.read_csv(tmp_path / "trials.csv", float_precision="round_trip")
     about = ["trial", "status", "generation_node", "job_id", "start_time", "end_time", "duration_s"]
     assert list(table.columns) == [*about, "x", "opt", "f", "g", "epoch", "f_sem", "feasible", "pareto"]
     first = table.iloc[0]
