@@ -17,5 +17,5 @@ def test_only_a_trial_with_an_outcome_is_a_completed_trial() -> None:
     ("status", "outcome"), [(TrialStatus.RUNNING, {"f": 0.5}), (TrialStatus.COMPLETED, {}), (TrialStatus.FAILED, {})]
 )
 def test_a_completed_trial_cannot_be_made_of_another(status: TrialStatus, outcome: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match=f"trial 3 is {status}"):
+    with pytest.raises(ValueError, match=f"trial 3 must be COMPLETED with an outcome, got {status} with"):
         CompletedTrial(3, {}, status, outcome=outcome)

@@ -1,4 +1,4 @@
-"""Asynchronous multi-objective search from Hydra with Ax."""
+"""Hydra sweeper for asynchronous multi-objective search with Ax; these functions are for applications and notebooks."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ __all__ = ["lightning", "load", "report", "should_stop"]
 
 
 def __getattr__(name: str) -> Any:
-    """``ax_moo.lightning``, which imports Lightning, and ``ax_moo.load``, when they are first used."""
+    """Import ``ax_moo.lightning`` and ``ax_moo.load`` when they are first used: they need Lightning and pandas."""
     if name == "lightning":
         return importlib.import_module("ax_moo.lightning")
     if name == "load":

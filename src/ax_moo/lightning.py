@@ -1,4 +1,4 @@
-"""The callback that a Lightning application adds to take part in a sweep."""
+"""The Lightning callback that connects a training with its sweep."""
 
 from collections.abc import Sequence
 
@@ -10,12 +10,12 @@ from ax_moo import measurements
 class SweepCallback(Callback):
     """Reports metrics to the sweep at every validation, and ends the training when the sweep asks for it.
 
-    A measurement's step is the number of epochs begun so far: 1 at a validation in or after the first epoch.
-    Trials of one sweep are compared at equal steps. Outside a sweep this callback does nothing.
+    A measurement's step is the number of epochs that have begun: 1 at a validation in or after the first epoch.
+    Trials of one sweep are compared at equal steps. The callback does nothing outside a sweep.
     """
 
     def __init__(self, metrics: Sequence[str]) -> None:
-        """``metrics`` are names that the LightningModule logs in ``validation_step`` or before."""
+        """``metrics`` are names of metrics that the LightningModule logs in ``validation_step`` or before."""
         self.metrics = [metrics] if isinstance(metrics, str) else list(metrics)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -23,7 +23,7 @@ class SweepCallback(Callback):
             return
         if trainer.is_global_zero:
             measurements.report(trainer.current_epoch + 1, **self._measured(trainer))
-        # All processes of a distributed training have to stop at the same epoch, so one of them decides.
+        # One process decides for all, because a distributed training has to stop at the same epoch everywhere.
         if trainer.strategy.broadcast(measurements.should_stop()):
             trainer.should_stop = True
 
@@ -32,7 +32,7 @@ class SweepCallback(Callback):
         missing = [name for name in self.metrics if name not in logged]
         if missing:
             raise ValueError(
-                f"SweepCallback(metrics={self.metrics}): {', '.join(missing)} was not logged by the end of "
-                f"the validation. Logged are: {', '.join(sorted(logged)) or 'no metrics at all'}."
+                f"SweepCallback: metrics must be names that were logged by the end of the validation "
+                f"({', '.join(sorted(logged)) or 'none was logged'}), got {', '.join(missing)}"
             )
         return {name: float(logged[name]) for name in self.metrics}

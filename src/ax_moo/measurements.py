@@ -1,6 +1,7 @@
-"""What a running trial tells its sweep, and what the sweep asks of it: metrics.jsonl and the stop request.
+"""Messages between a running trial and its sweep: the trial reports metrics, and the sweep may ask it to stop.
 
-In the job: :func:`report` and :func:`should_stop`. In the sweep: :func:`read` and :func:`request_stop`.
+The trial's job calls :func:`report` and :func:`should_stop`; the sweep calls :func:`read` and :func:`request_stop`.
+The messages are files in the job's folder.
 """
 
 import io
@@ -18,7 +19,7 @@ STOP_FILE = "stop"
 
 @dataclass(frozen=True)
 class Measurement:
-    """Metrics at one step of a training; ``elapsed_seconds`` since the job began to report."""
+    """Metrics at one step of a training; ``elapsed_seconds`` counts from the job's first report."""
 
     step: int
     elapsed_seconds: float
@@ -28,15 +29,15 @@ class Measurement:
 def report(step: int, **metrics: float) -> None:
     """Append a measurement of this trial; does nothing outside a sweep.
 
-    Metric names that are no Python identifiers go in as ``report(step, **{"val/acc": 0.9})``. Torch and NumPy
-    scalars are numbers here.
+    A metric whose name is not a Python identifier is passed as ``report(step, **{"val/acc": 0.9})``. Torch and NumPy
+    scalars are accepted.
     """
     folder = trial_folder()
     if folder is None:
         return
     values = {name: float(value) for name, value in metrics.items()}
     line = json.dumps({"step": int(step), "time": time.time(), "metrics": values})
-    # One write of a whole line in append mode: a reader sees it complete or sees a line without an end.
+    # A whole line is appended in one write, so that a reader sees the line complete, or without its line end.
     with open(folder / MEASUREMENTS_FILE, "ab+", buffering=0) as file:
         file.write(_missing_line_end(file) + line.encode() + b"\n")
 
@@ -48,7 +49,7 @@ def should_stop() -> bool:
 
 
 def read(folder: Path, offset: int = 0) -> tuple[list[Measurement], int]:
-    """The whole lines of a trial's measurements from a byte offset on, and the offset to read on from."""
+    """The measurements in the complete lines after a byte offset, and the offset for the next call."""
     try:
         with open(folder / MEASUREMENTS_FILE, "rb") as file:
             begin = next((row["time"] for row in map(_parse, file) if row), 0.0)
@@ -62,16 +63,16 @@ def read(folder: Path, offset: int = 0) -> tuple[list[Measurement], int]:
 
 
 def request_stop(folder: Path) -> None:
-    """Ask the trial whose job folder this is to end; it does so at its next :func:`should_stop`."""
+    """Ask the trial with this job folder to end; the trial sees the request at its next :func:`should_stop`."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / STOP_FILE).touch()
 
 
 def trial_folder() -> Path | None:
-    """The job folder of the trial that this process runs, or None outside a sweep of ours.
+    """The job folder of the trial that this process runs, or None outside a sweep of ``hydra/sweeper=ax_moo``.
 
-    Hydra's own record of the running job is asked, so that it holds under every launcher. A process that has not
-    imported Hydra is no job of Hydra's.
+    Hydra's record of the running job is the source, because every launcher sets it. A process that has not imported
+    Hydra does not run a job of Hydra's.
     """
     module = sys.modules.get("hydra.core.hydra_config")
     if module is None or not module.HydraConfig.initialized():
@@ -86,7 +87,7 @@ def trial_folder() -> Path | None:
 
 
 def _missing_line_end(file: io.FileIO) -> bytes:
-    """What a job that was killed in the middle of a line left out, if it did; it runs again in the same folder."""
+    """The line end that is missing where an earlier attempt in this folder was killed in the middle of a line."""
     if file.seek(0, os.SEEK_END) == 0:
         return b""
     file.seek(-1, os.SEEK_END)

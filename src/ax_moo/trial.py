@@ -1,4 +1,4 @@
-"""The vocabulary of a sweep: Trial, CompletedTrial, TrialStatus, Job, Outcome."""
+"""The types that describe one trial of a sweep: Trial, CompletedTrial, TrialStatus, Attempt, Job, Outcome."""
 
 import dataclasses
 import time
@@ -18,12 +18,12 @@ Outcome: TypeAlias = Mapping[str, Measured]
 
 
 class TrialStatus(StrEnum):
-    """Where a trial is in its life.
+    """The state of a trial, with the transitions that there are.
 
     ::
 
         STAGED -> RUNNING -> COMPLETED | FAILED | EARLY_STOPPED | ABANDONED
-          ^---------'  its job was lost, and the trial gets another attempt
+          ^---------'  the job was lost, and the trial gets another attempt
     """
 
     STAGED = "STAGED"
@@ -40,9 +40,9 @@ class TrialStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Job:
-    """What is needed to find a job again after a restart: the scheduler's id and the job's own submitit folder.
+    """A job by value, so that a restarted sweep finds it again: its id and its own submitit folder.
 
-    ``scheduler`` is whose id it is: ``local`` or ``slurm``; nothing for a job that ran inside the sweeper.
+    ``scheduler`` says who gave the id: ``local`` or ``slurm``. It is empty for a job that ran inside the sweeper.
     """
 
     job_id: str
@@ -52,9 +52,9 @@ class Job:
 
 @dataclass(frozen=True)
 class Attempt:
-    """An attempt at a trial whose job came to nothing; ``counts`` is False where neither job nor machine was to blame.
+    """An attempt at a trial that ended without a result.
 
-    A cancelled attempt, for one, uses up none of the trial's retries.
+    ``counts`` says whether it uses up one of the trial's retries. A cancelled attempt, for example, does not.
     """
 
     job: Job
@@ -64,11 +64,11 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Trial:
-    """One candidate and what became of it; immutable, so that every new state is a new object.
+    """One candidate and its result. A trial is immutable: every new state is a new object.
 
-    ``time`` and ``start_time`` are seconds since the epoch: of this state, and of the trial's first RUNNING state.
-    ``arm`` holds the optimizer's own coordinates where they differ from the parameterization, and
-    ``generation_seconds`` how long it took the optimizer to propose them.
+    ``time`` is when the trial entered this state, ``start_time`` when it first entered RUNNING, both in seconds since
+    the epoch. ``arm`` holds the optimizer's own coordinates where they differ from the parameterization.
+    ``generation_seconds`` is the time that the optimizer took to propose the candidate.
     """
 
     index: int
@@ -92,9 +92,9 @@ class Trial:
         return dataclasses.replace(self, status=status, time=now, **changes)
 
     def retry(self, reason: str, counts: bool = True, **changes: Any) -> "Trial":
-        """This trial staged for another attempt, since its job came to nothing."""
+        """This trial staged for another attempt, after its job ended without a result."""
         if self.job is None:
-            raise ValueError(f"trial {self.index} has no job that could have been lost")
+            raise ValueError(f"trial {self.index} must have a job before it can be retried")
         lost = Attempt(self.job, reason, counts)
         return self.to(
             TrialStatus.STAGED, job=None, reason=None, previous_attempts=(*self.previous_attempts, lost), **changes
@@ -102,7 +102,7 @@ class Trial:
 
     @property
     def attempt(self) -> int:
-        """The number of the attempt that is staged or running, or was the last; the first is 1."""
+        """The number of the current or last attempt; the first is 1."""
         return len(self.previous_attempts) + 1
 
     @property
@@ -116,21 +116,22 @@ class Trial:
 
 @dataclass(frozen=True)
 class CompletedTrial(Trial):
-    """A trial that has an outcome; another cannot be one."""
+    """A trial that is COMPLETED and has an outcome; the constructor refuses any other."""
 
     status: TrialStatus = TrialStatus.COMPLETED
     outcome: Outcome = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.status is not TrialStatus.COMPLETED or not self.outcome:
-            raise ValueError(f"trial {self.index} is {self.status} and has {self.outcome or 'no outcome'}")
+            found = f"{self.status} with {self.outcome or 'no outcome'}"
+            raise ValueError(f"trial {self.index} must be COMPLETED with an outcome, got {found}")
 
     @classmethod
     def of(cls, trial: Trial) -> "CompletedTrial | None":
-        """The trial as one that has completed; None for one that has not."""
+        """The trial as a CompletedTrial, or None where it has not completed."""
         return cls(**vars(trial)) if trial.status is TrialStatus.COMPLETED and trial.outcome else None
 
 
 def completed(trials: Iterable[Trial]) -> list[CompletedTrial]:
-    """Those of the trials that have completed, in their order."""
+    """The completed ones among the trials, in the same order."""
     return [trial for trial in map(CompletedTrial.of, trials) if trial is not None]
