@@ -88,7 +88,7 @@ def _ended(script: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
 def test_a_sweep_ends_without_the_candidate_that_nobody_needs_any_more() -> None:
     """Even where somebody on the way catches what is to end it."""
     ended = _ended(SWEEP)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "ax-moo stop asks for an end 2\n", "")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "ax-moo stop asked the sweep to end 2\n", "")
 
 
 def test_a_fit_of_ax_is_ended_and_the_process_with_it() -> None:

@@ -53,27 +53,28 @@ def test_odd_metric_names_are_matched_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (None, "returned None"),
-        ("0.93", "returned '0.93'"),
-        ({}, "no 'f' and no 'g'"),
-        ({"f": 1}, "no 'g'"),
-        ({"f": 1, "g": float("nan")}, "'g' is nan"),
-        ({"f": float("-inf"), "g": 1}, "'f' is -inf"),
+        (None, "must return a mapping with 'f', 'g', or a sequence of 2 numbers in that order, got None"),
+        ("0.93", "got '0.93'"),
+        ({}, "got an empty mapping; missing: 'f', 'g'"),
+        ({"f": 1}, "got 'f'; missing: 'g'"),
+        ({"f": 1, "g": float("nan")}, "'g' must be a finite number between -1e+100 and 1e+100, got nan"),
+        ({"f": float("-inf"), "g": 1}, "'f' must be a finite number between -1e+100 and 1e+100, got -inf"),
         ({"f": 1e308, "g": 1}, "finite"),
         ({"f": 10**400, "g": 1}, "finite"),
         (np.array([1.0, 2.0, 3.0]), "sequence of 2 numbers"),
-        ({"f": "0.9", "g": 1}, "'f' is '0.9'"),
-        ({"f": None, "g": 1}, "'f' is None"),
-        ({"f": True, "g": 1}, "'f' is True"),
-        ({"f": torch.ones(3), "g": 1}, "'f' is"),
-        ({"f": (1, -0.5), "g": 1}, "SEM of 'f' is -0.5"),
+        ({"f": "0.9", "g": 1}, "'f' must be a number, got '0.9'"),
+        ({"f": None, "g": 1}, "'f' must be a number, got None"),
+        ({"f": True, "g": 1}, "'f' must be a number, got True"),
+        ({"f": torch.ones(3), "g": 1}, "'f' must be a number, got tensor"),
+        ({"f": (1, -0.5), "g": 1}, "the SEM of 'f' must be a number of at least 0, got -0.5"),
+        ({"f": (1, None), "g": 1}, "the SEM of 'f' must be a number, got None"),
         ((1, 2, 3), "sequence of 2 numbers"),
         (3.0, "mapping with 'f', 'g'"),
         (object, "mapping with 'f', 'g'"),
     ],
 )
 def test_nonsense_is_refused_with_a_sentence(value: Any, words: str) -> None:
-    with pytest.raises(BadOutcome, match="expected") as caught:
+    with pytest.raises(BadOutcome, match=r"must .*, got ") as caught:
         to_outcome(value, TWO)
     assert words in str(caught.value)
 
@@ -82,7 +83,7 @@ def test_a_metric_has_an_sem_in_all_trials_or_in_none() -> None:
     plain, with_sem = {"objective": 1.0}, {"objective": (1.0, 0.1)}
     check_sems(plain, plain, ONE)
     check_sems(with_sem, None, ONE)
-    with pytest.raises(BadOutcome, match="earlier trials had none"):
+    with pytest.raises(BadOutcome, match="got one after earlier trials with none"):
         check_sems(with_sem, plain, ONE)
-    with pytest.raises(BadOutcome, match="earlier trials had one"):
+    with pytest.raises(BadOutcome, match="got none after earlier trials with one"):
         check_sems(plain, with_sem, ONE)

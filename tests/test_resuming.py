@@ -102,11 +102,11 @@ def test_other_plain_overrides_are_taken_from_now_on_and_a_line_says_so(
     resume.check(tmp_path, other, "auto")
     recorded = resume.as_recorded(other, journal.header(tmp_path) or {})
     assert recorded.search_space.to_overrides({"x": 0.5, "y": "a"}) == ("epochs=3", "x=0.5", "y=a")
-    assert "Trials ran with the overrides none, and from now on run with epochs=3" in caplog.text
+    assert "Earlier trials ran with the overrides none, new trials run with epochs=3" in caplog.text
 
 
 def test_never_refuses_a_folder_with_a_sweep_and_require_one_without(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="holds no sweep"):
+    with pytest.raises(ConfigError, match="holds none"):
         resume.check(tmp_path / "nothing", TWO, "require")
     resume.check(tmp_path / "nothing", TWO, "never")
     with pytest.raises(ConfigError, match="holds a sweep already"):
@@ -120,8 +120,8 @@ def test_the_seed_of_the_journal_is_taken_unless_another_one_is_given(
     assert resume.with_recorded_seed(Settings(), header).seed == 7
     with caplog.at_level(logging.INFO):
         assert resume.with_recorded_seed(Settings(seed=8, method="sobol"), header).seed == 8
-    assert "method was auto, and from now on is sobol" in caplog.text
-    assert "seed was 7, and from now on is 8" in caplog.text
+    assert "method changes from auto to sobol" in caplog.text
+    assert "seed changes from 7 to 8" in caplog.text
 
 
 def test_trials_come_in_the_order_of_their_last_states(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ SETTINGS_MISTAKES: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"method": "sobl"}, "hydra.sweeper.method", ["'sobol'", "auto, fast"]),
     ({"method": None}, "hydra.sweeper.method", ["auto, fast, sobol, random, grid"]),
     ({"method": "grid"}, "hydra.sweeper.method", ["lr", "continuous", "step"]),
-    ({"method": "grid", "initial": [POINT]}, "hydra.sweeper.initial", ["grid", "leave it empty"]),
+    ({"method": "grid", "initial": [POINT]}, "hydra.sweeper.initial", ["grid", "must be empty"]),
     ({"report": "no"}, "hydra.sweeper.report", ["true or false", "'no'"]),
     ({"wandb": True}, "hydra.sweeper.wandb", ["mapping", "True"]),
     ({"wandb": {"enable": True}}, "hydra.sweeper.wandb.enable", ["'enabled'"]),
@@ -102,7 +102,7 @@ SETTINGS_MISTAKES: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"wandb": {"project": 3}}, "hydra.sweeper.wandb.project", ["a name, or null"]),
     ({"wandb": {"mode": "onlin"}}, "hydra.sweeper.wandb.mode", ["'online'", "offline"]),
     ({"n_initial": 0}, "hydra.sweeper.n_initial", ["at least 1"]),
-    ({"n_initial": 30}, "hydra.sweeper.n_initial", ["more than n_trials 20", "lower it"]),
+    ({"n_initial": 30}, "hydra.sweeper.n_initial", ["at most n_trials, which is 20", "got 30"]),
     ({"n_initial": 3, "method": "sobol"}, "hydra.sweeper.n_initial", ["auto or fast"]),
     *[({"seed": bad}, "hydra.sweeper.seed", ["4294967295"]) for bad in (-1, 2**32, 1.5, "1", True)],
     *[
@@ -118,7 +118,7 @@ SETTINGS_MISTAKES: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"initial": [POINT, {**POINT, "withd": 1}]}, "hydra.sweeper.initial[1].withd", ["'width'"]),
     ({"initial": [{"lr": 0.01}]}, "hydra.sweeper.initial[0]", ["'width' is missing"]),
     ({"initial": [POINT, POINT]}, "hydra.sweeper.initial[1]", ["duplicate", "once"]),
-    ({"initial": [POINT, {**POINT, "c": "m"}], "n_trials": 1}, "hydra.sweeper.initial", ["2 points", "raise n_trials"]),
+    ({"initial": [POINT, {**POINT, "c": "m"}], "n_trials": 1}, "hydra.sweeper.initial", ["got 2", "raise n_trials"]),
     ({"initial": [POINT], "parameter_constraints": ["a <= 0.4"]}, "hydra.sweeper.initial[0]", ["a <= 0.4", "change"]),
 ]
 

@@ -109,10 +109,10 @@ def test_five_trials_fail_each_for_its_own_reason_and_the_others_complete(failin
     expected = "a mapping with 'near', 'far', or a sequence of 2 numbers in that order"
     assert {row["trial"]: row["reason"] for row in failing.in_state("FAILED")} == {
         2: "ValueError: the loss exploded",
-        4: "'far' is nan; expected a finite number",
-        6: f"the app returned 'good' (str); expected {expected}",
+        4: "'far' must be a finite number between -1e+100 and 1e+100, got nan",
+        6: f"the app must return {expected}, got 'good' (str)",
         8: "exit code 9, no result written",
-        10: "the app returned no 'far'; expected 'near', 'far', got 'near'",
+        10: "the app must return 'near', 'far', got 'near'; missing: 'far'",
     }
     assert [row["status"] for row in failing.last].count("COMPLETED") == 9
 

@@ -1,4 +1,4 @@
-"""When a sweep starts no more trials."""
+"""The budget of a sweep: how many trials, how many hours, and how large a share of failures it may spend."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,23 +8,23 @@ from ax_moo.jobs.logs import log_of
 from ax_moo.trial import Trial, TrialStatus
 
 FIRST_LOOK = 5
-"""Failures are not counted against ``max_failure_rate`` before so many trials have finished."""
+"""``max_failure_rate`` is checked once this many trials have finished."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """Trials, hours and failures that a sweep may spend."""
+    """The limits that the user's config sets."""
 
     n_trials: int
     timeout_hours: float | None = None
     max_failure_rate: float = 0.5
 
     def remaining(self, trials: Sequence[Trial]) -> int:
-        """How many trials may still be staged."""
+        """The number of trials that may still be staged."""
         return max(0, self.n_trials - len(trials))
 
     def is_out_of_time(self, seconds: float) -> bool:
-        """Whether the sweep, after so many seconds, may start no trial any more."""
+        """Whether the time limit has passed after this many seconds of the sweep."""
         return self.timeout_hours is not None and seconds >= self.timeout_hours * 3600
 
     def seconds_left(self, seconds: float) -> float | None:
@@ -38,7 +38,7 @@ class Budget:
 
 
 def failure_sentence(trials: Sequence[Trial], max_failure_rate: float) -> str:
-    """That too many trials have failed, with the most frequent reason and where to read more of it."""
+    """The message that too many trials have failed, with the most frequent reason and a log that shows it."""
     failed = [trial for trial in trials if trial.status is TrialStatus.FAILED]
     finished = sum(trial.status.is_finished for trial in trials)
     reason, times = Counter(trial.reason for trial in failed).most_common(1)[0]

@@ -1,4 +1,4 @@
-"""End running jobs, and wait until they are gone."""
+"""Cancels running jobs and waits until the scheduler reports their end."""
 
 import logging
 import time
@@ -13,7 +13,7 @@ POLL_SECONDS = 0.2
 _SAY_SECONDS = 10.0
 
 CANCELLED = "cancelled together with the sweep"
-"""The reason of a running trial whose job was told to end, and of the attempt that ended so."""
+"""The reason of a running trial whose job is being cancelled, and of the attempt that ended this way."""
 
 _ENDED = (JobState.FINISHED, JobState.LOST)
 
@@ -25,9 +25,9 @@ def cancel_and_wait(
 ) -> Mapping[int, JobHandle]:
     """Cancel the jobs of these trials, by trial number, and return when every one has ended.
 
-    A trial whose job is lost by that is handed to ``enter`` staged for another attempt, which a resumed sweep makes.
-    That it is cancelled is noted first, so that it uses up no retry, even if nobody waits for the end. Jobs that had
-    ended before are returned, for the sweep, or a resumed one, to collect with their own results and reasons.
+    ``enter`` first records that a trial is cancelled, so that the attempt uses up no retry, even if this process ends
+    before the job does. It then gets the trial staged for another attempt, which a resumed sweep makes. The returned
+    jobs ended by themselves; the sweep, or a resumed one, collects their results.
     """
     ended = {index: handle for index, (_, handle) in running.items() if _state_of(handle) in _ENDED}
     left = {
@@ -35,14 +35,14 @@ def cancel_and_wait(
         for index, (trial, handle) in running.items()
         if index not in ended
     }
-    untold = []
+    not_cancelled = []
     for index, (trial, handle) in left.items():
         enter(trial)
-        if not _is_told(handle, logging.WARNING):
-            untold.append(index)
+        if not _try_cancel(handle, logging.WARNING):
+            not_cancelled.append(index)
     said_at = time.monotonic()
     while left:
-        untold = [index for index in untold if index in left and not _is_told(left[index][1], logging.DEBUG)]
+        not_cancelled = [i for i in not_cancelled if i in left and not _try_cancel(left[i][1], logging.DEBUG)]
         for index, (trial, handle) in list(left.items()):
             state = _state_of(handle)
             if state is JobState.LOST:
@@ -54,7 +54,7 @@ def cancel_and_wait(
             del left[index]
         if left and time.monotonic() - said_at > _SAY_SECONDS:
             said_at = time.monotonic()
-            log.info("Waiting for %d jobs to be gone: %s", len(left), ", ".join(h.job.job_id for _, h in left.values()))
+            log.info("Waiting for %d jobs to end: %s", len(left), ", ".join(h.job.job_id for _, h in left.values()))
         if left:
             time.sleep(POLL_SECONDS)
     return ended
@@ -63,16 +63,16 @@ def cancel_and_wait(
 def _state_of(handle: JobHandle) -> JobState:
     try:
         return handle.state()
-    except Exception as error:  # a network file system has such moments
-        log.debug("Job %s cannot be looked at: %r", handle.job.job_id, error)
+    except Exception as error:  # a network file system may fail for a moment
+        log.debug("The state of job %s cannot be read: %r", handle.job.job_id, error)
         return JobState.RUNNING
 
 
-def _is_told(handle: JobHandle, level: int) -> bool:
-    """Whether the job was told to end; one that could not be is told again, after the others."""
+def _try_cancel(handle: JobHandle, level: int) -> bool:
+    """Whether the cancellation was sent; the caller tries again later where it was not."""
     try:
         handle.cancel()
     except Exception as error:
-        log.log(level, "Job %s could not be cancelled, and is told again: %r", handle.job.job_id, error)
+        log.log(level, "Job %s could not be cancelled, the sweep tries again: %r", handle.job.job_id, error)
         return False
     return True

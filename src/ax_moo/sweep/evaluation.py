@@ -1,6 +1,6 @@
-"""What becomes of a trial whose job has ended.
+"""Decides the next state of a trial whose job has ended: COMPLETED, FAILED or STAGED again.
 
-What its application returned is made into an Outcome, or into a sentence that says what is wrong with it.
+The application's return value becomes an Outcome, or a sentence that says what is wrong with it.
 """
 
 import math
@@ -24,9 +24,9 @@ def next_state(
     retries: int,
     now: float,
 ) -> Trial:
-    """The trial in its next state: completed, failed, or staged once more where its job was lost.
+    """The trial in its next state: completed, failed, or staged again where its job was lost.
 
-    What the application itself did wrong it would do again: only a lost job is worth another attempt.
+    Only a lost job gets another attempt: the application would repeat its own mistake.
     """
     result = handle.result()
     if state is JobState.LOST and trial.reason == CANCELLED:
@@ -40,60 +40,62 @@ def next_state(
         check_sems(outcome, earlier_outcome, problem)
     except BadOutcome as error:
         return trial.to(TrialStatus.FAILED, reason=one_line(str(error)), time=now)
-    except Exception as error:  # what the application returned may run code of its own when it is looked at
-        reason = f"its return value cannot be read: {error_line(error)}"
+    except Exception as error:  # the returned object may run code of its own when it is read
+        reason = f"the app's return value cannot be read: {error_line(error)}"
         return trial.to(TrialStatus.FAILED, reason=reason, time=now)
     return trial.to(TrialStatus.COMPLETED, outcome=outcome, reason=None, time=now)
 
 
 LARGEST = 1e100
-"""Beyond it the surrogate's variances overflow, which stops every later candidate just as infinity does."""
+"""A larger value overflows the surrogate's variances, and Ax then proposes no further candidate."""
 
 
 class BadOutcome(Exception):
-    """What a trial returned cannot be used; the message is the trial's reason."""
+    """The application's return value cannot be used; the message is the trial's reason."""
 
 
 def to_outcome(value: Any, problem: Problem) -> Outcome:
     """The outcome in a task function's return value: a mapping, a sequence, or a number or (mean, sem).
 
     Raises:
-        BadOutcome: with the sentence that becomes the trial's reason.
+        BadOutcome: the value is none of these, a metric is missing, or a metric is not a finite number.
     """
     metrics = _by_name(value, problem)
     missing = [name for name in problem.metric_names if name not in metrics]
     if missing:
         raise BadOutcome(
-            f"the app returned no {' and no '.join(map(repr, missing))}; expected {_names(problem)}, "
-            f"got {', '.join(map(repr, metrics)) or 'an empty mapping'}"
+            f"the app must return {_names(problem)}, got {', '.join(map(repr, metrics)) or 'an empty mapping'}; "
+            f"missing: {', '.join(map(repr, missing))}"
         )
     needed = {name: measured(name, metrics[name]) for name in problem.metric_names}
     return needed | _extra_metrics(metrics, needed)
 
 
 def measured(name: str, value: Any) -> Measured:
-    """A finite mean or (mean, sem) of one metric."""
+    """The mean of one metric, or its (mean, sem); every number is finite."""
     if isinstance(value, Sequence) and not isinstance(value, str | bytes) and len(value) == 2:
-        mean, sem = _number(name, value[0]), _number(f"the SEM of {name}", value[1])
+        mean, sem = _number(f"{name!r}", value[0]), _number(f"the SEM of {name!r}", value[1])
         if sem < 0:
-            raise BadOutcome(f"the SEM of {name!r} is {sem}; expected a number of at least 0")
+            raise BadOutcome(f"the SEM of {name!r} must be a number of at least 0, got {sem}")
         return mean, sem
-    return _number(name, value)
+    return _number(f"{name!r}", value)
 
 
 def check_sems(outcome: Outcome, earlier: Outcome | None, problem: Problem) -> None:
-    """A metric has an SEM in all trials or in none: Ax refuses a mixture.
+    """Check that a metric has an SEM in every trial or in none, because Ax refuses a mixture.
 
     Raises:
-        BadOutcome: where this outcome differs from that of an earlier completed trial.
+        BadOutcome: this outcome differs from that of an earlier completed trial.
     """
     if earlier is None:
         return
     for name in problem.metric_names:
         has_sem, had_sem = (isinstance(o[name], tuple) for o in (outcome, earlier))
         if has_sem != had_sem:
-            now, before = ("an SEM", "none") if has_sem else ("no SEM", "one")
-            raise BadOutcome(f"{name!r} has {now}, earlier trials had {before}; expected the same in every trial")
+            here, before = ("one", "none") if has_sem else ("none", "one")
+            raise BadOutcome(
+                f"{name!r} must have an SEM in every trial or in none, got {here} after earlier trials with {before}"
+            )
 
 
 def _by_name(value: Any, problem: Problem) -> Mapping[Any, Any]:
@@ -106,11 +108,11 @@ def _by_name(value: Any, problem: Problem) -> Mapping[Any, Any]:
         return {objectives[0]: value}
     if isinstance(value, Sequence) and not isinstance(value, str | bytes) and len(value) == len(objectives):
         return dict(zip(objectives, value, strict=True))
-    raise BadOutcome(f"the app returned {_shown(value)}; expected {_expected(problem)}")
+    raise BadOutcome(f"the app must return {_expected(problem)}, got {_shown(value)}")
 
 
 def _extra_metrics(metrics: Mapping[Any, Any], needed: Outcome) -> dict[str, Measured]:
-    """Other metrics are kept where they are numbers; a nonsensical one harms nobody and is left out."""
+    """The metrics that the problem does not name. One that is not a number is left out and does not fail the trial."""
     extra: dict[str, Measured] = {}
     for name, value in metrics.items():
         if str(name) in needed:
@@ -122,15 +124,15 @@ def _extra_metrics(metrics: Mapping[Any, Any], needed: Outcome) -> dict[str, Mea
     return extra
 
 
-def _number(name: str, value: Any) -> float:
+def _number(label: str, value: Any) -> float:
     if not _is_number(value):
-        raise BadOutcome(f"{name!r} is {_shown(value)}; expected a number")
+        raise BadOutcome(f"{label} must be a number, got {_shown(value)}")
     try:
         number = float(value)
     except OverflowError:
         number = math.inf
     if not math.isfinite(number) or abs(number) > LARGEST:
-        raise BadOutcome(f"{name!r} is {number}; expected a finite number")
+        raise BadOutcome(f"{label} must be a finite number between {-LARGEST} and {LARGEST}, got {number}")
     return number
 
 

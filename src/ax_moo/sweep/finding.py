@@ -1,4 +1,4 @@
-"""The jobs that an earlier life of a sweep has left, found again by their ids or by their files."""
+"""Finds the jobs that an earlier process of the sweep submitted, by their ids or by their files."""
 
 import logging
 import time
@@ -18,7 +18,7 @@ TRY_AGAIN_SECONDS = 2.0
 
 
 def unnoted_job(trial: Trial, sweep_folder: Path, about: Mapping[str, Any]) -> Job | None:
-    """The job of a staged trial that a killed sweeper submitted and had no time to note."""
+    """The job of a staged trial where a sweeper was killed between submitting it and recording its id."""
     from ax_moo_launchers.files import submitted_job
 
     jobs = map(submitted_job, attempt_folders(sweep_folder, about, trial.index, trial.attempt))
@@ -26,30 +26,35 @@ def unnoted_job(trial: Trial, sweep_folder: Path, about: Mapping[str, Any]) -> J
 
 
 def find(launcher: AsyncLauncher, trial: Trial, sweep_folder: Path, about: Mapping[str, Any]) -> JobHandle | None:
-    """The job of a staged trial, whatever launcher has submitted it and wherever that kept its files."""
+    """The job of a staged trial, if it was submitted, by any launcher and with any folder for its files."""
 
-    def look() -> JobHandle | None:
+    def search() -> JobHandle | None:
         handle = launcher.find(trial.index, trial.attempt)
         job = None if handle is not None else unnoted_job(trial, sweep_folder, about)
         return handle if job is None else launcher.attach(job)
 
-    return _until_seen(look, f"the job of trial {trial.index}")
+    return _until_readable(search, f"the job of trial {trial.index}")
 
 
 def attach(launcher: AsyncLauncher, job: Job) -> JobHandle:
-    return _until_seen(lambda: launcher.attach(job), f"job {job.job_id}")
+    return _until_readable(lambda: launcher.attach(job), f"job {job.job_id}")
 
 
-def _until_seen(look: Callable[[], T], what: str) -> T:
-    """What ``look`` returns; while it raises OSError nobody can say whether a job runs, and none may be submitted."""
+def _until_readable(search: Callable[[], T], job_name: str) -> T:
+    """The result of ``search``, which is called again while it raises OSError.
+
+    The sweep must not go on before it knows whether the job runs: it would submit the job twice.
+    """
     is_said = False
     while True:
         try:
-            return look()
+            return search()
         except OSError as error:
             if not is_said:
                 log.warning(
-                    "Paused: %s cannot be looked for (%s); the sweep goes on as soon as that works", what, error
+                    "Paused: the files of %s cannot be read (%s); the sweep goes on as soon as they can",
+                    job_name,
+                    error,
                 )
             is_said = True
             time.sleep(TRY_AGAIN_SECONDS)

@@ -1,4 +1,4 @@
-"""The asynchronous loop: poll, then fill."""
+"""The asynchronous loop: each round first collects ended jobs, and then fills the free slots with new trials."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -32,12 +32,12 @@ from ax_moo.trial import Job, Outcome, Trial, TrialStatus
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
-"""Fixed and without back-off: a slot is empty for no longer than this and the next candidate's time."""
+"""The interval is fixed, so that a free slot waits no longer than this for a candidate that is ready."""
 
 
 @dataclass(frozen=True)
 class SweepResult:
-    """How a sweep ended: every trial in its last state, and why no more were started."""
+    """The end of a sweep: every trial in its last state, and the reason why no more were started."""
 
     trials: Sequence[Trial]
     reason: Reason
@@ -61,12 +61,11 @@ class SweepResult:
 
 
 class Sweep:
-    """One sweep in one folder. The journal is written before anybody acts on a trial's new state.
+    """One sweep in one folder. Each new state of a trial is in the journal before the sweep acts on it.
 
-    Generating, submitting, supervising and collecting meet only here: ``asking`` owns the optimizer in a thread of
-    its own, ``launcher`` runs jobs, observers are told and never asked. ``optimizer`` is called in that thread, once,
-    with the trials of the sweep's earlier lives. ``past`` is None for a sweep that begins. ``storage`` is the folder's
-    journal unless another one is given.
+    Only the loop knows all the parts: a background thread owns the optimizer, ``launcher`` runs the jobs, and observers
+    are informed without an answer. ``optimizer`` is called once, in the background thread, with the trials of earlier
+    runs of the sweep. ``past`` is None for a new sweep. ``storage`` is the folder's journal unless another is given.
     """
 
     def __init__(
@@ -97,7 +96,7 @@ class Sweep:
         self._trials: dict[int, Trial] = {}
         self._handles: dict[int, JobHandle] = {}
         self._staged: list[Trial] = []
-        self._unseen: dict[int, str] = {}
+        self._poll_errors: dict[int, str] = {}
         self._submitting = Submitter(launcher, problem.search_space)
         self._state: LoopState = Open()
         self._paused = False
@@ -107,28 +106,28 @@ class Sweep:
 
         Raises:
             ConfigError: Ax cannot be used, or the first submission was refused.
-            KeyboardInterrupt: jobs go on; the trials are in the journal as RUNNING with their jobs.
+            KeyboardInterrupt: the jobs keep running, and their trials are RUNNING in the journal.
         """
         self._journal = disk.until_written(self._storage.open, self._folder)
-        known = list(self._past.trials) if self._past else []
-        asking = BackgroundOptimizer(lambda: self._optimizer(known))
+        previous = list(self._past.trials) if self._past else []
+        background = BackgroundOptimizer(lambda: self._optimizer(previous))
         try:
-            with signals.sigterm_as_ctrl_c(), asking as self._asking, closing(self._observers):
-                self._observers.tell(lambda observer: observer.open(self._problem, known))
-                self._begin(known)
+            with signals.sigterm_as_ctrl_c(), background as self._background, closing(self._observers):
+                self._observers.tell(lambda observer: observer.open(self._problem, previous))
+                self._begin(previous)
                 while (reason := self._step()) is None:
-                    self._asking.wait(POLL_SECONDS)
+                    self._background.wait(POLL_SECONDS)
         except ConfigError as error:
             if not self._has_submitted:
-                self._journal.remove()  # the mended command starts afresh in the same folder
+                self._journal.remove()  # so that the corrected command can begin in the same folder
             elif isinstance(error, disk.CannotWrite):
                 self._save_beside()
             raise
         finally:
             self._journal.close()
-        ending = SweepResult(self._known(), reason)
+        ending = SweepResult(self._all_trials(), reason)
         if ending.stopped:
-            with suppress(OSError):  # else the next life forgets it
+            with suppress(OSError):  # the next run of the sweep clears the request too
                 stop_request.clear(self._folder)
         return ending
 
@@ -138,39 +137,39 @@ class Sweep:
 
     @property
     def jobs(self) -> list[Job]:
-        """The jobs that run, also those that could not be noted."""
+        """The running jobs, including those that could not be recorded in the journal."""
         return [handle.job for handle in self._handles.values()]
 
     @property
     def has_submitted(self) -> bool:
-        """Whether a job of the sweep ever was, in this life or an earlier one."""
+        """Whether any run of this sweep has ever submitted a job."""
         return self._has_submitted
 
     def cancel(self) -> None:
-        """End the running jobs of a sweep that was interrupted, and wait until they are gone."""
+        """Cancel the running jobs of an interrupted sweep, and wait until they have ended."""
         self._observers = Observers([])
         self._journal = disk.until_written(self._storage.open, self._folder)
         with closing(self._journal):
             self._cancel()
 
     def _save_beside(self) -> None:
-        """Nothing that this sweep knows is lost together with its file."""
+        """Save the trials' states in another file, because the journal is gone or belongs to somebody else."""
         try:
             saved = self._journal.save_beside()
         except OSError as error:
-            log.error("What is known of the trials could not be saved: %s", error)
+            log.error("The states of the trials could not be saved: %s", error)
             return
         if saved is not None:
             log.error("The journal of this sweep is saved as %s; move it to %s to go on", saved, self._journal.path)
 
-    def _begin(self, known: Sequence[Trial]) -> None:
-        """Write the first line; or take up each trial where an earlier life of the sweep has left it."""
+    def _begin(self, previous: Sequence[Trial]) -> None:
+        """Write the journal's first line, or continue each trial from the state in which an earlier run left it."""
         self._started = self._past.started if self._past else self._clock()
         if not self._past:
             about = {"time": self._started, **self._about}
             disk.until_written(lambda: self._journal.begin(self._problem.to_dict(), about), self._journal.path)
-        self._trials = {trial.index: trial for trial in sorted(known, key=lambda trial: trial.index)}
-        for trial in self._known():
+        self._trials = {trial.index: trial for trial in sorted(previous, key=lambda trial: trial.index)}
+        for trial in self._all_trials():
             if trial.status is TrialStatus.STAGED:
                 self._take_up_staged(trial)
             elif trial.status is TrialStatus.RUNNING:
@@ -187,16 +186,17 @@ class Sweep:
         if trial.job is not None and trial.job.folder:
             self._handles[trial.index] = finding.attach(self._launcher, trial.job)
         else:
-            self._enter_staged(trial.retry("it ran inside a sweep that was ended", counts=False, time=self._clock()))
+            reason = "the trial ran inside a sweeper that has ended"
+            self._enter_staged(trial.retry(reason, counts=False, time=self._clock()))
 
     def _step(self) -> Reason | None:
-        """One round of the loop; why it was the last one, when nothing runs and nothing more will be started."""
+        """One round of the loop. Returns the reason of the end once nothing runs and nothing more will start."""
         disk.until_written(self._journal.keep, self._journal.path)
         self._poll()
         self._look_for_an_end()
         if not isinstance(self._state, Closed) and self._has_room():
             self._fill()
-        progress = Progress(self._known(), self._elapsed(), self._budget, self._asking.is_busy)
+        progress = Progress(self._all_trials(), self._elapsed(), self._budget, self._background.is_busy)
         self._observers.tell(lambda observer: observer.on_poll(progress))
         return self._why_over()
 
@@ -211,23 +211,23 @@ class Sweep:
     def _poll(self) -> None:
         for index, handle in list(self._handles.items()):
             try:
-                trial = self._looked_at(self._trials[index], handle)
+                trial = self._next_state(self._trials[index], handle)
             except Exception as error:
-                # A network file system has such moments; what is there is there at the next look.
-                self._say_unseen(index, error)
+                # A network file system may fail for a moment; the next round tries again.
+                self._warn_of_poll_error(index, error)
                 continue
-            self._unseen.pop(index, None)
+            self._poll_errors.pop(index, None)
             if trial is not None:
                 self._collect(trial)
 
-    def _say_unseen(self, index: int, error: Exception) -> None:
-        """Once for each reason, for a job that cannot be looked at is waited for as long as it takes."""
-        level = logging.DEBUG if self._unseen.get(index) == repr(error) else logging.WARNING
-        self._unseen[index] = repr(error)
-        log.log(level, "The job of trial %d cannot be looked at, and is looked at again: %r", index, error)
+    def _warn_of_poll_error(self, index: int, error: Exception) -> None:
+        """Warn once for each reason: the sweep waits without limit for a job whose state cannot be read."""
+        level = logging.DEBUG if self._poll_errors.get(index) == repr(error) else logging.WARNING
+        self._poll_errors[index] = repr(error)
+        log.log(level, "The state of trial %d's job cannot be read, the sweep tries again: %r", index, error)
 
-    def _looked_at(self, trial: Trial, handle: JobHandle) -> Trial | None:
-        """The trial's next state, once its job has ended."""
+    def _next_state(self, trial: Trial, handle: JobHandle) -> Trial | None:
+        """The trial in its next state, or None while its job has not ended."""
         state = handle.state()
         if state not in (JobState.FINISHED, JobState.LOST):
             return None
@@ -240,7 +240,7 @@ class Sweep:
             self._enter_staged(trial)
         else:
             self._enter(trial)
-            self._asking.tell(trial)
+            self._background.tell(trial)
 
     def _enter_staged(self, trial: Trial) -> None:
         self._enter(trial)
@@ -251,25 +251,25 @@ class Sweep:
         return next(outcomes, None)
 
     def _look_for_an_end(self) -> None:
-        """Note why no more jobs start, once that is so."""
+        """Close the sweep, or stop new trials, once there is a reason for it."""
         request = stop_request.asked(self._folder)
         if request is not None:
-            self._close(Cause.STOP_ASKED, "ax-moo stop asks for an end")
+            self._close(Cause.STOP_ASKED, "ax-moo stop asked the sweep to end")
         if request is stop_request.StopRequest.NOW:
             self._cancel()
-        elif self._budget.has_failed(self._known()):
-            self._close(Cause.TOO_MANY_FAILURES, failure_sentence(self._known(), self._settings.max_failure_rate))
+        elif self._budget.has_failed(self._all_trials()):
+            self._close(Cause.TOO_MANY_FAILURES, failure_sentence(self._all_trials(), self._settings.max_failure_rate))
         elif self._budget.is_out_of_time(self._elapsed()):
             self._close(Cause.TIME_IS_UP, f"the time is up (timeout_hours={self._settings.timeout_hours})")
-        elif self._budget.remaining(self._known()) == 0:
-            self._no_more_new(Reason(Cause.BUDGET_USED, f"all {self._settings.n_trials} trials were started"))
+        elif self._budget.remaining(self._all_trials()) == 0:
+            self._stop_new_trials(Reason(Cause.BUDGET_USED, f"all {self._settings.n_trials} trials were started"))
 
     def _cancel(self) -> None:
         running = {index: (self._trials[index], handle) for index, handle in self._handles.items()}
         self._handles = dict(cancel_and_wait(running, self._enter, self._clock))
 
     def _has_room(self) -> bool:
-        """A job that starts on a full disk is lost; those that run, and the journal, wait for room by themselves."""
+        """Whether the disk has room: a job that starts on a full disk is lost, while running jobs wait for room."""
         has_room = disk.has_room(self._folder)
         if not has_room and not self._paused:
             log.warning("Paused: the disk of %s is full; trials start again as soon as there is room", self._folder)
@@ -282,12 +282,12 @@ class Sweep:
         if self._launcher.is_blocking and self._handles:
             return
         self._stage()
-        if self._staged and not (self._gathers and self._asking.is_busy):
+        if self._staged and not (self._submits_whole_rounds and self._background.is_busy):
             self._submit()
 
     def _stage(self) -> None:
-        """Take the candidate that is ready, if there is one, and ask for the next if a slot is free for it."""
-        candidate = self._asking.take()
+        """Stage the candidate that is ready, if there is one, and ask for the next if a slot is free for it."""
+        candidate = self._background.take()
         if candidate is not None:
             trial = Trial(
                 index=len(self._trials),
@@ -298,13 +298,13 @@ class Sweep:
                 time=self._clock(),
             )
             self._enter_staged(trial)
-        if self._free > len(self._staged) and self._budget.remaining(self._known()) > 0 and self._is_open:
-            self._asking.ask(index=len(self._trials), finished=self._finished())
-            if self._asking.gave_up:
-                self._no_more_new(_why_no_candidate(self._asking.gave_up))
-            elif self._asking.is_waiting and not self._handles and not self._staged:
-                self._no_more_new(
-                    Reason(Cause.NO_CANDIDATE, "no candidate without more results, and no trial is running")
+        if self._free_slots > len(self._staged) and self._budget.remaining(self._all_trials()) > 0 and self._is_open:
+            self._background.ask(index=len(self._trials), finished=self._finished())
+            if self._background.gave_up:
+                self._stop_new_trials(_why_no_candidate(self._background.gave_up))
+            elif self._background.is_waiting and not self._handles and not self._staged:
+                self._stop_new_trials(
+                    Reason(Cause.NO_CANDIDATE, "Ax needs more results for a candidate, and no trial is running")
                 )
 
     @property
@@ -312,12 +312,12 @@ class Sweep:
         return isinstance(self._state, Open)
 
     @property
-    def _free(self) -> int:
+    def _free_slots(self) -> int:
         return max(0, self._slots - len(self._handles))
 
     @property
-    def _gathers(self) -> bool:
-        """The first round, and every round of a launcher that works in rounds, is handed over as a whole."""
+    def _submits_whole_rounds(self) -> bool:
+        """Whether the next round is submitted as a whole: a sweep's first one, and each one of a blocking launcher."""
         return self._launcher.is_blocking or (not self._submitting.one_by_one and not self._has_submitted)
 
     @property
@@ -325,10 +325,11 @@ class Sweep:
         return bool(self._handles) or any(trial.job or trial.previous_attempts for trial in self._trials.values())
 
     def _submit(self) -> None:
-        ready = self._staged[: self._free]
+        ready = self._staged[: self._free_slots]
         with signals.deferred():
-            batch, handles = self._submitting.submit(ready if self._gathers else ready[:1], not self._has_submitted)
-            # Known before the first is noted: where that fails, all of them are running.
+            trials = ready if self._submits_whole_rounds else ready[:1]
+            batch, handles = self._submitting.submit(trials, is_first=not self._has_submitted)
+            # All handles are kept before the first is recorded: all these jobs run, also where recording fails.
             self._handles |= {trial.index: handle for trial, handle in zip(batch, handles, strict=True)}
             for trial, handle in zip(batch, handles, strict=True):
                 self._staged.remove(trial)
@@ -341,25 +342,25 @@ class Sweep:
         self._enter(trial.to(TrialStatus.RUNNING, job=handle.job, time=self._clock()))
 
     def _enter(self, trial: Trial) -> None:
-        """A trial's new state: journal first, then memory, then those who watch."""
+        """Record a trial's new state: first in the journal, then in memory, then with the observers."""
         disk.until_written(lambda: self._journal.record(trial), self._journal.path)
         self._trials[trial.index] = trial
         self._observers.tell(lambda observer: observer.on_trial_state(trial))
 
-    def _no_more_new(self, reason: Reason) -> None:
-        self._become(with_no_new_trials(self._state, reason), reason)
+    def _stop_new_trials(self, reason: Reason) -> None:
+        self._set_state(with_no_new_trials(self._state, reason), reason)
 
     def _close(self, cause: Cause, why: str) -> None:
         reason = Reason(cause, why)
-        self._become(closed(self._state, reason), reason)
+        self._set_state(closed(self._state, reason), reason)
 
-    def _become(self, state: LoopState, reason: Reason) -> None:
+    def _set_state(self, state: LoopState, reason: Reason) -> None:
         if state != self._state:
             running = f"; {len(self._handles)} still running" if self._handles else ""
             log.info("No new trials: %s%s", reason.words, running)
         self._state = state
 
-    def _known(self) -> list[Trial]:
+    def _all_trials(self) -> list[Trial]:
         return list(self._trials.values())
 
     def _finished(self) -> int:

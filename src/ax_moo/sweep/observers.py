@@ -1,4 +1,4 @@
-"""Those who are told how a sweep goes; they are written to and never read back."""
+"""The interface for showing a sweep: an observer is called with each new state of a trial and returns nothing."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Progress:
-    """A sweep at one moment; ``elapsed`` in seconds."""
+    """The state of a sweep at one moment; ``elapsed`` is in seconds."""
 
     trials: Sequence[Trial]
     elapsed: float
@@ -27,7 +27,7 @@ class Progress:
 
     @property
     def seconds_left(self) -> float | None:
-        """At the pace so far, within ``timeout_hours``; None before the first trial has finished."""
+        """An estimate from the pace so far and ``timeout_hours``; None before the first trial has finished."""
         finished = sum(trial.status.is_finished for trial in self.trials)
         if not finished:
             return None
@@ -37,25 +37,25 @@ class Progress:
 
 
 class Observer(Protocol):
-    """Called from the sweep's loop, so every call returns at once. ``close`` is called however the sweep ends."""
+    """The loop calls these methods, so each has to return at once. ``close`` is called however the sweep ends."""
 
     def open(self, problem: Problem, trials: Sequence[Trial]) -> None:
-        """``trials`` are those of earlier lives of the sweep, in their last states."""
+        """``trials`` are those of earlier runs of the sweep, in their last states."""
         ...
 
     def on_trial_state(self, trial: Trial) -> None:
-        """A trial is in a new state."""
+        """Called with a trial that has entered a new state."""
         ...
 
     def on_poll(self, progress: Progress) -> None:
-        """Called with every round of the loop, several times a second."""
+        """Called in every round of the loop, several times a second."""
         ...
 
     def close(self) -> None: ...
 
 
 class Observers:
-    """The observers of one sweep. One that raises is closed and told no more.
+    """The observers of one sweep. An observer that raises is closed and no longer called.
 
     A terminal that is gone must not end the sweep, nor change how it ends.
     """
@@ -69,7 +69,7 @@ class Observers:
                 call(observer)
             except Exception:
                 self._observers.remove(observer)
-                log.exception("Progress is not shown any more")
+                log.exception("An observer failed; it no longer shows the sweep's progress")
                 with suppress(Exception):
                     observer.close()
 

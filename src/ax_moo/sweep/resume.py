@@ -1,4 +1,4 @@
-"""A folder that holds a sweep already: whether it may go on here, and what there is of it."""
+"""Resuming a sweep: checks whether the one in the folder may go on, and reads what its earlier runs recorded."""
 
 import dataclasses
 import logging
@@ -23,9 +23,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PreviousRun:
-    """What an earlier life of a sweep left behind: the journal's first line, and its trials in their last states.
+    """What earlier runs of a sweep recorded: the journal's first line, and the trials in their last states.
 
-    ``trials`` are in the order in which they came into these states, which is the order of the completions.
+    ``trials`` are in the order in which they entered these states, so the completed ones are in order of completion.
     """
 
     header: Mapping[str, Any]
@@ -33,7 +33,7 @@ class PreviousRun:
 
     @classmethod
     def read(cls, storage: Storage) -> "PreviousRun | None":
-        """What there is in the storage, None where no sweep has begun in it."""
+        """The run that the storage holds, or None where no sweep has begun in it."""
         header = storage.header()
         return None if header is None else cls(header, storage.last_states())
 
@@ -50,7 +50,7 @@ class PreviousRun:
         return [trial for trial in self.trials if trial.status is TrialStatus.RUNNING]
 
     def why_over(self, budget: Budget, now: float) -> Reason | None:
-        """Why this sweep has nothing left to do, with what would make it go on; None where it has."""
+        """The reason why this sweep has nothing left to do, and how to make it go on; None if work is left."""
         if self.running:
             return None
         if budget.has_failed(self.trials):
@@ -67,17 +67,18 @@ class PreviousRun:
 
 
 def check(folder: Path, problem: Problem, resume: Resume) -> None:
-    """Whether a sweep for this problem may begin, or go on, in the folder.
+    """Check that a sweep for this problem may begin, or go on, in the folder.
 
     Raises:
-        ConfigError: ``resume`` forbids it, or the folder holds a sweep for another problem, which is then compared.
+        ConfigError: ``resume`` forbids it, or the folder holds a sweep for another problem; the message lists the
+            differences.
     """
     where, header = "hydra.sweep.dir", journal.header(folder)
     if header is None:
         if resume == Resume.REQUIRE:
             raise ConfigError(
-                f"hydra.sweeper.resume: is require, and {folder} holds no sweep; name its folder with {where}, or set"
-                " resume=auto to begin one"
+                f"hydra.sweeper.resume: require needs a folder that holds a sweep, and {folder} holds none; name the"
+                f" sweep's folder with {where}, or set resume=auto to begin a sweep"
             )
         return
     if journal.PULLED in header:
@@ -85,7 +86,7 @@ def check(folder: Path, problem: Problem, resume: Resume) -> None:
     if resume == Resume.NEVER:
         raise ConfigError(
             f"{where}: {folder} holds a sweep already; name another folder ({where}=..., or the key that your config"
-            " makes it from), remove this one, or go on with hydra.sweeper.resume=auto"
+            " makes it from), remove this folder, or go on with hydra.sweeper.resume=auto"
         )
     found = differences(Problem.from_dict(header["problem"]), problem)
     if found:
@@ -96,18 +97,18 @@ def check(folder: Path, problem: Problem, resume: Resume) -> None:
 
 
 def past(folder: Path) -> PreviousRun | None:
-    """What there is of the folder's sweep, None where there is none."""
+    """The run that the folder's journal holds, or None where there is no journal."""
     return PreviousRun.read(JournalStorage(folder))
 
 
 def as_recorded(problem: Problem, header: Mapping[str, Any]) -> Problem:
-    """The problem with its parameters in the order that the journal has them: the optimizer's points depend on it."""
+    """The problem with its parameters in the journal's order, on which the optimizer's proposals depend."""
     recorded = Problem.from_dict(header["problem"])
     by_name = {parameter.name: parameter for parameter in problem.search_space.parameters}
     parameters = tuple(by_name[name] for name in recorded.search_space.names)
     if recorded.search_space.overrides != problem.search_space.overrides:
         before, now = (" ".join(p.search_space.overrides) or "none" for p in (recorded, problem))
-        log.warning("Trials ran with the overrides %s, and from now on run with %s", before, now)
+        log.warning("Earlier trials ran with the overrides %s, new trials run with %s", before, now)
     space = dataclasses.replace(problem.search_space, parameters=parameters)
     return dataclasses.replace(
         problem,
@@ -118,11 +119,11 @@ def as_recorded(problem: Problem, header: Mapping[str, Any]) -> Problem:
 
 
 def with_recorded_seed(settings: Settings, header: Mapping[str, Any]) -> Settings:
-    """The settings with the seed that the sweep began with, unless another one is asked for."""
+    """The settings with the seed that the sweep began with, unless the config names another seed."""
     if header.get("method", settings.method) != settings.method:
-        log.info("method was %s, and from now on is %s", header["method"], settings.method)
+        log.info("method changes from %s to %s", header["method"], settings.method)
     if settings.seed is None:
         return dataclasses.replace(settings, seed=header.get("seed"))
     if settings.seed != header.get("seed"):
-        log.info("seed was %s, and from now on is %d", header.get("seed"), settings.seed)
+        log.info("seed changes from %s to %d", header.get("seed"), settings.seed)
     return settings

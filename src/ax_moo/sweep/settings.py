@@ -1,4 +1,4 @@
-"""How the sweep is run: everything of ``hydra.sweeper`` that is not the problem, checked."""
+"""Checks the settings of ``hydra.sweeper`` that say how a sweep runs, such as ``n_trials`` and ``method``."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -30,13 +30,13 @@ from ax_moo.trial import ParameterValue
 
 PROBLEM_KEYS = ("objectives", "outcome_constraints", "params", "parameter_constraints")
 OTHER_KEYS = (*PROBLEM_KEYS, "wandb")
-"""What ``hydra.sweeper`` holds beside the settings; others check it."""
+"""The keys of ``hydra.sweeper`` that other modules check."""
 
 _WHERE = "hydra.sweeper"
 
 
 class Resume(StrEnum):
-    """Whether the folder must hold a sweep (REQUIRE), must not (NEVER), or may (AUTO)."""
+    """Whether the folder must hold a sweep (REQUIRE), must not hold one (NEVER), or may (AUTO)."""
 
     AUTO = "auto"
     NEVER = "never"
@@ -44,7 +44,7 @@ class Resume(StrEnum):
 
 
 class ProgressStyle(StrEnum):
-    """How the console shows a sweep: BAR is a live table, LOG a line per event, AUTO the first on a terminal."""
+    """How the console shows a sweep: BAR is a live table, LOG a line per event, AUTO is BAR on a terminal, else LOG."""
 
     AUTO = "auto"
     BAR = "bar"
@@ -76,7 +76,11 @@ class Settings:
         search_space: SearchSpace,
         parameter_constraints: Sequence[ParameterConstraint] = (),
     ) -> "Settings":
-        """``config`` is ``hydra.sweeper``; keys that others check and those that begin with _ are passed over."""
+        """``config`` is ``hydra.sweeper``; OTHER_KEYS and keys that begin with _ are skipped.
+
+        Raises:
+            ConfigError: a key is unknown, or a value is wrong.
+        """
         given = {key: resolved(value) for key, value in config.items() if key not in OTHER_KEYS and key[:1] != "_"}
         defaults = {field.name: field.default for field in dataclasses.fields(cls)}
         check_keys(_WHERE, given, (*OTHER_KEYS, *defaults))
@@ -120,10 +124,10 @@ def _initial(
         for constraint in constraints:
             if not constraint.holds(values):
                 raise ConfigError(
-                    f"{where}[{index}]: breaks the parameter constraint {constraint.text!r}; change the point"
+                    f"{where}[{index}]: the point breaks the parameter constraint {constraint.text!r}; change the point"
                 )
         if identity(values) in map(identity, complete):
-            raise ConfigError(f"{where}[{index}]: is a duplicate of an earlier point; give each point once")
+            raise ConfigError(f"{where}[{index}]: the point is a duplicate of an earlier one; give each point once")
         complete.append(values)
     return tuple(complete)
 
@@ -132,16 +136,16 @@ def _check_together(settings: Settings, space: SearchSpace) -> None:
     n_initial, n_points, method = settings.n_initial, len(settings.initial), settings.method
     if n_initial is not None and not method.has_model:
         raise ConfigError(
-            f"hydra.sweeper.n_initial: means nothing with method {method}, which has no model; leave it null,"
-            " or take method auto or fast"
+            f"hydra.sweeper.n_initial: must be null with method {method}, which has no model, got {n_initial};"
+            " method auto or fast takes a number"
         )
     if n_initial is not None and n_initial > settings.n_trials:
         raise ConfigError(
-            f"hydra.sweeper.n_initial: is {n_initial}, which is more than n_trials {settings.n_trials}; lower it"
+            f"hydra.sweeper.n_initial: must be at most n_trials, which is {settings.n_trials}, got {n_initial}"
         )
     if n_points > settings.n_trials:
         raise ConfigError(
-            f"hydra.sweeper.initial: holds {n_points} points, which is more than n_trials {settings.n_trials};"
+            f"hydra.sweeper.initial: must hold at most n_trials points, which is {settings.n_trials}, got {n_points};"
             " raise n_trials or give fewer points"
         )
     if method is Method.GRID:
@@ -150,9 +154,7 @@ def _check_together(settings: Settings, space: SearchSpace) -> None:
 
 def _check_grid(settings: Settings, space: SearchSpace) -> None:
     if settings.initial:
-        raise ConfigError(
-            "hydra.sweeper.initial: means nothing with method grid, which visits every point anyway; leave it empty"
-        )
+        raise ConfigError("hydra.sweeper.initial: must be empty with method grid, which visits every point anyway")
     try:
         space.grid_size()
     except ConfigError as error:

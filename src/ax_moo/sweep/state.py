@@ -1,11 +1,11 @@
-"""What a sweep's loop may still start, and why it starts no more."""
+"""The states of a sweep's loop: open, no new trials, or closed, with the reason for it."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
 
 
 class Cause(Enum):
-    """What kept a sweep from starting more trials, or ended its process."""
+    """Why a sweep starts no more trials, or why its process ends."""
 
     BUDGET_USED = auto()
     SPACE_EXHAUSTED = auto()
@@ -21,7 +21,7 @@ class Cause(Enum):
 
     @property
     def exit_code(self) -> int:
-        """0 for an end that the config asks for, 1 for one before it, and 130 where somebody asked for it meanwhile."""
+        """0 for an end that the config sets, 130 for one that a user or the system asked for, and 1 for any other."""
         if self in (Cause.BUDGET_USED, Cause.SPACE_EXHAUSTED, Cause.TIME_IS_UP):
             return 0
         return INTERRUPTED if self.is_asked_for else 1
@@ -36,7 +36,7 @@ INTERRUPTED = 130
 
 @dataclass(frozen=True)
 class Reason:
-    """A cause, and the words in which a user is told of it."""
+    """A cause, and its description for the user."""
 
     cause: Cause
     words: str
@@ -44,19 +44,19 @@ class Reason:
 
 @dataclass(frozen=True)
 class Open:
-    """New trials are asked for as slots become free."""
+    """The loop asks for new candidates as slots become free."""
 
 
 @dataclass(frozen=True)
 class NoNewTrials:
-    """Trials that are staged still start, and those that run may be tried again."""
+    """Staged trials still start, and running ones may still get another attempt."""
 
     reason: Reason
 
 
 @dataclass(frozen=True)
 class Closed:
-    """No job starts any more; staged trials wait for a resume."""
+    """No job starts; staged trials wait for a resume."""
 
     reason: Reason
 
@@ -65,12 +65,15 @@ LoopState = Open | NoNewTrials | Closed
 
 
 def with_no_new_trials(state: LoopState, reason: Reason) -> LoopState:
-    """The first reason stays."""
+    """The state after a reason for no new trials; a state that already has a reason stays as it is."""
     return NoNewTrials(reason) if isinstance(state, Open) else state
 
 
 def closed(state: LoopState, reason: Reason) -> Closed:
-    """Closed for this reason, unless there is one that weighs more: what was asked for does not hide a failure."""
+    """Closed, with the reason that has the higher exit code.
+
+    Between equal codes the new reason replaces that of NoNewTrials, and leaves that of Closed.
+    """
     if isinstance(state, Open) or reason.cause.exit_code > state.reason.cause.exit_code:
         return Closed(reason)
     if isinstance(state, NoNewTrials) and reason.cause.exit_code == state.reason.cause.exit_code:

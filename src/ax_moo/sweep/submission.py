@@ -1,4 +1,4 @@
-"""Handing staged trials to the launcher, and what to make of a refusal."""
+"""Submits staged trials to the launcher, and decides what follows from a submission that fails."""
 
 import logging
 import time
@@ -14,13 +14,13 @@ log = logging.getLogger(__name__)
 
 AGAIN_SECONDS = 10.0
 MOST_REFUSALS = 60
-"""So many refusals in a row, with no job running whose end could help, end the sweep."""
+"""This many refusals in a row end the sweep, if no job is running whose end could help."""
 
 
 class Submitter:
-    """Submits, and after a refusal waits a while before it does so again.
+    """Submits trials, and pauses for a while after a refusal.
 
-    ``one_by_one`` is True once a round was too much for the queue: it is then handed over trial by trial.
+    ``one_by_one`` is True after a refusal: the queue may have room for one job, but not for a whole round.
     """
 
     def __init__(self, launcher: AsyncLauncher, search_space: SearchSpace) -> None:
@@ -37,7 +37,7 @@ class Submitter:
         return self._refusals >= MOST_REFUSALS
 
     def submit(self, trials: Sequence[Trial], is_first: bool) -> tuple[Sequence[Trial], Sequence[JobHandle]]:
-        """Those of the trials that were submitted, with their jobs; ``is_first``: no job of the sweep ever was.
+        """The trials that were submitted, with their jobs; ``is_first`` says that the sweep never had a job.
 
         Raises:
             ConfigError: the launcher's config is wrong, or the sweep's first submission failed.
@@ -58,7 +58,7 @@ class Submitter:
         return batch, handles
 
     def _refused(self, error: Exception, number: int, is_first: bool) -> None:
-        """A mistake if it is the first; a full queue or disk, or a scheduler that is away, if it is not."""
+        """Raise for the sweep's first submission, which shows a mistake; later, the queue or the disk may be full."""
         no_room = isinstance(error, OSError) and error.errno in disk.NO_ROOM
         if isinstance(error, ConfigError) and not self._has_submitted:
             raise error
@@ -67,12 +67,12 @@ class Submitter:
         if not no_room:
             self._refusals += 1
             self.one_by_one = True
-        self.why = f"no job was taken {self._refusals} times in a row: {error}"
-        log.warning("Submission failed, again in %.0f s: %s", AGAIN_SECONDS, error)
+        self.why = f"the launcher refused {self._refusals} submissions in a row: {error}"
+        log.warning("Submission failed, the sweep tries again in %.0f s: %s", AGAIN_SECONDS, error)
         self._not_before = time.monotonic() + AGAIN_SECONDS
 
 
 def _consecutive(trials: Sequence[Trial]) -> Sequence[Trial]:
-    """The first trials, as far as their numbers have no gap: a launcher in rounds counts from the first number on."""
+    """The first trials up to a gap in their numbers, because a blocking launcher numbers its jobs without gaps."""
     first = trials[0].index
     return [trial for position, trial in enumerate(trials) if trial.index == first + position]
