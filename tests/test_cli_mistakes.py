@@ -107,7 +107,11 @@ PARAMETERS: list[Mistake] = [
     ((f"+{SWEEPER}.params={{x: {{bounds: [0, 1], log: true}}}}",), f"{SWEEPER}.params.x.log", "log_scale"),
     ((f"+{SWEEPER}.params={{x: {{bounds: [0, 1, 2]}}}}",), f"{SWEEPER}.params.x.bounds", "must be two numbers"),
     ((f"+{SWEEPER}.params={{opt: {{lr: 'interval(0,1)'}}}}",), f"{SWEEPER}.params.opt", "model.lr"),
-    (("opt.lrr=interval(0,1)",), "opt.lrr=interval(0,1)", "did you mean 'opt.lr'? mend the key, or add it with +"),
+    (
+        ("opt.lrr=interval(0,1)",),
+        "opt.lrr=interval(0,1)",
+        "did you mean 'opt.lr'? correct the key, or add a new one with +opt.lrr",
+    ),
     ((f"+{SWEEPER}.params={{opt.lrr: 'interval(0,1)'}}",), f"{SWEEPER}.params.opt.lrr", "did you mean 'opt.lr'"),
     (("+x=interval(0,1)",), "+x=interval(0,1)", "leave the + out"),
     (("model=choice(mlp,cnnn)",), "model=choice(mlp,cnnn)", "did you mean 'cnn'? valid: cnn, mlp"),

@@ -1,1 +1,1 @@
-"""One start of the sweeper, from the checked config to the words at its end."""
+"""One run of the sweeper's process: check the config, take the lock, run the sweep, report the result."""

@@ -1,4 +1,4 @@
-"""What a user is told, and can do, when a sweep has ended or was interrupted."""
+"""Prints the result of a sweep that has ended, and handles Ctrl-C and SIGTERM."""
 
 import shlex
 import sys
@@ -24,7 +24,7 @@ SECOND_CTRL_C_SECONDS = 5.0
 
 
 def say_ending(ending: SweepResult, folder: Path, problem: Problem) -> None:
-    """Write the results, and print the frontier, what became of the trials and where the files are."""
+    """Write the result files, and print the frontier, the counts of the trials and the names of the files."""
     files = disk.until_written(lambda: write_results(folder, ending.trials, problem), folder)
     names = [name for name in (*(path.name for path in files), *OTHER_FILES) if (folder / name).exists()]
     with while_somebody_listens():
@@ -33,20 +33,20 @@ def say_ending(ending: SweepResult, folder: Path, problem: Problem) -> None:
             print(line)
         print(f"files in {folder}: {', '.join([*names, '0/ 1/ 2/ ...'])}", flush=True)
     if ending.stopped:
-        _tell(f"stopped: {ending.why}; {how_to_resume(folder)}")
+        _tell(f"the sweep stopped: {ending.why}; {how_to_resume(folder)}")
     elif not ending.succeeded:
         _tell(f"the sweep failed: {_why_failed(ending)}")
 
 
 def say_unwritten(why: str, folder: Path) -> Reason:
-    """The end of a sweep that has run its trials, and has nowhere to put its tables."""
+    """Report that the sweep has run its trials and could not write its tables."""
     _tell(f"the sweep failed: {why}; every trial is in {folder / journal.JOURNAL_FILE}")
-    _tell("once that is mended, the same command writes the tables")
+    _tell("the same command writes the tables once this is fixed")
     return Reason(Cause.CANNOT_WRITE, why)
 
 
 class Interrupted:
-    """The end of a sweep that leaves its jobs running: its process was told to go away, or has nowhere to write."""
+    """The end of a sweep that leaves its jobs running, after Ctrl-C, a signal or a folder that cannot be written."""
 
     def __init__(self, sweep: Sweep, launcher: AsyncLauncher, folder: Path, problem: Problem) -> None:
         self._sweep = sweep
@@ -55,17 +55,17 @@ class Interrupted:
         self._problem = problem
 
     def end(self, by_hand: bool) -> Reason:
-        """Leave the jobs running and say how to go on; Ctrl-C once more cancels them, where somebody is there."""
+        """Leave the jobs running and say how to resume; a second Ctrl-C (``by_hand``) cancels them."""
         self._end(by_hand)
         return Reason(Cause.INTERRUPTED, "interrupted") if by_hand else Reason(Cause.TERMINATED, "terminated")
 
     def _end(self, by_hand: bool) -> None:
         jobs = self._jobs()
         try:
-            _tell(f"interrupted: no new trials were started; {self._still(jobs)}")
+            _tell(f"interrupted: no new trials were started; {self._running_sentence(jobs)}")
             _tell(how_to_resume(self._folder))
             self._write_results()
-            if jobs and by_hand and self._is_asked_for_more():
+            if jobs and by_hand and self._is_cancel_requested():
                 self._cancel(jobs)
         except signals.Terminated:
             return
@@ -73,18 +73,18 @@ class Interrupted:
             self._cancel(jobs)
 
     def fail(self, why: str) -> Reason:
-        """Leave the jobs running where nothing more can be noted: a resume collects them."""
-        _tell(f"the sweep failed: {why}; no new trials were started; {self._still(self._jobs())}")
-        _tell(f"once that is mended, {how_to_resume(self._folder)}")
+        """Leave the jobs running for a resume to collect, because the journal cannot be written."""
+        _tell(f"the sweep failed: {why}; no new trials were started; {self._running_sentence(self._jobs())}")
+        _tell(f"once this is fixed, {how_to_resume(self._folder)}")
         return Reason(Cause.CANNOT_WRITE, why)
 
     def _jobs(self) -> list[Job]:
-        """Those that do not run inside this process."""
+        """The jobs that do not run inside this process."""
         return [job for job in self._sweep.jobs if job.folder]
 
-    def _is_asked_for_more(self) -> bool:
-        """Wait for Ctrl-C, which raises, or for ``ax-moo stop --now``."""
-        _tell(f"Ctrl-C again within {SECOND_CTRL_C_SECONDS:.0f} s cancels them")
+    def _is_cancel_requested(self) -> bool:
+        """Wait a few seconds for Ctrl-C, which raises, or for ``ax-moo stop --now``."""
+        _tell(f"Ctrl-C again within {SECOND_CTRL_C_SECONDS:.0f} s cancels these jobs")
         until = time.monotonic() + SECOND_CTRL_C_SECONDS
         while time.monotonic() < until:
             if stop_request.asked(self._folder) is stop_request.StopRequest.NOW:
@@ -92,7 +92,7 @@ class Interrupted:
             time.sleep(0.1)
         return False
 
-    def _still(self, jobs: Sequence[Job]) -> str:
+    def _running_sentence(self, jobs: Sequence[Job]) -> str:
         if not jobs:
             return "no job is running"
         ids = ", ".join(job.job_id for job in jobs)
@@ -106,17 +106,17 @@ class Interrupted:
             _tell("no job is running any more")
             self._write_results()
         except disk.CannotWrite as error:
-            _tell(f"not cancelled: {error.what}; {self._still(jobs)}")
+            _tell(f"the jobs could not be cancelled: {error.what}; {self._running_sentence(jobs)}")
         except KeyboardInterrupt:
-            _tell(f"not waited for: {self._still(jobs)}")
+            _tell(f"the sweep no longer waits for their end: {self._running_sentence(jobs)}")
 
     def _write_results(self) -> None:
-        """The tables are for people, and can be written by a later life: nothing here may raise."""
+        """Write the tables, and never raise: a later run of the sweep can write them too."""
         with signals.deferred():
             try:
                 write_results(self._folder, journal.trials(self._folder), self._problem)
             except Exception as error:
-                _tell(f"tables were not written: {error}")
+                _tell(f"the tables were not written: {error}")
 
 
 def how_to_resume(folder: Path) -> str:

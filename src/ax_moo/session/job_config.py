@@ -1,4 +1,4 @@
-"""Whether the application's config takes what a trial overrides, found out before there is a trial."""
+"""Checks, before the first trial, that the application's config accepts the overrides of the trials."""
 
 import dataclasses
 import difflib
@@ -19,13 +19,12 @@ from ax_moo.trial import ParameterValue
 def check_composes(
     config: DictConfig, loader: ConfigLoader, space: SearchSpace, arguments: Sequence[str]
 ) -> DictConfig:
-    """Compose jobs' configs, so that an override that does not fit the application is found before any job.
+    """Compose the configs of example trials, so that an override that does not fit is found before any job.
 
-    One job is composed, which is returned, and one more for every further option of each config group that is
-    searched.
+    The first config is returned. Every further option of a config group that is searched is composed once as well.
 
     Raises:
-        ConfigError: a job's config cannot be composed.
+        ConfigError: the config of a trial cannot be composed.
     """
     for parameter in space.parameters:
         _check_options(loader, parameter, arguments)
@@ -40,8 +39,8 @@ def check_composes(
             raise ConfigError(f"{_origin(parameter, arguments)}: {_why_not(reason, parameter, config)}")
     overrides = " ".join(space.to_overrides(_examples(space)))
     raise ConfigError(
-        f"hydra.sweeper.params: Hydra cannot compose the config of a trial ({overrides}): {first_line(composed)}; mend "
-        "these overrides"
+        f"hydra.sweeper.params: Hydra cannot compose the config of a trial ({overrides}): {first_line(composed)}; "
+        "correct these overrides"
     )
 
 
@@ -55,14 +54,14 @@ def _check_every_option(config: DictConfig, loader: ConfigLoader, space: SearchS
             if isinstance(error, Exception):
                 raise ConfigError(
                     f"{_origin(parameter, arguments)}: with {parameter.name}={option} the config of a trial cannot be "
-                    f"composed: {first_line(error)}; every option needs every key that is searched"
+                    f"composed: {first_line(error)}; every option must have every key that is searched"
                 )
 
 
 def _composed(
     config: DictConfig, loader: ConfigLoader, space: SearchSpace, point: Mapping[str, ParameterValue]
 ) -> DictConfig | Exception:
-    """The config of the job, or why there is none."""
+    """The trial's config, or the error that composing it raised."""
     try:
         composed: DictConfig = loader.load_sweep_config(config, list(space.to_overrides(point)))
         return composed
@@ -76,14 +75,14 @@ def _why_not(error: Exception, parameter: Parameter, config: DictConfig) -> str:
     if why.startswith("Could not override"):
         near = difflib.get_close_matches(name, list(_keys(config)), n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        return f"the application's config has no key {name!r}; {hint}mend the key, or add it with + before it: +{name}"
+        return f"the application's config has no key {name!r}; {hint}correct the key, or add a new one with +{name}"
     if why.startswith("Could not append"):
         return f"the application's config has the key {name!r} already; leave the + out"
-    return f"the application's config does not take it: {why}; mend the key or its values"
+    return f"the application's config does not accept the parameter: {why}; correct the key or its values"
 
 
 def _keys(config: DictConfig) -> Iterator[str]:
-    """The keys of the application's config, also those of its inner nodes."""
+    """The keys of the application's config, including dotted keys of its inner nodes."""
     container: Any = OmegaConf.to_container(config)
     nodes = [(str(key), value) for key, value in container.items() if key != "hydra"]
     for key, value in nodes:
@@ -93,19 +92,19 @@ def _keys(config: DictConfig) -> Iterator[str]:
 
 
 def _origin(parameter: Parameter, arguments: Sequence[str]) -> str:
-    """Where the user gave the parameter: the argument, or the key of the config."""
+    """The place where the user gave the parameter: the argument, or the key of the config."""
     key = f"{parameter.prefix}{parameter.name}"
     typed = [argument for argument in arguments if argument.startswith(f"{key}=")]
     return typed[-1] if typed else f"hydra.sweeper.params.{key}"
 
 
 def _check_options(loader: ConfigLoader, parameter: Parameter, arguments: Sequence[str]) -> None:
-    """What chooses among a config group's options names only options that exist."""
+    """Check that a parameter which chooses among a config group's options names only options that exist."""
     if isinstance(parameter, Range):
         return
     options = loader.get_group_options(parameter.name.split("@")[0])
     values = parameter.values if isinstance(parameter, Choice) else (parameter.value,)
-    # Options in folders below the group, and names with an ending, are left to composing.
+    # Composing checks options in folders below the group, and names with an ending.
     unknown = [v for v in values if options and v not in (*options, None) and not ("/" in str(v) or "." in str(v))]
     if unknown and not any(isinstance(value, list) for value in unknown):
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""What a sweep has to say so that somebody else can run it again: command, versions, state of the source."""
+"""Records what is needed to run a sweep again: the command, the versions of packages and the git commit."""
 
 import contextlib
 import platform
@@ -23,20 +23,20 @@ PACKAGES = (
     "wandb",
 )
 GIT_SECONDS = 5.0
-"""Git on a network file system can take very long, and nobody waits for a commit's name."""
+"""The limit for git, which can take very long on a network file system."""
 
 _SWEEPS_OWN = ("hydra/sweeper", "hydra.sweeper", "hydra/launcher", "hydra.launcher", "hydra.sweep.", "hydra.mode")
 
 
 def command() -> str:
-    """The command of this process, with ``-m package.module`` and all other options of the interpreter."""
+    """The command line of this process, including the interpreter's options such as ``-m package.module``."""
     return shlex.join(_words())
 
 
 def training_command(hydra_overrides: Sequence[str]) -> str:
-    """The command that runs one training instead of the sweep, to which its task overrides are to be added.
+    """The command that runs one training instead of the sweep; the caller adds the trial's overrides.
 
-    ``hydra_overrides`` are the sweep's own of ``hydra.*``; those that say how it is swept are left out.
+    ``hydra_overrides`` are the sweep's overrides of ``hydra.*``; those of the sweeper and the launcher are left out.
     """
     words = _words()
     program = words[: len(words) - len(sys.argv[1:])]
@@ -45,7 +45,7 @@ def training_command(hydra_overrides: Sequence[str]) -> str:
 
 
 def provenance(cwd: str) -> Mapping[str, Any]:
-    """``python``, ``versions`` of what is installed, and ``git``: commit and whether ``cwd`` differs from it."""
+    """The versions of ``python`` and of packages, and ``git``: the commit, and whether ``cwd`` differs from it."""
     return {"python": platform.python_version(), "versions": versions(), "git": _git(cwd)}
 
 
@@ -62,7 +62,7 @@ def _words() -> list[str]:
 
 
 def _config_flags(arguments: Sequence[str]) -> list[str]:
-    """Where the application's config is, in so far as the command line says it."""
+    """The options of the command line that say where the application's config is."""
     parsed = hydra_internals.known_arguments(arguments)
     flags = {
         "--config-path": parsed.config_path,
@@ -73,16 +73,16 @@ def _config_flags(arguments: Sequence[str]) -> list[str]:
 
 
 def _git(cwd: str) -> dict[str, Any] | None:
-    commit = _git_says(cwd, "rev-parse", "HEAD")
+    commit = _git_output(cwd, "rev-parse", "HEAD")
     if commit is None:
         return None
-    changes = _git_says(cwd, "status", "--porcelain", "--untracked-files=no")
+    changes = _git_output(cwd, "status", "--porcelain", "--untracked-files=no")
     return {"commit": commit.strip(), "dirty": None if changes is None else bool(changes.strip())}
 
 
-def _git_says(cwd: str, *arguments: str) -> str | None:
+def _git_output(cwd: str, *arguments: str) -> str | None:
     try:
-        said = subprocess.run(
+        ended = subprocess.run(
             ["git", "-C", cwd, *arguments],
             capture_output=True,
             text=True,
@@ -91,4 +91,4 @@ def _git_says(cwd: str, *arguments: str) -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return said.stdout if said.returncode == 0 else None
+    return ended.stdout if ended.returncode == 0 else None

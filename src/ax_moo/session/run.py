@@ -1,4 +1,4 @@
-"""A sweep as Hydra's config describes it: checked, run, and written down for people."""
+"""Runs the sweep that a Hydra config describes, from checking the config to the exit code."""
 
 import dataclasses
 import errno
@@ -49,10 +49,10 @@ CONFIG_FILE = "multirun.yaml"
 
 
 def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, arguments: Sequence[str]) -> int:
-    """Run the sweep of a composed Hydra config, or go on with it; the exit code.
+    """Run or resume the sweep of a composed Hydra config, and return the exit code.
 
     Raises:
-        ConfigError: for every mistake that can be seen before the first job is submitted.
+        ConfigError: the config has a mistake that shows before the first job is submitted.
     """
     problem, settings, wandb = checked(config, loader, arguments)
     check_installed(wandb)
@@ -63,23 +63,23 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
     about = {**_about(config, settings), **_job_folders(config, folder)}
     in_wandb: SweepInWandb | None = None
     with signals.sigterm_as_ctrl_c():
-        with lock.held(folder, about) as last_words:
+        with lock.held(folder, about) as final_record:
             _check_names(folder)
-            disk.until_written(lambda: stop_request.clear(folder), folder)  # it was for an earlier life
+            disk.until_written(lambda: stop_request.clear(folder), folder)  # an old request was for an earlier run
             past = resume.past(folder)
             budget = Budget(settings.n_trials, settings.timeout_hours, settings.max_failure_rate)
             over = past.why_over(budget, time.time()) if past is not None else None
             if past is not None and over is not None:
-                code, reason = _say_over(over, past, problem, folder), over
+                code, reason = _finish_over(over, past, problem, folder), over
             else:
                 disk.until_written(lambda: _save_config(config, folder), folder)
                 problem, settings = _as_recorded(problem, settings, past)
-                in_wandb = sweep_in_wandb(wandb, folder, {**about, **_told(settings, problem)})
+                in_wandb = sweep_in_wandb(wandb, folder, {**about, **_wandb_facts(settings, problem)})
                 code, reason = _run(problem, settings, launcher, folder, about, past)
-            last_words.update(exit_code=code, why=reason.words)
+            final_record.update(exit_code=code, why=reason.words)
         is_preempted = reason.cause is Cause.TERMINATED
         is_interrupted = is_preempted or reason.cause is Cause.INTERRUPTED
-        # Without the lock, which tells the page how the sweep has ended.
+        # The lock is released first: the page reads from it how the sweep has ended.
         if settings.report:
             _report(folder, is_interrupted, is_over=over is not None)
         if in_wandb is not None:
@@ -88,7 +88,7 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
 
 
 def _report(folder: Path, is_interrupted: bool, is_over: bool) -> None:
-    """Who interrupts a sweep does not wait for a page, and one that was over has its page."""
+    """Write the page, unless it is up to date. After an interruption the process does not wait for it."""
     if is_interrupted:
         start_writing(folder)
     elif not (is_over and is_current(folder)):
@@ -98,10 +98,10 @@ def _report(folder: Path, is_interrupted: bool, is_over: bool) -> None:
 def checked(
     config: DictConfig, loader: ConfigLoader, arguments: Sequence[str]
 ) -> tuple[Problem, Settings, WandbSettings]:
-    """What the sweep is after and how it is run, found to be right as far as the config alone can tell.
+    """The problem and the settings of the config, after every check that needs nothing but the config.
 
     Raises:
-        ConfigError: for every mistake in it.
+        ConfigError: the config has a mistake.
     """
     options = _options(config)
     space = SearchSpace.from_config(options["params"], arguments, loader)
@@ -115,7 +115,10 @@ def checked(
 
 
 def _as_recorded(problem: Problem, settings: Settings, past: PreviousRun | None) -> tuple[Problem, Settings]:
-    """What has to be as in the sweep's earlier lives, so that the optimizer goes on as it would have without a stop."""
+    """The problem and settings with the parameter order and seed of earlier runs.
+
+    With these the optimizer proposes what it would have proposed without the interruption.
+    """
     if past is not None:
         problem = resume.as_recorded(problem, past.header)
         settings = resume.with_recorded_seed(settings, past.header)
@@ -132,7 +135,7 @@ def _run(
     about: Mapping[str, Any],
     past: PreviousRun | None,
 ) -> tuple[int, Reason]:
-    """The exit code, and why the sweep ended."""
+    """The exit code, and the reason why the sweep ended."""
     _say_how_it_begins(settings, launcher, folder, past)
     console = console_observer(settings.progress)
     report = ReportObserver(folder) if settings.report else None
@@ -194,19 +197,22 @@ def _sweep_folder(config: DictConfig) -> Path:
 
 
 def _check_names(folder: Path) -> None:
-    """Whether the sweep's files can have their names; those that are written last would be missed last."""
+    """Refuse a folder in which a directory has the name of one of the sweep's files.
+
+    Otherwise the mistake would show only when the last files are written.
+    """
     for name in (JOURNAL_FILE, CONFIG_FILE, TRIALS_FILE, RESULTS_FILE, stop_request.STOP_FILE):
         if (folder / name).is_dir():
             raise disk.CannotWrite.because(IsADirectoryError(errno.EISDIR, "", str(folder / name)), folder)
 
 
 def _save_config(config: DictConfig, folder: Path) -> None:
-    """Hydra's multirun.yaml, of the latest start."""
+    """Write Hydra's multirun.yaml, over the one of an earlier run."""
     disk.replace_file(folder / CONFIG_FILE, OmegaConf.to_yaml(config))
 
 
 def _optimizer(problem: Problem, settings: Settings, known: Sequence[Trial]) -> Optimizer:
-    # Ax takes seconds to import, and a broken one must not be noticed before there is a sweep.
+    # Ax takes seconds to import. The background thread calls this, so that the loop does not wait for the import.
     from ax_moo.optimizer.ax_client import AxOptimizer
 
     optimizer = AxOptimizer(problem, settings.method, settings.seed, settings.n_initial, settings.initial)
@@ -216,7 +222,7 @@ def _optimizer(problem: Problem, settings: Settings, known: Sequence[Trial]) -> 
 
 def _about(config: DictConfig, settings: Settings) -> Mapping[str, Any]:
     cwd = str(config.hydra.runtime.cwd)
-    # As they were given: what they refer to may be known in a job only, such as ${hydra.job.num}.
+    # The overrides stay unresolved: an interpolation such as ${hydra.job.num} has a value in a job only.
     overrides: Any = OmegaConf.to_container(config.hydra.overrides.hydra, resolve=False)
     return {
         "n_trials": settings.n_trials,
@@ -234,14 +240,14 @@ def _job_folders(config: DictConfig, folder: Path) -> Mapping[str, Any]:
     return job_folders.noted(folder, about, OmegaConf.select(config, "hydra.launcher.submitit_folder"))
 
 
-def _told(settings: Settings, problem: Problem) -> Mapping[str, Any]:
-    """What more those want to know who see the sweep in W&B."""
+def _wandb_facts(settings: Settings, problem: Problem) -> Mapping[str, Any]:
+    """The values that the sweep's W&B run shows in addition."""
     objectives = {each.name: {"minimize": each.minimize, "threshold": each.threshold} for each in problem.objectives}
     return {"seed": settings.seed, "method": settings.method, "objectives": objectives}
 
 
-def _say_over(over: Reason, past: PreviousRun, problem: Problem, folder: Path) -> int:
-    """A sweep with nothing left to do is left as it is, but for tables that a kill at its very end prevented."""
+def _finish_over(over: Reason, past: PreviousRun, problem: Problem, folder: Path) -> int:
+    """Report that the sweep has nothing left to do; its tables are written if a kill at the very end prevented it."""
     trials = sorted(past.trials, key=lambda trial: trial.index)
     if not is_written(folder):
         disk.until_written(lambda: write_results(folder, trials, problem), folder)
