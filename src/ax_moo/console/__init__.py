@@ -1,1 +1,1 @@
-"""What a terminal shows of a sweep."""
+"""Shows a sweep's progress and results on a terminal."""

@@ -1,4 +1,4 @@
-"""A sweep's progress on the console: log lines, or a table that is redrawn on a terminal."""
+"""Shows a sweep's progress on the console, as log lines or as a table that is redrawn on a terminal."""
 
 import logging
 import sys
@@ -21,14 +21,14 @@ log = logging.getLogger(__name__)
 
 
 def open_console() -> "Console":
-    """For what is printed once. Rich takes a pipe for a terminal of 80 columns, which breaks paths and job ids."""
+    """A console for tables that are printed once. It is wide in a pipe, where Rich would break paths at 80 columns."""
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else 200)
 
 
 def console_observer(progress: ProgressStyle) -> Observer | None:
-    """The observer that ``hydra.sweeper.progress`` names; ``auto`` is a table on a terminal and log lines elsewhere."""
+    """The observer that ``hydra.sweeper.progress`` names, or None for ``none``."""
     if progress == ProgressStyle.NONE:
         return None
     if progress == ProgressStyle.BAR or (progress == ProgressStyle.AUTO and sys.stdout.isatty()):
@@ -37,7 +37,7 @@ def console_observer(progress: ProgressStyle) -> Observer | None:
 
 
 class LogLines:
-    """One log line per event."""
+    """Writes one log line per event."""
 
     def open(self, problem: Problem, trials: Sequence[Trial]) -> None:
         self._problem = problem
@@ -55,13 +55,13 @@ class LogLines:
                 log.info("Trial %d completed: %s; %s", trial.index, measured_values(trial.outcome), self._so_far())
             case TrialStatus.FAILED | TrialStatus.ABANDONED | TrialStatus.EARLY_STOPPED:
                 level = logging.WARNING if trial.status is TrialStatus.FAILED else logging.INFO
-                log.log(level, "Trial %d %s: %s%s", trial.index, trial.status.lower(), trial.reason, _where(trial))
+                log.log(level, "Trial %d %s: %s%s", trial.index, trial.status.lower(), trial.reason, _log_hint(trial))
 
     def _so_far(self) -> str:
         if not self._problem.is_multi_objective:
             return f"best {best_value(self._completed, self._problem.objectives[0], self._problem)}"
         if not self._problem.thresholds_given:
-            # A reference point that moves with every result makes numbers that cannot be compared.
+            # An inferred reference point moves with every result, so hypervolumes could not be compared.
             return f"{len(pareto_trials(self._completed, self._problem))} trials on the frontier"
         return f"hypervolume {hypervolume_of(self._completed, self._problem):.6g}"
 
@@ -73,7 +73,7 @@ class LogLines:
 
 
 class LiveTable:
-    """A table on the terminal that is redrawn as the sweep goes."""
+    """A table on the terminal that is redrawn while the sweep runs."""
 
     def open(self, problem: Problem, trials: Sequence[Trial]) -> None:
         from rich.console import Console
@@ -90,7 +90,7 @@ class LiveTable:
             self._live.console.print(lost_attempt(trial), style="yellow", markup=False)
         if trial.status is TrialStatus.FAILED:
             self._live.console.print(
-                f"Trial {trial.index} failed: {trial.reason}{_where(trial)}", style="red", markup=False
+                f"Trial {trial.index} failed: {trial.reason}{_log_hint(trial)}", style="red", markup=False
             )
 
     def on_poll(self, progress: Progress) -> None:
@@ -122,7 +122,7 @@ class LiveTable:
         return rows | self._results(progress.trials, done)
 
     def _results(self, trials: Sequence[Trial], done: int) -> dict[str, str]:
-        """Best values and hypervolume, computed anew only when another trial has completed."""
+        """The best values and the hypervolume, which are computed again only when another trial has completed."""
         if self._figures[0] != done:
             rows = {f"best {o.name}": best_value(trials, o, self._problem) for o in self._problem.objectives}
             if done and self._problem.is_multi_objective:
@@ -133,12 +133,12 @@ class LiveTable:
         return self._figures[1]
 
 
-def _where(trial: Trial) -> str:
+def _log_hint(trial: Trial) -> str:
     return f" (log: {log_of(trial.job)})" if trial.job and trial.job.folder else ""
 
 
 def _redirect_log_handlers() -> list[tuple["logging.StreamHandler[Any]", Any]]:
-    """Have log lines printed above the live table, whose console stands in for stdout and stderr now."""
+    """Send log lines to the live table's console, which prints them above the table."""
     redirected = []
     for handler in logging.getLogger().handlers:
         if type(handler) is logging.StreamHandler and handler.stream in (sys.__stdout__, sys.__stderr__):

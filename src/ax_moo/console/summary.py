@@ -1,4 +1,4 @@
-"""A sweep's results in words and tables, for a terminal."""
+"""Formats a sweep's results as sentences and tables for a terminal."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def best_value(trials: Sequence[Trial], objective: Objective, problem: Problem) -> str:
-    """The best value of one objective among the feasible trials so far, with the trial that has it."""
+    """The best value of one objective among the feasible trials, with the number of its trial."""
     feasible = [trial for trial in completed(trials) if is_feasible(trial.outcome, problem)]
     found = [(mean(trial.outcome[objective.name]), trial.index) for trial in feasible]
     if not found:
@@ -24,7 +24,7 @@ def best_value(trials: Sequence[Trial], objective: Objective, problem: Problem) 
 
 
 def frontier_table(trials: Sequence[Trial], problem: Problem) -> "Table":
-    """The Pareto frontier (with one objective: the best trial) as a rich table, best first objective first."""
+    """The Pareto frontier (with one objective: the best trial) as a rich table, sorted by the first objective."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -44,7 +44,7 @@ def frontier_table(trials: Sequence[Trial], problem: Problem) -> "Table":
 
 
 def closing_lines(trials: Sequence[Trial], problem: Problem) -> list[str]:
-    """What became of the trials, and the hypervolume, as sentences."""
+    """Sentences with the counts of the trials by status, and the hypervolume."""
     counts = Counter(str(trial.status).lower() for trial in trials)
     found = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()))
     lines = [f"{len(trials)} trials: {found}" if found else "no trial was started"]
@@ -58,7 +58,7 @@ def closing_lines(trials: Sequence[Trial], problem: Problem) -> list[str]:
 
 
 def clock(seconds: float | None) -> str:
-    """h:mm:ss."""
+    """The duration as h:mm:ss."""
     if seconds is None:
         return "?"
     minutes, rest = divmod(round(seconds), 60)
@@ -70,10 +70,10 @@ def assignments(trial: Trial) -> str:
 
 
 def lost_attempt(trial: Trial) -> str:
-    """Why the last attempt at a trial that is staged once more came to nothing."""
+    """The message that an attempt has failed and that the trial gets another one."""
     number, last = len(trial.previous_attempts), trial.previous_attempts[-1]
     where = f" (log: {log_of(last.job)})" if last.job.folder else ""
-    return f"Trial {trial.index}: attempt {number} ended: {last.reason}{where}; there will be another"
+    return f"Trial {trial.index}: attempt {number} ended: {last.reason}{where}; the trial gets another attempt"
 
 
 def measured_values(outcome: Outcome) -> str:
