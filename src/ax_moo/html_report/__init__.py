@@ -1,1 +1,1 @@
-"""A sweep as one self-contained HTML page."""
+"""Writes report.html, a sweep as one self-contained HTML page."""

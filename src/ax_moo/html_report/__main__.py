@@ -1,4 +1,4 @@
-"""``python -m ax_moo.html_report DIR [--whole]``: the page, written by a process that the sweep need not wait for."""
+"""``python -m ax_moo.html_report DIR [--whole]`` writes the page in a process of its own, beside the sweep."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""The learning curves of a sweep's trials, as they reported them."""
+"""Collects the learning curves that a sweep's trials reported with ``ax_moo.report``."""
 
 import os
 import re
@@ -11,13 +11,13 @@ from ax_moo.measurements import Measurement
 from ax_moo.trial import Trial
 
 MOST_POINTS = 200_000
-"""Of all curves together: more than that no screen shows, and the page has to stay small."""
+"""The limit for all curves together: a screen shows no more points, and the page has to stay small."""
 
 LEAST_POINTS_OF_A_CURVE = 20
 
 _NO_JOBS = (".submitit", "wandb")
 _JOB_NUMBER = re.compile(r"^    num: (\d+)$", re.MULTILINE)
-"""As Hydra writes it; to parse a thousand of these files as YAML would take half a minute."""
+"""The line as Hydra writes it; parsing a thousand of these files as YAML would take half a minute."""
 
 
 def curves(folder: Path, trials: Sequence[Trial], objectives: Sequence[str]) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def curves(folder: Path, trials: Sequence[Trial], objectives: Sequence[str]) -> 
 
 
 def job_folders(folder: Path) -> dict[int, Path]:
-    """Trial -> its job folder, for those that have another name than their number (``hydra.sweep.subdir``)."""
+    """Trial -> job folder, for the folders that are not named by the trial's number (see ``hydra.sweep.subdir``)."""
     folders = {}
     for at, below, _ in os.walk(folder):
         if ".hydra" in below:
@@ -58,12 +58,12 @@ def _text(path: Path) -> str:
 
 
 def _of_trial(job_folder: Path) -> dict[str, dict[int, float]]:
-    """Metric -> step -> value; a step that another attempt went through again has its last value."""
+    """Metric -> step -> value; a step that several attempts reported has the last value."""
     try:
         measured, _ = measurements.read(job_folder)
         return _by_metric(measured)
     except (OSError, TypeError, ValueError, AttributeError):
-        return {}  # a curve that cannot be read costs the page nothing but this curve
+        return {}  # the page goes without a curve that cannot be read
 
 
 def _by_metric(measured: Sequence[Measurement]) -> dict[str, dict[int, float]]:
@@ -75,7 +75,7 @@ def _by_metric(measured: Sequence[Measurement]) -> dict[str, dict[int, float]]:
 
 
 def _thinned(points: dict[int, float], most: int) -> dict[str, list[Any]]:
-    """At most so many points at even distances, the last one among them."""
+    """At most ``most`` points at even distances, including the last one."""
     steps = sorted(points)
     if len(steps) > most:
         steps = [steps[round(i * (len(steps) - 1) / (most - 1))] for i in range(most)]

@@ -1,4 +1,4 @@
-"""The page as the sweep goes: a process of its own now and then, and the whole page at the end."""
+"""Keeps the page up to date while the sweep runs, and writes the whole page at the end, in processes of their own."""
 
 import logging
 import subprocess
@@ -17,11 +17,11 @@ log = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 30.0
 LAST_SECONDS = 900.0
-"""Many times what a page of a thousand trials takes; a sweep that is over must not wait for ever for a page."""
+"""The limit for the page at the end: many times what a thousand trials take."""
 
 
 class ReportObserver:
-    """Has the page written when something has changed, at most twice a minute, and never waits for it."""
+    """Starts a process that writes the page when a trial has changed, at most twice a minute; never waits for it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -43,15 +43,15 @@ class ReportObserver:
             self._process = start_writing(self._folder)
 
     def close(self) -> None:
-        """A page that is half written must not take the place of a later one."""
+        """Kill the process that is writing, so that its older page does not replace the one at the end."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
 
 
 def start_writing(folder: Path, whole: bool = False) -> "subprocess.Popen[bytes]":
-    """Have the page written by a process that no signal to this one's terminal reaches."""
-    # -P: the folder in which the sweep was started may hold modules that are named like ours.
+    """Start a process that writes the page; a signal from the terminal does not reach it."""
+    # -P keeps modules in the current folder from hiding ours of the same name.
     command = [sys.executable, "-P", "-m", "ax_moo.html_report", str(folder), *(["--whole"] if whole else [])]
     return subprocess.Popen(
         command,
@@ -63,17 +63,17 @@ def start_writing(folder: Path, whole: bool = False) -> "subprocess.Popen[bytes]
 
 
 def write_at_end(folder: Path) -> None:
-    """Write the whole page and say where it is; whatever goes wrong, or Ctrl-C, costs the page and nothing else."""
+    """Write the whole page and print its path. A failure or Ctrl-C is a warning and does not change the sweep's end."""
     process = start_writing(folder, whole=True)
     try:
-        _, said = process.communicate(timeout=LAST_SECONDS)
+        _, errors = process.communicate(timeout=LAST_SECONDS)
     except (KeyboardInterrupt, subprocess.TimeoutExpired):
         process.kill()
         process.wait()
-        log.warning("The report was not finished; ax-moo report %s writes it", folder)
+        log.warning("The report is not finished; write it with: ax-moo report %s", folder)
         return
     if process.returncode == 0:
         say(f"report: {folder / REPORT_FILE}")
     else:
-        last = said.decode(errors="replace").strip().splitlines()[-1:]
+        last = errors.decode(errors="replace").strip().splitlines()[-1:]
         log.warning("The report was not written: %s; try ax-moo report %s", *(last or ["no reason is known"]), folder)

@@ -1,4 +1,4 @@
-"""The page itself: template, style, script, plotly and the sweep's data in one file that asks for no other."""
+"""Assembles the page from its template, styles, scripts, plotly and the sweep's data; it loads no other file."""
 
 import html
 import json
@@ -10,7 +10,7 @@ from typing import Any
 
 from ax_moo.system.disk import replace_file
 
-# In the order in which they are run; each uses those before it.
+# The order matters: each script uses those before it.
 _SCRIPTS = (
     "text",
     "dom",
@@ -36,10 +36,10 @@ _SCRIPTS = (
 
 
 def page(payload: Mapping[str, Any]) -> str:
-    """The HTML that shows a payload (``payload.py`` says what is in one).
+    """The HTML that shows a payload of ``payload.py``.
 
     Raises:
-        ValueError: the payload has a number that JSON does not have.
+        ValueError: the payload holds NaN or infinity, which JSON does not have.
     """
     from plotly.offline import get_plotlyjs
 
@@ -63,12 +63,12 @@ def _part(name: str) -> str:
 
 
 def _as_html(text: str) -> str:
-    """Also half of a surrogate pair, which a folder's name may hold and UTF-8 may not."""
+    """The text in ASCII, since a folder's name may hold half of a surrogate pair, which UTF-8 cannot encode."""
     return html.escape(text).encode("ascii", "xmlcharrefreplace").decode()
 
 
 def _as_data(payload: Mapping[str, Any]) -> str:
-    """JSON in ASCII, which nothing in a value can end: neither ``</script>`` nor a line separator of JavaScript."""
+    """JSON in ASCII; no value can close the script with ``</script>`` or a line separator of JavaScript."""
     return json.dumps(payload, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
 
 

@@ -1,4 +1,4 @@
-"""What the page shows of a sweep, as one JSON object."""
+"""Builds the data of the page as one JSON object: trials, frontier, timeline, curves and how to run it again."""
 
 import math
 import shlex
@@ -20,11 +20,11 @@ from ax_moo.system.redaction import redacted
 from ax_moo.trial import CompletedTrial, Outcome, Trial, TrialStatus
 
 LARGEST_EXACT = 2**53
-"""JavaScript's numbers hold no larger whole numbers than this exactly."""
+"""The largest whole number up to which JavaScript's numbers are exact."""
 
 
 def payload(sweep: SweepFolder, surrogate: Mapping[str, Any] | None, now: float) -> dict[str, Any]:
-    """The page's data. Times are seconds since the epoch, or, where they are named so, since the sweep's start."""
+    """The page's data. Times are seconds since the epoch; ``elapsed`` times count from the sweep's start."""
     problem, trials = sweep.problem, sweep.trials
     end = now if sweep.is_swept else max([0.0, *(trial.time for trial in trials)])
     front = pareto_trials(trials, problem)
@@ -158,7 +158,7 @@ def _best(sweep: SweepFolder, front: Sequence[CompletedTrial]) -> dict[str, Any]
 def _trace(
     sweep: SweepFolder, completed: Sequence[CompletedTrial], values: Sequence[float | None]
 ) -> list[dict[str, Any]]:
-    """After each completed trial: how many trials had finished by then, and how long the sweep had taken."""
+    """For each completed trial: how many trials had finished by then, and the seconds since the sweep's start."""
     started = float(sweep.header["time"])
     ends = sorted(trial.end_time for trial in sweep.trials if trial.end_time is not None)
     trace, finished = [], 0
@@ -170,7 +170,7 @@ def _trace(
 
 
 def _for_javascript(value: Any) -> Any:
-    """The value as JSON can hold it, and as JavaScript reads back the same."""
+    """The value as JSON that JavaScript reads without loss: large whole numbers are text, NaN and infinity null."""
     if isinstance(value, Mapping):
         return {str(key): _for_javascript(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -186,7 +186,7 @@ CONFIG_FILE = "multirun.yaml"
 
 
 def reproduction(sweep: SweepFolder) -> dict[str, Any]:
-    """Commands, versions, commit and config, with secrets hidden; None where the sweep has not said it."""
+    """Commands, versions, commit and config, with secrets hidden; None where the sweep has not recorded a value."""
     about = sweep.about
     command = about.get("command")
     return {
@@ -202,7 +202,7 @@ def reproduction(sweep: SweepFolder) -> dict[str, Any]:
 
 
 def command_of(trial: Trial, problem: Problem, about: Mapping[str, Any]) -> str:
-    """The command that runs this trial's training by itself; only its overrides where the program is not known."""
+    """The command that runs this trial's training alone, or only its overrides where the program is not recorded."""
     training = about.get("training")
     overrides = shlex.join(problem.search_space.to_overrides(trial.parameterization))
     return redacted(f"{training} {overrides}" if isinstance(training, str) else overrides)

@@ -1,4 +1,4 @@
-"""What the model has learned, for the report: how far to trust it, which parameters matter, and how."""
+"""Analyses of the surrogate model for the report: cross-validation, importances, slices and contours."""
 
 import itertools
 import logging
@@ -22,16 +22,16 @@ log = logging.getLogger(__name__)
 
 FEWEST_TRIALS = 3
 MOST_PAIRED = 12
-"""Parameters of which all pairs get a contour; where there are more, these are the most important ones."""
+"""The number of parameters whose pairs get a contour; the most important ones are chosen."""
 
 T = TypeVar("T")
 D = TypeVar("D")
 
 
 def analyse(trials: Sequence[Trial], problem: Problem, method: str, seed: int | None) -> dict[str, Any]:
-    """The model analyses of a sweep's trials, which come in the order of their completion; plain JSON data.
+    """The model analyses of a sweep's trials as plain JSON data. ``trials`` are in order of completion.
 
-    Where there is no model ``why_not`` says why. An analysis that fails is empty, and the others stay.
+    ``why_not`` gives the reason where there is no model. An analysis that fails is empty, and the others stay.
     """
     measured = completed(trials)
     found: dict[str, Any] = {"trials": len(measured), "trials_used": 0, "fixed_at": None, "metrics": {}}
@@ -79,17 +79,17 @@ def _importances(model: Model, metric: str, signs: Mapping[str, int]) -> list[di
     return [{**row, "direction": signs.get(row["parameter"], 0)} for row in rows]
 
 
-def _tried(what: str, analysis: Callable[[], T], instead: D) -> T | D:
-    """A matrix that is not positive definite, and whatever else a model fails with, must not cost the whole page."""
+def _tried(name: str, analysis: Callable[[], T], instead: D) -> T | D:
+    """The result of an analysis, or ``instead`` where it fails, such as by a matrix that is not positive definite."""
     try:
         return analysis()
     except Exception as error:
-        log.warning("The report goes without %s: %s", what, error_line(error))
+        log.warning("The report goes without %s: %s", name, error_line(error))
         return instead
 
 
 def _fixed(measured: Sequence[Trial], problem: Problem) -> tuple[Parameterization, str]:
-    """What the parameters that a plot does not show are held at, and what that point is."""
+    """The point at which a plot holds the parameters that it does not show, and the name of this point."""
     best = [] if problem.is_multi_objective else pareto_trials(measured, problem)
     if best:
         return dict(best[0].parameterization), "the best trial"
@@ -123,7 +123,7 @@ def _contours(
 
 
 def _paired(names: list[str], importances: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
-    """The parameters among which contours are drawn, in their own order."""
+    """The most important parameters, for contours of their pairs, in the order of the problem."""
     largest = dict.fromkeys(names, 0.0)
     for row in itertools.chain.from_iterable(importances.values()):
         largest[row["parameter"]] = max(largest[row["parameter"]], row["importance"])
@@ -132,14 +132,14 @@ def _paired(names: list[str], importances: Mapping[str, Sequence[Mapping[str, An
 
 
 def _rounded(values: Values) -> list[Any]:
-    """More digits than a plot can show only make the page larger."""
+    """The values with eight digits: a plot shows no more, and the page stays small."""
     if values.ndim > 1:
         return [_rounded(row) for row in values]
     return [float(f"{value:.8g}") for value in values]
 
 
 def _plain(value: Any) -> Any:
-    """JSON has no NaN and no infinity: None instead."""
+    """The value with None for NaN and infinity, which JSON does not have."""
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, list):
@@ -155,9 +155,9 @@ def directions(
 ) -> dict[str, dict[str, int]]:
     """Metric -> parameter -> 1, -1, or 0 where values have no order or the metric is as high at both ends.
 
-    It is the sign of the mean difference between a parameter's last and first value over points of the search space.
-    The signs that Ax puts on its Sobol indices are of gradients, and were seen to be the opposite of what the model's
-    own predictions do along whole numbers on a log scale.
+    The sign is that of the mean difference between predictions at a parameter's last and first value, over random
+    points. Ax signs its Sobol indices by gradients instead, and these were the opposite of the model's predictions
+    for whole numbers on a log scale.
     """
     grids = {name: grid(parameter) for name, parameter in searched.items()}
     drawn = random.Random(0)
@@ -183,11 +183,11 @@ def _signs(
 
 
 GRID_POINTS = 21
-"""Values along one axis at most; odd, so that the centre of a range is among them."""
+"""The most values along one axis. The number is odd, so that the centre of a range is among them."""
 
 
 def grid(parameter: Range | Choice) -> list[ParameterValue]:
-    """Values from one end to the other, as far apart as the search sees them; all values where they are few."""
+    """Values from one end to the other, evenly spaced on the parameter's scale; all values where they are few."""
     if isinstance(parameter, Choice):
         return _thinned(parameter.in_order if parameter.is_ordered else parameter.values)
     if parameter.step is not None:
@@ -197,7 +197,7 @@ def grid(parameter: Range | Choice) -> list[ParameterValue]:
 
 
 def centre(parameter: Range | Choice) -> ParameterValue:
-    """The value in the middle; of a log-scale range the geometric mean of its bounds."""
+    """The value in the middle; for a log-scale range it is the geometric mean of the bounds."""
     if isinstance(parameter, Range) and parameter.step is None:
         return _between(parameter, GRID_POINTS // 2)
     values = grid(parameter)
@@ -222,7 +222,7 @@ def _between(parameter: Range, step: int) -> float:
 
 
 def _short(value: float) -> float:
-    """0.3, where the arithmetic gave 0.30000000000000004."""
+    """The value without rounding errors of the arithmetic: 0.3 for 0.30000000000000004."""
     return float(f"{value:.12g}")
 
 
@@ -230,9 +230,9 @@ MOST_TRIALS = 200
 
 
 def trials_to_model(measured: Sequence[Trial], problem: Problem, seed: int | None) -> list[Trial]:
-    """All trials when they are few; else those on the frontier and a random sample of the others, in their order.
+    """All trials when they are few, else a sample of the frontier and of the other trials, in their order.
 
-    At most half of them are from the frontier: a model needs to know the poor regions too.
+    At most half of the sample is from the frontier, because a model needs data of the poor regions too.
     """
     if len(measured) <= MOST_TRIALS:
         return list(measured)

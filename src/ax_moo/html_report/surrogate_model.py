@@ -1,4 +1,4 @@
-"""Ax's model of a sweep's metrics, and what Ax's analyses say of it, under the problem's own names."""
+"""Fits Ax's surrogate model to a sweep's trials, and translates Ax's analyses to the problem's names."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from ax_moo.optimizer.ax_client import AxOptimizer
 from ax_moo.problem.problem import Problem
 from ax_moo.trial import Parameterization, Trial
 
-# The optimizer's module imports Ax without its warnings: that one first.
+# The optimizer's module comes first, because it imports Ax without its warnings.
 # isort: split
 from ax.adapter.base import Adapter
 from ax.adapter.transforms.one_hot import OH_PARAM_INFIX
@@ -28,11 +28,11 @@ from botorch.utils.sampling import manual_seed
 Values = npt.NDArray[np.float64]
 
 CHUNK = 500
-"""Points that are predicted at once: memory grows with their number, and speed does not."""
+"""The number of points predicted at once: a larger chunk takes more memory and is no faster."""
 
 
 class Model:
-    """A Gaussian process per metric, fitted to completed trials by Ax, as it would be for the next candidate."""
+    """One Gaussian process per metric, which Ax fits to completed trials as it does for the next candidate."""
 
     def __init__(self, problem: Problem, method: str, seed: int | None, trials: Sequence[Trial]) -> None:
         self._optimizer = AxOptimizer(problem, method, seed)
@@ -44,17 +44,14 @@ class Model:
         return list(self._optimizer.metric_in_ax)
 
     def cross_validation(self) -> dict[str, dict[str, Any]]:
-        """Each metric's observed values beside those that a model without them predicts, by the trials' numbers."""
+        """Each metric's observed values, and the values that a model without each trial predicts for it."""
         in_ax = self._optimizer.metric_in_ax
         analysis = CrossValidationPlot(metric_names=list(in_ax.values()), untransform=True)
         frames = [card.df for card in analysis.compute(adapter=self._adapter).children]
         return {name: self._folds(frame.to_dict("list")) for name, frame in zip(in_ax, frames, strict=False)}
 
     def importances(self, metric: str) -> list[dict[str, Any]]:
-        """Total Sobol indices, the largest first.
-
-        Empty for a metric that is the same everywhere, which has no variance to divide.
-        """
+        """Total Sobol indices, the largest first; empty for a metric that is constant and so has no variance."""
         name = self._optimizer.metric_in_ax[metric]
         analysis = SensitivityAnalysisPlot(metric_name=name, order="total", top_k=None)
         frame = analysis.compute(adapter=self._adapter).df
@@ -65,7 +62,7 @@ class Model:
         return sorted(rows, key=lambda row: -row["importance"])
 
     def predict(self, points: Sequence[Parameterization]) -> dict[str, tuple[Values, Values]]:
-        """Each metric's mean and the half-width of its 95 % interval at these points."""
+        """Each metric's predicted mean and the half-width of its 95 % interval at these points."""
         chunks = [self._predict(points[i : i + CHUNK]) for i in range(0, len(points), CHUNK)]
         return {
             metric: (np.concatenate([c[metric][0] for c in chunks]), np.concatenate([c[metric][1] for c in chunks]))
@@ -81,7 +78,7 @@ class Model:
         }
 
     def _folds(self, columns: Mapping[str, list[Any]]) -> dict[str, Any]:
-        # Ax goes through a set of arms: another order in each process.
+        # Ax iterates over a set of arms, so that their order differs between processes.
         trials = self._trials_of_arms(columns["arm_name"])
         order = sorted(range(len(trials)), key=trials.__getitem__)
         folds: dict[str, Any] = {"trial": [trials[i] for i in order]}
@@ -89,12 +86,12 @@ class Model:
             folds[column] = [columns[column][i] for i in order]
             folds[f"{column}_ci"] = [columns[f"{column}_95_ci"][i] for i in order]
         observed, predicted = np.array(folds["observed"]), np.array(folds["predicted"])
-        # Of what is the same everywhere no share can be explained; Ax would say 1, all of it.
+        # A constant metric has no variance to explain, and Ax would return 1 for it.
         r2 = coefficient_of_determination(observed, predicted) if np.ptp(observed) else np.nan
         return {**folds, "r2": float(r2)}
 
     def _trials_of_arms(self, arms: Sequence[str]) -> list[int]:
-        """An arm that ran in several trials has a row for each of them."""
+        """The trial of each row. An arm that ran in several trials has a row for each of them."""
         experiment = ax_internals.experiment(self._optimizer.client)
         trials_of = defaultdict(list)
         for ax_index, index in self._optimizer.trial_of_ax.items():
@@ -102,7 +99,7 @@ class Model:
         return [trials_of[arm].pop(0) for arm in arms]
 
     def _by_parameter(self, indices: Iterable[tuple[str, float]]) -> dict[str, list[float]]:
-        """Indices by the problem's parameters: Ax has one for each value of a choice that it encodes one-hot."""
+        """The indices by the problem's parameters; Ax has one per value of a choice that it encodes one-hot."""
         parameters = {in_ax: name for name, in_ax in self._optimizer.parameter_in_ax.items()}
         parts = defaultdict(list)
         for name, index in indices:
@@ -111,7 +108,7 @@ class Model:
 
 
 def repeatable(seed: int | None) -> AbstractContextManager[None]:
-    """Within it what is drawn depends on the seed alone; outside of it nothing has changed."""
+    """A context in which random numbers depend on the seed alone; the state outside is left unchanged."""
     drawn: AbstractContextManager[None] = manual_seed(seed or 0)
     return drawn
 

@@ -1,4 +1,4 @@
-"""What ran when, and in which slot."""
+"""The timeline of the page: when each attempt ran, in which slot, and how much of the slots' time was used."""
 
 import heapq
 from collections.abc import Iterable
@@ -8,12 +8,12 @@ from typing import Any
 from ax_moo.trial import Trial, TrialStatus
 
 LOST = "LOST"
-"""The outcome of an attempt that another attempt followed."""
+"""The outcome of an attempt that was followed by another attempt."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """One attempt at a trial; times in seconds since the epoch, ``end`` None while it runs."""
+    """One attempt at a trial. Times are seconds since the epoch; ``end`` is None while the attempt runs."""
 
     trial: int
     attempt: int
@@ -25,10 +25,10 @@ class Span:
 
 
 def timeline(events: Iterable[Trial], now: float) -> dict[str, Any]:
-    """Every attempt's span in the lowest slot that was free, and which part of all slots' time was used.
+    """Every attempt's span in the lowest free slot, and the share of the slots' time that was used.
 
-    A slot counts as taken from a job's submission to the moment at which its end was seen. Slots are those that were
-    in use at the same time at most.
+    A job takes a slot from its submission until the sweep sees its end. The number of slots is the largest number of
+    jobs at one time.
     """
     placed = _placed(spans(events), now)
     slots = max((span.slot for span in placed), default=-1) + 1

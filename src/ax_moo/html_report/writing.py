@@ -1,4 +1,4 @@
-"""report.html of a sweep folder, and the model's analyses in it, which cost more than all the rest."""
+"""Writes report.html into a sweep folder, and keeps the expensive model analyses for the next time."""
 
 import json
 import logging
@@ -18,19 +18,19 @@ log = logging.getLogger(__name__)
 
 REPORT_FILE = "report.html"
 ANALYSES_FILE = ".analyses.json"
-"""The last analyses, so that a page that is rewritten each half minute need not fit a model each time."""
+"""The file of the last analyses, so that a page that is rewritten each half minute needs no new model."""
 
 SHARE_OF_TIME = 0.05
-"""While the sweep runs, its trials have the machine: the analyses take no larger part of one core's time."""
+"""The share of one core's time that the analyses may take while the trials of a sweep use the machine."""
 
 FIRST_COST = 15.0
-"""Seconds, as long as nothing better is known."""
+"""The assumed seconds for the first analyses."""
 
 
 def write_report(folder: Path, out: Path | None = None) -> Path:
     """Write the whole page, by default as ``report.html`` into the sweep folder.
 
-    It is written twice where the analyses have to be made: what needs no model is there at once.
+    Where the analyses are missing, the page is written twice: at once without them, and again when they are made.
 
     Raises:
         ax_moo.system.errors.ConfigError: the folder holds no sweep, or none that can be read.
@@ -40,12 +40,12 @@ def write_report(folder: Path, out: Path | None = None) -> Path:
 
 
 def refresh_report(folder: Path) -> Path:
-    """Write the page of a sweep that goes on, with analyses that may be older than the page."""
+    """Write the page of a running sweep, with analyses that may be older than the page."""
     return _write(open_folder(folder), None, whole=False)
 
 
 def is_current(folder: Path) -> bool:
-    """Whether the page is there, and not older than the journal."""
+    """Whether the page exists and is not older than the journal."""
     page = folder / REPORT_FILE
     return page.exists() and page.stat().st_mtime >= (folder / journal.JOURNAL_FILE).stat().st_mtime
 
@@ -100,5 +100,5 @@ def _cached(folder: Path) -> dict[str, Any]:
 def _cache(folder: Path, found: Mapping[str, Any]) -> None:
     try:
         replace_file(folder / ANALYSES_FILE, json.dumps(found))
-    except OSError as error:  # somebody else's folder, or a full disk: it is made again the next time
-        log.debug("The analyses are not kept: %s", error)
+    except OSError as error:  # a read-only folder or a full disk; the next report makes the analyses again
+        log.debug("The analyses could not be saved: %s", error)
