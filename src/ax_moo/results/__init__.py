@@ -1,1 +1,1 @@
-"""Tables and figures of the trials of a sweep."""
+"""Makes tables, a status and comparisons from the trials of a sweep."""

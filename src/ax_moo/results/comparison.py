@@ -1,4 +1,4 @@
-"""Several sweeps against each other: hypervolume over trials and over time, from one reference point."""
+"""Compares several sweeps by hypervolume over trials and over time, measured from one reference point."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -24,7 +24,8 @@ COLUMNS = ("sweep", "trial", "finished", "time", "hypervolume")
 class Comparison:
     """``reference`` is in the objectives' own units; ``table`` has a row per completed trial of each sweep.
 
-    Its columns are COLUMNS: ``finished`` counts the sweep's completed trials, ``time`` is in seconds since its start.
+    The table's columns are COLUMNS: ``finished`` counts the sweep's completed trials, ``time`` is in seconds since the
+    sweep's start.
     """
 
     names: Sequence[str]
@@ -34,10 +35,10 @@ class Comparison:
 
 
 def compare(sweeps: Sequence[SweepFolder]) -> Comparison:
-    """Measure all sweeps from the same point: their thresholds where they share them, else one that is inferred.
+    """Measure all sweeps from one point: their thresholds where all have the same, else a point that is inferred.
 
     Raises:
-        ConfigError: they have not the same objectives, or none of their trials meets its constraints and thresholds.
+        ConfigError: the sweeps have different objectives, or no completed trial meets its outcome constraints.
     """
     import pandas as pd
 
@@ -65,13 +66,13 @@ def _trace(
 
 
 def _shared_objectives(sweeps: Sequence[SweepFolder]) -> Sequence[Objective]:
-    """Those of the first sweep; the others' may be in another order."""
+    """The objectives of the first sweep; the other sweeps may have them in another order."""
     first = sweeps[0]
     for other in sweeps[1:]:
         if _directions(other.problem) != _directions(first.problem):
             raise ConfigError(
-                f"{first.path} and {other.path} have not the same objectives: {_described(first.problem)}, and "
-                f"{_described(other.problem)}; compare sweeps that are after the same"
+                f"the sweeps must have the same objectives, got {_described(first.problem)} in {first.path}, and "
+                f"{_described(other.problem)} in {other.path}"
             )
     return first.problem.objectives
 
@@ -87,7 +88,7 @@ def _reference(sweeps: Sequence[SweepFolder], objectives: Sequence[Objective]) -
         outcomes += [trial.outcome for trial in pareto_trials(sweep.trials, problem)]
     point = reference_point(dataclasses.replace(sweeps[0].problem, objectives=free), outcomes)
     if point is None:
-        raise ConfigError("no trial of these sweeps has completed and meets its outcome constraints, so none is better")
+        raise ConfigError("the sweeps must have a completed trial that meets its outcome constraints, got none")
     signs = (-1.0 if objective.minimize else 1.0 for objective in objectives)
     return {o.name: sign * float(value) for o, sign, value in zip(objectives, signs, point, strict=True)}, True
 
@@ -101,7 +102,7 @@ def _described(problem: Problem) -> str:
 
 
 def _names(folders: Sequence[Path]) -> list[str]:
-    """The folders' names, with as much of their parents as tells them apart."""
+    """The folders' names, with as many of their parents as are needed to tell them apart."""
     for depth in range(1, max(len(folder.parts) for folder in folders) + 1):
         names = ["/".join(folder.parts[-depth:]) for folder in folders]
         if len(set(names)) == len(names):

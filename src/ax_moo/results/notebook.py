@@ -1,4 +1,4 @@
-"""A finished or running sweep for a notebook: tables, hypervolume, and Ax's own view of it."""
+"""Loads a finished or running sweep into a notebook, with its tables, hypervolume and Ax's client."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def load(folder: str | Path) -> "SweepResults":
-    """The sweep in a folder as it is now; a running sweep is read and not disturbed.
+    """Read the sweep in a folder as it is now; a running sweep is not disturbed.
 
     Raises:
         ax_moo.system.errors.ConfigError: the folder holds no sweep, or none that can be read.
@@ -29,7 +29,7 @@ def load(folder: str | Path) -> "SweepResults":
 
 @dataclass(frozen=True)
 class SweepResults:
-    """What ``ax_moo.load`` read, at that moment."""
+    """A sweep at the moment when ``ax_moo.load`` read it."""
 
     sweep: SweepFolder
 
@@ -48,15 +48,15 @@ class SweepResults:
 
     @property
     def pareto_frontier(self) -> "pd.DataFrame":
-        """The rows of ``trials`` that are on the frontier; with one objective the best trial."""
+        """The rows of ``trials`` that are on the frontier; with one objective, the row of the best trial."""
         return self.trials[self.trials["pareto"].astype(bool)].reset_index(drop=True)
 
     @cached_property
     def hypervolume(self) -> "pd.DataFrame":
-        """A row per completed trial, in the order of completion: ``trial``, ``time``, ``hypervolume`` from then on.
+        """A row per completed trial, in order of completion, with ``trial``, ``time`` and the ``hypervolume`` by then.
 
-        ``time`` is in seconds since the sweep began. With one objective the volume is the distance of the best value
-        from the threshold, or from a point below all values where there is none.
+        ``time`` is in seconds since the sweep began. With one objective the hypervolume is the distance of the best
+        value from the threshold, or from a point below all values where there is no threshold.
         """
         import pandas as pd
 
@@ -67,11 +67,11 @@ class SweepResults:
         return pd.DataFrame(rows, columns=["trial", "time", "hypervolume"])
 
     def ax(self) -> "Client":
-        """An Ax client that holds the sweep's experiment, for Ax's own analyses; it takes seconds.
+        """An Ax client that holds the sweep's experiment, for Ax's own analyses. The call takes seconds.
 
-        ``client.compute_analyses()``, ``client.get_pareto_frontier()`` and their like work on it once a few trials have
-        completed, whatever the method of the sweep was. Parameters and metrics have their own names, except where Ax
-        could not parse them.
+        Methods such as ``client.compute_analyses()`` and ``client.get_pareto_frontier()`` work once a few trials have
+        completed, for every method of the sweep. Parameters and metrics keep their names, except where Ax cannot
+        parse them.
         """
         from ax_moo.optimizer.ax_client import AxOptimizer
         from ax_moo.optimizer.base import Method
@@ -83,5 +83,5 @@ class SweepResults:
 
 
 def in_order_of_completion(trials: Sequence[Trial]) -> list[CompletedTrial]:
-    """The completed trials, the first to complete first."""
+    """The completed trials, in order of completion."""
     return sorted(completed(trials), key=lambda trial: (trial.time, trial.index))

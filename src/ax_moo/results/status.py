@@ -1,4 +1,4 @@
-"""What can be said of a sweep without asking any scheduler: its state, its time, its retries and failures."""
+"""The status of a sweep from its folder alone, without a question to the scheduler: state, time, retries, failures."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from ax_moo.trial import Job, Trial, TrialStatus
 
 
 class SweepState(StrEnum):
-    """A sweep that is INTERRUPTED has jobs that still run; QUEUED, its next start waits in Slurm's queue."""
+    """The state of a sweep. An INTERRUPTED one has jobs that still run; a QUEUED one waits in Slurm's queue."""
 
     RUNNING = "running"
     QUEUED = "queued"
@@ -23,7 +23,7 @@ class SweepState(StrEnum):
 
 
 def state_of(sweep: SweepFolder) -> SweepState:
-    """All but QUEUED, which only Slurm knows."""
+    """The state of the sweep, which is never QUEUED here, because only Slurm knows that."""
     if sweep.is_swept:
         return SweepState.RUNNING
     if _is_finished(sweep):
@@ -34,7 +34,7 @@ def state_of(sweep: SweepFolder) -> SweepState:
 
 
 def elapsed(sweep: SweepFolder, now: float) -> float | None:
-    """From the sweep's first start to now, or to its last sign of life."""
+    """Seconds from the sweep's first start to now, or to its end where no process runs it."""
     started = sweep.header.get("time")
     if not isinstance(started, int | float):
         return None
@@ -57,7 +57,7 @@ def retries(trial: Trial) -> list[dict[str, Any]]:
 
 
 def failures(trials: Sequence[Trial]) -> list[dict[str, Any]]:
-    """Failed trials by their reason, the most frequent one first; the log is that of the last of them."""
+    """The failed trials by reason, the most frequent reason first, each with the log of its last trial."""
     by_reason: dict[str, list[Trial]] = defaultdict(list)
     for trial in trials:
         if trial.status is TrialStatus.FAILED:
@@ -70,14 +70,14 @@ def failures(trials: Sequence[Trial]) -> list[dict[str, Any]]:
 
 
 def where(job: Job | None) -> dict[str, str | None]:
-    """The job and the folder of its files; jobs that ran inside the sweeper have neither."""
+    """The job's id, folder and log; a job that ran inside the sweeper has no folder and no log."""
     if job is None or not job.folder:
         return {"job_id": job.job_id if job else None, "folder": None, "log": None}
     return {"job_id": job.job_id, "folder": str(Path(job.folder)), "log": str(log_of(job))}
 
 
 def _is_finished(sweep: SweepFolder) -> bool:
-    """Whether nothing is left to do, as far as the number of trials is all that ends the sweep."""
+    """Whether nothing is left to do, by the recorded exit code, or else by the number of trials."""
     if "exit_code" in sweep.about:
         return sweep.about["exit_code"] in (0, 1) and not sweep.running
     n_trials = sweep.about.get("n_trials")

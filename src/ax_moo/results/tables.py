@@ -1,4 +1,4 @@
-"""A sweep's trials as a table, and the files made of it for people and other tools."""
+"""Makes the table of a sweep's trials, and writes trials.csv and optimization_results.yaml."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -24,8 +24,8 @@ COLUMNS = ("trial", "status", "generation_node", "job_id", "start_time", "end_ti
 def trials_frame(trials: Sequence[Trial], problem: Problem) -> "pd.DataFrame":
     """One row per trial: COLUMNS, a column per parameter and per metric, feasible, pareto.
 
-    A metric's SEM, where one is known, is in ``<metric>_sem``. A parameter or metric whose name is taken already has
-    ``param.`` or ``metric.`` before it.
+    A metric's SEM, where there is one, is in ``<metric>_sem``. A parameter or metric whose name is already taken gets
+    the prefix ``param.`` or ``metric.``.
     """
     import pandas as pd
 
@@ -50,7 +50,7 @@ def trials_frame(trials: Sequence[Trial], problem: Problem) -> "pd.DataFrame":
 
 
 def optimization_results(trials: Sequence[Trial], problem: Problem) -> dict[str, Any]:
-    """The frontier in the form of optimization_results.yaml; with one objective also its best trial."""
+    """The frontier in the form of optimization_results.yaml; with one objective also the best trial."""
     solutions: list[dict[str, Any]] = [
         {
             "trial": trial.index,
@@ -76,14 +76,14 @@ def write_results(folder: Path, trials: Sequence[Trial], problem: Problem) -> li
 
 
 def is_written(folder: Path) -> bool:
-    """Whether both files are there, and are not older than the journal."""
+    """Whether both files exist and are not older than the journal."""
     journal_time = (folder / JOURNAL_FILE).stat().st_mtime
     paths = (folder / TRIALS_FILE, folder / RESULTS_FILE)
     return all(path.exists() and path.stat().st_mtime >= journal_time for path in paths)
 
 
 class _PlainDumper(yaml.SafeDumper):
-    """Writes what stands in two places twice, and not as an alias."""
+    """Writes a value that occurs twice in full, and not as a YAML alias."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -112,12 +112,12 @@ def _measured(trial: CompletedTrial, columns: dict[str, str], sem_columns: dict[
 
 
 def metric_names(trials: Sequence[Trial], problem: Problem) -> list[str]:
-    """The problem's metrics first, then what else trials returned, in the order of their first appearance."""
+    """The problem's metrics, then the other metrics that trials returned, in the order of their first appearance."""
     return list(dict.fromkeys([*problem.metric_names, *(name for t in completed(trials) for name in t.outcome)]))
 
 
 def _encodable(value: Any) -> Any:
-    """Half of a surrogate pair, which bytes that are no UTF-8 leave in a text, is more than pandas can hold."""
+    """The text with escapes for lone surrogates, which pandas cannot encode; invalid UTF-8 leaves them in a text."""
     return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
 
 
