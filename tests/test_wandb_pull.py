@@ -117,7 +117,7 @@ def test_what_did_not_come_from_wandb_is_never_overwritten(server: FakeWandb, lo
     for folder, group, said in (
         (local, "first", "holds a sweep that did not come from W&B"),
         (tmp_path / "notes", "first", "holds files that did not come from W&B"),
-        (local.parent / "wandb-first", "second", "holds what was pulled of team/search, group first"),
+        (local.parent / "wandb-first", "second", "holds another sweep, pulled from team/search, group first"),
     ):
         refused = pull(server, tmp_path, "search", group, "-o", str(folder))
         assert (refused.code, said in refused.stderr) == (2, True), refused.stderr
@@ -137,9 +137,13 @@ def test_a_group_that_holds_no_sweep_is_refused(server: FakeWandb, local: Path, 
 @pytest.mark.parametrize(
     ("arguments", "environment", "said"),
     [
-        (("search", "nope"), {}, "no run of the project team/search is in the group nope; its latest groups are"),
+        (("search", "nope"), {}, "nope has no run in the project team/search; the project's latest groups are"),
         (("nope", "first"), {}, "Could not find project nope"),
-        (("team/search", "first", "--entity", "other"), {}, "not one of the entity other"),
+        (
+            ("team/search", "first", "--entity", "other"),
+            {},
+            "--entity must be team, the entity of the project team/search, got other",
+        ),
         (("search", "first"), {"WANDB_API_KEY": ""}, "No API key configured"),
         (("search", "first"), {"WANDB_BASE_URL": "http://127.0.0.1:9"}, "connection refused"),
     ],

@@ -96,7 +96,7 @@ def test_one_objective_is_drawn_against_the_trials(server: FakeWandb, tmp_path: 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(("search", "nope"), "is in the group nope"), (("nope", "two"), "Could not find project nope")],
+    [(("search", "nope"), "the group nope has no run in"), (("nope", "two"), "Could not find project nope")],
 )
 def test_a_mistake_is_one_sentence(server: FakeWandb, tmp_path: Path, arguments: tuple[str, str], said: str) -> None:
     ended = report(server, tmp_path, *arguments)

@@ -91,7 +91,10 @@ def test_an_offline_sweep_can_be_pulled_once_it_is_synced(
 def test_one_run_that_fails_keeps_no_other_one_and_what_runs_is_left_alone(synced: Ended) -> None:
     assert synced.code == 1
     assert f"{OFFLINE}-3: failed: " in synced.stdout
-    assert f"{OFFLINE}-3: failed: not tried, because an earlier attempt's data must come first" in synced.stdout
+    assert (
+        f"{OFFLINE}-3: failed: not tried, because the data of an earlier attempt must be uploaded first"
+        in synced.stdout
+    )
     assert f"{OFFLINE}-9: skipped" in synced.stdout
     assert "4 uploaded, 0 there already, 1 skipped, 2 failed" in synced.stdout
 

@@ -1,6 +1,6 @@
-"""The sweep in Weights & Biases: its own run, those of its trainings, and what is read from and written to a project.
+"""Weights & Biases: the run of a sweep, the runs of its trainings, and the commands that read and write a project.
 
-What applications use is imported when it is first asked for: W&B, Lightning and Hydra are not needed to import this.
+The names for applications are imported on first use, so that this package needs neither W&B nor Lightning nor Hydra.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""The sweeper, as the process that keeps the sweep's W&B run hears of it: by a pipe that ends with it."""
+"""The pipe between the sweeper and the process that uploads the sweep's W&B run, as seen by the latter."""
 
 import json
 import logging
@@ -18,7 +18,7 @@ KILLED = 137
 
 @dataclass(frozen=True)
 class End:
-    """How the sweep has ended, and the seconds in which all has to be over. By itself: the sweeper was killed."""
+    """How the sweep ended, and the time limit for the rest. The defaults are for a sweeper that was killed."""
 
     exit_code: int = KILLED
     is_preempted: bool = False
@@ -27,19 +27,19 @@ class End:
 
 
 class ControllerPipe:
-    """Takes over the standard streams, which wandb would read and write: its output goes to the log."""
+    """Keeps the standard streams for the sweeper. wandb gets an empty input, and its output goes to the log."""
 
     def __init__(self) -> None:
-        self._asked: IO[str] = os.fdopen(os.dup(0))
-        self._told: IO[str] = os.fdopen(os.dup(1), "w")
+        self._from_sweeper: IO[str] = os.fdopen(os.dup(0))
+        self._to_sweeper: IO[str] = os.fdopen(os.dup(1), "w")
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(2, 1)
         self._has_ended = threading.Event()
         self.end = End()
 
     def options(self) -> dict[str, Any]:
-        """The first line. From then on it is listened for the end."""
-        found: dict[str, Any] = json.loads(self._asked.readline())
+        """Read the options in the first line, and start to listen for the end of the sweep."""
+        found: dict[str, Any] = json.loads(self._from_sweeper.readline())
         threading.Thread(target=self._listen, daemon=True).start()
         return found
 
@@ -48,24 +48,24 @@ class ControllerPipe:
         return self._has_ended.is_set()
 
     def wait(self, seconds: float) -> bool:
-        """Whether the sweep has ended, at once when it does."""
+        """Wait for the end of the sweep; whether it has ended after so many seconds."""
         return self._has_ended.wait(seconds)
 
     def tell(self, level: int, text: str) -> None:
-        """Say it in the sweep's log, if there is still a sweeper, and in this process's own."""
+        """Write a message to the sweep's log, if the sweeper still runs, and to this process's own log."""
         print(logging.getLevelName(level), text, file=sys.stderr, flush=True)
         with suppress(OSError, ValueError):
-            print(json.dumps({"level": level, "text": text}), file=self._told, flush=True)
+            print(json.dumps({"level": level, "text": text}), file=self._to_sweeper, flush=True)
 
     def _listen(self) -> None:
         with suppress(OSError, ValueError, TypeError):
-            self.end = from_record(End, json.loads(self._asked.readline()))
+            self.end = from_record(End, json.loads(self._from_sweeper.readline()))
         threading.Thread(target=self._leave_in_time, daemon=True).start()
         self._has_ended.set()
 
     def _leave_in_time(self) -> None:
-        """Nothing that wandb waits for keeps this process alive."""
+        """End this process at the time limit, whatever wandb is waiting for."""
         threading.Event().wait(self.end.seconds)
-        print(f"not done after {self.end.seconds:g} s", file=sys.stderr, flush=True)
+        print(f"the upload did not end within {self.end.seconds:g} s", file=sys.stderr, flush=True)
         kill_service()
         os._exit(1)

@@ -1,4 +1,4 @@
-"""The history of the sweep's W&B run: a row for each line of the journal, with its text and what charts show of it."""
+"""Makes the history of the sweep's W&B run: a row per line of the journal, with its text and the charts' values."""
 
 import json
 from collections import Counter
@@ -18,7 +18,7 @@ LINE, TEXT, FINISHED = "journal_line", "journal", "finished"
 
 
 class SweepRows:
-    """Rows depend on the journal until their line and on nothing else: one that is logged twice changes no chart."""
+    """Makes the rows. A row depends only on the journal up to its line, so logging it twice changes no chart."""
 
     def __init__(self, header: Mapping[str, Any]) -> None:
         self.problem = Problem.from_dict(header["problem"])
@@ -33,7 +33,7 @@ class SweepRows:
 
     @property
     def charts(self) -> list[str]:
-        """The keys that are drawn against the number of finished trials."""
+        """The keys whose charts have the number of finished trials as their axis."""
         return ["running", "failed", self._quality_key, "seconds_per_candidate", "elapsed_s"]
 
     def row(self, number: int, text: str) -> dict[str, Any]:
@@ -46,7 +46,7 @@ class SweepRows:
         return row
 
     def state(self, time: float) -> dict[str, Any]:
-        """What the charts show at this moment; without what is not known yet."""
+        """The values of the charts at this moment, without those that are not known yet."""
         found = {
             FINISHED: sum(trial.status.is_finished for trial in self.trials.values()),
             "running": self._count(TrialStatus.RUNNING),
@@ -58,7 +58,7 @@ class SweepRows:
         return {key: value for key, value in found.items() if value is not None}
 
     def summary(self) -> dict[str, Any]:
-        """The sweep as it is in the end, in the words of the runs' table."""
+        """The values of the run's summary at the end of the sweep."""
         counts = Counter(str(trial.status).lower() for trial in self.trials.values())
         last = max((trial.time for trial in self.trials.values()), default=self._started)
         return {**self.state(last), **counts, "trials": len(self.trials), "pareto_size": len(self._front)}
@@ -68,7 +68,7 @@ class SweepRows:
         if trial.status is TrialStatus.STAGED and trial.attempt == 1:
             self._candidate_seconds = trial.generation_seconds
         if trial.status is TrialStatus.COMPLETED:
-            # What is dominated once stays so: the frontier so far and the new trial have the same frontier as all.
+            # A dominated trial stays dominated, so the frontier so far and the new trial suffice.
             others = [each for each in self._front if each.index != trial.index]
             self._front = pareto_trials([*others, trial], self.problem)
 
@@ -97,19 +97,19 @@ _EXACT = 2**53
 
 
 def pareto_table(wandb: Any, trials: Sequence[Trial], problem: Problem) -> Any:
-    """The trials on the frontier with the columns of trials.csv that say what they are."""
+    """The trials on the frontier, with their numbers, parameters and metrics as in trials.csv."""
     frame = trials_frame(trials, problem)
     front = frame[frame["pareto"].astype(bool)]
     columns = [column for column in frame.columns if column not in _NOT_IN_TABLE]
     rows = [[_cell(value) for value in row] for row in front[columns].astype(object).to_numpy().tolist()]
     try:
         return wandb.Table(columns=columns, data=rows)
-    except TypeError:  # a choice among values of several kinds; W&B cannot plot columns that are declared so
+    except TypeError:  # a choice has values of several types; W&B cannot plot a column that allows them
         return wandb.Table(columns=columns, data=rows, allow_mixed_types=True)
 
 
 def log_files(wandb: Any, run: Any, folder: Path, group: str) -> list[str]:
-    """A new version of the sweep's artifact, of those files that are there; their names."""
+    """Log a new version of the sweep's artifact with the files that exist, and return their names."""
     there = [name for name in FILES if (folder / name).is_file()]
     if there:
         artifact = wandb.Artifact(results_name(group), type=ARTIFACT_TYPE)
@@ -120,7 +120,7 @@ def log_files(wandb: Any, run: Any, folder: Path, group: str) -> list[str]:
 
 
 def _cell(value: Any) -> Any:
-    """W&B's tables hold scalars; whole numbers that JavaScript cannot hold stay exact as text."""
+    """The value as a scalar, which W&B's tables need; a whole number too large for JavaScript is text."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > _EXACT:
         return str(value)
     if value is None or value != value:

@@ -1,4 +1,4 @@
-"""The sweep's W&B run as the sweeper sees it: a process that reads the journal, and that nobody waits for."""
+"""Starts and ends, from the sweeper, the process that uploads the sweep's W&B run while the sweep goes on."""
 
 import contextlib
 import dataclasses
@@ -28,7 +28,7 @@ INSTALL = "pip install 'hydra-ax-moo[wandb]'"
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Plain values, as JSON holds them. ``about`` is for those who read the run's config."""
+    """The options of that process, as values that JSON holds. ``about`` goes into the run's config."""
 
     folder: str
     id: str
@@ -45,7 +45,7 @@ class RunOptions:
 
     @classmethod
     def of(cls, settings: WandbSettings, folder: Path, about: Mapping[str, Any]) -> "RunOptions":
-        """What the sweeper's config leaves open is as the application's logger has it; names are as the trials'."""
+        """The sweeper's config, with the application's logger for what it leaves open, and names as in the trials."""
         application = settings.application
         name = application.sweep_name or folder.name
         return cls(
@@ -68,19 +68,22 @@ class RunOptions:
 
 
 def check_installed(settings: WandbSettings) -> None:
-    """Whether what the sweep was asked for by name can be had.
+    """Check that wandb is installed where the config enables it by name.
 
     Raises:
         ConfigError: wandb is not installed.
     """
     if settings.enabled and not is_installed():
         raise ConfigError(
-            f"hydra.sweeper.wandb.enabled: is true, and W&B is not installed here; {INSTALL}, or set it to false"
+            f"hydra.sweeper.wandb.enabled: true needs wandb, which is not installed; {INSTALL}, or set enabled to false"
         )
 
 
 def is_installed() -> bool:
-    """Not by importing it, which takes a second, nor by finding it: W&B's own data folder has the same name."""
+    """Whether the package wandb is installed.
+
+    Importing it would take a second, and finding a module of this name could find W&B's data folder instead.
+    """
     try:
         version("wandb")
     except PackageNotFoundError:
@@ -92,25 +95,25 @@ log = logging.getLogger(__name__)
 
 LOG_FILE = "sweep.log"
 CLOSING_SECONDS = 60.0
-"""What the tags and the open runs of the trials may take once the sweep's own run has ended."""
+"""The limit for tagging and closing the trials' runs once the sweep's own run has ended."""
 
 HURRIED_SECONDS = 10.0
-"""Who interrupts a sweep wants it to go away, and a batch system kills what does not."""
+"""The limit after an interruption: the user does not want to wait, and a batch system kills a process that stays."""
 
 QUIET_SECONDS = 2.0
 LAST_SECONDS = 3.0
-"""The process ends itself when its time is up; it is killed when it has not done so by then."""
+"""The process ends itself when its time is up; it is killed if it still runs this many seconds later."""
 
 
 def sweep_in_wandb(settings: WandbSettings, folder: Path, about: Mapping[str, Any]) -> "SweepInWandb | None":
-    """The sweep's run, started; None where the sweep is not in W&B. Nothing that goes wrong with it raises."""
+    """Start the sweep's run; None where the sweep has none in W&B. An error of W&B is logged and not raised."""
     if not settings.is_on:
         return None
     options = RunOptions.of(settings, folder, about)
     if modes_to_try(options.mode) == (Mode.DISABLED,):
         return None
     if not is_installed():
-        log.warning("W&B: it is not installed; the sweep goes on without a run of its own. %s", INSTALL)
+        log.warning("W&B: wandb is not installed; the sweep goes on without a run of its own. %s", INSTALL)
         return None
     try:
         return SweepInWandb(options)
@@ -120,48 +123,48 @@ def sweep_in_wandb(settings: WandbSettings, folder: Path, about: Mapping[str, An
 
 
 class SweepInWandb:
-    """What W&B says arrives in the sweep's log; the process's own output is in ``wandb/sweep.log``."""
+    """The process of the sweep's run. Its messages go to the sweep's log, its output to ``wandb/sweep.log``."""
 
     def __init__(self, options: RunOptions) -> None:
         self._options = options
         self._is_ending = False
-        told = json.dumps(options.to_dict(), default=str)
+        first_line = json.dumps(options.to_dict(), default=str)
         self._log_file = Path(options.folder) / "wandb" / LOG_FILE
         self._log_file.parent.mkdir(parents=True, exist_ok=True)
         with open(self._log_file, "ab") as output:
             self._process = subprocess.Popen(
-                # -P: the folder in which the sweep was started may hold modules that are named like ours.
+                # -P keeps modules in the current folder from hiding ours of the same name.
                 [sys.executable, "-P", "-m", "ax_moo.wandb.run"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,
                 text=True,
-                # No signal to this process's terminal reaches it.
+                # A signal from the terminal must not reach the process.
                 start_new_session=True,
             )
         self._reader = threading.Thread(target=self._listen, name="wandb", daemon=True)
         self._reader.start()
-        self._say(told)
+        self._send(first_line)
 
     def end(self, exit_code: int, is_hurried: bool = False, is_preempted: bool = False) -> None:
-        """Have the run ended, and wait for that for a limited time; Ctrl-C ends the waiting.
+        """End the run, and wait for it for a limited time; Ctrl-C ends the wait.
 
-        ``is_hurried``: what is not uploaded in a few seconds is left to a later life of the sweep.
+        With ``is_hurried`` the limit is a few seconds, and a later run of the sweep uploads the rest.
         """
         if self._process.poll() is not None:
-            return  # it has given up, and has said so
+            return  # the process has given up, and has logged why
         self._is_ending = True
         options = self._options
         seconds = HURRIED_SECONDS
         if not is_hurried:
             seconds = options.init_timeout + options.finish_timeout + GRACE + CLOSING_SECONDS
         last = {"exit_code": exit_code, "is_preempted": is_preempted, "is_hurried": is_hurried, "seconds": seconds}
-        self._say(json.dumps(last))
+        self._send(json.dumps(last))
         try:
             with signals.sigterm_as_ctrl_c():
                 self._wait(seconds)
         except KeyboardInterrupt:
-            self._kill("not waited for any longer")
+            self._kill("the wait was interrupted")
         self._reader.join(QUIET_SECONDS)
 
     def _wait(self, seconds: float) -> None:
@@ -169,37 +172,37 @@ class SweepInWandb:
             code = self._process.wait(QUIET_SECONDS)
         except subprocess.TimeoutExpired:
             with contextlib.suppress(OSError):  # the terminal may be gone
-                say(f"W&B gets up to {seconds:.0f} s for the last of the sweep (Ctrl-C: do not wait)")
+                say(f"waiting up to {seconds:.0f} s for W&B to take the rest of the sweep (Ctrl-C ends the wait)")
             try:
                 code = self._process.wait(seconds + LAST_SECONDS - QUIET_SECONDS)
             except subprocess.TimeoutExpired:
-                self._kill("it did not come to an end")
+                self._kill("the sweep's run did not end in time")
                 return
         if code > 0:
-            log.warning("W&B: the sweep's run was not ended as it should be; see %s", self._log_file)
+            log.warning("W&B: the sweep's run did not end properly; see %s", self._log_file)
 
     def _kill(self, why: str) -> None:
         with contextlib.suppress(OSError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         folder = self._options.folder
-        log.warning("W&B: %s; what it has not taken is on disk, for ax-moo wandb sync %s", why, folder)
+        log.warning("W&B: %s; the rest of its data is on disk, upload it with: ax-moo wandb sync %s", why, folder)
 
-    def _say(self, line: str) -> None:
+    def _send(self, line: str) -> None:
         with contextlib.suppress(OSError, ValueError):
             print(line, file=self._process.stdin, flush=True)
 
     def _listen(self) -> None:
-        """Pass on what the process says, until it ends."""
+        """Pass the process's messages to the sweep's log until it ends."""
         stream = self._process.stdout
         for line in stream or ():
             with contextlib.suppress(ValueError, KeyError, TypeError):
-                said = json.loads(line)
-                log.log(int(said["level"]), "W&B: %s", said["text"])
+                message = json.loads(line)
+                log.log(int(message["level"]), "W&B: %s", message["text"])
         code = self._process.wait()
         if code and not self._is_ending:
             log.warning(
-                "W&B: the process that keeps the sweep's run has ended (%d); the sweep goes on without it. See %s",
+                "W&B: the process of the sweep's run ended with code %d; the sweep goes on without it. See %s",
                 code,
                 self._log_file,
             )

@@ -1,4 +1,4 @@
-"""A W&B project as the commands read it: bounded in time, and with one sentence for whatever goes wrong."""
+"""Reads the runs of a W&B project, within a time limit, and turns every error of W&B's into one sentence."""
 
 import json
 import os
@@ -28,35 +28,35 @@ class Project:
         """The group's runs with their configs, the oldest first."""
         found = list(self.api.runs(self.path, filters={"group": group}, lazy=False, per_page=PAGE))
         if not found:
-            raise ConfigError(f"no run of the project {self.path} is in the group {group}; {self._groups()}")
+            raise ConfigError(f"the group {group} has no run in the project {self.path}; {self._groups()}")
         return found
 
     def _groups(self) -> str:
         newest = islice(self.api.runs(self.path, order="-created_at", per_page=PAGE), PAGE)
         groups = dict.fromkeys(run.group for run in newest if run.group)
-        return f"its latest groups are {', '.join(list(groups)[:10])}" if groups else "it has no groups"
+        return f"the project's latest groups are {', '.join(list(groups)[:10])}" if groups else "it has no groups"
 
 
 @contextmanager
 def open_project(project: str, entity: str | None) -> Iterator[Project]:
-    """``project`` may be entity/project; without an entity it is the user's default one.
+    """Open a project, given as PROJECT of the user's default entity or as ENTITY/PROJECT.
 
     Raises:
-        ConfigError: also for any error of W&B's in the block.
+        ConfigError: the entities contradict each other, or W&B raised an error in the block.
     """
     owner, _, name = project.rpartition("/")
     if owner and entity and owner != entity:
-        raise ConfigError(f"the project {project} is not one of the entity {entity}; leave one of the two out")
+        raise ConfigError(f"--entity must be {owner}, the entity of the project {project}, got {entity}; leave it out")
     with open_api() as api:
         yield Project(api, f"{entity or owner or api.default_entity}/{name}")
 
 
 @contextmanager
 def open_api() -> Iterator[Any]:
-    """W&B's Api, with the user's credentials checked.
+    """Open W&B's Api, which checks the user's credentials.
 
     Raises:
-        ConfigError: also for any error of W&B's in the block.
+        ConfigError: wandb is not installed, or W&B raised an error in the block.
     """
     wandb = import_wandb()
     try:
@@ -76,10 +76,10 @@ def import_wandb() -> Any:
 
 
 def _be_quiet_and_quick(wandb: Any) -> float:
-    """Bound what the session waits for; returns the seconds for one answer, which WANDB_HTTP_TIMEOUT can set."""
-    # A process that used W&B may have left the address of its service, and is gone.
+    """Limit the session's waits, and return the seconds for one answer, which WANDB_HTTP_TIMEOUT can set."""
+    # The variable may hold the address of a service whose process has ended.
     os.environ.pop("WANDB_SERVICE", None)
-    # A silent session prints nothing of its own, and asks nobody for an API key.
+    # A silent session prints nothing and does not ask for an API key.
     settings = wandb.setup(wandb.Settings(silent=True)).settings
     seconds = float(settings.x_graphql_timeout_seconds or ANSWER_SECONDS)
     settings.x_graphql_timeout_seconds = settings.x_file_transfer_timeout_seconds = seconds
@@ -93,7 +93,7 @@ ID_END = "-sweep"
 
 @dataclass(frozen=True)
 class SweepJournal:
-    """``lines`` are the trials' lines as the sweep wrote them; ``lost`` are numbers of lines that W&B does not have."""
+    """A sweep's journal out of W&B. ``lost`` are the numbers of the lines that W&B does not have."""
 
     header: Mapping[str, Any]
     lines: Sequence[str]
@@ -101,12 +101,11 @@ class SweepJournal:
 
 
 def sweep_run(runs: Sequence[Any], run_id: str | None) -> Any:
-    """The sweep's own run among those of a group; ``run_id`` chooses where there are several."""
+    """The run of the sweep itself among the runs of a group; ``run_id`` chooses one of several."""
     found = [run for run in runs if run.job_type == JOB_TYPE and _header_text(run) is not None]
     if not found:
         raise ConfigError(
-            f"none of the group's runs is that of a sweep: {_names(runs)}; a sweep has a run of its own in W&B with "
-            "hydra.sweeper.wandb.enabled=true"
+            f"the group has no run of a sweep, only {_names(runs)}; hydra.sweeper.wandb.enabled=true gives a sweep one"
         )
     if run_id is not None:
         found = [run for run in found if run.id == run_id] or _no_such_run(run_id, found)
@@ -116,13 +115,13 @@ def sweep_run(runs: Sequence[Any], run_id: str | None) -> Any:
 
 
 def read_journal(run: Any) -> SweepJournal:
-    """What a sweep's run tells of its journal, each line once and in order."""
+    """The journal in the history of a sweep's run, each line once and in order."""
     rows = run.scan_history(keys=["journal_line", "journal"], page_size=10 * PAGE, use_cache=False)
     by_number: dict[int, str] = {}
     for row in rows:
         number, text = int(row["journal_line"]), str(row["journal"])
         if by_number.get(number, text) != text:
-            # The sweep was deleted and begun again in the same folder, or its journal was cut.
+            # The folder was deleted and the sweep begun again, or its journal was cut: later lines are obsolete.
             by_number = {before: line for before, line in by_number.items() if before < number}
         by_number[number] = text
     return SweepJournal(
@@ -133,12 +132,12 @@ def read_journal(run: Any) -> SweepJournal:
 
 
 def header_of(run: Any) -> dict[str, Any]:
-    """The first line of a sweep's journal, out of the config of its run."""
+    """The first line of a sweep's journal, which the config of its run holds."""
     return _header(_header_text(run) or "", run.id)
 
 
 def trial_runs(runs: Sequence[Any], sweep: Any) -> dict[int, Any]:
-    """The runs of the sweep's own trials by number, in order: a group may hold two sweeps, and the run of only one."""
+    """The runs of the sweep's own trials, in order of their numbers. A group may hold the trials of two sweeps."""
     found = {run.config["trial"]: run for run in runs if _is_trial(run)}
     own = {run.config["trial"]: run for run in runs if _is_trial(run) and run.id == _trial_id(sweep, run)}
     is_alone = sum(run.job_type == JOB_TYPE for run in runs) == 1
@@ -150,7 +149,7 @@ def _is_trial(run: Any) -> bool:
 
 
 def _trial_id(sweep: Any, run: Any) -> str:
-    """What :func:`ax_moo.wandb.settings.trial_run_id` calls it; other applications may leave their ids to W&B."""
+    """The id that :func:`ax_moo.wandb.settings.trial_run_id` gives; other applications may leave ids to W&B."""
     return f"{sweep.id.removesuffix(ID_END)}-{run.config['trial']}"
 
 
@@ -160,8 +159,8 @@ def _header(text: str, run_id: str) -> dict[str, Any]:
         Problem.from_dict(header["problem"])
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(
-            f"what the run {run_id} holds as the first line of a sweep's journal is none ({error!r}); was it written "
-            "by another version of ax_moo?"
+            f"the run {run_id} must hold the first line of a sweep's journal, got {text[:40]!r} ({error!r}); another "
+            "version of ax_moo may have written it"
         ) from None
     return dict(header)
 

@@ -1,4 +1,4 @@
-"""A sweep of W&B as a sweep folder, for all that reads sweep folders."""
+"""Downloads a sweep from W&B into a sweep folder, for the commands and notebooks that read such folders."""
 
 import json
 import time
@@ -23,7 +23,7 @@ from ax_moo.wandb.project import PAGE, Project, SweepJournal, read_journal, swee
 
 @dataclass(frozen=True)
 class Pulled:
-    """``lost`` are numbers of lines of the sweep's journal that W&B does not have; ``state`` is that of its run."""
+    """The result of a pull. ``lost`` are the lines of the journal that W&B does not have, ``state`` is the run's."""
 
     folder: Path
     run_id: str
@@ -33,10 +33,10 @@ class Pulled:
 
 
 def pull(project: Project, group: str, folder: Path, run_id: str | None = None) -> Pulled:
-    """Write the group's sweep into the folder, over what was pulled into it before.
+    """Write the group's sweep into the folder, over an earlier pull of the same sweep.
 
     Raises:
-        ConfigError: the group holds no sweep, or several; or the folder holds something else.
+        ConfigError: the group holds no sweep, or several without ``run_id``; or the folder holds something else.
     """
     runs = project.runs(group)
     sweep = sweep_run(runs, run_id)
@@ -55,18 +55,18 @@ def pull(project: Project, group: str, folder: Path, run_id: str | None = None) 
 
 
 def _check_free(folder: Path, source: dict[str, Any]) -> None:
-    """A sweep that was run here must never be overwritten."""
+    """Refuse a folder with anything but an earlier pull, so that no sweep that ran here is overwritten."""
     if not folder.exists():
         return
     if not folder.is_dir():
-        raise ConfigError(f"{folder} is no folder; name another one with -o DIR")
+        raise ConfigError(f"{folder} must be a folder, got a file; name another one with -o DIR")
     before = (journal.header(folder) or {}).get(PULLED)
     if before is None and any(folder.iterdir()):
         held = "a sweep" if (folder / JOURNAL_FILE).exists() else "files"
         raise ConfigError(f"{folder} holds {held} that did not come from W&B; name another folder with -o DIR")
     if before is not None and {key: before.get(key) for key in source} != source:
         raise ConfigError(
-            f"{folder} holds what was pulled of {before.get('project')}, group {before.get('group')}, run "
+            f"{folder} holds another sweep, pulled from {before.get('project')}, group {before.get('group')}, run "
             f"{before.get('run')}; name another folder with -o DIR"
         )
 
@@ -78,13 +78,13 @@ def _write_journal(folder: Path, found: SweepJournal, source: dict[str, Any]) ->
 
 
 AT_ONCE = 8
-"""Each run costs several questions, and W&B takes its time for each."""
+"""The number of runs read at once: each takes several requests, which W&B answers slowly."""
 
 _STEP_KEYS = ("epoch", "trainer/global_step", "_step")
 
 
 def write_curves(folder: Path, runs: Mapping[int, Any], metrics: Iterable[str]) -> int:
-    """Write what the trials' runs tell of the metrics; returns how many trials have a curve."""
+    """Write the curves of the trials' runs, and return how many trials have a curve."""
     wanted = [metric for metric in metrics if metric not in _STEP_KEYS]
 
     def write(trial: int) -> bool:
@@ -100,7 +100,7 @@ def write_curves(folder: Path, runs: Mapping[int, Any], metrics: Iterable[str]) 
 
 
 def _measurements(run: Any, metrics: Iterable[str]) -> list[dict[str, Any]]:
-    """One row a step of the run's history, in the form of :func:`ax_moo.measurements.report`."""
+    """One row per step of the run's history, in the form of :func:`ax_moo.measurements.report`."""
     keys = (run.history_keys or {}).get("keys", {})
     step_key = next((key for key in _STEP_KEYS if key in keys), "_step")
     steps: dict[int, dict[str, Any]] = {}
@@ -108,11 +108,11 @@ def _measurements(run: Any, metrics: Iterable[str]) -> list[dict[str, Any]]:
     for metric in metrics:
         if metric not in keys:
             continue
-        # Only rows that hold all keys come, so that metrics of other steps are asked for one by one.
+        # W&B returns only rows that hold all the keys, so each metric is read by itself.
         wanted = list({metric, step_key, "_step", "_timestamp"})
         for row in run.scan_history(keys=wanted, page_size=10 * PAGE, use_cache=False):
-            with suppress(TypeError, ValueError):  # a picture or the like
-                values[row["_step"]][metric] = float(row[metric])  # NaN and infinity come as words
+            with suppress(TypeError, ValueError):  # the value may be an image or the like
+                values[row["_step"]][metric] = float(row[metric])  # NaN and infinity are strings
                 steps[row["_step"]] = row
     # ax_moo.lightning counts the epochs that have begun.
     first = 1 if step_key == "epoch" else 0

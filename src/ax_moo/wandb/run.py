@@ -1,7 +1,7 @@
-"""``python -m ax_moo.wandb.run``: a process that keeps a sweep's W&B run beside its sweeper.
+"""``python -m ax_moo.wandb.run`` is the process that uploads a sweep's W&B run while the sweeper works.
 
-It reads the journal and logs what comes into it. Its sweeper starts it, tells it how the sweep has ended, and otherwise
-knows nothing of it: W&B can neither stop the sweep nor hold it up.
+It reads the journal and logs each new line. The sweeper only starts it and tells it how the sweep ended, so that W&B
+can neither stop the sweep nor delay it.
 """
 
 import fcntl
@@ -34,15 +34,15 @@ TERMINATED = 128 + signal.SIGTERM
 POLL_SECONDS = 1.0
 TABLE_SECONDS = 180.0
 ALONE_SECONDS = 60.0
-"""How long an earlier life's process, whose sweeper was killed, may still take to end its run."""
+"""How long to wait for the process of an earlier run of the sweep, which may still end the same W&B run."""
 
 ANOTHER_RUNS = ("WANDB_SERVICE", "WANDB_RUN_ID", "WANDB_RESUME", "WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH")
-"""What a process that is itself a run hands down."""
+"""Variables that this process inherits where its parent is itself a W&B run."""
 
 
 def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # The sweeper gets them too, and says what becomes of the run.
+        # The sweeper gets the same signals and decides how the run ends.
         signal.signal(number, signal.SIG_IGN)
     os.nice(5)
     controller = ControllerPipe()
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 class SweepRun:
-    """One life of the run: from the first job of the sweep, or of its resumption, to the end of the sweeper."""
+    """The W&B run during one run of the sweeper, from its first job to its end."""
 
     def __init__(self, options: RunOptions, controller: ControllerPipe) -> None:
         self._options = options
@@ -83,13 +83,13 @@ class SweepRun:
         except Exception as error:
             self._controller.tell(
                 logging.WARNING,
-                f"{error_line(error)}; the sweep goes on without a run of its own. What was written until now can be "
-                f"uploaded: ax-moo wandb sync {self._folder}",
+                f"{error_line(error)}; the sweep goes on without a run of its own. Upload the data until now with: "
+                f"ax-moo wandb sync {self._folder}",
             )
             tear_down(wandb, GRACE)
 
     def _lines_with_a_job(self) -> list[tuple[int, str]]:
-        """The journal once there is a job: a sweep whose first job was refused leaves nothing in W&B either."""
+        """The journal's lines once a job was submitted: a sweep whose first job is refused leaves no W&B run."""
         lines: list[tuple[int, str]] = []
         while True:
             has_ended = self._controller.wait(POLL_SECONDS if lines else 0.0)
@@ -107,7 +107,7 @@ class SweepRun:
             run.define_metric(key, step_metric=FINISHED)
         path = f"{run.entity}/{run.project}/{run.id}"
         if run.offline or not run.resumed or self._state.path != path:
-            # Data on disk may be uploaded anywhere, and so hold all of it.
+            # Another run gets all lines: offline data may be uploaded to any project.
             self._state = RunState(path, sweep=self._state.sweep if self._state.path == path else None)
         if self._options.sweep and not run.offline:
             self._join_sweep(wandb, run)
@@ -131,7 +131,7 @@ class SweepRun:
     def _log(self, run: Any, lines: Iterable[tuple[int, str]]) -> None:
         for number, text in lines:
             if number == 1:
-                continue  # it is in the run's config
+                continue  # the run's config holds the header
             row = self._rows.row(number, text)
             self._last_line = number
             if number > self._state.arrived:
@@ -153,7 +153,8 @@ class SweepRun:
         with service_killed_after(min(self._options.finish_timeout + GRACE, end.seconds)):
             run.finish(exit_code=TERMINATED if end.is_preempted else end.exit_code)
         if why_no_results:
-            self._controller.tell(logging.WARNING, f"table and files of the sweep were not uploaded: {why_no_results}")
+            text = f"the table and the files of the sweep were not uploaded: {why_no_results}"
+            self._controller.tell(logging.WARNING, text)
         if not run.offline:
             self._state = replace(self._state, arrived=self._last_line)
             self._state.write(self._folder)
@@ -161,7 +162,7 @@ class SweepRun:
                 self._close_trials(run)
 
     def _log_results(self, wandb: Any, run: Any) -> str | None:
-        """Why it did not work: W&B may take the end of a run all the same."""
+        """Log the table and the files. An error is returned and not raised, because the run can still be ended."""
         try:
             self._log_table(wandb, run)
             log_files(wandb, run, self._folder, self._options.group)
@@ -170,7 +171,7 @@ class SweepRun:
         return None
 
     def _close_trials(self, run: Any) -> None:
-        """The sweep's own run has ended well: what goes wrong here says nothing of it."""
+        """Tag and close the trials' runs. An error is a warning, because the sweep's own run has ended well."""
         group = self._options.group
         try:
             with open_project(run.project, run.entity) as project:
@@ -190,7 +191,7 @@ def _settle_environment(options: RunOptions) -> None:
     for name in ANOTHER_RUNS:
         os.environ.pop(name, None)
     for key in ("base_url", "api_key"):
-        # For the reading of runs as well as for this one.
+        # The variables also apply where other runs are read.
         if options.settings.get(key):
             os.environ[f"WANDB_{key.upper()}"] = str(options.settings[key])
     if "online" not in modes_to_try(options.mode):
@@ -199,7 +200,7 @@ def _settle_environment(options: RunOptions) -> None:
 
 @contextmanager
 def _alone(folder: Path, controller: ControllerPipe) -> Iterator[None]:
-    """An earlier life's process, whose sweeper was killed, may still be about to end the same run."""
+    """Wait for the process of an earlier run of the sweep, which may still be ending the same W&B run."""
     with open(folder / "wandb" / "sweep.lock", "w") as file:
         until = time.monotonic() + ALONE_SECONDS
         while time.monotonic() < until:
@@ -210,12 +211,15 @@ def _alone(folder: Path, controller: ControllerPipe) -> Iterator[None]:
                 if controller.wait(POLL_SECONDS / 4):
                     time.sleep(POLL_SECONDS / 4)
             except OSError:
-                break  # a file system without locks
+                break  # the file system has no locks
         yield
 
 
 def start(wandb: Any, options: RunOptions, header: Mapping[str, Any], controller: ControllerPipe) -> Any:
-    """A started run, or None; what went wrong is said once. ``header`` is the journal's first line."""
+    """Start the run, and log one message with its address or its error; None where no mode of W&B works.
+
+    ``header`` is the journal's first line.
+    """
     reasons: list[str] = []
     for mode in modes_to_try(options.mode):
         try:
@@ -226,9 +230,8 @@ def start(wandb: Any, options: RunOptions, header: Mapping[str, Any], controller
         else:
             if reasons:
                 where = Path(run.dir).parent
-                controller.tell(
-                    logging.WARNING, f"{reasons[0]}; the sweep's run is kept on disk, for wandb sync {where}"
-                )
+                text = f"{reasons[0]}; the sweep's run is kept on disk, upload it with: wandb sync {where}"
+                controller.tell(logging.WARNING, text)
             elif mode == Mode.ONLINE:
                 controller.tell(logging.INFO, f"the sweep's run is {run.url}")
             return run

@@ -1,4 +1,4 @@
-"""What a life of the sweep's W&B run leaves for the next one, in the sweep folder."""
+"""The state of the sweep's W&B run, kept in the sweep folder for the next run of the sweeper."""
 
 import json
 from contextlib import suppress
@@ -13,7 +13,7 @@ STATE_FILE = "sweep.json"
 
 @dataclass(frozen=True)
 class RunState:
-    """``arrived``: all lines of the journal up to this one are in the run; ``sweep``: the W&B sweep of the trials."""
+    """``arrived`` is the journal's last line that W&B has, ``path`` the run's address, ``sweep`` the W&B sweep's id."""
 
     path: str = ""
     arrived: int = 0
@@ -21,21 +21,21 @@ class RunState:
 
     @classmethod
     def read(cls, folder: Path) -> "RunState":
-        """An empty one where there is none."""
+        """Read the state, or return an empty one where there is none."""
         with suppress(OSError, ValueError, TypeError):
             return from_record(cls, json.loads((folder / "wandb" / STATE_FILE).read_bytes()))
         return cls()
 
     def write(self, folder: Path) -> None:
-        """Losing it costs that the next life says some things twice."""
+        """Write the state. An error is ignored: the next run of the sweeper then logs some lines twice."""
         with suppress(OSError):
             replace_file(folder / "wandb" / STATE_FILE, json.dumps(asdict(self)))
 
 
 def joined_sweep(folder: Path, project: str | None) -> str | None:
-    """The W&B sweep that a trial's run in this project is to belong to (``wandb.Settings(sweep_id=...)``), if any.
+    """The id of the W&B sweep for a trial's run in this project, as ``wandb.Settings(sweep_id=...)`` takes it.
 
-    ``folder`` is the sweep's.
+    ``folder`` is the sweep's folder. The result is None where the trials belong to no W&B sweep.
     """
     state = RunState.read(folder)
     return state.sweep if state.path.split("/")[1:2] == [project] else None

@@ -1,4 +1,4 @@
-"""A sweep as a Report in W&B, with panels that W&B draws of the runs."""
+"""Saves a Report in W&B about a sweep, with panels that W&B draws from the runs."""
 
 from typing import Any
 
@@ -14,10 +14,10 @@ _WIDE = 24
 
 
 def save_report(project: Project, group: str, title: str | None, run_id: str | None = None) -> str:
-    """Save a new Report over the group's runs, also over those that are still to come; returns its address.
+    """Save a new Report about the group's present and future runs, and return its address.
 
     Raises:
-        ConfigError: the group holds no sweep, or several; or wandb-workspaces is not installed.
+        ConfigError: the group holds no sweep, or several without ``run_id``; or wandb-workspaces is not installed.
     """
     wr = _import_reports()
     sweep = sweep_run(project.runs(group), run_id)
@@ -45,7 +45,7 @@ def save_report(project: Project, group: str, title: str | None, run_id: str | N
 def _trial_panels(wr: Any, problem: Problem) -> list[Any]:
     objectives = problem.objectives
     first = wr.SummaryMetric(objectives[0].name)
-    # One objective alone is drawn as the trials went.
+    # A single objective is plotted against the trials' numbers.
     against = wr.SummaryMetric(objectives[1].name) if problem.is_multi_objective else wr.Config("trial")
     columns = [_parameter_axis(wr, parameter) for parameter in problem.search_space.parameters]
     columns += [_objective_axis(wr, objective) for objective in objectives]
@@ -63,7 +63,7 @@ def _parameter_axis(wr: Any, parameter: Parameter) -> Any:
 
 
 def _objective_axis(wr: Any, objective: Objective) -> Any:
-    """Better is up."""
+    """The axis of an objective, with better values at the top."""
     metric = wr.SummaryMetric(objective.name)
     return wr.ParallelCoordinatesPlotColumn(metric=metric, display_name=objective.name, inverted=objective.minimize)
 
@@ -78,7 +78,7 @@ def _filter(group: str, job_type: str) -> str:
 
 
 def _literal(text: str) -> str:
-    """wandb-workspaces takes =, < and > for operators also inside of quotes, so they are written by their numbers."""
+    """The text as a literal with escapes, because wandb-workspaces reads =, < and > as operators even in quotes."""
     return '"' + "".join(c if c.isalnum() or c in " _-./" else f"\\U{ord(c):08x}" for c in text) + '"'
 
 

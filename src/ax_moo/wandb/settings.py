@@ -1,4 +1,4 @@
-"""Where W&B runs go: ``hydra.sweeper.wandb`` for the sweep's own run, the application's config for a training's."""
+"""Settings of W&B runs: ``hydra.sweeper.wandb`` for the sweep's run, and the application's logger for a training's."""
 
 import hashlib
 import os
@@ -32,9 +32,9 @@ PLACES = ("logger", "loggers", "callbacks", "trainer")
 
 @dataclass(frozen=True)
 class ApplicationLogger:
-    """The application's W&B logger. ``settings`` go to ``wandb.Settings``; None stands for what the config leaves out.
+    """The application's W&B logger. ``settings`` go to ``wandb.Settings``; None stands for a key that is left out.
 
-    ``uses_wandb`` is False where there is no such logger, and then ``sweep_name`` alone has a meaning.
+    ``uses_wandb`` is False where there is no such logger; then only ``sweep_name`` has a meaning.
     """
 
     uses_wandb: bool = False
@@ -49,7 +49,7 @@ class ApplicationLogger:
 
     @classmethod
     def of(cls, job_config: DictConfig) -> "ApplicationLogger":
-        """``job_config`` is that of a trial. What cannot be resolved outside of a job counts as left out."""
+        """``job_config`` is the config of a trial. A value that resolves only inside a job counts as left out."""
         name = _text(job_config, "sweep_name")
         found = next(_loggers(job_config), None)
         if found is None:
@@ -70,7 +70,7 @@ class ApplicationLogger:
 
 
 def _loggers(job_config: DictConfig) -> Iterator[DictConfig]:
-    """``logger`` of kind wandb, as in our application, or what makes a Lightning logger of that kind."""
+    """The nodes with ``kind: wandb``, as in the application ``nas``, or whose ``_target_`` is a WandbLogger."""
     for place in PLACES:
         node = _node(job_config, place)
         if node is not None:
@@ -117,7 +117,7 @@ def _seconds(node: DictConfig, key: str) -> float | None:
 
 
 class Mode(StrEnum):
-    """W&B's modes; AUTO leaves the choice to WANDB_MODE."""
+    """W&B's modes; AUTO stands for the mode in WANDB_MODE."""
 
     AUTO = "auto"
     ONLINE = "online"
@@ -138,9 +138,9 @@ _WHERE = "hydra.sweeper.wandb"
 
 @dataclass(frozen=True)
 class WandbSettings:
-    """The defaults are those of ``hydra/sweeper=ax_moo``. ``sweep``: a W&B sweep that all trials belong to.
+    """The keys of ``hydra.sweeper.wandb`` with the defaults of ``hydra/sweeper=ax_moo``.
 
-    What is left open here is as in the application's own W&B logger.
+    ``sweep`` asks for a W&B sweep that all trials belong to. The application's own W&B logger fills in what is None.
     """
 
     enabled: bool = False
@@ -157,10 +157,10 @@ class WandbSettings:
 
     @classmethod
     def from_config(cls, config: Any) -> "WandbSettings":
-        """``config`` is the mapping; keys that are left out have their defaults.
+        """The settings in ``config``, a mapping; a key that is left out has its default.
 
         Raises:
-            ConfigError: it is no such mapping, or a value is not of its kind.
+            ConfigError: ``config`` is not a mapping, a key is unknown, or a value is wrong.
         """
         check(_WHERE, config, a_mapping("{enabled: true, project: mnist}"))
         check_keys(_WHERE, config, RULES)
@@ -179,14 +179,14 @@ TRAINING_RULES: Mapping[str, Rule] = {
 
 @dataclass(frozen=True)
 class TrainingRunSettings:
-    """Where the W&B run of a training goes. ``None`` leaves a choice to W&B, or to the sweep where there is one.
+    """The settings of a training's W&B run. ``None`` leaves a choice to the sweep, or to W&B outside a sweep.
 
-    ``mode`` is one of Mode's, the timeouts are in seconds, and ``settings`` is anything else of ``wandb.Settings``.
-    ``where`` is the key of the application's config that holds all this: a mistake is named by it, and the values of
-    its ``settings`` are not uploaded.
+    ``mode`` is a value of Mode, the timeouts are in seconds, and ``settings`` are further ones of ``wandb.Settings``.
+    ``where`` is the key of these settings in the application's config. Messages name this key, and the values of its
+    ``settings`` are not uploaded.
 
     Raises:
-        ConfigError: a value is not of its kind.
+        ConfigError: a value is wrong.
     """
 
     project: str | None = None
@@ -205,10 +205,10 @@ class TrainingRunSettings:
 
     @classmethod
     def from_config(cls, config: DictConfig, where: str = "logger") -> "TrainingRunSettings":
-        """``where`` is the key of a mapping with the fields of this class, and perhaps ``kind: wandb``, for the sweep.
+        """Read the mapping at the key ``where``: the fields of this class, and ``kind: wandb``, which the sweep reads.
 
         Raises:
-            ConfigError: there is no such mapping, it has another key, or a value is not of its kind.
+            ConfigError: there is no such mapping, a key is unknown, or a value is wrong.
         """
         node = OmegaConf.select(config, where)
         found: Any = OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
@@ -224,12 +224,12 @@ LONGEST_NAME_IN_ID = 40
 
 
 def trial_run_id(sweep: str, folder: Path, trial: int) -> str:
-    """The same for a requeued trial, so that it goes on with its run; another for a sweep in another folder."""
+    """The id of a trial's run. A requeued trial has the same id, a sweep in another folder another one."""
     return f"{_prefix(sweep, folder)}-{trial}"
 
 
 def sweep_run_id(sweep: str, folder: Path) -> str:
-    """The id of the sweep's own run, which goes on with it when the sweep is resumed."""
+    """The id of the sweep's own run, which a resumed sweep continues."""
     return f"{_prefix(sweep, folder)}-sweep"
 
 
@@ -239,7 +239,7 @@ def results_name(group: str) -> str:
 
 
 def _prefix(sweep: str, folder: Path) -> str:
-    # W&B refuses :;,#?/' in ids, and ids that are too long.
+    # W&B refuses ids that are too long or contain one of :;,#?/'
     readable = re.sub(r"[^A-Za-z0-9_-]+", "-", sweep)[:LONGEST_NAME_IN_ID]
     where = hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]
     return f"{readable}-{where}"

@@ -1,4 +1,4 @@
-"""What W&B has not got yet of a sweep folder's runs, and its upload with wandb's own command."""
+"""Finds the runs of a sweep folder that W&B does not have yet, and uploads them with ``wandb sync``."""
 
 import os
 import re
@@ -16,9 +16,9 @@ from typing import Any
 from ax_moo.wandb.project import ANSWER_SECONDS, ID_END, PAGE
 
 SYNCED = ".synced"
-"""What wandb adds to the file's name once all of it is uploaded."""
+"""The ending of the marker file that wandb writes once all of a file is uploaded."""
 
-# The log is one of LevelDB's: blocks that hold records, whole or in parts, behind a header of wandb's own.
+# wandb's file has LevelDB's log format behind a header: blocks hold records, whole or in parts.
 _FILE_HEADER = 7
 _BLOCK = 32768
 _PART = struct.Struct("<IHB")
@@ -27,9 +27,10 @@ _FULL, _LAST = 1, 4
 
 @dataclass(frozen=True)
 class RunData:
-    """One life of a run. ``last_step`` is -1 without history; ``exit_code`` is None where its process was killed.
+    """The data of one attempt at a run. ``last_step`` is -1 without history.
 
-    ``entity`` may be empty, which means the user's default one; ``project`` is so where nothing could be read.
+    ``exit_code`` is None where the process was killed. An empty ``entity`` means the user's default one; ``project``
+    is empty where the file could not be read.
     """
 
     file: Path
@@ -58,16 +59,16 @@ class RunData:
 
 
 def run_files(folder: Path) -> list[Path]:
-    """The data of all lives of all runs in the folder's ``wandb``, in the order in which these began.
+    """The data files of all runs in the folder's ``wandb``, in the order in which they were begun.
 
-    A life that was killed before it wrote anything has none.
+    A run has a file for each attempt that was not killed before it wrote anything.
     """
     files = [path for path in (folder / "wandb").glob("*run-*/run-*.wandb") if path.stat().st_size > _FILE_HEADER]
     return sorted(files, key=lambda path: re.sub(r"^offline-", "", path.parent.name))
 
 
 def read_run(file: Path) -> RunData:
-    """What the readable beginning of the file tells of the run."""
+    """Read a run's data from the file, up to its first unreadable record."""
     found: dict[str, Any] = {}
     for record in _records(file.read_bytes()):
         match record.WhichOneof("record_type"):
@@ -98,7 +99,7 @@ def _bodies(data: bytes) -> Iterator[bytes]:
     while at + _PART.size <= len(data):
         left = _BLOCK - at % _BLOCK
         if left < _PART.size:
-            at += left  # too little for another part
+            at += left  # the rest of the block is too short for another part
             continue
         _, length, kind = _PART.unpack_from(data, at)
         at += _PART.size + length
@@ -112,7 +113,7 @@ def _bodies(data: bytes) -> Iterator[bytes]:
 
 AT_ONCE = 4
 STILL_WRITTEN_SECONDS = 60.0
-"""wandb writes down what the machine does every 15 s, also while the training logs nothing."""
+"""A file that was written less than this ago is still in use: wandb records system metrics every 15 s."""
 
 UPLOAD_SECONDS = 3600.0
 UPLOAD_RETRIES = 4
@@ -122,9 +123,9 @@ TORN = "ends with an incomplete record"
 
 @dataclass(frozen=True)
 class Uploaded:
-    """What became of one life of a run: ``problem`` says why not all of its data are there.
+    """The result of one upload; ``problem`` is the reason where not all of the data was uploaded.
 
-    ``is_torn``: they are, as far as a process that was killed has written them.
+    ``is_torn`` says that all was uploaded, but that a killed process left the last record incomplete.
     """
 
     run: RunData
@@ -134,9 +135,9 @@ class Uploaded:
 
 @dataclass(frozen=True)
 class Found:
-    """The lives of runs that are to be uploaded, those that go on, and the number of those that are there already.
+    """The data to upload, the data of runs that still run, and the number of files that W&B has already.
 
-    ``sweep`` is the latest life of the sweep's own run.
+    ``sweep`` is the latest data of the sweep's own run.
     """
 
     pending: Sequence[RunData]
@@ -146,7 +147,7 @@ class Found:
 
 
 def find(api: Any, folder: Path, living_ids: Collection[str]) -> Found:
-    """Sort the runs of a folder by what is left to do; ``living_ids`` are ends of the ids of runs that go on."""
+    """Sort the runs of a folder by what is left to do; ``living_ids`` are endings of the ids of running runs."""
     files = [RunData(file) for file in run_files(folder)]
     unsynced = [read_run(run.file) for run in files if not run.is_synced]
     living = {run.run_id for run in unsynced if _lives(run, living_ids)}
@@ -161,9 +162,9 @@ def find(api: Any, folder: Path, living_ids: Collection[str]) -> Found:
 
 
 def upload(runs: Iterable[RunData]) -> Iterator[Uploaded]:
-    """Upload some runs at once, each run's lives one after the other; gives out each as it is done.
+    """Upload several runs at once and yield each result; the files of one run are uploaded in order.
 
-    Where one life of a run has failed, its later ones are left for another time: W&B takes them in order only.
+    Where one file of a run fails, its later files are not tried, because W&B takes them only in order.
     """
     lives: dict[str, list[RunData]] = defaultdict(list)
     for run in runs:
@@ -185,7 +186,7 @@ def _lives(run: RunData, living_ids: Collection[str]) -> bool:
 
 
 def _missing(runs: Sequence[RunData], api: Any) -> list[RunData]:
-    """Without what online runs have uploaded themselves: wandb's command would upload their rows once more."""
+    """The runs without those that uploaded themselves online, whose rows ``wandb sync`` would upload again."""
     online: dict[str, list[RunData]] = defaultdict(list)
     for run in runs:
         if run.is_online and run.project:
@@ -209,7 +210,7 @@ def _upload_lives(lives: Sequence[RunData]) -> list[Uploaded]:
     done: list[Uploaded] = []
     for run in lives:
         if done and done[-1].problem is not None:
-            done.append(Uploaded(run, "not tried, because an earlier attempt's data must come first"))
+            done.append(Uploaded(run, "not tried, because the data of an earlier attempt must be uploaded first"))
         else:
             done.append(_upload(run))
     return done
@@ -229,20 +230,20 @@ def _upload(run: RunData) -> Uploaded:
             timeout=UPLOAD_SECONDS,
         )
     except subprocess.TimeoutExpired:
-        return Uploaded(run, f"it did not come to an end in {UPLOAD_SECONDS:.0f} s")
+        return Uploaded(run, f"wandb sync did not end within {UPLOAD_SECONDS:.0f} s")
     if run.is_synced:
         return Uploaded(run)
     lines = [line.removeprefix("wandb: ") for line in ended.stdout.splitlines()]
     errors = [line.removeprefix("ERROR ") for line in lines if line.startswith("ERROR ")]
     if len(errors) == 1 and TORN in errors[0] and run.project:
-        # Its process was killed while it wrote, and more will not come: wandb would upload it again each time.
+        # The process was killed while it wrote, so the file is final. Without a marker each sync would upload it again.
         run.marker.touch()
         return Uploaded(run, is_torn=True)
-    return Uploaded(run, " ".join(errors or lines[-1:]) or "wandb sync said nothing")
+    return Uploaded(run, " ".join(errors or lines[-1:]) or "wandb sync printed no reason")
 
 
 def _environment() -> dict[str, str]:
-    """Ours, but that wandb says what it does, gives up in the end, and does not take this process's service."""
+    """This process's environment, changed so that wandb prints its errors, gives up in time and has its own service."""
     bounds = {
         "WANDB_SILENT": "false",
         "WANDB_QUIET": "false",

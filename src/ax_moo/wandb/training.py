@@ -1,4 +1,4 @@
-"""The W&B run of one training: its place in the sweep, and its end whatever becomes of the training or of W&B."""
+"""The W&B run of one training: it belongs to the sweep's group, and it ends properly however the training ends."""
 
 import logging
 import os
@@ -37,14 +37,14 @@ INTERRUPTED = 255
 def training_run(
     settings: TrainingRunSettings, config: DictConfig | Mapping[str, Any] | None = None
 ) -> Iterator["TrainingLogger | None"]:
-    """The W&B run of this training as a Lightning logger; None where W&B does not work, which is logged once.
+    """The W&B run of this training as a Lightning logger, or None, after one warning, where W&B does not work.
 
-    ``config`` is uploaded as the run's. The trial and the folder of its sweep are those of Hydra's job; the sweep's
-    name is the config's ``sweep_name``, where it has one, else the folder's, as in the sweep's own run.
+    ``config`` is uploaded as the run's config. Hydra's job gives the trial and the folder of its sweep. The sweep's
+    name is the config's ``sweep_name``, or else the folder's name, as in the sweep's own run.
 
-    The run ends with the block: with exit code 0, with 1 after an exception, and as preempted when the training was
-    told to go away (SIGTERM, or submitit's requeue), so that the requeued trial goes on with the same run. The logger
-    is of the Lightning (``pytorch_lightning`` or ``lightning.pytorch``) that was imported before the first call.
+    The run ends with the block: with exit code 0, or with 1 after an exception. After SIGTERM or submitit's requeue it
+    ends as preempted, and the requeued trial continues the same run. The logger's class is that of the Lightning
+    (``pytorch_lightning`` or ``lightning.pytorch``) that was imported before the first call.
     """
     # Lightning takes seconds to import.
     from ax_moo.wandb.training_logger import TrainingLogger, rank
@@ -54,7 +54,8 @@ def training_run(
         yield None
         return
     logger = TrainingLogger(run, settings.finish_timeout)
-    # Lightning puts a handler of its own around this one while it trains. submitit's, which lets SIGTERM pass, decides.
+    # Lightning wraps this handler in its own while it trains. Under submitit, whose handler ignores SIGTERM, that
+    # handler decides; _leave is called only where no handler is set.
     with recorded(signal.SIGTERM, default=_leave) as came:
         try:
             yield logger
@@ -68,7 +69,7 @@ def training_run(
 def summarize(logger: Any, outcome: Mapping[str, float]) -> None:
     """Write the objectives as plain numbers into the run's summary, where W&B's tables and sweeps read them.
 
-    Nothing is done for None and for loggers that are not those of ``training_run``.
+    The function does nothing for None and for a logger that is not from ``training_run``.
     """
     from ax_moo.wandb.training_logger import TrainingLogger
 
@@ -77,9 +78,9 @@ def summarize(logger: Any, outcome: Mapping[str, float]) -> None:
 
 
 def _start(settings: TrainingRunSettings, config: Any) -> Any:
-    """A started run, or None. An online run that cannot start is kept offline, to be uploaded by ``wandb sync``."""
+    """Start the run, or return None. A run that cannot start online is kept offline for ``wandb sync``."""
     modes = modes_to_try(settings.mode)
-    # A process that uses W&B hands its service down to its children, and dies before they do.
+    # The variable may name the service of a parent process, which ends before this process does.
     os.environ.pop("WANDB_SERVICE", None)
     if "online" not in modes:
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
@@ -103,7 +104,7 @@ def _start(settings: TrainingRunSettings, config: Any) -> Any:
 
 
 def _init(wandb: Any, settings: TrainingRunSettings, config: Any, mode: str) -> Any:
-    # A silent session never asks for an API key, also where there is a terminal.
+    # A silent session never asks for an API key, even on a terminal.
     wandb.setup(wandb.Settings(silent=True))
     logged = _nested(config)
     identity = RunIdentity.of(settings, logged.get("sweep_name"))
@@ -135,7 +136,7 @@ def _client_settings(settings: TrainingRunSettings, identity: "RunIdentity") -> 
 
 @contextmanager
 def _secrets_not_in_argv(where: str) -> Iterator[None]:
-    """W&B uploads the arguments of the process that starts a run."""
+    """A context in which sys.argv has no secrets, because W&B uploads the arguments of the process."""
     arguments = sys.argv
     sys.argv = [override_without_secrets(each, where) for each in arguments]
     try:
@@ -146,13 +147,13 @@ def _secrets_not_in_argv(where: str) -> Iterator[None]:
 
 def _tell(run: Any, mode: str, reasons: list[str]) -> None:
     if reasons:
-        log.warning("W&B: %s; the run is kept on disk, for wandb sync %s", reasons[0], Path(run.dir).parent)
+        log.warning("W&B: %s; the run is kept on disk, upload it with: wandb sync %s", reasons[0], Path(run.dir).parent)
     elif mode == "online":
         log.info("W&B run %s", run.url)
 
 
 def _nested(config: Any) -> dict[str, Any]:
-    """The config as plain values. One that cannot be resolved here keeps its interpolations."""
+    """The config as plain values; a config that cannot be resolved here keeps its interpolations."""
     if not OmegaConf.is_config(config):
         return dict(config or {})
     container: Any
@@ -164,7 +165,7 @@ def _nested(config: Any) -> dict[str, Any]:
 
 
 def _without_secrets(config: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """The settings of W&B's client may hold anything, an API key too."""
+    """The config without secrets, and without the values of the W&B client's ``settings``, such as an API key."""
     key, _, rest = where.partition(".")
     node = config.get(key)
     cleared: dict[str, Any] = redaction.without_secrets(config)
@@ -176,7 +177,7 @@ def _without_secrets(config: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 
 def override_without_secrets(override: str, where: str) -> str:
-    """The override without what W&B is not to be told: see ``_without_secrets``."""
+    """The override without the values that ``_without_secrets`` removes from the config."""
     key, assigned, _ = override.partition("=")
     is_setting = assigned and re.fullmatch(rf"\+{{0,2}}{re.escape(where)}\.settings(\..*)?", key)
     return f"{key}={redaction.HIDDEN}" if is_setting else redaction.override_without_secrets(override)
@@ -191,19 +192,19 @@ def _exit_code(error: BaseException, terminated: bool) -> int:
         return INTERRUPTED
     if isinstance(error, SystemExit):
         code = error.code if error.code is None or isinstance(error.code, int) else 1
-        # submitit ends a job that it has requeued by sys.exit(-1).
+        # submitit ends a job that it has requeued with sys.exit(-1).
         return TERMINATED if code == -1 else code or 0
     return 1
 
 
 def _leave(number: int, frame: Any) -> None:
-    """End the process as the signal would, but after its run."""
+    """End the process with the signal's exit code, after the block has ended the run."""
     raise SystemExit(TERMINATED)
 
 
 @dataclass(frozen=True)
 class RunIdentity:
-    """``id`` is None where W&B is to make one up; W&B adds the folder ``wandb`` to ``folder``."""
+    """The run's place in W&B. W&B chooses the id where ``id`` is None, and adds ``wandb`` to ``folder``."""
 
     folder: Path
     id: str | None = None

@@ -1,4 +1,4 @@
-"""A Lightning logger around a W&B run that may break at any moment."""
+"""A Lightning logger for a W&B run that lets the training go on when W&B fails."""
 
 import logging
 import sys
@@ -15,7 +15,7 @@ STEP = "trainer/global_step"
 
 
 PACKAGE = "lightning.pytorch" if "lightning.pytorch" in sys.modules else "pytorch_lightning"
-"""The Lightning that the application uses. The same code is published under two names, with classes of its own each."""
+"""The Lightning that the application uses; the same code is published as two packages with separate classes."""
 
 WandbLogger: Any = import_module(f"{PACKAGE}.loggers").WandbLogger
 SIGTERMException: Any = import_module(f"{PACKAGE}.utilities.exceptions").SIGTERMException
@@ -28,7 +28,7 @@ def rank() -> int:
 
 
 class TrainingLogger(WandbLogger):
-    """Gives up on its run at the first error of W&B: says so once, and lets the training go on."""
+    """Stops logging at the first error of W&B, after one warning, and lets the training go on."""
 
     def __init__(self, run: Any, finish_timeout: float) -> None:
         super().__init__(experiment=run, project=run.project, save_dir=None, id=run.id, name=run.name)
@@ -53,7 +53,7 @@ class TrainingLogger(WandbLogger):
         self._attempt(lambda: self.experiment.summary.update(values))
 
     def close(self, exit_code: int, preempted: bool = False) -> None:
-        """End the run, so that a later one in this process does not write into it."""
+        """End the run, so that a later training in this process does not write into it."""
         if preempted:
             self._attempt(lambda: self.experiment.mark_preempting())
         with service_killed_after(self._patience):
@@ -64,7 +64,7 @@ class TrainingLogger(WandbLogger):
             tear_down(wandb, self._patience)
 
     def _define_axes(self) -> None:
-        # What WandbLogger does with a run that it started itself.
+        # WandbLogger does this only for a run that it started itself.
         self.experiment.define_metric(STEP)
         self.experiment.define_metric("*", step_metric=STEP, step_sync=True)
 
@@ -76,6 +76,6 @@ class TrainingLogger(WandbLogger):
         except Exception as error:
             self._is_broken = True
             log.warning(
-                "W&B: %s; training goes on without it. What was written until now can be uploaded: ax-moo wandb sync",
+                "W&B: %s; training goes on without it. Upload the data until now with: ax-moo wandb sync DIR",
                 error_line(error),
             )

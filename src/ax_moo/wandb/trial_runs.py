@@ -1,4 +1,4 @@
-"""What is left to do with the runs of a sweep's trials when the sweep has ended: tags, and ends that were missed."""
+"""Tags the W&B runs of trials on the Pareto frontier, and closes the runs of killed trials, at the end of a sweep."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
@@ -23,7 +23,7 @@ FINISH_SECONDS = 20.0
 
 @dataclass
 class Closed:
-    """Ids of runs. ``left`` are those that there was no time for, or that W&B would not change."""
+    """The ids of the changed runs. ``left`` holds those that were not changed, with the reason."""
 
     tagged: list[str] = field(default_factory=list)
     untagged: list[str] = field(default_factory=list)
@@ -34,13 +34,13 @@ class Closed:
 def tag_and_close(
     project: Project, group: str, folder: Path, run_id: str | None = None, seconds: float = 60.0
 ) -> Closed:
-    """Tag the runs of trials on the frontier, and close as failed what killed jobs of failed trials have left open.
+    """Tag the runs of trials on the frontier, and close as failed the runs that killed jobs left open.
 
-    ``folder`` is the sweep's, which knows better than W&B what became of a job; ``run_id`` is that of the sweep's own
-    run, needed where the group holds several.
+    The trials' states come from ``folder``, the sweep's folder, because W&B does not know how a killed job ended.
+    ``run_id`` is the id of the sweep's own run, which is needed where the group holds several sweeps.
 
     Raises:
-        ConfigError: the group has no run of a sweep, or the folder holds none.
+        ConfigError: the group has no run of a sweep, or the folder holds no sweep.
     """
     sweep = open_folder(folder)
     runs = project.runs(group)
@@ -87,7 +87,7 @@ def _fail(run: Any, folder: Path) -> None:
 
 def _attempt(call: Callable[[], object], run_id: str, until: float, done: Closed) -> bool:
     if time.monotonic() > until:
-        done.left[run_id] = "there was no time for it"
+        done.left[run_id] = "the time limit had passed"
         return False
     try:
         call()

@@ -1,4 +1,4 @@
-"""A sweep of W&B's own kind that all trials belong to, for its parallel coordinates and importances."""
+"""Creates a sweep of W&B's own kind for the trials, so that W&B shows its parallel coordinates and importances."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from ax_moo.wandb.project import Project, sweep_run, trial_runs
 
 
 def create_sweep(wandb: Any, problem: Problem, name: str, project: str, entity: str) -> str:
-    """The id of a new sweep. No agent works for it: runs are put into it."""
+    """Create a W&B sweep and return its id. It has no agent: the trials' runs are added to it."""
     return str(wandb.sweep(sweep_config(problem, name), project=project, entity=entity))
 
 
 def add_trials(project: Project, group: str, run_id: str, sweep: str, name: str, problem: Problem) -> list[str]:
-    """Put the trials' runs that did not join the sweep by themselves into it; their ids."""
+    """Add the trials' runs that did not join the W&B sweep by themselves, and return their ids."""
     runs = project.runs(group)
     missing = [run.id for run in trial_runs(runs, sweep_run(runs, run_id)).values() if not run.sweep_name]
     if missing:
@@ -22,7 +22,7 @@ def add_trials(project: Project, group: str, run_id: str, sweep: str, name: str,
 
 
 def _add(project: Project, sweep: str, config: dict[str, Any], runs: list[str]) -> None:
-    # wandb.sweep(prior_runs=...) does this for a new sweep, and has no way to name one that is there.
+    # wandb.sweep(prior_runs=...) does this for a new sweep only, and cannot name an existing one.
     from wandb.apis.public.sweeps import _upsert_sweep
 
     entity, name = project.path.split("/")
@@ -31,7 +31,7 @@ def _add(project: Project, sweep: str, config: dict[str, Any], runs: list[str]) 
 
 
 def sweep_config(problem: Problem, name: str) -> dict[str, Any]:
-    """The problem in the words of W&B's sweeps, which know one objective: the first one."""
+    """The problem as the config of a W&B sweep, which has one objective: the problem's first."""
     first = problem.objectives[0]
     parameters: dict[str, Any] = {}
     for parameter in problem.search_space.parameters:
@@ -45,7 +45,7 @@ def sweep_config(problem: Problem, name: str) -> dict[str, Any]:
 
 
 def _put(parameters: dict[str, Any], name: str, values: dict[str, Any]) -> None:
-    """A dotted key is a place in the run's config, which is nested."""
+    """Put the values of a dotted key into the nested parameters."""
     *nodes, leaf = name.split(".")
     for node in nodes:
         parameters = parameters.setdefault(node, {}).setdefault("parameters", {})
