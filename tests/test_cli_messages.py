@@ -168,10 +168,10 @@ def test_stop_now_finds_and_cancels_a_job_that_a_killed_sweeper_had_no_time_to_n
 @pytest.mark.parametrize(
     ("command", "cwd", "why"),
     [
-        (None, None, "does not say by which command its sweep was started; run that command again"),
-        ("python train.py", "/nowhere", "the working directory /nowhere of the sweep's command is not there"),
-        ("/nowhere/bin/python train.py", "/", "the program /nowhere/bin/python of the sweep's command is not there"),
-        (f"{sys.executable} -u train.py -m", "/", "the script /train.py of the sweep's command is not there"),
+        (None, None, "has no record of the command that started its sweep; run that command again"),
+        ("python train.py", "/nowhere", "the working directory /nowhere of the sweep's command does not exist"),
+        ("/nowhere/bin/python train.py", "/", "the program /nowhere/bin/python of the sweep's command does not exist"),
+        (f"{sys.executable} -u train.py -m", "/", "the script /train.py of the sweep's command does not exist"),
     ],
 )
 def test_a_command_that_cannot_be_run_again_is_a_mistake(
@@ -238,10 +238,10 @@ def slurm_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("arguments", "why"),
     [
         (("-m", "hydra/sweeper=ax_mo"), "Could not find 'hydra/sweeper/ax_mo'"),
-        (("-m", "+x=1,2"), "the command runs no sweep of ours: it needs -m and hydra/sweeper=ax_moo"),
-        (("hydra/sweeper=ax_moo", "+x=1"), "the command runs no sweep of ours: it needs -m and hydra/sweeper=ax_moo"),
+        (("-m", "+x=1,2"), "the command must run a sweep, with -m and hydra/sweeper=ax_moo"),
+        (("hydra/sweeper=ax_moo", "+x=1"), "the command must run a sweep, with -m and hydra/sweeper=ax_moo"),
         (("-m", "hydra/sweeper=ax_moo", "x=interval(0,1)"), "hydra/sweeper=ax_moo: x=interval(0,1): the application's"),
-        (("-m", "hydra/sweeper=ax_moo", "+x=interval(0,1)", "hydra.sweep.dir=a%j"), "Slurm takes the % in "),
+        (("-m", "hydra/sweeper=ax_moo", "+x=interval(0,1)", "hydra.sweep.dir=a%j"), "the sweep folder must have no %"),
     ],
 )
 def test_submit_runs_nothing_and_submits_nothing_for_a_command_with_a_mistake(

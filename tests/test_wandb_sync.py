@@ -123,7 +123,7 @@ def test_of_online_runs_only_those_that_were_cut_off_are_uploaded(server: FakeWa
     server.runs.pop(f"{ONLINE}-2")
     ended = sync(server, let_time_pass(folder))
     assert ended.code == 0, ended.stdout + ended.stderr
-    assert f"{ONLINE}-2: uploaded, as far as it was written before its end" in ended.stdout
+    assert f"{ONLINE}-2: uploaded, up to the record at which its process was killed" in ended.stdout
     assert "2 uploaded, 1 there already, 0 skipped, 0 failed" in ended.stdout
     assert sweep.state == "finished"
     assert_pulls_the_same(server, folder, "on", tmp_path)

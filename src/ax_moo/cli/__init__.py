@@ -1,1 +1,1 @@
-"""The command ``ax-moo``: one module for each of its commands."""
+"""The command line program ``ax-moo``, with one module for each of its commands."""

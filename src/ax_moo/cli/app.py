@@ -1,4 +1,4 @@
-"""The commands and their options; each command's own module is imported when it is called."""
+"""Defines the commands of ``ax-moo`` and their options, and imports a command's module when it is called."""
 
 import logging
 import sys
@@ -16,7 +16,7 @@ INTERRUPTED = 130
 
 
 class _Commands(TyperGroup):
-    """A mistake of the user's ends every command with its message alone."""
+    """Prints only the message of a user's mistake, and ends the command with code 2."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -49,10 +49,10 @@ def _main() -> None:
 @app.command()
 def status(
     folder: Folder,
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Again every 2 s, until the sweep has ended.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Print again every 2 s until the sweep has ended.")] = False,
 ) -> None:
-    """Trials by status, running jobs, frontier, hypervolume, failures with their logs."""
+    """Print trials by status, running jobs, frontier, hypervolume, and failures with their logs."""
     from ax_moo.cli import status
 
     status.status(folder, as_json, watch)
@@ -61,9 +61,11 @@ def status(
 @app.command()
 def report(
     folder: Folder,
-    out: Annotated[Path | None, typer.Option("-o", metavar="FILE", help="Instead of DIR/report.html.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", metavar="FILE", help="The page's file, by default DIR/report.html.")
+    ] = None,
 ) -> None:
-    """The sweep as one self-contained HTML page."""
+    """Write the sweep as one self-contained HTML page."""
     from ax_moo.cli import export
 
     export.report(folder, out)
@@ -76,7 +78,7 @@ def export(
         Path | None, typer.Option("-o", metavar="FILE", help="A file that ends in .csv, .json or .parquet.")
     ] = None,
 ) -> None:
-    """The trials, one a row; without -o as CSV on standard output."""
+    """Write the trials, one per row; without -o as CSV to standard output."""
     from ax_moo.cli import export
 
     export.export(folder, out)
@@ -89,7 +91,7 @@ def compare(
         Path | None, typer.Option("-o", metavar="FILE", help="The curves: a page (.html) or a table (.csv).")
     ] = None,
 ) -> None:
-    """Hypervolume of several sweeps against trials and wall time, from one reference point."""
+    """Compare the hypervolume of several sweeps over trials and wall time, from one reference point."""
     from ax_moo.cli import compare
 
     compare.compare_folders(folders, out)
@@ -122,11 +124,13 @@ def submit(
     partition: str | None = None,
     account: str | None = None,
     qos: str | None = None,
-    time: Annotated[int | None, typer.Option(help="Minutes of one life of the job.")] = None,
+    time: Annotated[int | None, typer.Option(help="The job's time limit in minutes.")] = None,
     cpus: int = 2,
     mem_gb: float = 4,
     name: str = "ax-moo",
-    signal_delay_s: Annotated[int, typer.Option(help="So long before its time limit the job requeues itself.")] = 120,
+    signal_delay_s: Annotated[
+        int, typer.Option(help="Seconds before the limit at which the job requeues itself.")
+    ] = 120,
     setup: Annotated[list[str] | None, typer.Option(help="A line of shell before the job; may be repeated.")] = None,
 ) -> None:
     """Run a sweep as a small Slurm job that requeues and resumes itself at its time limit."""
@@ -147,8 +151,8 @@ def submit(
 
 
 @app.command()
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False) -> None:
-    """What works here, and what to do about what does not."""
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
+    """Check what works on this machine, and say what to do about the rest."""
     from ax_moo.cli import doctor
 
     raise typer.Exit(doctor.doctor(as_json))

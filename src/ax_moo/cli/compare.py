@@ -1,4 +1,4 @@
-"""``ax-moo compare``: which of several sweeps was better, and how soon."""
+"""``ax-moo compare``: compares the hypervolume of several sweeps over trials and wall time."""
 
 import math
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ from ax_moo.system.errors import ConfigError
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-LOOKS = 6
-"""How many numbers of trials, and moments, the tables have."""
+N_COLUMNS = 6
+"""The number of columns in each table, one per number of trials or per moment."""
 
 ENDINGS = (".html", ".csv")
 
 
 def compare_folders(folders: Sequence[Path], out: Path | None) -> None:
-    """Print hypervolume against trials and against wall time; ``out`` takes the curves, as a page or a table."""
+    """Print the hypervolume over trials and over wall time, and write the curves to ``out``, a page or a table."""
     if len(folders) < 2:
         raise ConfigError("one sweep alone cannot be compared; name two or more sweep folders")
     if out is not None and out.suffix not in ENDINGS:
@@ -46,27 +46,27 @@ def _point(compared: Comparison) -> str:
 
 
 def _by(compared: Comparison, column: str, title: str, shown: Any) -> Table:
-    """The sweeps' hypervolume at a few values of a column, and at their ends; a dash beyond a sweep's last trial."""
+    """The sweeps' hypervolume at a few values of a column, and at the end; a dash is beyond a sweep's last trial."""
     table = Table(title=f"hypervolume {title}", title_justify="left")
     table.add_column("sweep", overflow="fold")
-    looks = _looks(float(compared.table[column].max()) if len(compared.table) else 0.0, column == "finished")
-    for look in looks:
-        table.add_column(shown(look), justify="right")
+    limits = _limits(float(compared.table[column].max()) if len(compared.table) else 0.0, column == "finished")
+    for limit in limits:
+        table.add_column(shown(limit), justify="right")
     table.add_column("at its end", justify="right")
     for name in compared.names:
         rows = compared.table[compared.table["sweep"] == name]
-        table.add_row(escape(name), *(_at(rows, column, look) for look in looks), _at(rows, column, math.inf))
+        table.add_row(escape(name), *(_at(rows, column, limit) for limit in limits), _at(rows, column, math.inf))
     return table
 
 
-def _looks(most: float, is_count: bool) -> list[float]:
-    looks = [most * part / LOOKS for part in range(1, LOOKS + 1)]
-    return sorted({max(1, round(look)) for look in looks}) if is_count else looks
+def _limits(most: float, is_count: bool) -> list[float]:
+    limits = [most * part / N_COLUMNS for part in range(1, N_COLUMNS + 1)]
+    return sorted({max(1, round(limit)) for limit in limits}) if is_count else limits
 
 
-def _at(rows: Any, column: str, look: float) -> str:
-    reached = rows[rows[column] <= look]
-    if column == "finished" and look < math.inf and len(reached) < look:
+def _at(rows: Any, column: str, limit: float) -> str:
+    reached = rows[rows[column] <= limit]
+    if column == "finished" and limit < math.inf and len(reached) < limit:
         return "-"
     return f"{reached['hypervolume'].iloc[-1]:.6g}" if len(reached) else "0"
 
@@ -82,7 +82,7 @@ def _write(compared: Comparison, out: Path) -> None:
 
 
 def _figure(compared: Comparison) -> "go.Figure":
-    """Steps: a sweep's hypervolume holds until another trial completes."""
+    """Step curves, because a sweep's hypervolume is constant until another trial completes."""
     from html import escape as escape_html
 
     import plotly.graph_objects as go

@@ -1,4 +1,4 @@
-"""A sweep as a job of Slurm's: what runs in it, and where it is."""
+"""The Slurm job of ``ax-moo submit``, which runs a sweep's command and goes on with it after a requeue."""
 
 import contextlib
 import os
@@ -17,13 +17,13 @@ from ax_moo_launchers.files import submitted_job
 from ax_moo_launchers.slurm import commands as slurm
 
 LINGER_SECONDS = 600.0
-"""Slurm ends a job some seconds after it has told it to end, and knows then whether to start it again."""
+"""How long an interrupted job waits for Slurm to end it, which Slurm does some seconds after its signal."""
 
 _POLL_SECONDS = 0.2
 
 
 class Controller:
-    """Runs the sweep's command as a child process, and once more after each time limit and preemption."""
+    """Runs the sweep's command as a child process, and again after each time limit and preemption."""
 
     def __init__(self, command: Sequence[str], cwd: str, folder: str, python_path: str | None, grace_s: float) -> None:
         self.command = list(command)
@@ -34,33 +34,33 @@ class Controller:
         self._pid: int | None = None
 
     def __call__(self) -> None:
-        """Run the sweep to its end, and end as it did."""
+        """Run the sweep to its end, and exit with its code."""
         child = subprocess.Popen(
             self.command,
             cwd=self.cwd,
             env=self._environment(os.environ),
             stdin=subprocess.DEVNULL,
-            # Slurm sends submitit's signal to every process of the job, and whoever does not know it dies of it.
+            # Slurm sends submitit's signal to every process of the job. It would end a child without a handler.
             preexec_fn=_ignore_submitits_signal,
         )
         self._pid = child.pid
         with recorded(signal.SIGTERM) as came, let_in(_submitits_signal()):
-            # Not child.wait(), inside which the signal handler that calls checkpoint could not wait a second time.
+            # child.wait() would hold a lock that the signal handler needs, which calls checkpoint.
             while not _has_ended(child.pid):
                 time.sleep(_POLL_SECONDS)
             code, self._pid = child.wait(), None
             if came and code not in (0, 1):
-                # Slurm has told the whole job to end, and a job that ends by itself is not requeued after preemption.
+                # Slurm is about to end the job. A job that ends by itself first is not requeued after preemption.
                 time.sleep(LINGER_SECONDS)
         sys.exit(code)
 
     def checkpoint(self) -> Any:
-        """End the sweep as Ctrl-C does, which leaves its jobs running, and go on with it in the job's next life."""
+        """Interrupt the sweep, which leaves its jobs running, and let the requeued job resume it."""
         import submitit
 
         self._end_child()
         if stop_request.asked(Path(self.folder)) is not None:
-            print("ax-moo stop has asked for an end: not requeued", flush=True)
+            print("ax-moo stop asked the sweep to end: the job is not requeued", flush=True)
             return None
         self._pid = None
         return submitit.helpers.DelayedSubmission(self)
@@ -70,7 +70,7 @@ class Controller:
         self._signal_child(signal.SIGTERM)
         while self._pid is not None and not _has_ended(self._pid):
             if time.monotonic() > until:
-                # Killed at any point, a sweep loses nothing; killed by Slurm together with us, we could not requeue.
+                # A kill loses no trial. Without it Slurm might kill this process too, which then could not requeue.
                 self._signal_child(signal.SIGKILL)
             time.sleep(_POLL_SECONDS)
 
@@ -80,7 +80,7 @@ class Controller:
                 os.kill(self._pid, number)
 
     def _environment(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """The job's environment as if there was no job around it: the sweep submits jobs of its own."""
+        """The environment without this job's variables, because the sweep submits jobs of its own."""
         kept = {key: value for key, value in environ.items() if not _is_of_the_job(key)}
         kept.pop("PYTHONPATH", None)
         return kept if self.python_path is None else {**kept, "PYTHONPATH": self.python_path}
@@ -91,7 +91,7 @@ def controller_folder(sweep_folder: Path) -> Path:
 
 
 def queued_controller(sweep_folder: Path) -> Job | None:
-    """The job that runs this sweep, or will run it again, as far as Slurm says."""
+    """The Slurm job that runs this sweep or waits to run it; None where Slurm knows of none."""
     job = submitted_job(controller_folder(sweep_folder))
     states = slurm.queue_states([job.job_id]) if job else None
     if job is None or not states or states.get(job.job_id, "COMPLETED") in slurm.ENDED:
@@ -104,7 +104,7 @@ def _is_of_the_job(key: str) -> bool:
 
 
 def _has_ended(pid: int) -> bool:
-    """Whether a child has ended, without letting go of it."""
+    """Whether a child has ended; its exit code stays for a later wait."""
     try:
         return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
     except ChildProcessError:

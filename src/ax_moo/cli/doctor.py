@@ -1,4 +1,4 @@
-"""``ax-moo doctor``: what works here."""
+"""``ax-moo doctor``: checks whether sweeps work on this machine, and gives advice where something does not."""
 
 import contextlib
 import dataclasses
@@ -33,7 +33,7 @@ _STALE_SECONDS = 300.0
 
 @dataclass(frozen=True)
 class Check:
-    """``advice`` says what to do where it does not work; an ``essential`` one is needed for sweeps on this machine."""
+    """The result of one check. ``advice`` is for one that failed; sweeps here need every ``essential`` one to work."""
 
     name: str
     works: bool
@@ -56,7 +56,7 @@ def hydra() -> Check:
 
 
 def plugins() -> list[Check]:
-    """Whether Hydra finds the plug-ins, which it does only where no other plug-in breaks its discovery."""
+    """Whether Hydra finds our plug-ins; another plug-in that cannot be imported breaks the discovery for all."""
     from hydra.core.plugins import Plugins
     from hydra.plugins.launcher import Launcher
     from hydra.plugins.sweeper import Sweeper
@@ -94,7 +94,7 @@ def optimizer() -> Check:
 
 
 def file_locks(folder: Path) -> Check:
-    """Whether a second one is kept from a lock in this folder."""
+    """Whether a file in this folder can be locked by one process only."""
     advice = "sweep in a folder of another file system; here a heartbeat is all that keeps two sweepers apart"
     name = f"file locks in {folder}"
     try:
@@ -109,17 +109,17 @@ def file_locks(folder: Path) -> Check:
 
 
 def kernel_lock() -> Check:
-    """BoTorch's lock on the kernel that it compiles, which stays where the process that compiles is killed."""
+    """Whether a killed process left BoTorch's lock on the kernel that BoTorch compiles."""
     roots = [os.environ.get("TORCH_EXTENSIONS_DIR", ""), str(Path.home() / ".cache" / "torch_extensions")]
     locks = [lock for root in roots if root for lock in Path(root).glob("**/logei_fused_ext/lock")]
     stale = [str(lock) for lock in locks if time.time() - lock.stat().st_mtime > _STALE_SECONDS]
-    found = f"a lock of more than five minutes ago: {', '.join(stale)}" if stale else "no lock is left"
-    advice = "remove it: our sweeps do not wait for it, other programs with BoTorch wait for ever"
+    found = f"a lock older than five minutes: {', '.join(stale)}" if stale else "no lock is left"
+    advice = "remove the lock: sweeps of ax_moo do not wait for it, but other programs with BoTorch wait for ever"
     return Check("BoTorch's compiled kernel", not stale, found, advice)
 
 
 def _culprit(error: Exception) -> str:
-    """The plug-in whose import raised."""
+    """The file of the plug-in whose import raised the error."""
     files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
     return next((file for file in reversed(files) if "hydra_plugins" in file), "the plug-in named there")
 
@@ -136,9 +136,9 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def doctor(as_json: bool) -> int:
-    """Print what was found; 0 where sweeps work on this machine."""
+    """Print the results of all checks, and return 0 where sweeps work on this machine, else 1."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what is imported to be looked at
+        warnings.simplefilter("ignore")  # the imported libraries warn of things that the user cannot change
         found = _check()
     works = all(check.works for check in found if check.essential)
     if as_json:
@@ -182,7 +182,7 @@ _SLURM = ("sbatch", "squeue", "scancel", "srun", "scontrol", "sacct")
 def gpus() -> list[Check]:
     installed, visible = installed_gpus(), masked_gpus(os.environ)
     mask = "" if visible is None else f"; CUDA_VISIBLE_DEVICES lets through {', '.join(visible) or 'none'}"
-    advice = "trials run on the CPU; where there should be GPUs, see what nvidia-smi says"
+    advice = "trials run on the CPU; if this machine has GPUs, check the output of nvidia-smi"
     found = f"{len(installed)} ({', '.join(installed)}){mask}" if installed else f"none{mask}"
     works = bool(installed) and visible != []
     return [Check("GPUs", works, found, advice), _cuda(bool(installed))]
@@ -196,7 +196,7 @@ def _cuda(needed: bool) -> Check:
     built = torch.version.cuda
     found = f"torch is built for CUDA {built}" if built else "torch is built for the CPU"
     if built and needed and not torch.cuda.is_available():
-        return Check("CUDA in torch", False, f"{found}, and sees no GPU", "update the driver, or take an older torch")
+        return Check("CUDA in torch", False, f"{found}, and sees no GPU", "update the driver, or use an older torch")
     advice = "install a torch for CUDA: see https://pytorch.org/get-started"
     return Check("CUDA in torch", bool(built) or not needed, found, advice)
 
@@ -213,13 +213,13 @@ def _controller() -> Check:
     status, output, error = slurm.call(["scontrol", "ping"])
     works = status == 0 and " UP" in output
     advice = "nothing can be submitted until it answers; running sweeps wait for it"
-    said = (output or error).strip().splitlines()
-    return Check("Slurm's controller", works, said[-1] if said else "does not answer", advice)
+    lines = (output or error).strip().splitlines()
+    return Check("Slurm's controller", works, lines[-1] if lines else "does not answer", advice)
 
 
 def _accounting() -> Check:
     answer = slurm.account_words(["1"])
-    advice = "sweeps work without it, but the reason of a lost job is only what scontrol still remembers"
+    advice = "sweeps work without it, but the reason of a lost job is known only while scontrol remembers the job"
     if answer is None:
         return Check("Slurm's accounting", False, "sacct does not answer", advice)
     works = slurm.NO_ACCOUNTING not in answer

@@ -1,4 +1,4 @@
-"""``ax-moo export`` and ``report``: a sweep as a table with one row per trial, and as a page."""
+"""``ax-moo export`` and ``ax-moo report``: write a sweep's trials as a table, and the sweep as an HTML page."""
 
 import json
 import math
@@ -19,7 +19,7 @@ ENDINGS = (".csv", ".json", ".parquet")
 
 
 def export(folder: Path, out: Path | None) -> None:
-    """Write the table of trials to a file of the kind that its ending names, or as CSV to stdout."""
+    """Write the table of trials to a file whose ending names the format, or as CSV to stdout."""
     if out is not None and out.suffix not in ENDINGS:
         raise ConfigError(f"-o {out}: must end in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
     sweep = open_folder(folder)
@@ -39,7 +39,7 @@ def _write(frame: "pd.DataFrame", out: Path) -> None:
         case ".csv":
             frame.to_csv(out, index=False)
         case ".json":
-            # Ten digits are pandas' default, and fifteen its most; a float takes up to seventeen.
+            # pandas writes at most fifteen digits, but an exact float needs up to seventeen.
             rows = [{key: _plain(value) for key, value in row.items()} for row in frame.to_dict("records")]
             out.write_text(
                 json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8", errors="backslashreplace"
@@ -55,26 +55,26 @@ def _write_parquet(frame: "pd.DataFrame", out: Path) -> None:
 
 
 def _with_one_type_a_column(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Parquet's columns have one type each: what is mixed, lists and mappings become JSON text."""
+    """The table with JSON text in columns of mixed types, lists or mappings, since Parquet has one type per column."""
     frame = frame.copy()
     for name in frame.columns[frame.dtypes == "object"]:
         kinds = {type(value) for value in frame[name] if value is not None}
-        if len(kinds) > 1 or kinds & {list, dict, int}:  # an int in a column of objects has more than 64 bits
+        if len(kinds) > 1 or kinds & {list, dict, int}:  # an int in a column of objects is larger than 64 bits
             frame[name] = [None if value is None else json.dumps(_plain(value)) for value in frame[name]]
     return frame
 
 
 def _plain(value: Any) -> Any:
-    """The value as JSON can hold it: null for infinity, and for NaN, which is nothing in a column of numbers."""
+    """The value as JSON can hold it: None for infinity, and for NaN, which marks a missing number in pandas."""
     value = value.item() if hasattr(value, "item") else value
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def report(folder: Path, out: Path | None) -> None:
-    """Write the page and print where it is."""
+    """Write the page and print its path."""
     open_folder(folder)
     if out is not None and out.is_dir():
-        raise ConfigError(f"-o {out}: is a folder; name a file, such as {out / 'report.html'}")
+        raise ConfigError(f"-o {out}: must be a file, such as {out / 'report.html'}, got a folder")
     try:
         print(write_report(folder, out))
     except OSError as error:

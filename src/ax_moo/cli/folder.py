@@ -1,7 +1,4 @@
-"""A sweep folder as the commands open it, and the jobs that a sweep has left in it.
-
-A folder whose sweep waits in Slurm's queue is told apart from one without a sweep.
-"""
+"""Opens a sweep folder for the commands, and lists the jobs that still belong to its sweep."""
 
 import logging
 import shlex
@@ -24,8 +21,8 @@ def open_folder(path: Path) -> SweepFolder:
     """Read the folder's lock and journal.
 
     Raises:
-        NotBegun: it will hold a sweep.
-        ConfigError: it holds no sweep, or none that can be read.
+        NotBegun: the sweep has not begun, and may wait in Slurm's queue.
+        ConfigError: the folder holds no sweep, or none that can be read.
     """
     try:
         return folder.open_folder(path)
@@ -41,11 +38,11 @@ def open_folder(path: Path) -> SweepFolder:
 
 
 def open_own_folder(path: Path) -> SweepFolder:
-    """Likewise, for what acts on the sweep: the jobs of one that was pulled from W&B are those of another folder.
+    """Open a folder for a command that acts on the sweep's jobs, which a copy pulled from W&B does not have.
 
     Raises:
-        NotBegun: it will hold a sweep.
-        ConfigError: it holds no sweep, none that can be read, or a copy.
+        NotBegun: the sweep has not begun, and may wait in Slurm's queue.
+        ConfigError: the folder holds no sweep, none that can be read, or a copy.
     """
     sweep = open_folder(path)
     if PULLED in sweep.header:
@@ -54,7 +51,7 @@ def open_own_folder(path: Path) -> SweepFolder:
 
 
 def states_of_left_jobs(sweep: SweepFolder) -> Mapping[int, JobState]:
-    """By trial number; empty while a sweeper runs the sweep."""
+    """The states of the jobs by trial number; empty while a sweeper runs the sweep."""
     from ax_moo_launchers.attach import attacher
 
     attach = attacher()
@@ -66,12 +63,15 @@ def _state_of(handle: JobHandle) -> JobState | None:
     try:
         return handle.state()
     except OSError as error:
-        log.warning("job %s cannot be looked at: %s", handle.job.job_id, error)
+        log.warning("the state of job %s cannot be read: %s", handle.job.job_id, error)
         return None
 
 
 def left_jobs(sweep: SweepFolder) -> Mapping[int, Job]:
-    """By trial number: of running trials, and of those that were submitted and not noted; none while it is swept."""
+    """The jobs of unfinished trials by trial number, also those whose id a killed sweeper did not record.
+
+    The mapping is empty while a sweeper runs the sweep.
+    """
     if sweep.is_swept:
         return {}
     jobs = {
@@ -83,7 +83,7 @@ def left_jobs(sweep: SweepFolder) -> Mapping[int, Job]:
 
 
 def say_left_jobs(sweep: SweepFolder) -> None:
-    """What there is for a resume, and what ends the jobs that still run."""
+    """Print which jobs still run and how to end them, and which results a resume collects."""
     states, jobs = states_of_left_jobs(sweep), left_jobs(sweep)
     going = [jobs[index] for index, state in states.items() if state in (JobState.PENDING, JobState.RUNNING)]
     done = [jobs[index] for index, state in states.items() if state is JobState.FINISHED]

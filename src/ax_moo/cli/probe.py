@@ -1,4 +1,4 @@
-"""What a sweep's command would do, found out by running it up to where the sweep begins."""
+"""Finds the sweep folder of a command by running the command up to the beginning of its sweep."""
 
 import json
 import os
@@ -23,7 +23,7 @@ _OURS = "hydra_plugins.ax_moo_sweeper.sweeper.AxMooSweeper"
 
 
 class Probe(Callback):
-    """A Hydra callback that checks the sweep and notes its folder, and ends the process before the sweep begins."""
+    """A Hydra callback that checks the sweep, writes down its folder, and ends the process before the sweep begins."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         sweeper = OmegaConf.select(config, "hydra.sweeper._target_")
@@ -49,7 +49,7 @@ def sweep_folder_of(command: Sequence[str], cwd: Path) -> Path:
     """The absolute folder of the sweep that this command would run.
 
     Raises:
-        ConfigError: the command fails, or runs no sweep of ours.
+        ConfigError: the command fails, or does not run a sweep of ``hydra/sweeper=ax_moo``.
     """
     with tempfile.TemporaryDirectory(prefix="ax-moo-") as aside:
         answer = Path(aside) / "answer.json"
@@ -62,14 +62,14 @@ def sweep_folder_of(command: Sequence[str], cwd: Path) -> Path:
             text=True,
         )
         if not answer.exists():
-            raise ConfigError(f"the sweep's command ends with {done.returncode} before there is a sweep:{_end(done)}")
+            raise ConfigError(f"the command ended with code {done.returncode} before its sweep began:{_end(done)}")
         found = json.loads(answer.read_text())
     if found.get("sweeper") != _OURS:
-        raise ConfigError("the command runs no sweep of ours: it needs -m and hydra/sweeper=ax_moo")
+        raise ConfigError("the command must run a sweep, with -m and hydra/sweeper=ax_moo")
     return Path(found["folder"])
 
 
 def _end(done: "subprocess.CompletedProcess[str]") -> str:
-    """The last lines that the command has written."""
-    lines = (done.stderr.strip() or done.stdout.strip() or "it has written nothing").splitlines()
+    """The last lines of the command's output."""
+    lines = (done.stderr.strip() or done.stdout.strip() or "the command printed nothing").splitlines()
     return "".join(f"\n  {line}" for line in lines[-12:])

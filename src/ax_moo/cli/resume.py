@@ -1,4 +1,4 @@
-"""``ax-moo resume``: the recorded command once more."""
+"""``ax-moo resume``: runs the recorded command of a sweep again, in the same working directory."""
 
 import os
 import shlex
@@ -17,7 +17,7 @@ from ax_moo.system.errors import ConfigError
 
 
 def resume(folder: Path) -> NoReturn:
-    """Become the sweep's command, so that signals reach it and its exit code is ours."""
+    """Replace this process by the sweep's command, which then gets the signals and sets the exit code."""
     sweep = open_own_folder(folder)
     if sweep.is_swept:
         raise ConfigError(f"the sweep in {sweep.path} runs already ({sweep.holder})")
@@ -31,31 +31,35 @@ def resume(folder: Path) -> NoReturn:
 
 
 def sweep_dir_override(folder: Path) -> str:
-    """So that a folder whose name holds the time of the start is found again."""
+    """The override that names the sweep's folder, whose name may hold the time of the sweep's start."""
     return f"hydra.sweep.dir={encode(str(folder))}"
 
 
 def resume_override(how: Resume) -> str:
-    """The command of a sweep that was to begin in an unused folder has to be able to go on there."""
+    """The override that lets a command go on in the folder, even one that has ``resume=never``."""
     return f"hydra.sweeper.resume={how}"
 
 
 def check_runnable(command: Sequence[str], cwd: Path) -> None:
-    """Whether the working directory, the program, and the script of an interpreter's command are there."""
+    """Check that the command's working directory and program exist, and the script where it runs one.
+
+    Raises:
+        ConfigError: one of them does not exist.
+    """
     if not cwd.is_dir():
-        raise ConfigError(f"the working directory {cwd} of the sweep's command is not there")
+        raise ConfigError(f"the working directory {cwd} of the sweep's command does not exist")
     program = cwd / command[0] if "/" in command[0] else command[0]
     if shutil.which(program) is None:
-        raise ConfigError(f"the program {command[0]} of the sweep's command is not there: {shlex.join(command)}")
+        raise ConfigError(f"the program {command[0]} of the sweep's command does not exist: {shlex.join(command)}")
     script = next((word for word in command[1:] if not word.startswith("-")), "")
     if script.endswith(".py") and not (cwd / script).is_file():
-        raise ConfigError(f"the script {cwd / script} of the sweep's command is not there: {shlex.join(command)}")
+        raise ConfigError(f"the script {cwd / script} of the sweep's command does not exist: {shlex.join(command)}")
 
 
 def _recorded(sweep: SweepFolder) -> tuple[list[str], Path]:
     command, cwd = sweep.about.get("command"), sweep.about.get("cwd")
     if not isinstance(command, str) or not isinstance(cwd, str):
-        raise ConfigError(f"{sweep.path} does not say by which command its sweep was started; run that command again")
+        raise ConfigError(f"{sweep.path} has no record of the command that started its sweep; run that command again")
     words = shlex.split(command)
     check_runnable(words, Path(cwd))
     return [*words, sweep_dir_override(sweep.path), resume_override(Resume.REQUIRE)], Path(cwd)

@@ -1,4 +1,4 @@
-"""``ax-moo status``: how a sweep stands."""
+"""``ax-moo status``: prints the state of a sweep, its trials, jobs, frontier and failures."""
 
 import json
 import shlex
@@ -30,7 +30,7 @@ LIVES_ON = (SweepState.RUNNING, SweepState.QUEUED)
 
 
 def status(folder: Path, as_json: bool, watch: bool) -> None:
-    """Print how the sweep stands, and with ``watch`` again every two seconds until it has ended."""
+    """Print the status of the sweep, and with ``watch`` print it again every two seconds until the sweep has ended."""
     snapshots = _snapshots(folder, watch)
     with suppress(KeyboardInterrupt):
         if as_json:
@@ -58,19 +58,19 @@ def _snapshots(folder: Path, watch: bool) -> Iterator[tuple[SweepFolder, dict[st
 
 
 def _wait_for_begin(folder: Path) -> None:
-    said = ""
+    printed = ""
     while True:
         try:
             open_folder(folder)
             return
         except NotBegun as error:
-            if str(error) != said:
-                print(said := str(error), file=sys.stderr, flush=True)
+            if str(error) != printed:
+                print(printed := str(error), file=sys.stderr, flush=True)
             time.sleep(WATCH_SECONDS)
 
 
 def _view(sweep: SweepFolder, facts: dict[str, Any]) -> RenderableType:
-    """What is empty is left out."""
+    """The status as text and tables, without those that are empty."""
     parts: list[RenderableType] = [Text(line) for line in _head(sweep, facts)]
     if facts["running"]:
         is_swept = facts["state"] is SweepState.RUNNING
@@ -109,7 +109,7 @@ def _sentence(sweep: SweepFolder, facts: dict[str, Any]) -> str:
         SweepState.STOPPED: f"stopped before its last trial{why}; {goes_on} goes on",
         SweepState.INTERRUPTED: f"interrupted{why}; {goes_on} goes on with its jobs, ax-moo stop --now {folder} "
         "cancels those that still run",
-        SweepState.KILLED: f"killed: its sweeper, {sweep.holder}, is gone without a word; {goes_on} goes on",
+        SweepState.KILLED: f"killed: its sweeper, {sweep.holder}, ended without recording why; {goes_on} goes on",
     }
     return sentences[facts["state"]]
 
@@ -133,7 +133,7 @@ def _cell(row: dict[str, Any], name: str) -> Text:
 
 
 def facts_of(sweep: SweepFolder, now: float) -> dict[str, Any]:
-    """The keys are those of docs/cli.md; times are seconds since the epoch."""
+    """The status as one JSON object, with the keys of docs/cli.md; times are seconds since the epoch."""
     states = states_of_left_jobs(sweep)
     multi = sweep.problem.is_multi_objective
     solutions = optimization_results(sweep.trials, sweep.problem)["solutions"]
@@ -167,7 +167,7 @@ def _running(trial: Trial, state: JobState | None, now: float) -> dict[str, Any]
 
 
 def _state(sweep: SweepFolder) -> dict[str, Any]:
-    """The state, and whose sweep it is; one that nobody runs may be ``queued``, as the job of a controller."""
+    """The state, the sweeper and the controller; a sweep without a sweeper is ``queued`` if Slurm holds its job."""
     state, controller, holder, sweeper = state_of(sweep), None, sweep.holder, None
     if holder is not None and holder.host:
         sweeper = {"host": holder.host, "pid": holder.pid, "since": holder.time, "ended": holder.ended}

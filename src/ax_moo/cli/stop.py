@@ -1,4 +1,4 @@
-"""``ax-moo stop``: no new trials, or an end at once."""
+"""``ax-moo stop``: asks a sweep to start no more trials, or with ``--now`` to cancel its jobs and end at once."""
 
 import time
 from collections.abc import Callable
@@ -23,7 +23,7 @@ POLL_SECONDS = 0.2
 
 
 def stop(folder: Path, now: bool) -> None:
-    """Ask the sweeper for an end, and with ``now`` wait for it; without a sweeper, end what it has left behind."""
+    """Ask the sweeper to end, and with ``now`` wait for its end. Without a sweeper, cancel the jobs that it left."""
     try:
         sweep = open_own_folder(folder)
     except NotBegun:
@@ -45,16 +45,16 @@ def _ask(sweep: SweepFolder, holder: Owner, request: StopRequest) -> None:
     _write(sweep.path, request)
     if request is StopRequest.FINISH:
         when = f"when its {len(sweep.running)} running trials have" if sweep.running else "in a moment"
-        print(f"asked to start no more trials: {holder}; it ends {when} (ax-moo status {sweep.path})")
+        print(f"asked {holder} to start no more trials; the sweep ends {when} (ax-moo status {sweep.path})")
         return
-    print(f"asked to cancel its jobs and to end: {holder}; waiting until it has", flush=True)
+    print(f"asked {holder} to cancel its jobs and to end; waiting for the end", flush=True)
     while (current := lock.holder(sweep.path)) and current.is_alive and current.pid == holder.pid:
         if stop_request.asked(sweep.path) is None:
-            _write(sweep.path, request)  # a sweep that was about to begin takes the file for an old one
+            _write(sweep.path, request)  # a sweep that was just beginning removes a request that it finds
         time.sleep(POLL_SECONDS)
     stop_request.clear(sweep.path)
     print("the sweep has ended")
-    # A sweeper that was interrupted or killed meanwhile has cancelled nothing.
+    # A sweeper that was interrupted or killed meanwhile has not cancelled its jobs.
     _cancel_jobs(open_folder(sweep.path))
 
 
@@ -66,7 +66,7 @@ def _write(folder: Path, request: StopRequest) -> None:
 
 
 def _cancel_controller(folder: Path) -> bool:
-    """End a controller job that has not begun, or waits for its next life: it would go on with the sweep."""
+    """Cancel a controller job that waits in Slurm's queue, because it would run the sweep; whether there was one."""
     from ax_moo_launchers.attach import attach
 
     controller = queued_controller(folder)
@@ -78,7 +78,7 @@ def _cancel_controller(folder: Path) -> bool:
 
 
 def _cancel_jobs(sweep: SweepFolder) -> None:
-    # The sweep's own words in the lock stay: a resume runs the command that they name.
+    # The lock keeps the sweep's record, because a resume runs the command in it.
     about = sweep.holder.about if sweep.holder else {}
     with (
         lock.held(sweep.path, about),
@@ -96,7 +96,7 @@ def _cancel_jobs(sweep: SweepFolder) -> None:
 
 
 def _attached(sweep: SweepFolder, enter: Callable[[Trial], None]) -> dict[int, tuple[Trial, JobHandle]]:
-    """The trials whose jobs may still run, also those that a killed sweeper submitted and had no time to note."""
+    """The trials whose jobs may still run, also those whose job a killed sweeper submitted and did not record."""
     from ax_moo_launchers.attach import attacher
 
     attach = attacher()

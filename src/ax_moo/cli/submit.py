@@ -1,4 +1,4 @@
-"""``ax-moo submit``: the sweep itself as a small Slurm job."""
+"""``ax-moo submit``: runs the sweeper itself as a small Slurm job."""
 
 import os
 import shlex
@@ -20,7 +20,7 @@ _FOR_EVER = 1_000_000
 
 
 def submit(command: Sequence[str], resources: Mapping[str, Any]) -> None:
-    """Submit the sweep and say how to follow it."""
+    """Submit the sweep and print how to follow it."""
     missing = [name for name in _COMMANDS if shutil.which(name) is None]
     if missing:
         raise ConfigError(f"Slurm's {' and '.join(missing)} are not on PATH: submit from a login node of the cluster")
@@ -39,9 +39,9 @@ def _check_free(folder: Path) -> None:
         raise ConfigError(f"a sweep runs in {folder} already ({holder})")
     queued = queued_controller(folder)
     if queued is not None:
-        raise ConfigError(f"Slurm job {queued.job_id} runs the sweep in {folder}, or will as soon as it starts")
+        raise ConfigError(f"Slurm job {queued.job_id} already runs the sweep in {folder}, or waits to run it")
     if "%" in str(folder):
-        raise ConfigError(f"Slurm takes the % in {folder} for a pattern: choose a sweep folder without it")
+        raise ConfigError(f"the sweep folder must have no %, which Slurm takes for a pattern, got {folder}")
 
 
 def _sbatch(sweep: Sequence[str], cwd: Path, folder: Path, resources: Mapping[str, Any]) -> Job:

@@ -1,4 +1,4 @@
-"""``ax-moo wandb``: its commands and their options; each command's own module is imported when it is called."""
+"""Defines the commands ``ax-moo wandb ...`` and their options, and imports their code when one is called."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +10,11 @@ app = typer.Typer(help="Sweeps in Weights & Biases.", no_args_is_help=True)
 ProjectName = Annotated[
     str, typer.Argument(metavar="PROJECT", help="A W&B project, or ENTITY/PROJECT.", show_default=False)
 ]
-Entity = Annotated[str | None, typer.Option(help="Whose project it is; your default entity's.", show_default=False)]
+Entity = Annotated[str | None, typer.Option(help="The project's entity, by default yours.", show_default=False)]
 
 SweepRun = Annotated[
-    str | None, typer.Option(metavar="ID", help="The sweep's run, where a group has several.", show_default=False)
+    str | None,
+    typer.Option(metavar="ID", help="The sweep's run, needed where a group has several.", show_default=False),
 ]
 
 
@@ -23,13 +24,13 @@ def pull(
     groups: Annotated[list[str], typer.Argument(metavar="GROUP...", help="Groups of runs.", show_default=False)],
     folder: Annotated[
         Path | None,
-        typer.Option("-o", metavar="DIR", help="Where to; several groups get a folder each in it.", show_default=False),
+        typer.Option("-o", metavar="DIR", help="Target; several groups get a folder each in it.", show_default=False),
     ] = None,
     entity: Entity = None,
     run: SweepRun = None,
     report: Annotated[bool, typer.Option(help="Write report.html, which takes some seconds.")] = True,
 ) -> None:
-    """Make a sweep folder of a group in W&B: table, results, curves, report. Several groups are compared."""
+    """Download a group's sweep from W&B into a sweep folder. Several groups are compared."""
     from ax_moo.cli import wandb_commands
 
     wandb_commands.pull(project, groups, folder, entity, run, report)
@@ -41,7 +42,7 @@ def sync(
         Path, typer.Argument(metavar="DIR", help="A sweep's folder, hydra.sweep.dir.", show_default=False)
     ],
 ) -> None:
-    """Upload what lies in a sweep's folder only: offline runs, and what killed or cut-off ones have left."""
+    """Upload the runs in a sweep's folder that W&B does not have: offline runs, and those of killed processes."""
     from ax_moo.cli import wandb_commands
 
     raise typer.Exit(wandb_commands.sync(folder))

@@ -1,4 +1,4 @@
-"""``ax-moo wandb pull``, ``sync`` and ``report``: what each does and says."""
+"""``ax-moo wandb pull``, ``sync`` and ``report``: download, upload and report a sweep in Weights & Biases."""
 
 import re
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from ax_moo.wandb.trial_runs import tag_and_close
 def pull(
     project: str, groups: Sequence[str], into: Path | None, entity: str | None, run_id: str | None, with_report: bool
 ) -> None:
-    """Pull one group after the other, and say of each what it holds, and how they compare."""
+    """Pull one group after the other, print what each holds, and compare them."""
     groups = list(dict.fromkeys(groups))
     if run_id is not None and len(groups) > 1:
         raise ConfigError("--run chooses among the sweeps of one group; pull that group alone")
@@ -50,7 +50,7 @@ def _compare(folders: Sequence[Path]) -> None:
     try:
         compare_folders(folders, None)
     except ConfigError as error:
-        print(f"not compared: {error}")
+        print(f"the sweeps are not compared: {error}")
 
 
 def _say(pulled: Pulled) -> None:
@@ -62,25 +62,25 @@ def _say(pulled: Pulled) -> None:
         print(line)
     if pulled.lost:
         numbers = ", ".join(map(str, pulled.lost))
-        print(f"W&B does not have the lines {numbers} of the sweep's journal: ax-moo wandb sync may bring them there")
+        print(f"W&B does not have the lines {numbers} of the sweep's journal: ax-moo wandb sync may upload them")
     if pulled.state == "running":
         print("the sweep goes on; pull it again to see more of it")
     print(f"the sweep {pulled.run_id} is in {sweep.path}, with curves of {pulled.curves} trials")
 
 
 def sync(folder: Path) -> int:
-    """Say of each run what became of it; 0 where all that can be uploaded is there."""
+    """Upload the runs and print the result of each; the exit code is 1 where an upload failed."""
     folder = folder.absolute()
     if not run_files(folder):
-        raise ConfigError(f"{folder} holds no data of W&B: name a sweep folder in which there is wandb/[offline-]run-*")
+        raise ConfigError(f"{folder} holds no data of W&B; name a sweep folder that has wandb/[offline-]run-*")
     sweep = _sweep(folder)
     with open_api() as api:
         found = find(api, folder, _living(sweep))
         for run in found.living:
-            print(f"{run.run_id}: skipped, it is still written to, or was a minute ago")
+            print(f"{run.run_id}: skipped, because the run is still written to, or was within the last minute")
         done = []
         for uploaded in upload(found.pending):
-            print(f"{uploaded.run.run_id}: {_said(uploaded)}", flush=True)
+            print(f"{uploaded.run.run_id}: {_result(uploaded)}", flush=True)
             done.append(uploaded)
         failed = sum(uploaded.problem is not None for uploaded in done)
         print(
@@ -93,7 +93,7 @@ def sync(folder: Path) -> int:
 
 
 def _sweep(folder: Path) -> SweepFolder | None:
-    """None in the folder of a single training, which may hold data of W&B as well."""
+    """The folder's sweep; None in the folder of a single training, which may hold data of W&B as well."""
     try:
         return open_folder(folder)
     except NoSweep:
@@ -101,7 +101,7 @@ def _sweep(folder: Path) -> SweepFolder | None:
 
 
 def _living(sweep: SweepFolder | None) -> list[str]:
-    """Ends of the ids of runs that go on, by what the sweep and the scheduler say."""
+    """The endings of the ids of the runs that still run, by the sweep's journal and the scheduler."""
     if sweep is None:
         return []
     if sweep.is_swept:
@@ -110,14 +110,14 @@ def _living(sweep: SweepFolder | None) -> list[str]:
     return [f"-{trial}" for trial, state in states.items() if state in (JobState.PENDING, JobState.RUNNING)]
 
 
-def _said(uploaded: Uploaded) -> str:
+def _result(uploaded: Uploaded) -> str:
     if uploaded.problem is not None:
         return f"failed: {uploaded.problem}"
-    return "uploaded, as far as it was written before its end" if uploaded.is_torn else "uploaded"
+    return "uploaded, up to the record at which its process was killed" if uploaded.is_torn else "uploaded"
 
 
 def _close(api: Any, own: RunData, sweep: SweepFolder) -> None:
-    """What the sweep's own run does at the end of the sweep, where it can."""
+    """Tag and close the trials' runs, which an online sweep does at its end."""
     project = Project(api, f"{own.entity or api.default_entity}/{own.project}")
     done = tag_and_close(project, own.group, sweep.path, own.run_id)
     if done.tagged or done.untagged:
@@ -125,10 +125,10 @@ def _close(api: Any, own: RunData, sweep: SweepFolder) -> None:
     if done.closed:
         print(f"closed as failed: {', '.join(done.closed)}")
     for run_id, why in done.left.items():
-        print(f"{run_id}: left as it is: {why}")
+        print(f"{run_id}: not changed: {why}")
 
 
 def publish(project: str, group: str, entity: str | None, title: str | None, run_id: str | None) -> None:
-    """Save it, and print its address."""
+    """Save the Report, and print its address."""
     with open_project(project, entity) as found:
         print(save_report(found, group, title, run_id))
