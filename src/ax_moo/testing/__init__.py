@@ -1,4 +1,4 @@
-"""What a launcher or a storage of your own has to fulfil, as tests that you subclass. Needs pytest."""
+"""Test suites for launchers and storages of your own: subclass one in a test file, and run it with pytest."""
 
 import importlib.util
 

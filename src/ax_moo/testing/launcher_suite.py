@@ -1,4 +1,4 @@
-"""The contract of :class:`ax_moo.jobs.launcher.AsyncLauncher` as tests."""
+"""Tests that every launcher must pass: the contract of :class:`ax_moo.jobs.launcher.AsyncLauncher`."""
 
 import dataclasses
 import multiprocessing
@@ -20,20 +20,20 @@ from ax_moo.trial import Job
 
 
 class JobSuite:
-    """What a job is given and what it leaves behind: holds for launchers that block as well.
+    """Tests of a job's input and result, for launchers that block as well.
 
-    Subclass it, or LauncherSuite, in a test file as ``class TestMyLauncher(LauncherSuite)``. Tests wait for states of
-    jobs, for ``seconds`` at most, and never for a time.
+    Subclass JobSuite or LauncherSuite in a test file, as ``class TestMyLauncher(LauncherSuite)``. The tests wait for
+    states of jobs, for at most ``seconds``, and never for a fixed time.
     """
 
     launcher: ClassVar[str]
     """The option of ``hydra/launcher``."""
 
     overrides: ClassVar[tuple[str, ...]] = ()
-    """Overrides with which the launcher can be used here."""
+    """Overrides that the launcher needs on the test machine."""
 
     wrong_overrides: ClassVar[tuple[str, ...]] = ()
-    """Overrides of its keys, each of which ``check`` has to refuse."""
+    """Overrides of the launcher's keys, each of which ``check`` must refuse."""
 
     seconds: ClassVar[float] = 120.0
 
@@ -110,11 +110,11 @@ class JobSuite:
 
 
 class LauncherSuite(JobSuite):
-    """For a launcher that does not block. ``obstruct`` is needed, and everything else has a default."""
+    """Tests of a launcher that does not block. A subclass must set ``launcher`` and define ``obstruct``."""
 
     @classmethod
     def obstruct(cls, folder: Path, trial: int) -> Callable[[], None]:
-        """Make the submission of this trial's next job fail, as a full disk would; what is returned undoes it."""
+        """Make the submission of this trial's next job fail, as a full disk would; return a function that undoes it."""
         raise NotImplementedError
 
     def test_submit_does_not_wait_and_as_many_run_at_once_as_it_says(self, tmp_path: Path) -> None:
@@ -232,11 +232,11 @@ class LauncherSuite(JobSuite):
         assert [handle.result().value for handle in handles] == [0, 1, 2]
 
     def _begun(self, handle: JobHandle) -> JobState:
-        """The state of a job that runs, once the scheduler says so: it may be asked at intervals."""
+        """Wait until the launcher reports a job as running or ended: it may ask the scheduler only at intervals."""
         return wait_until(handle, [JobState.RUNNING, *ENDED], self.seconds)
 
     def _submitted_by_a_process_that_is_killed(self, folder: Path) -> tuple[Job, int]:
-        """A job of the second attempt at trial 5 and what it will return; it waits for ``folder / "go"``."""
+        """A job of trial 5's second attempt, which waits for ``folder / "go"``, and the value that it will return."""
         context = multiprocessing.get_context("spawn")
         here, there = context.Pipe(duplex=False)
         process = context.Process(target=_submit_and_die, args=(type(self), folder, there))

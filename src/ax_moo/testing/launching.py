@@ -1,4 +1,4 @@
-"""A launcher as Hydra sets it up, without a sweep around it."""
+"""Creates a launcher as Hydra does, for tests without a sweep, and waits for its jobs."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ def open_launcher(folder: Path, name: str, task: Task, *overrides: str) -> Any:
 
 
 def wait_for(handles: Sequence[JobHandle], seconds: float = 90.0) -> list[JobState]:
-    """The states of jobs once all have ended."""
+    """Wait until all jobs have ended, and return their states."""
     return [wait_until(handle, ENDED, seconds) for handle in handles]
 
 

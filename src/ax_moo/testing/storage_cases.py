@@ -1,4 +1,4 @@
-"""Trials and problems that a storage has to give back exactly."""
+"""Trials and a problem with unusual values, which a storage must return exactly as they were written."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -44,7 +44,7 @@ RETRIED = (
 
 
 def life(index: int, at: float = 10.0) -> list[Trial]:
-    """The states of a trial that is retried and completes."""
+    """The states of a trial that completes after two failed attempts."""
     staged = Trial(index, VALUES, generation_node="Sobol", generation_seconds=0.1, arm={"lr": -2.5}, time=at)
     running = staged.to(
         TrialStatus.RUNNING, job=Job("19", f"/jobs/{index}", "local"), previous_attempts=RETRIED, time=at + 1 / 3
@@ -54,7 +54,7 @@ def life(index: int, at: float = 10.0) -> list[Trial]:
 
 
 def endless() -> Iterator[Trial]:
-    """Trials 0, 1, 2, ..., one state each, as a sweep that never ends would record them."""
+    """Trials 0, 1, 2, ... with one state each, without end."""
     index = 0
     while True:
         yield Trial(index, VALUES, TrialStatus.COMPLETED, outcome={"accuracy": index / 3}, time=float(index))
@@ -62,7 +62,7 @@ def endless() -> Iterator[Trial]:
 
 
 def write(open_storage: Callable[[Path], Storage], folder: Path, said: Connection, count: int | None) -> None:
-    """A process that records trials, says the number of each once it is recorded, and then waits to be killed."""
+    """Record trials in a process of its own, send the number of each recorded one, and then wait to be killed."""
     writer = open_storage(folder).open()
     writer.begin(PROBLEM.to_dict(), ABOUT)
     for trial in endless():

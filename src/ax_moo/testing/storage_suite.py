@@ -1,4 +1,4 @@
-"""The contract of :class:`ax_moo.storage.base.Storage` as tests."""
+"""Tests that every storage must pass: the contract of :class:`ax_moo.storage.base.Storage`."""
 
 import contextlib
 import json
@@ -24,9 +24,9 @@ _SECONDS = 120.0
 
 
 class StorageSuite:
-    """Subclass it in a test file as ``class TestMyStorage(StorageSuite)`` and give it the two methods.
+    """Subclass it in a test file as ``class TestMyStorage(StorageSuite)``, and define its two methods.
 
-    Some tests open the storage in a process of its own, which imports your test file.
+    Some tests open the storage in another process, which imports your test file.
     """
 
     @staticmethod
@@ -36,9 +36,9 @@ class StorageSuite:
 
     @staticmethod
     def rewrite(folder: Path, change: Callable[[Record], Record]) -> None:
-        """Put what ``change`` makes of it in the place of each record that is kept: the header, and each state.
+        """Replace each stored record, the header and every state, by the result of ``change``.
 
-        Records are mappings that JSON can hold. Another version of the storage may have written what comes out.
+        A record is a mapping that JSON can hold. The result may be a record of another version of the storage.
         """
         raise NotImplementedError
 
@@ -148,7 +148,7 @@ class StorageSuite:
     def _writing(
         self, folder: Path, count: int | None = None
     ) -> Iterator[tuple[BaseProcess, Callable[[], int | None]]]:
-        """Another process that records ``count`` trials, or as many as it can, until it is killed."""
+        """Start a process that records ``count`` trials, or trials without end, and kill it after the block."""
         context = multiprocessing.get_context("spawn")
         here, there = context.Pipe(duplex=False)
         process = context.Process(target=write, args=(type(self).open_storage, folder, there, count))
@@ -177,7 +177,7 @@ def _written(storage: Storage, *states: Trial) -> Storage:
 
 
 def _exactly(value: Any) -> str:
-    """What tells -0.0 from 0.0, 1 from 1.0 and from True, and a tuple from a list."""
+    """A text that distinguishes -0.0 from 0.0, 1 from 1.0 and True, and a tuple from a list."""
     return repr(value)
 
 
@@ -185,7 +185,7 @@ _OF_THE_USER = {"parameterization", "arm", "outcome", "value", "values", "comman
 
 
 def _with_later_fields(record: Any) -> Any:
-    """A record, and the records inside it, with one more field in each; a user's own mappings stay as they are."""
+    """The record with one more field, also in the records inside it; mappings of the user stay as they are."""
     if isinstance(record, list):
         return [_with_later_fields(each) for each in record]
     if not isinstance(record, dict):

@@ -1,6 +1,6 @@
-"""What the jobs of the launcher suite do.
+"""The task functions that the jobs of the launcher suite run.
 
-Nested functions, so that a launcher which pickles by value (cloudpickle) sends them whole; a job imports no test.
+They are nested functions, so that cloudpickle sends them by value and a job need not import a test file.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ from ax_moo.testing.launching import Task
 
 
 def what_it_was_given() -> Task:
-    """Returns what Hydra says of the job, and the overrides that came with it."""
+    """A task that returns the job's number, its folder and the override ``text``, as Hydra has them."""
 
     def task(config: Any) -> Any:
         import os
@@ -29,7 +29,7 @@ def what_it_was_given() -> Task:
 
 
 def returning() -> Task:
-    """Returns ``returned`` as it is in the config, or raises ValueError where there is ``raised``."""
+    """A task that returns ``returned`` of the config, or raises ValueError if the config has ``raised``."""
 
     def task(config: Any) -> Any:
         from omegaconf import OmegaConf
@@ -42,7 +42,7 @@ def returning() -> Task:
 
 
 def waiting_for(gate: Path) -> Task:
-    """Writes ``begun-TRIAL``, runs until the file ``gate`` is there, and returns ``answer``."""
+    """A task that writes ``begun-TRIAL``, runs until the file ``gate`` exists, and returns ``answer``."""
 
     def task(config: Any) -> Any:
         import time
@@ -56,7 +56,7 @@ def waiting_for(gate: Path) -> Task:
 
 
 def killing_itself() -> Task:
-    """Ends without a result, as a job does that the kernel kills."""
+    """A task that ends without a result, like a job that the kernel kills."""
 
     def task(config: Any) -> Any:
         import os
