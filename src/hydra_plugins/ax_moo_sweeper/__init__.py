@@ -1,1 +1,1 @@
-"""The Hydra sweeper ``ax_moo``."""
+"""The Hydra plug-in for ``hydra/sweeper=ax_moo``."""

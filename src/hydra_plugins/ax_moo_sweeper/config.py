@@ -1,4 +1,4 @@
-"""The config of ``hydra/sweeper=ax_moo``: its keys and their defaults."""
+"""Registers the config of ``hydra/sweeper=ax_moo``, with its keys and their defaults."""
 
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
@@ -10,10 +10,10 @@ def _wandb() -> dict[str, Any]:
     return {"enabled": False, "project": None, "entity": None, "group": None, "mode": "auto", "sweep": False}
 
 
-# Only a schema for Hydra: the methods of a dataclass would cost every Hydra application a millisecond.
+# The class only lists fields: the methods of a dataclass would cost every Hydra application a millisecond.
 @dataclass(init=False, repr=False, eq=False)
 class AxMooSweeperConf:
-    """Values are untyped on purpose: ``ax_moo`` checks them and says what would be right."""
+    """The keys and their defaults. They are untyped on purpose: ``ax_moo`` checks them with better messages."""
 
     _target_: str = "hydra_plugins.ax_moo_sweeper.sweeper.AxMooSweeper"
     objectives: Any = field(default_factory=dict)
@@ -36,11 +36,11 @@ class AxMooSweeperConf:
 
 
 def register() -> None:
-    """Store the config twice: an application's own ``conf/hydra/sweeper/ax_moo.yaml`` hides the first name, and
-    names the second in its defaults list.
+    """Store the config under two names.
 
-    It is stored as a mapping: into a dataclass Hydra merges no key that it does not have, so that a misspelt one in a
-    YAML file would not reach ``ax_moo.sweep.settings``, which names the right one.
+    An application's own ``conf/hydra/sweeper/ax_moo.yaml`` hides the first name, and names the second one in its
+    defaults list. The config is stored as a mapping, because Hydra refuses an unknown key of a dataclass: a misspelt
+    key in a YAML file would not reach ``ax_moo.sweep.settings``, which names the right one.
     """
     defaults: dict[str, Any] = {}
     for key in fields(AxMooSweeperConf):
@@ -48,7 +48,7 @@ def register() -> None:
     store = ConfigStore.instance()
     known = store.repo.get("hydra", {}).get("sweeper", {})
     for name in ("ax_moo", "ax_moo_defaults"):
-        # A job is handed what its sweep has registered, and Hydra 1.4 does not like to be told twice.
+        # A job inherits what its sweep has registered, and Hydra 1.4 complains of a second registration.
         if f"{name}.yaml" not in known:
             store.store(group="hydra/sweeper", name=name, node=defaults, provider="hydra-ax-moo")
 

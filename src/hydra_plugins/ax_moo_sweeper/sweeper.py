@@ -1,4 +1,4 @@
-"""Hydra's sweeper plug-in: from Hydra's config to a Sweep, and from its ending to an exit code."""
+"""The sweeper that Hydra instantiates: it runs a sweep with Hydra's config, and ends the process with its exit code."""
 
 import logging
 import os
@@ -22,11 +22,10 @@ _INTERRUPTED = 130
 
 
 class AxMooSweeper(Sweeper):
-    """``hydra/sweeper=ax_moo``. Everything heavy is imported inside :meth:`sweep`."""
+    """The sweeper of ``hydra/sweeper=ax_moo``. Heavy modules are imported inside :meth:`sweep`."""
 
     def __init__(self, **config: Any) -> None:
-        """Hydra passes the sweeper's config; :meth:`setup` takes it from the whole config instead, where
-        interpolations into other nodes resolve."""
+        """Ignore the sweeper's config: :meth:`setup` gets the whole one, in which interpolations resolve."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         from hydra.core.plugins import Plugins
@@ -41,12 +40,12 @@ class AxMooSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> None:
         """Run the sweep that the config describes.
 
-        Ends the process with 2 for a mistake of the user's, 1 for a sweep that failed, and 130 for Ctrl-C.
+        The process ends with code 2 for a mistake of the user's, 1 for a sweep that failed, and 130 for Ctrl-C.
         """
         try:
             code = self._sweep(arguments)
         except KeyboardInterrupt:
-            print("interrupted: the same command goes on with what there is of the sweep", file=sys.stderr)
+            print("interrupted: run the same command again to go on with the sweep", file=sys.stderr)
             code = _INTERRUPTED
         if code == _INTERRUPTED:
             _leave(code)
@@ -66,13 +65,13 @@ class AxMooSweeper(Sweeper):
 
 
 def _settle_sweep_dir(config: DictConfig) -> None:
-    """Resolve the sweep's folder once: where its name holds the time, Hydra 1.4 gives the launcher another one."""
+    """Resolve the sweep's folder once, because in Hydra 1.4 a name with the time would differ for the launcher."""
     with suppress(OmegaConfBaseException), read_write(config), open_dict(config):
         config.hydra.sweep.dir = str(config.hydra.sweep.dir)
 
 
 def _leave(code: int) -> NoReturn:
-    """End the process without waiting for the candidate that is being computed, or for an import that was cut off."""
+    """End the process without waiting for the background thread, which may compute a candidate or import Ax."""
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
@@ -81,7 +80,7 @@ def _leave(code: int) -> NoReturn:
 
 
 def _asynchronous(launcher: Launcher) -> "AsyncLauncher":
-    """Our launchers as they are, Submitit's stock ones made ours, every other one in rounds."""
+    """Our launchers as they are, our counterparts of Submitit's stock launchers, and an adapter for any other."""
     from ax_moo.jobs.blocking import BlockingLauncherAdapter
     from ax_moo_launchers.attach import attacher
     from hydra_plugins.async_submitit_launcher.launcher import adopt
