@@ -123,12 +123,12 @@ def test_an_idx_file_is_an_array_of_its_shape(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("cut", WHOLE[:-1], "announces 6 values, it holds 5"),
-        ("longer", WHOLE + b"\0", "announces 6 values, it holds 7"),
+        ("cut", WHOLE[:-1], "says 6 values, but it holds 5"),
+        ("longer", WHOLE + b"\0", "says 6 values, but it holds 7"),
         ("header", WHOLE[:7], "header is cut off"),
-        ("empty", b"", "begins with nothing"),
-        ("html", b"<html>not found", "begins with 3c 68 74 6d"),
-        ("floats", b"\0\0\x0d" + WHOLE[3:], "begins with 00 00 0d"),
+        ("empty", b"", "must begin with 00 00 08, got an empty file"),
+        ("html", b"<html>not found", "must begin with 00 00 08, got 3c 68 74 6d"),
+        ("floats", b"\0\0\x0d" + WHOLE[3:], "must begin with 00 00 08, got 00 00 0d"),
         ("cut.gz", gzip.compress(WHOLE, mtime=0)[:-9], "cannot be unpacked"),
         ("plain.gz", WHOLE, "cannot be unpacked"),
     ],
@@ -137,11 +137,11 @@ def test_a_file_that_is_not_whole_is_named_with_the_reason_and_the_remedy(
     tmp_path: Path, name: str, content: bytes, reason: str
 ) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(mnist.DataError, match=f"{name} is not a whole IDX file: .*{reason}.*Delete it"):
+    with pytest.raises(mnist.DataError, match=f"{name} is not a whole IDX file: .*{reason}.*Delete the file"):
         mnist.read_idx(tmp_path / name)
 
 
 def test_labels_that_do_not_belong_to_the_images_are_refused(tmp_path: Path, mirror: Path) -> None:
     (mirror / mnist.FILES[1]).write_bytes(gzip.compress(idx(np.zeros(11, np.uint8))))
-    with pytest.raises(mnist.DataError, match=r"\(12, 28, 28\), its labels are of shape \(11,\)"):
+    with pytest.raises(mnist.DataError, match=r"got images of shape \(12, 28, 28\) and labels of shape \(11,\)"):
         mnist.load(mirror, "http://127.0.0.1:9", {})

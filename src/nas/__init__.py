@@ -1,1 +1,1 @@
-"""The application that is searched: a small image classifier, trained with Lightning, configured by Hydra."""
+"""The example application: it trains a small image classifier with Lightning, configured by Hydra."""

@@ -1,4 +1,4 @@
-"""The network of the search: an MLP with two hidden layers on 28x28 images of ten classes."""
+"""The network: an MLP with two hidden layers for 28x28 images of ten classes."""
 
 from torch import nn
 

@@ -1,4 +1,4 @@
-"""What the values of the config have to be, so that a mistake ends in one sentence and not inside Torch."""
+"""Checks the values of the config, so that a mistake ends with one sentence and not with an error of Torch."""
 
 import os
 
@@ -11,11 +11,15 @@ from nas.module import OPTIMIZERS
 
 
 class InvalidConfig(CompactHydraException, ValueError):
-    """A mistake of the user's. Hydra prints an exception of this kind as its message alone."""
+    """A mistake of the user's in the config. Hydra prints only the message of this exception."""
 
 
 def check(config: DictConfig) -> None:
-    """Raises InvalidConfig, naming the first key whose value cannot be trained with."""
+    """Check the values of the config.
+
+    Raises:
+        InvalidConfig: a value is wrong; the message names its key.
+    """
     is_digits = OmegaConf.select(config, "data.name") == "digits"
     for key, rule in (RULES | DIGITS_RULES if is_digits else RULES).items():
         value = OmegaConf.select(config, key)

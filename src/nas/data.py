@@ -1,4 +1,4 @@
-"""The images that are trained on, as tensors in memory, and the batches cut from them."""
+"""Loads the data set into tensors in memory, and cuts batches from them."""
 
 import math
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ from nas import digits, mnist
 class Batches:
     """Shuffled or ordered batches of images in [0, 1] with their labels.
 
-    Cuts whole batches out of one tensor. A DataLoader collates image by image, which takes longer than a step
-    of a network this small.
+    Each batch is cut out of one tensor. A DataLoader collates image by image, which takes longer than a step of a
+    network this small.
     """
 
     def __init__(self, images: Tensor, labels: Tensor, batch_size: int, shuffle: bool) -> None:
@@ -30,7 +30,7 @@ class Batches:
         count = len(self.labels)
         order = torch.randperm(count) if self.shuffle else torch.arange(count)
         for rows in torch.split(order, self.batch_size):
-            # Kept as bytes until here: a quarter of the memory, in each of the trials that run at once.
+            # The images stay bytes until here, which saves three quarters of the memory in each parallel trial.
             yield self.images[rows].float().div_(255), self.labels[rows]
 
 
@@ -41,7 +41,7 @@ class ImageData:
 
 
 def load(config: DictConfig) -> ImageData:
-    """The data set that the config names, from ``data.dir``, and put there first if it is not there yet."""
+    """Load the data set that the config names from ``data.dir``; it is created there if it does not exist."""
     folder = Path(config.dir).expanduser() if config.dir else default_dir()
     if config.name == "mnist":
         arrays = mnist.load(folder, config.url, dict(config.checksums))
@@ -56,6 +56,6 @@ def load(config: DictConfig) -> ImageData:
 
 def default_dir() -> Path:
     """The user's cache directory for this project."""
-    import pooch  # here, because a data.dir of one's own needs none of it
+    import pooch  # imported here, because a user's own data.dir does not need it
 
     return Path(pooch.os_cache("hydra-ax-moo"))

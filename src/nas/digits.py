@@ -1,8 +1,8 @@
-"""A 28x28 data set out of the digits that scikit-learn brings along: no download, and harder than it looks.
+"""Makes a data set of 28x28 images from scikit-learn's digits, without a download.
 
-The 1,797 images of 8x8 pixels are split once, 1,297 for training and 500 for validation. Each split is drawn
-from with repetition, and every draw is enlarged and bent a little in its own way. So there are thousands of
-different images, and no validation image has a twin in the training set.
+The 1,797 images of 8x8 pixels are split once, 1,297 for training and 500 for validation. Images are drawn from each
+split with repetition, and every drawn image is enlarged and slightly distorted in its own way. The result is thousands
+of different images, and no validation image comes from an original of the training set.
 """
 
 import io
@@ -21,7 +21,7 @@ Arrays = tuple[Array, Array, Array, Array]
 """Training images (uint8, n x 28 x 28), training labels (int64), validation images, validation labels."""
 
 VERSION = 1
-"""Counted up when the recipe changes, so that nobody trains on an older recipe's cached images."""
+"""The version of the recipe, which is part of the cache file's name, so that old images are not used again."""
 
 NUM_ORIGINAL_TRAIN = 1297
 SIDE, INNER = 28, 20
@@ -32,19 +32,19 @@ log = logging.getLogger(__name__)
 
 
 def load(folder: Path, num_train: int, num_val: int) -> Arrays:
-    """The data set, from its cache file in ``folder`` or made now and cached there."""
+    """Load the data set from its cache file in ``folder``, or make it and cache it there."""
     path = folder / f"digits-v{VERSION}-{num_train}-{num_val}.npz"
     try:
         return _read(path)
     except FileNotFoundError:
         pass
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        log.warning("%s cannot be read (%s); it is made anew.", path, error)
+        log.warning("%s cannot be read (%s); the file is made again.", path, error)
     arrays = make(num_train, num_val)
     try:
         _write(path, arrays)
     except OSError as error:
-        log.warning("The images could not be cached, every training makes its own (set data.dir): %s", error)
+        log.warning("The images could not be cached, so every training makes them again (set data.dir): %s", error)
     return arrays
 
 
@@ -65,7 +65,7 @@ def make(num_train: int, num_val: int) -> Arrays:
 
 
 def _bend(images: Array, random: np.random.Generator) -> Array:
-    """Each image turned, scaled, sheared and shifted by amounts of its own, with noise; as bytes."""
+    """The images as bytes, each one rotated, scaled, sheared and shifted by random amounts, with noise."""
     from scipy.ndimage import affine_transform
 
     bent = np.empty_like(images)
@@ -93,7 +93,7 @@ def _read(path: Path) -> Arrays:
 
 
 def _write(path: Path, arrays: Arrays) -> None:
-    """Trials that start together may all do this, and none reads half a file."""
+    """Write the cache file in one step: several trials may write it at once, and none may read half a file."""
     images, labels, val_images, val_labels = arrays
     file = io.BytesIO()
     np.savez(file, train_images=images, train_labels=labels, val_images=val_images, val_labels=val_labels)

@@ -1,4 +1,4 @@
-"""Where the curves of a training go: a CSV file, Weights & Biases, or nowhere."""
+"""Creates the logger of a training: a CSV file, Weights & Biases, or none."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ Outcome = dict[str, float]
 
 @dataclass(frozen=True)
 class RunLogger:
-    """What Lightning logs to, and what takes the objectives once they are known."""
+    """The logger for Lightning, and the function that takes the objectives at the end."""
 
     logger: Logger | None = None
     finish: Callable[[Outcome], None] = lambda outcome: None
@@ -24,9 +24,9 @@ class RunLogger:
 
 @contextmanager
 def build_logger(config: DictConfig) -> Iterator[RunLogger]:
-    """The logger of one training. The context ends with the training's exception, if it had one."""
+    """A context with the logger of one training; an exception of the training passes through it."""
     if config.logger.kind == "csv":
-        # Lightning numbers the versions: a training that goes on after a requeue keeps its first rows.
+        # Lightning numbers the versions, so that a requeued training keeps its first rows.
         yield RunLogger(CSVLogger(save_dir=config.output_dir, name="csv"))
     elif config.logger.kind == "wandb":
         with training_run(_wandb_settings(config), config) as logger:

@@ -1,4 +1,4 @@
-"""How the network is trained and judged."""
+"""The Lightning module: it trains the network and measures its accuracy."""
 
 from collections.abc import Callable
 
@@ -19,14 +19,14 @@ Batch = tuple[Tensor, Tensor]
 
 
 class Classifier(LightningModule):
-    """Cross entropy for training; ``val_acc`` is the fraction of validation images classified right."""
+    """Trains with cross entropy; ``val_acc`` is the fraction of validation images that are classified correctly."""
 
     def __init__(self, network: nn.Module, learning_rate: float, optimizer: str = "adam") -> None:
         super().__init__()
         self.network = network
         self.learning_rate = learning_rate
         self.optimizer = optimizer
-        # "micro" counts images. The default, "macro", is the mean over the classes: another number.
+        # "micro" is the accuracy over all images. The default, "macro", is the mean over the classes.
         self.val_acc = MulticlassAccuracy(num_classes=CLASSES, average="micro")
 
     def forward(self, images: Tensor) -> Tensor:
@@ -36,7 +36,7 @@ class Classifier(LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         images, labels = batch
         loss = nn.functional.cross_entropy(self(images), labels)
-        # self.log takes as long as the step itself, so only for the steps that the logger writes.
+        # self.log takes as long as the step itself, so it is called only for steps that the logger writes.
         if (self.global_step + 1) % self.trainer.log_every_n_steps == 0:
             self.log("train_loss", loss, batch_size=len(labels))
         return loss

@@ -1,4 +1,4 @@
-"""One training: from a config to the values of the objectives."""
+"""Runs one training: it takes a config and returns the values of the objectives."""
 
 import logging
 import sys
@@ -24,9 +24,9 @@ from nas.module import Classifier
 
 
 def run(config: DictConfig) -> dict[str, float]:
-    """:func:`train` as a command: in a single run a mistake ends the process with code 2 and its message alone.
+    """Run :func:`train` as a command. In a single run a mistake ends the process with code 2 and only its message.
 
-    Hydra 1.4 would print a traceback above it. In a trial the exception is the trial's reason.
+    Hydra 1.4 would print a traceback above the message. In a trial the exception becomes the trial's reason.
     """
     try:
         return train(config)
@@ -38,14 +38,14 @@ def run(config: DictConfig) -> dict[str, float]:
 
 
 def train(config: DictConfig) -> dict[str, float]:
-    """Train the network that the config describes; returns val_acc after the last epoch, and num_params."""
+    """Train the network that the config describes, and return num_params and the last epoch's val_acc."""
     check(config)
     _quiet_lightning()
     if config.trainer.torch_threads is not None:
         torch.set_num_threads(config.trainer.torch_threads)
     data = load(config.data)
     if config.seed is not None:
-        # Right before the network gets its first weights, so that they do not depend on what the data did.
+        # The seed is set here, so that the network's first weights do not depend on how the data was loaded.
         seed_everything(config.seed, verbose=False)
     model = _model(config)
     with build_logger(config) as run:
@@ -66,11 +66,11 @@ def _fit(config: DictConfig, model: Classifier, data: ImageData, logger: Logger 
     folder = Path(config.output_dir) / "checkpoints"
     last = folder / "last.ckpt"
     trainer = _trainer(config, logger, _callbacks(config, folder), len(data.train))
-    # A job that was requeued runs again in the same folder, and goes on from the last whole epoch.
+    # A requeued job runs again in the same folder, and goes on from the last whole epoch.
     resumed = last if last.exists() else None
     trainer.fit(model, data.train, data.val, ckpt_path=resumed, weights_only=False)
     if "val_acc" not in trainer.callback_metrics:
-        # Stopped after the last epoch's checkpoint and before the result: there was no epoch left to train.
+        # The earlier attempt ended between the last epoch's checkpoint and the result, so no epoch was left to train.
         trainer.validate(model, data.val, verbose=False)
     return float(trainer.callback_metrics["val_acc"])
 
@@ -78,7 +78,7 @@ def _fit(config: DictConfig, model: Classifier, data: ImageData, logger: Logger 
 def _callbacks(config: DictConfig, folder: Path) -> list[Callback]:
     callbacks: list[Callback] = [SweepCallback(metrics=list(config.callbacks.report))]
     if config.callbacks.checkpoint:
-        # Not save_last=True: alone, that saves when the training ends, and not after each epoch.
+        # save_last=True alone would save at the end of the training, and not after each epoch.
         callbacks.append(ModelCheckpoint(folder, filename="last", enable_version_counter=False))
     return callbacks
 
@@ -91,8 +91,8 @@ def _trainer(config: DictConfig, logger: Logger | None, callbacks: list[Callback
         precision=config.trainer.precision,
         logger=logger or False,
         callbacks=callbacks,
-        # One process trains one network. Lightning's SLURMEnvironment, which it would find by itself, insists
-        # on the job's ntasks and answers the scheduler's warning signal with a requeue beside submitit's.
+        # One process trains one network. Lightning would choose its SLURMEnvironment, which insists on the job's
+        # ntasks and requeues the job at the scheduler's warning signal, as submitit does already.
         plugins=[LightningEnvironment()],
         default_root_dir=config.output_dir,
         enable_checkpointing=config.callbacks.checkpoint,
@@ -108,17 +108,17 @@ def _is_trial() -> bool:
 
 
 def _is_watched() -> bool:
-    """Whether somebody looks at this training: not at a trial among others, and not at a log file."""
+    """Whether a user watches this training on a terminal; a trial of a sweep is not watched."""
     return sys.stdout.isatty() and not _is_trial()
 
 
 def _quiet_lightning() -> None:
-    """Leave out what Lightning says at each start: 48 trials would say it 48 times."""
-    # The devices it found, and tips.
+    """Silence the messages that Lightning prints at each start, because 48 trials would print them 48 times."""
+    # These are the devices that were found, and tips.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    # That a job which runs again finds its checkpoint is how it should be.
+    # A job that runs again is meant to find its checkpoint.
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
-    # It wants srun wherever there is one; a trial is one process, under whichever launcher.
+    # Lightning asks for srun wherever it is installed, but a trial is one process under every launcher.
     warnings.filterwarnings("ignore", message="The `srun` command is available")
-    # Lightning 2.6 asks Torch 2.13 in a way that Torch is about to drop.
+    # Lightning 2.6 calls a function that Torch 2.13 deprecates.
     warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
