@@ -54,7 +54,7 @@ def test_a_broken_cache_file_is_made_anew(tmp_path: Path, content: bytes, caplog
     (path,) = tmp_path.iterdir()
     path.write_bytes(content)
     assert len(digits.load(tmp_path, 20, 10)[1]) == 20
-    assert "made anew" in caplog.text
+    assert "the file is made again" in caplog.text
     assert path.stat().st_size > 20 * 784
 
 

@@ -45,7 +45,7 @@ class Controller:
         )
         self._pid = child.pid
         with recorded(signal.SIGTERM) as came, let_in(_submitits_signal()):
-            # child.wait() would hold a lock that the signal handler needs, which calls checkpoint.
+            # child.wait() is not used: the signal handler that calls checkpoint would interrupt it, and waits itself.
             while not _has_ended(child.pid):
                 time.sleep(_POLL_SECONDS)
             code, self._pid = child.wait(), None

@@ -88,7 +88,7 @@ def _reference(sweeps: Sequence[SweepFolder], objectives: Sequence[Objective]) -
         outcomes += [trial.outcome for trial in pareto_trials(sweep.trials, problem)]
     point = reference_point(dataclasses.replace(sweeps[0].problem, objectives=free), outcomes)
     if point is None:
-        raise ConfigError("the sweeps must have a completed trial that meets its outcome constraints, got none")
+        raise ConfigError("the sweeps must have a completed trial that meets the outcome constraints, got none")
     signs = (-1.0 if objective.minimize else 1.0 for objective in objectives)
     return {o.name: sign * float(value) for o, sign, value in zip(objectives, signs, point, strict=True)}, True
 

@@ -34,7 +34,7 @@ def state_of(sweep: SweepFolder) -> SweepState:
 
 
 def elapsed(sweep: SweepFolder, now: float) -> float | None:
-    """Seconds from the sweep's first start to now, or to its end where no process runs it."""
+    """Seconds from the sweep's first start to now, or to its last record where no process runs it."""
     started = sweep.header.get("time")
     if not isinstance(started, int | float):
         return None

@@ -144,7 +144,7 @@ def _run(
         settings,
         launcher,
         folder,
-        optimizer=lambda known: _optimizer(problem, settings, known),
+        optimizer=lambda previous: _optimizer(problem, settings, previous),
         observers=[observer for observer in (console, report) if observer],
         about={**about, "seed": settings.seed, "method": settings.method},
         past=past,
@@ -211,12 +211,12 @@ def _save_config(config: DictConfig, folder: Path) -> None:
     disk.replace_file(folder / CONFIG_FILE, OmegaConf.to_yaml(config))
 
 
-def _optimizer(problem: Problem, settings: Settings, known: Sequence[Trial]) -> Optimizer:
+def _optimizer(problem: Problem, settings: Settings, previous: Sequence[Trial]) -> Optimizer:
     # Ax takes seconds to import. The background thread calls this, so that the loop does not wait for the import.
     from ax_moo.optimizer.ax_client import AxOptimizer
 
     optimizer = AxOptimizer(problem, settings.method, settings.seed, settings.n_initial, settings.initial)
-    optimizer.replay(known)
+    optimizer.replay(previous)
     return optimizer
 
 

@@ -251,11 +251,11 @@ class LauncherSuite(JobSuite):
         return job, 50
 
 
-def _submit_and_die(suite: type[LauncherSuite], folder: Path, said: Any) -> None:
+def _submit_and_die(suite: type[LauncherSuite], folder: Path, submitted: Any) -> None:
     launcher = suite.open_launcher(folder, tasks.waiting_for(folder / "go"))
     launcher.check()
     (handle,) = launcher.submit([dataclasses.replace(_waiting(5, answer=50), attempt=2)])
-    said.send(handle.job)
+    submitted.send(handle.job)
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -44,7 +44,7 @@ RETRIED = (
 
 
 def life(index: int, at: float = 10.0) -> list[Trial]:
-    """The states of a trial that completes after two failed attempts."""
+    """The states of a trial that completes after two attempts without a result."""
     staged = Trial(index, VALUES, generation_node="Sobol", generation_seconds=0.1, arm={"lr": -2.5}, time=at)
     running = staged.to(
         TrialStatus.RUNNING, job=Job("19", f"/jobs/{index}", "local"), previous_attempts=RETRIED, time=at + 1 / 3
@@ -61,7 +61,7 @@ def endless() -> Iterator[Trial]:
         index += 1
 
 
-def write(open_storage: Callable[[Path], Storage], folder: Path, said: Connection, count: int | None) -> None:
+def write(open_storage: Callable[[Path], Storage], folder: Path, recorded: Connection, count: int | None) -> None:
     """Record trials in a process of its own, send the number of each recorded one, and then wait to be killed."""
     writer = open_storage(folder).open()
     writer.begin(PROBLEM.to_dict(), ABOUT)
@@ -69,7 +69,7 @@ def write(open_storage: Callable[[Path], Storage], folder: Path, said: Connectio
         if trial.index == count:
             break
         writer.record(trial)
-        said.send(trial.index)
-    said.send(None)
+        recorded.send(trial.index)
+    recorded.send(None)
     while True:
         time.sleep(1)

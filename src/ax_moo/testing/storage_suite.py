@@ -87,8 +87,8 @@ class StorageSuite:
         assert list(_written(self.open_storage(tmp_path), *life(1)).events()) == life(1)
 
     def test_a_second_writer_is_refused_with_a_sentence_and_readers_are_not(self, tmp_path: Path) -> None:
-        with self._writing(tmp_path, count=1) as (_, said):
-            assert said() == 0
+        with self._writing(tmp_path, count=1) as (_, next_number):
+            assert next_number() == 0
             with pytest.raises(ConfigError):
                 self.open_storage(tmp_path).open()
             assert [trial.index for trial in self.open_storage(tmp_path).events()] == [0]
@@ -97,13 +97,13 @@ class StorageSuite:
     def test_a_writer_that_is_killed_loses_at_most_the_state_that_it_was_writing(
         self, tmp_path: Path, acknowledged: int
     ) -> None:
-        with self._writing(tmp_path) as (process, said):
-            numbers = [said() for _ in range(acknowledged + 1)]
+        with self._writing(tmp_path) as (process, next_number):
+            numbers = [next_number() for _ in range(acknowledged + 1)]
             process.kill()
             process.join(_SECONDS)
             with contextlib.suppress(EOFError):
                 while True:
-                    numbers.append(said())
+                    numbers.append(next_number())
         kept = list(self.open_storage(tmp_path).events())
         assert len(numbers) <= len(kept) <= len(numbers) + 1
         assert kept == list(islice(endless(), len(kept)))
@@ -113,13 +113,13 @@ class StorageSuite:
 
     def test_a_reader_sees_whole_states_and_all_that_came_before_them(self, tmp_path: Path) -> None:
         seen, reader = 0, self.open_storage(tmp_path)
-        with self._writing(tmp_path, count=60) as (_, said):
-            recorded = said()
+        with self._writing(tmp_path, count=60) as (_, next_number):
+            recorded = next_number()
             while recorded is not None:
                 kept = list(reader.events())
                 assert kept == list(islice(endless(), len(kept)))
                 assert len(kept) >= max(seen, recorded + 1), "what was recorded is read"
-                seen, recorded = len(kept), said()
+                seen, recorded = len(kept), next_number()
         assert len(list(reader.events())) == 60
 
     def test_fields_of_a_later_version_are_ignored_in_every_record(self, tmp_path: Path) -> None:
@@ -156,13 +156,13 @@ class StorageSuite:
         there.close()
         try:
             with here:
-                yield process, lambda: _said(here)
+                yield process, lambda: _next_number(here)
         finally:
             process.kill()
             process.join(_SECONDS)
 
 
-def _said(connection: Connection) -> int | None:
+def _next_number(connection: Connection) -> int | None:
     assert connection.poll(_SECONDS), "the process that writes says nothing"
     number: int | None = connection.recv()
     return number

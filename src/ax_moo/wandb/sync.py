@@ -166,12 +166,12 @@ def upload(runs: Iterable[RunData]) -> Iterator[Uploaded]:
 
     Where one file of a run fails, its later files are not tried, because W&B takes them only in order.
     """
-    lives: dict[str, list[RunData]] = defaultdict(list)
+    attempts: dict[str, list[RunData]] = defaultdict(list)
     for run in runs:
-        lives[run.run_id].append(run)
+        attempts[run.run_id].append(run)
     pool = ThreadPoolExecutor(AT_ONCE)
     try:
-        for future in as_completed([pool.submit(_upload_lives, each) for each in lives.values()]):
+        for future in as_completed([pool.submit(_upload_in_order, each) for each in attempts.values()]):
             yield from future.result()
     finally:
         pool.shutdown(cancel_futures=True)
@@ -197,18 +197,18 @@ def _missing(runs: Sequence[RunData], api: Any) -> list[RunData]:
 
 def _there(runs: Sequence[RunData], path: str, api: Any) -> list[RunData]:
     ids = sorted({run.run_id for run in runs})
-    known = {run.id: run for run in api.runs(path, filters={"name": {"$in": ids}}, lazy=False, per_page=PAGE)}
-    return [run for run in runs if run.run_id in known and _is_whole(known[run.run_id], run)]
+    online = {run.id: run for run in api.runs(path, filters={"name": {"$in": ids}}, lazy=False, per_page=PAGE)}
+    return [run for run in runs if run.run_id in online and _is_whole(online[run.run_id], run)]
 
 
-def _is_whole(known: Any, run: RunData) -> bool:
-    has_rows = (known.history_keys or {}).get("lastStep", -1) >= run.last_step
-    return has_rows and (run.exit_code is None or known.state in ENDED)
+def _is_whole(online: Any, run: RunData) -> bool:
+    has_rows = (online.history_keys or {}).get("lastStep", -1) >= run.last_step
+    return has_rows and (run.exit_code is None or online.state in ENDED)
 
 
-def _upload_lives(lives: Sequence[RunData]) -> list[Uploaded]:
+def _upload_in_order(attempts: Sequence[RunData]) -> list[Uploaded]:
     done: list[Uploaded] = []
-    for run in lives:
+    for run in attempts:
         if done and done[-1].problem is not None:
             done.append(Uploaded(run, "not tried, because the data of an earlier attempt must be uploaded first"))
         else:
