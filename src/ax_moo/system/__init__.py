@@ -1,1 +1,1 @@
-"""What lies below every sweep: disk, clock, signals, terminal, text, rules for values of the config."""
+"""Building blocks that know nothing of sweeps: disk, clock, signals, terminal, text, rules for config values."""

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and what to do while the disk takes none."""
+"""Writing files completely or not at all, and waiting while a disk is full or a file server is away."""
 
 import contextlib
 import errno
@@ -23,17 +23,19 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 PASSING = frozenset(
     {
         *NO_ROOM,
-        # A disk or a file server that has a bad moment, or is started again.
+        # A disk or a file server has a short failure, or is restarted.
         *(errno.EIO, errno.EREMOTEIO, errno.ESTALE, errno.EAGAIN, errno.EBUSY, errno.ENOLCK),
-        # A file server that cannot be reached. ETIMEDOUT is what a soft mount says; a hard one would wait as we do.
+        # A file server cannot be reached. A soft mount returns ETIMEDOUT; a hard mount would wait, as we do.
         *(errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH),
         *(errno.ENOTCONN, errno.ECONNREFUSED, errno.ECONNRESET, errno.ECONNABORTED, errno.ESHUTDOWN),
-        # What other threads and processes hold, and give back when they end.
+        # Other threads and processes hold the memory or the file descriptors, and free them when they end.
         *(errno.ENOMEM, errno.EMFILE, errno.ENFILE),
     }
 )
-"""What passes without anybody doing something about it. Not among them: EACCES, EPERM, EISDIR, ENOTDIR, ENOENT, which
-come again until somebody mends them; and EROFS, since a disk that was remounted read-only after an error stays so."""
+"""The error numbers of failures that can end by themselves, so that trying again makes sense.
+
+EACCES, EPERM, EISDIR, ENOTDIR and ENOENT are left out: they come back until somebody repairs the cause. EROFS is left
+out, too: a disk that was remounted read-only after an error stays read-only."""
 
 TRY_AGAIN_SECONDS = 2.0
 _ROOM_BYTES = 1 << 20
@@ -42,18 +44,18 @@ _SAY_AGAIN_SECONDS = 600.0
 
 
 def has_room(folder: Path) -> bool:
-    """Whether the few small files of another trial fit on the folder's disk: a megabyte, or 5 % of a smaller disk."""
+    """Whether the small files of one more trial fit on the folder's disk: 1 MB is free, or 5 % of a small disk."""
     try:
         usage, inodes = shutil.disk_usage(folder), os.statvfs(folder)
     except OSError:
-        return True  # the next write will tell
+        return True  # the next write finds out
     return usage.free >= min(_ROOM_BYTES, _ROOM_SHARE * usage.total) and (not inodes.f_files or inodes.f_favail > 0)
 
 
 class CannotWrite(ConfigError):
-    """What is to be written cannot be, and waiting would not help.
+    """A file cannot be written, and waiting would not help.
 
-    Before the first job it is a mistake in ``hydra.sweep.dir`` like any other; later it is the end of the sweep.
+    Before the first job this is a config mistake in ``hydra.sweep.dir``; later it ends the sweep.
     """
 
     def __init__(self, what: str, remedy: str = "name a folder that you can write to") -> None:
@@ -69,10 +71,10 @@ class CannotWrite(ConfigError):
 
 
 def until_written(write: Callable[[], T], where: Path) -> T:
-    """What ``write`` returns; while the disk takes nothing, and that may pass, the caller pauses and the log says why.
+    """Call ``write`` until it succeeds, and return its value. The log says why the caller is paused.
 
     Raises:
-        CannotWrite: it will not pass.
+        CannotWrite: ``write`` failed with an error that is not in ``PASSING``.
     """
     said_at: float | None = None
     while True:
@@ -84,7 +86,7 @@ def until_written(write: Callable[[], T], where: Path) -> T:
             if said_at is None or time.monotonic() - said_at > _SAY_AGAIN_SECONDS:
                 said_at = time.monotonic()
                 why = error.strerror or str(error)
-                log.warning("Paused: cannot write to %s (%s); the sweep goes on as soon as that works", where, why)
+                log.warning("Paused: cannot write to %s (%s); the sweep goes on as soon as writing works", where, why)
             time.sleep(TRY_AGAIN_SECONDS)
         else:
             if said_at is not None:
@@ -93,12 +95,12 @@ def until_written(write: Callable[[], T], where: Path) -> T:
 
 
 def replace_file(path: Path, data: str | bytes) -> None:
-    """Put a whole file in the place of an old one: a reader finds the one or the other, also after a loss of power.
+    """Replace a file atomically: a reader finds the old file or the new one, also after a power failure.
 
-    OSError leaves the old file as it was, and nothing beside it. The file keeps its mode. Several processes may do
-    this at the same time; the last one wins.
+    The file keeps its mode. When this raises OSError, the old file is unchanged and no temporary file is left. Several
+    processes may replace the same file at the same time; the last one wins.
     """
-    # A text may hold half of a surrogate pair, where somebody's bytes were not UTF-8.
+    # Text that came from bytes which are not UTF-8 may hold lone surrogates.
     content = data.encode(errors="backslashreplace") if isinstance(data, str) else data
     aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
     try:
@@ -108,13 +110,14 @@ def replace_file(path: Path, data: str | bytes) -> None:
         with contextlib.suppress(OSError):
             aside.unlink()
         if isinstance(error, OSError):
-            raise OSError(error.errno, error.strerror, str(path)) from error  # nobody knows the name aside
+            # The error names the file that the caller knows, not the temporary one.
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the names in the folder on the disk, where its file system can do that for a folder."""
+    """Write the folder's list of names to the disk, where the file system can sync a folder."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -136,7 +139,6 @@ def _write_new(path: Path, content: bytes, mode: int | None) -> None:
 
 
 def _mode(path: Path) -> int | None:
-    """The mode of the file that is there, if there is one."""
     try:
         return stat.S_IMODE(path.stat().st_mode)
     except OSError:

@@ -1,9 +1,9 @@
-"""The one exception for what a user can mend."""
+"""ConfigError, the exception for every mistake that the user can correct."""
 
 
 class ConfigError(Exception):
-    """A mistake in the config or in the usage, found before any job was submitted.
+    """A mistake in the config or in the command, found before any job was submitted.
 
-    The message says where the mistake is (the config key), what is wrong with it, and what would be right. The
-    sweeper prints it without a traceback and ends with exit code 2.
+    The message names the config key, says what is wrong with its value, and what would be right. The sweeper prints
+    it without a traceback and ends with exit code 2.
     """

@@ -1,4 +1,4 @@
-"""The private names of Hydra that we use, all of them here; a test checks that they exist."""
+"""All private names of Hydra that we use. A test checks that they exist."""
 
 import argparse
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def returned(job_return: Any) -> Any:
-    """What a job returned, or the exception that ended it; the public ``return_value`` raises that exception."""
+    """The value that a job returned, or the exception that ended it; the public ``return_value`` raises it."""
     return job_return._return_value
 
 
@@ -18,14 +18,14 @@ def element_value(element: Any) -> Any:
 
 
 def element_text(element: Any) -> str:
-    """A value as it stands in an override; the public ``Override.get_value_string()`` needs one that was parsed."""
+    """A value as an override spells it; the public ``Override.get_value_string()`` needs a parsed override."""
     from hydra.core.override_parser.types import Override
 
     return str(Override._get_value_element_as_str(element))
 
 
 def known_arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    """A command line as Hydra reads it; the config tells nothing of ``--config-path`` and its like."""
+    """A command line as Hydra reads it; the config does not hold options such as ``--config-path``."""
     from hydra._internal.utils import get_args_parser
 
     parsed: argparse.Namespace = get_args_parser().parse_known_args(arguments)[0]
@@ -33,7 +33,7 @@ def known_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def hydra_context(config_folder: str) -> Any:
-    """What Hydra hands to a launcher, for an application whose configs are in this folder."""
+    """The HydraContext that Hydra passes to a launcher, for an application whose configs are in this folder."""
     from hydra._internal.callbacks import Callbacks
     from hydra._internal.config_loader_impl import ConfigLoaderImpl
     from hydra._internal.utils import create_config_search_path

@@ -1,4 +1,4 @@
-"""Work in another thread that nobody needs any more."""
+"""Interrupting a computation in another thread, such as a model fit that nobody needs any more."""
 
 import ctypes
 import threading
@@ -13,9 +13,9 @@ Result = TypeVar("Result")
 
 
 class Interruptible:
-    """Ends the work of one thread by an exception in it.
+    """Ends the work of one thread by raising SystemExit in it.
 
-    A daemon thread is no way out: Python ends it at its next step out of C++, which aborts the process.
+    A daemon thread would not do: at exit Python ends it when it returns from C++, and that aborts the process.
     """
 
     def __init__(self) -> None:
@@ -24,22 +24,22 @@ class Interruptible:
         self.is_over = False
 
     def run(self, work: Callable[[], Result]) -> Result:
-        """Raises SystemExit in the work, or instead of it, once :meth:`end` was called."""
+        """Do the work. After :meth:`end` was called, this raises SystemExit in the work, or instead of it."""
         try:
             self._begin()
             return work()
         finally:
-            # An exception can come at every step of Python, and this is a single one.
+            # The exception can be raised at any bytecode; clear() is a single one.
             self._at_work.clear()
-            # One that is on its way comes here, and not in what the thread does next.
+            # An exception that is already on its way is raised here, not in what the thread does next.
             with self._lock:
                 pass
 
     def end(self) -> None:
-        """Return once no work is being done, or after a while: one call into C++ can take long."""
+        """Interrupt the work, and return when it has ended, or after 5 s: one call into C++ can take long."""
         until = time.monotonic() + END_SECONDS
         while self._interrupt() and time.monotonic() < until:
-            # Again and again, since somebody on the way may have caught the exception.
+            # Repeated, because code in the work may catch the exception.
             time.sleep(AGAIN_SECONDS)
 
     def _begin(self) -> None:

@@ -1,4 +1,4 @@
-"""One thread for Ax's linear algebra, which jobs must not inherit."""
+"""Linear algebra with one thread while Ax computes, without an effect on the jobs that start meanwhile."""
 
 import functools
 from collections.abc import Iterator
@@ -8,22 +8,22 @@ from typing import Any
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Within the block linear algebra of the calling thread has one thread.
+    """Limit the calling thread's linear algebra to one thread within the block.
 
-    Two are slower than one for the small matrices of a sweep, and on a busy machine slower by far. OMP_NUM_THREADS and
-    torch.set_num_threads would tell the whole process, and with it the jobs that it starts meanwhile. OpenMP's number
-    is that of the calling thread. BLAS has one for the process, which is as before after the block.
+    For the small matrices of a sweep two threads are slower than one, and on a busy machine much slower.
+    OMP_NUM_THREADS and torch.set_num_threads would change the whole process, and with it the jobs that it starts
+    meanwhile. OpenMP has a limit for each thread. BLAS has one for the process, which is restored after the block.
     """
     import torch
 
-    torch.get_num_threads()  # At a thread's first use of it torch sets its number of threads.
+    torch.get_num_threads()  # torch sets its number of threads at a thread's first use of it: before the limit
     with _libraries().limit(limits=1):
         yield
 
 
 @functools.cache
 def _libraries() -> Any:
-    """OpenMP and BLAS as they are loaded; the search for them takes 30 ms."""
+    """The loaded OpenMP and BLAS libraries; finding them takes 30 ms."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

@@ -1,4 +1,4 @@
-"""Records that this or a later version wrote, read back."""
+"""Reading JSON records back as dataclasses, also when a later version wrote them."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -8,12 +8,13 @@ R = TypeVar("R")
 
 
 def from_record(kind: type[R], record: Mapping[str, Any], **values: Any) -> R:
-    """The dataclass that a record describes, with ``values`` in place of what the record says.
+    """The dataclass that a record describes; ``values`` replace fields of the record.
 
-    Fields of a later version are ignored. A later version that cannot be read so has another ``FORMAT``.
+    Fields that a later version has added are ignored. A version whose records cannot be read this way changes
+    ``FORMAT``.
 
     Raises:
-        TypeError: it is no mapping, or a field without a default is missing.
+        TypeError: the record is not a mapping, or a field without a default is missing.
     """
     if not isinstance(record, Mapping):
         raise TypeError(f"must be a mapping, got {record!r}")

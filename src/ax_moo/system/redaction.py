@@ -1,4 +1,4 @@
-"""Secrets do not belong into what is handed to others."""
+"""Hiding passwords, tokens and API keys in texts and configs that are shown or uploaded."""
 
 import re
 from collections.abc import Mapping
@@ -7,9 +7,9 @@ from typing import Any
 HIDDEN = "***"
 
 _SECRET = r"[\w.]*(?:api_?key|token|password|passwd|secret|credential|authorization)s?\b"
-_SHELLS_QUOTE = "'\"'\"'"  # a single quote within a word that the shell takes in single quotes
+_SHELLS_QUOTE = "'\"'\"'"  # a single quote inside a single-quoted word of the shell
 _PLAIN = rf"(?:(?:Basic|Bearer)\s+)?(?:\\[^\s']|{_SHELLS_QUOTE}|[^\s,;&}}\])'])+"
-_YAMLS_QUOTED = r"''[^\s,;}\]'].*?''"  # within a text that YAML takes in single quotes
+_YAMLS_QUOTED = r"''[^\s,;}\]'].*?''"  # a quoted value inside a single-quoted text of YAML
 _VALUE = rf"{_SHELLS_QUOTE}.*?{_SHELLS_QUOTE}|{_YAMLS_QUOTED}|'[^']*'|\"[^\"]*\"|{_PLAIN}"
 _ASSIGNED = re.compile(rf"(?i)(?P<key>{_SECRET}['\"]?\s*(?:=|:)\s*)(?P<value>{_VALUE})")
 _NO_SECRET = re.compile(r"(?i)null|none|~|''|\"\"|\*{3}|[\d.]+|true|false|\$\{.*")
@@ -18,19 +18,19 @@ _NO_SECRET = re.compile(r"(?i)null|none|~|''|\"\"|\*{3}|[\d.]+|true|false|\$\{.*
 def redacted(text: str) -> str:
     """The text with the values of keys such as ``api_key``, ``token`` and ``password`` hidden.
 
-    It takes ``key=value`` of command lines and ``key: value`` of YAML, and is made for these, not for any text.
+    It is made for ``key=value`` in command lines and ``key: value`` in YAML, not for any text.
     """
     return _ASSIGNED.sub(_hide, text)
 
 
 def override_without_secrets(override: str) -> str:
-    """The same for one override, whose value is all behind its ``=``."""
+    """One override with its value hidden if its key is a secret's; the value is everything after the ``=``."""
     key, assigned, value = override.partition("=")
     return f"{key}={_hidden(key, value)}" if assigned else override
 
 
 def without_secrets(data: Any) -> Any:
-    """The same for every text in lists and mappings, and for the values of such keys themselves."""
+    """Data with the secrets hidden in every text, and the values of every mapping's secret keys hidden."""
     if isinstance(data, str):
         return redacted(data)
     if isinstance(data, Mapping):
@@ -39,7 +39,7 @@ def without_secrets(data: Any) -> Any:
 
 
 def _hidden(key: str, value: Any) -> Any:
-    """Of a text that only mentions a secret, such as a command, the rest stays."""
+    """The value of a secret key is replaced as a whole; in any other value only the secrets that it mentions."""
     is_secret = redacted(f"{key}=x") != f"{key}=x"
     if is_secret and isinstance(value, str) and value and not _NO_SECRET.fullmatch(value):
         return HIDDEN

@@ -1,4 +1,4 @@
-"""What a value of the config may be, and the one sentence about a value that is something else."""
+"""Rules for config values, and the error message about a value that breaks its rule."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,35 +11,35 @@ from ax_moo.system.text import did_you_mean, nearest
 
 @dataclass(frozen=True)
 class Rule:
-    """``wanted`` goes on from "must be"; ``words`` are all the values, where the rule is a choice among words."""
+    """What a value must be. ``wanted`` completes the sentence "must be ..."; ``words`` are a choice's valid words."""
 
     wanted: str
     holds: Callable[[Any], bool]
     words: tuple[str, ...] = ()
 
     def complaint(self, value: Any) -> str:
-        """What is said of a value that breaks the rule, after the name of its key."""
+        """The error message about a value that breaks the rule, without the name of its key."""
         near = nearest(value, self.words)
         hint = f"; did you mean {near!r}?" if near else ""
         return f"must be {self.wanted}, got {value!r}{hint}"
 
 
 def check(where: str, value: Any, rule: Rule) -> Any:
-    """The value, where it keeps the rule."""
+    """The value, if it keeps the rule; else ConfigError. ``where`` is the config key."""
     if not rule.holds(value):
         raise ConfigError(f"{where}: {rule.complaint(value)}")
     return value
 
 
 def check_values(where: str, values: Mapping[str, Any], rules: Mapping[str, Rule]) -> None:
-    """The same for the values of several keys below ``where``."""
+    """Check the values of several keys below the key ``where``."""
     for key, rule in rules.items():
         if key in values:
             check(f"{where}.{key}", values[key], rule)
 
 
 def check_keys(where: str, given: Iterable[Any], valid: Iterable[str]) -> None:
-    """Refuse the first key that there is not, and name the one that was probably meant."""
+    """Refuse the first unknown key, and name the valid key that was probably meant."""
     keys = list(valid)
     for key in given:
         if key not in keys:

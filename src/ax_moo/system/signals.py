@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP end a sweep by KeyboardInterrupt, but never between a job and the note of its id."""
+"""Signal handling: Ctrl-C, SIGTERM and SIGHUP raise KeyboardInterrupt, but not while a job is being submitted."""
 
 import signal
 import threading
@@ -13,7 +13,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Terminated(KeyboardInterrupt):
-    """A batch system, or a terminal that was closed, ends the process: nobody is there to press Ctrl-C again."""
+    """A batch system or a closed terminal ends the process, so that nobody can press Ctrl-C again."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -22,16 +22,16 @@ class Terminated(KeyboardInterrupt):
 
 @contextmanager
 def sigterm_as_ctrl_c() -> Iterator[None]:
-    """Within the block SIGTERM and SIGHUP raise Terminated, where they are not ignored, as SIGHUP is under nohup."""
+    """Within the block SIGTERM and SIGHUP raise Terminated. A signal that is ignored, as under nohup, stays ignored."""
     with _handled(lambda found: None if found is signal.SIG_IGN else _interrupt, signal.SIGTERM, signal.SIGHUP):
         yield
 
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Raise at the end of the block for a signal that came within it: KeyboardInterrupt, or Terminated.
+    """Defer a signal that comes within the block: KeyboardInterrupt or Terminated is raised at the block's end.
 
-    A second signal is not put off: the scheduler may hang.
+    A second signal is raised at once, because the scheduler may hang.
     """
     came: list[int] = []
 
@@ -40,7 +40,7 @@ def deferred() -> Iterator[None]:
             _interrupt(number, frame)
         came.append(number)
 
-    # One that is ignored, as under nohup, stays so.
+    # An ignored signal, such as SIGHUP under nohup, stays ignored.
     with _handled(lambda found: note if callable(found) else None, *_SIGNALS):
         yield
     if came:
@@ -49,9 +49,9 @@ def deferred() -> Iterator[None]:
 
 @contextmanager
 def reraised() -> Iterator[None]:
-    """Raise at the end of the block for a signal that came within it, whatever the code there made of it.
+    """Raise a signal that came within the block again at its end, whatever the code in the block did about it.
 
-    Lightning, for one, turns Ctrl-C into an exit of its own, which would look like the failure of one training.
+    Lightning, for example, turns Ctrl-C into its own exit, which would look like the failure of one training.
     """
     came: list[int] = []
     with _handled(_chained(came.append), *_SIGNALS):
@@ -64,10 +64,11 @@ def reraised() -> Iterator[None]:
 
 @contextmanager
 def recorded(*numbers: int, default: Handler | None = None) -> Iterator[set[int]]:
-    """The signals of these that came so far; what handled them before still does.
+    """The set of these signals that have come so far; the earlier handlers are still called.
 
-    ``default`` handles those that would end the process; without it, they do. Whoever puts a handler of his own into
-    the block must call the one that he found, as Lightning does. Outside of the main thread, none is seen.
+    ``default`` handles a signal that would end the process; without ``default`` that signal ends it. Code in the block
+    that installs a handler must call the handler it replaces, as Lightning does. Outside the main thread no signal
+    is recorded.
     """
     came: set[int] = set()
     with _handled(_chained(came.add, default), *numbers):
@@ -93,7 +94,7 @@ def _chained(record: Callable[[int], Any], default: Handler | None = None) -> Ca
 
 @contextmanager
 def _handled(instead: Callable[[Found], Handler | None], *numbers: int) -> Iterator[None]:
-    """Within the block a signal is handled by what ``instead`` makes of its handler; None leaves that one."""
+    """Within the block, replace each signal's handler by ``instead(handler)``; None keeps the handler."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may set handlers
         return
@@ -116,13 +117,13 @@ def _interrupt(number: int, frame: Any) -> None:
 
 
 def hold_back(number: int) -> None:
-    """Keep a signal waiting, here and in the programs started from here: one that nobody handles yet kills."""
+    """Block a signal, here and in the programs started from here: before its handler is set it would kill them."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {number})
 
 
 @contextmanager
 def let_in(number: int) -> Iterator[None]:
-    """Handle a signal that was held back; one that waits is handled at once, inside the block."""
+    """Unblock a signal within the block; a signal that is already waiting is handled at once."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
     try:
         yield

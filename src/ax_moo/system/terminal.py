@@ -1,4 +1,4 @@
-"""Saying things to somebody who may have gone away."""
+"""Printing to a terminal or pipe that may be gone."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def while_somebody_listens() -> Iterator[None]:
-    """A terminal or pipe that is gone must change neither what is done nor the exit code."""
+    """Ignore a terminal or pipe that is gone: it must change neither what the program does nor its exit code."""
     try:
         yield
     except OSError:
@@ -19,6 +19,6 @@ def while_somebody_listens() -> Iterator[None]:
 
 
 def say(text: str) -> None:
-    """Print a line to standard output, if it is still there."""
+    """Print a line to standard output, if somebody still reads it."""
     with while_somebody_listens():
         print(text, flush=True)

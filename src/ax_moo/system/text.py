@@ -1,4 +1,4 @@
-"""Text for people: what an exception says in one line, and what somebody probably meant to write."""
+"""Short texts for messages: an exception as one line, and the valid word that a user probably meant."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ _LONGEST = 500
 
 
 def error_line(error: BaseException) -> str:
-    """Type and message of an exception, and of the one that it was raised from first."""
+    """Type and message of an exception, and of its root cause (the first exception of the chain), on one line."""
     line = _headline(error)
     root = error
     while root.__cause__ is not None:
@@ -18,20 +18,20 @@ def error_line(error: BaseException) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an exception's message, for exceptions whose further lines are hints for programmers."""
+    """The first line of an exception's message; the other lines of some exceptions are hints for programmers."""
     lines = [line.strip() for line in _message(error).splitlines() if line.strip()]
     return one_line(lines[0]).rstrip(".") if lines else type(error).__name__
 
 
 def one_line(text: str) -> str:
-    """Text as one line that fits into a table."""
-    # Undecodable bytes of a file name live on in Python's strings, and no file or terminal takes them.
+    """Text as one line of at most 500 characters, for a table."""
+    # Python keeps undecodable bytes of a file name as lone surrogates, which no file or terminal accepts.
     line = " ".join(text.encode("utf-8", "backslashreplace").decode().split())
     return line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "..."
 
 
 def did_you_mean(word: object, valid: Iterable[str]) -> str:
-    """The end of an error message: the nearest valid word if one is near, and all of them."""
+    """The end of an error message: the nearest valid word, if there is one, and all valid words."""
     words = list(valid)
     near = nearest(word, words)
     hint = f"did you mean {near!r}? " if near else ""
@@ -43,7 +43,7 @@ def nearest(word: object, valid: Sequence[str]) -> str | None:
 
 
 def _headline(error: BaseException) -> str:
-    # What follows the line in its sentence would stand behind a full stop.
+    # The message becomes part of a longer sentence, so it must not end with a full stop.
     name, message = type(error).__name__, _message(error).strip().rstrip(".")
     return f"{name}: {message}" if message else name
 
