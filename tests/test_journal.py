@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ax_moo.storage import journal
+from ax_moo.storage import journal, journal_file
 from ax_moo.storage.journal import Journal
 from ax_moo.trial import Job, Trial, TrialStatus
 
@@ -101,7 +101,7 @@ def test_a_line_that_does_not_fit_on_the_disk_leaves_nothing_torn(
         full._file.write(data[: len(data) // 2])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(journal, "_write_all", write_half)
+    monkeypatch.setattr(journal_file, "write_all", write_half)
     with closing(full), pytest.raises(OSError, match="No space"):
         full.record(_trials()[1])
     assert path.read_bytes() == before

@@ -1,0 +1,48 @@
+"""The lines of the journal: a trial as one JSON object, and back."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from ax_moo.system.records import from_record
+from ax_moo.trial import Attempt, Job, Outcome, Trial, TrialStatus
+
+JOURNAL_FILE = "sweep.jsonl"
+FORMAT = 1
+PULLED = "pulled"
+"""The key of a first line that says of which W&B run the folder is a copy."""
+
+
+def to_line(trial: Trial) -> dict[str, Any]:
+    """The JSON form of a trial; fields without a value are left out."""
+    row = {"trial": trial.index, "status": str(trial.status), "attempt": trial.attempt}
+    fields = {f.name: getattr(trial, f.name) for f in dataclasses.fields(trial)}
+    del fields["index"], fields["status"], fields["previous_attempts"]
+    row |= {name: value for name, value in fields.items() if value is not None and value != ()}
+    if trial.job is not None:
+        row["job"] = _job_row(trial.job)
+    if trial.previous_attempts:  # under the name that they had in the first version
+        row["earlier"] = [{**dataclasses.asdict(each), "job": _job_row(each.job)} for each in trial.previous_attempts]
+    return row
+
+
+def from_line(row: Mapping[str, Any]) -> Trial:
+    """The trial that :func:`to_line` wrote; fields of a later version are ignored."""
+    fields: dict[str, Any] = {"index": row["trial"], "status": TrialStatus(row["status"])}
+    if "job" in row:
+        fields["job"] = from_record(Job, row["job"])
+    if "earlier" in row:
+        fields["previous_attempts"] = tuple(
+            from_record(Attempt, each, job=from_record(Job, each["job"])) for each in row["earlier"]
+        )
+    if "outcome" in row:
+        fields["outcome"] = _outcome(row["outcome"])
+    return from_record(Trial, row, **fields)
+
+
+def _job_row(job: Job) -> dict[str, str]:
+    return {name: value for name, value in dataclasses.asdict(job).items() if value or name != "scheduler"}
+
+
+def _outcome(row: Mapping[str, Any]) -> Outcome:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}

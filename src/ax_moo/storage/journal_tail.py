@@ -1,0 +1,43 @@
+"""Following a journal that a running sweep writes: each new line once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from ax_moo.storage.journal_format import JOURNAL_FILE
+
+
+class JournalTail:
+    """Gives out each whole line once, with its number; the first one is 1.
+
+    All of them come once more where the file was cut behind what was given out, which a full disk may do.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / JOURNAL_FILE
+        self._begin_again()
+
+    def new_lines(self) -> Iterator[tuple[int, str]]:
+        try:
+            file = open(self._path, "rb")  # noqa: SIM115 - closed by the with below
+        except OSError:
+            return  # not there yet, or not to be read at this moment
+        with file:
+            if self._offset and not _ends_a_line(file, self._offset):
+                self._begin_again()
+            file.seek(self._offset)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return
+                self._offset += len(line)
+                self._number += 1
+                yield self._number, line[:-1].decode(errors="replace")
+
+    def _begin_again(self) -> None:
+        self._offset = 0
+        self._number = 0
+
+
+def _ends_a_line(file: IO[bytes], offset: int) -> bool:
+    file.seek(offset - 1)
+    return file.read(1) == b"\n"
