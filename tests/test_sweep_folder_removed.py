@@ -91,7 +91,7 @@ def test_a_journal_that_is_gone_is_written_anew_with_every_line_in_its_order(
     assert [trial.status for trial in ending.trials] == [TrialStatus.COMPLETED] * 12
     assert list(journal.events(folder)) == states
     assert (journal.header(folder) or {})["problem"] == TWO.to_dict()
-    assert caplog.text.count("written anew from memory") == 1
+    assert caplog.text.count("written again from memory") == 1
 
 
 def test_a_copy_that_is_put_in_the_journals_place_is_gone_on_with(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_a_lock_that_is_gone_is_made_anew_and_keeps_a_second_sweeper_away(
         if harm != "removed":
             gone = {**json.loads(said), "pid": 2**22 + 1}
             path.write_text(said if harm == "replaced by a copy" else json.dumps(gone) + "\n")
-        wait_until(lambda: "made anew" in caplog.text, "a new lock")
+        wait_until(lambda: "created again" in caplog.text, "a new lock")
         assert path.read_text() == said
         with pytest.raises(ConfigError, match=r"runs in .* already"), lock.held(tmp_path):
             pass
@@ -201,7 +201,7 @@ def test_a_folder_that_is_removed_while_jobs_run_is_made_anew_and_the_sweep_comp
     let_them_end(project)
     ended = wait_for_sweep(project, process)
     assert (ended.code, [row["status"] for row in ended.last]) == (0, ["COMPLETED"] * 4), ended.out + ended.err
-    assert "was removed or cut off while the sweep runs" in ended.out
+    assert "was removed or truncated while the sweep runs" in ended.out
     assert "Traceback" not in ended.out + ended.err
     assert (project / SWEEP_DIR / "trials.csv").read_text().count("COMPLETED") == 4
     named = ended.out.partition("files in ")[2].splitlines()[0].partition(": ")[2].split(", ")

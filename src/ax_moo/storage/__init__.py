@@ -1,1 +1,1 @@
-"""The files of a sweep folder."""
+"""The files of a sweep folder: the journal, the lock with its heartbeat, and the request to stop."""

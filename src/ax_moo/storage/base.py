@@ -1,4 +1,4 @@
-"""The port between a sweep and where its state is kept."""
+"""The Storage protocol: what a sweep needs of the place where its state is kept."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -8,53 +8,53 @@ from ax_moo.trial import Trial
 
 
 class StorageWriter(Protocol):
-    """A sweep's storage, open for writing by the one process that runs the sweep."""
+    """A sweep's storage, opened for writing by the one process that runs the sweep."""
 
     def begin(self, problem: Mapping[str, Any], about: Mapping[str, Any]) -> None:
-        """Keep the header: the problem, and what a reader may want to know of the sweep (seed, command, ...)."""
+        """Record the header: the problem, and what a reader may want to know about the sweep (seed, command, ...)."""
         ...
 
     def record(self, trial: Trial) -> None:
-        """Keep a trial's new state; when this returns, the state is durable."""
+        """Record a trial's new state; when this returns, the state is durable."""
         ...
 
     @property
     def path(self) -> Path:
-        """What to name where it cannot be written."""
+        """The path that an error message names when the storage cannot be written."""
         ...
 
     def keep(self) -> None:
-        """Called in each round of the loop: notice that what was recorded was taken away, and record it once more.
+        """Restore what was recorded if somebody has removed it. The loop calls this in each round.
 
         Raises:
-            ConfigError: something else stands in its place.
+            ConfigError: something else is in its place.
         """
         ...
 
     def save_beside(self) -> Path | None:
-        """Save what was recorded where nothing else stands, after ``keep`` or ``record`` has raised; None: no need."""
+        """Save what was recorded in another place, after ``keep`` or ``record`` has raised; None if nothing is lost."""
         ...
 
     def remove(self) -> None:
-        """Take everything away, after which there is no sweep."""
+        """Remove everything that was recorded; after that there is no sweep."""
         ...
 
     def close(self) -> None: ...
 
 
 class Storage(Protocol):
-    """Where one sweep is kept: a header, and after it every state that every trial has been in.
+    """The state of one sweep: a header, followed by every state that every trial has been in.
 
     Durability
-        The sweep acts on a trial's new state only after ``record`` has returned. What was recorded then survives the
-        death of the process and of its machine. A process that dies inside ``record`` loses at most that one state:
-        it is there as a whole or not at all, and everything before it is there.
+        The sweep acts on a trial's new state only after ``record`` has returned. The state must then survive the death
+        of the process and of its machine. A process that dies inside ``record`` loses at most that one state: it is
+        stored completely or not at all, and every earlier state is stored.
 
     One writer, many readers
         A second ``open`` is refused while another process writes, and allowed once that process is gone, however it
-        ended. Anybody may read at any time, on any host that sees the storage, and then sees the states that were
-        recorded up to some moment: never a part of one, never one without those before it. Reading changes nothing
-        and waits for nobody.
+        ended. Any process may read at any time, on any host that sees the storage. A reader sees the states that were
+        recorded up to some moment: never a part of a state, and never a state without the earlier ones. Reading
+        changes nothing and does not wait for the writer.
 
     Exactness
         What is read equals what was recorded: floats to the last bit, ints of any size, every string (also lone
@@ -63,26 +63,26 @@ class Storage(Protocol):
 
     Versions
         Fields of a later version are ignored in every record (:func:`ax_moo.system.records.from_record`). The header
-        has a ``format``; one that this version does not know is refused with a sentence.
+        has a ``format``; a format that this version does not know is refused with a ConfigError.
 
     Errors
-        OSError where the storage cannot be reached or is full: nothing of the record is kept then, and the sweep tries
-        the same one again. ConfigError, a sentence for the user, for everything else.
+        OSError means that the storage is full or cannot be reached: nothing of the record is stored, and the sweep
+        records the same state again later. ConfigError, with a sentence for the user, is for everything else.
     """
 
     def open(self) -> StorageWriter:
-        """Open it for writing, and create it where there is none.
+        """Open the storage for writing, and create it if it does not exist.
 
         Raises:
-            ConfigError: another process writes it.
+            ConfigError: another process has it open for writing.
         """
         ...
 
     def header(self) -> Mapping[str, Any] | None:
-        """``format``, ``problem`` and what ``begin`` was told; None where no sweep has begun.
+        """The mapping of ``format``, ``problem`` and the ``about`` of ``begin``; None if no sweep has begun.
 
         Raises:
-            ConfigError: it is of a format that this version does not know.
+            ConfigError: this version does not know the format.
         """
         ...
 
@@ -91,5 +91,5 @@ class Storage(Protocol):
         ...
 
     def last_states(self) -> Sequence[Trial]:
-        """Each trial in its last state, in the order in which they came into these states."""
+        """Each trial in its last state, in the order in which the trials entered these states."""
         ...

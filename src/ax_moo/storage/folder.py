@@ -1,4 +1,4 @@
-"""A sweep folder as those read it who do not run its sweep."""
+"""Reading a sweep folder from outside: what `ax-moo status` and other commands know about a sweep."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ class NoSweep(ConfigError):
 
 
 class NotBegun(NoSweep):
-    """There will be a sweep in the folder, but there is none yet."""
+    """A sweeper has locked the folder, but has not written the journal's first line yet."""
 
 
 @dataclass(frozen=True)
 class SweepFolder:
-    """What a folder's journal and lock say, at one moment."""
+    """What a folder's journal and lock said at one moment."""
 
     path: Path
     header: Mapping[str, Any]
@@ -32,12 +32,12 @@ class SweepFolder:
 
     @property
     def is_swept(self) -> bool:
-        """Whether a sweeper runs the sweep right now."""
+        """Whether a sweeper runs the sweep now."""
         return self.holder is not None and self.holder.is_alive
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """What the sweep was last started with."""
+        """The command, the settings and so on with which the sweep was last started."""
         return {**self.header, **(self.holder.about if self.holder else {})}
 
     @property
@@ -49,13 +49,13 @@ def open_folder(path: Path) -> SweepFolder:
     """Read the folder's lock and journal.
 
     Raises:
-        NotBegun: it will hold a sweep in a moment.
-        NoSweep: it holds none.
-        ConfigError: it holds one that cannot be read.
+        NotBegun: a sweep is about to begin in the folder.
+        NoSweep: the folder holds no sweep.
+        ConfigError: the folder's sweep cannot be read.
     """
     path = path.absolute()
     try:
-        # Before the journal: a sweep that ends in between has then written all of it.
+        # The lock is read before the journal: a sweep that ends in between has then written its whole journal.
         holder = lock.holder(path)
         header = _header(path, holder)
         return SweepFolder(path, header, Problem.from_dict(header["problem"]), journal.trials(path), holder)
@@ -63,8 +63,8 @@ def open_folder(path: Path) -> SweepFolder:
         raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from None
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(
-            f"{path / journal.JOURNAL_FILE}: its first line does not describe a sweep ({error!r}); put the file back "
-            "as it was"
+            f"{path / journal.JOURNAL_FILE}: the first line does not describe a sweep ({error!r}); restore the file as"
+            " the sweep wrote it"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""A sign of life in a file's modification time, for file systems whose locks do not reach from host to host."""
+"""A heartbeat in a file's modification time, for file systems whose locks do not work between hosts."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ _LOOK_SECONDS = 1.0
 
 @contextmanager
 def beating(descriptor: int, also: Callable[[], None]) -> Iterator[None]:
-    """Touch an open file every ten seconds from a thread, which calls ``also`` first."""
+    """Within the block, a thread calls ``also`` and then touches the open file, every ten seconds."""
     ended = threading.Event()
 
     def beat() -> None:
@@ -36,7 +36,7 @@ def beating(descriptor: int, also: Callable[[], None]) -> Iterator[None]:
 
 
 def is_fresh(path: Path) -> bool:
-    """Whether the file was touched within the last minute, by the clock of its own file system."""
+    """Whether the file was touched within the last minute, by the clock of the file system."""
     try:
         return _now_in(path.parent) - path.stat().st_mtime < FRESH_SECONDS
     except OSError:
@@ -44,7 +44,7 @@ def is_fresh(path: Path) -> bool:
 
 
 def moves(path: Path) -> bool:
-    """Whether somebody touches the file, which takes 25 seconds to deny."""
+    """Watch the file for up to 25 seconds; True as soon as somebody touches it."""
     before, until = _touched(path), time.monotonic() + WATCH_SECONDS
     while time.monotonic() < until:
         time.sleep(_LOOK_SECONDS)
@@ -54,13 +54,13 @@ def moves(path: Path) -> bool:
 
 
 def _touched(path: Path) -> float:
-    # Opening a file makes a network file system ask for what it would else answer from memory.
+    # Opening a file makes a network file system ask its server instead of its cache.
     with open(path, "rb") as file:
         return os.fstat(file.fileno()).st_mtime
 
 
 def _now_in(folder: Path) -> float:
-    """The time of a file just written in the folder: hosts may disagree about the time, one file system does not."""
+    """The time of a file just written in the folder: clocks of hosts may differ, but a file system has one clock."""
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"\n")

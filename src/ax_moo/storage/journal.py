@@ -1,8 +1,8 @@
-"""The sweep's only truth on disk: sweep.jsonl.
+"""The journal, sweep.jsonl: the sweep's state on disk, from which everything else can be rebuilt.
 
-The first line is the problem; every other line is one trial in one new state, and the last line about a trial wins.
-A line is written whole, flushed and fsynced before anybody acts on it. What a killed process left of a last line is
-cut off when the file is opened for writing and ignored when it is read. One process writes; any number may read.
+The first line is the header with the problem. Every other line is a new state of one trial; a trial's last line is its
+current state. A line is written and synced to the disk before the sweep acts on it. A process that is killed may leave
+an incomplete last line, which readers ignore and the next writer cuts off. One process writes; any number may read.
 """
 
 import contextlib
@@ -43,7 +43,7 @@ __all__ = [
 
 
 class JournalReplaced(CannotWrite):
-    """Another file has taken the journal's place; it is left alone."""
+    """Another file is in the journal's place; the sweep does not touch it."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(f"{path} is another file than the one that this sweep has written", "name another folder")
@@ -52,8 +52,8 @@ class JournalReplaced(CannotWrite):
 class Journal:
     """Opens or creates the journal of a sweep folder for writing.
 
-    All that is in it is kept in memory, too. A file that is removed or cut off meanwhile is written anew, byte for
-    byte: the order of the lines is what a resume goes by.
+    The whole content is also kept in memory. If somebody removes or truncates the file, it is written again byte for
+    byte, because a resume depends on the order of the lines.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -66,38 +66,38 @@ class Journal:
             self._touched = os.fstat(self._file.fileno()).st_mtime_ns
             sync_folder(folder)
         except BaseException:
-            self._file.close()  # or its lock is in the way of the next try
+            self._file.close()  # so that its lock is free for the next attempt
             raise
 
     def begin(self, problem: Mapping[str, Any], about: Mapping[str, Any]) -> None:
-        """Write the first line: the problem, and what a reader may want to know of the sweep (seed, command, ...)."""
+        """Write the header: the problem, and what a reader may want to know about the sweep (seed, command, ...)."""
         self._append({"format": FORMAT, "problem": problem, **about})
 
     def record(self, trial: Trial) -> None:
-        """Note a trial's new state; when this returns, the state is on the disk."""
+        """Write a trial's new state; when this returns, the state is on the disk."""
         self._append(to_line(trial))
 
     def keep(self) -> None:
-        """See to it that the file is where it belongs, with all that was written.
+        """Restore the file if it was removed or truncated.
 
         Raises:
-            JournalReplaced: another file is there.
-            OSError: it cannot be looked at, or not be written anew.
+            JournalReplaced: another file is in its place.
+            OSError: the file cannot be examined, or cannot be restored.
         """
         if not self._is_in_place():
             self._restore()
 
     def remove(self) -> None:
-        """Take the file away, after which the folder holds no sweep, as far as that can be done."""
+        """Remove the file if possible; after that the folder holds no sweep."""
         with contextlib.suppress(OSError):
             if self._is_in_place():
                 self.path.unlink()
 
     def save_beside(self) -> Path | None:
-        """Write the content under another name, and return that, if the file is not where it belongs.
+        """If the file was removed or replaced, write the content to another file and return its path.
 
         Raises:
-            OSError: neither the sweep's folder nor the system's for temporary files takes it.
+            OSError: neither the sweep folder nor the system's folder for temporary files can be written to.
         """
         with contextlib.suppress(OSError):
             if self._is_in_place():
@@ -114,7 +114,7 @@ class Journal:
         self._file.close()
 
     def _append(self, row: Mapping[str, Any]) -> None:
-        """OSError leaves the file as it was: a full disk must not leave half a line, nor a line that is in doubt."""
+        """When this raises OSError, the file is unchanged: a full disk must not leave half a line."""
         self.keep()
         data = json.dumps(row).encode() + b"\n"
         try:
@@ -122,7 +122,7 @@ class Journal:
             journal_file.write_all(self._file, data)
             os.fsync(self._file.fileno())
         except OSError:
-            with contextlib.suppress(OSError):  # else it is cut before the next line is written
+            with contextlib.suppress(OSError):  # where this fails, the next _append cuts the half line off
                 self._cut()
             raise
         self._content += data
@@ -140,16 +140,16 @@ class Journal:
             return False
         if not os.path.samestat(there, own) or there.st_size < len(self._content):
             return False
-        if own.st_mtime_ns != self._touched:  # by somebody else: are the lines still the same?
+        if own.st_mtime_ns != self._touched:  # another process wrote to the file: compare the content
             if not journal_file.read_all(self._file).startswith(self._content):
                 return False
             self._touched = own.st_mtime_ns
         return True
 
     def _restore(self) -> None:
-        """Go on in the file that is there, or in a new one, if it is a beginning of what was written."""
+        """Complete the file at the path, or a new one, from memory; its content must be a beginning of ours."""
         with contextlib.suppress(OSError):
-            fcntl.flock(self._file, fcntl.LOCK_UN)  # it may be the same file, seen through another mount
+            fcntl.flock(self._file, fcntl.LOCK_UN)  # the path may lead to the same file through another mount
         try:
             file = journal_file.open_locked(self.path)
         except ConfigError:
@@ -165,9 +165,9 @@ class Journal:
         sync_folder(self.path.parent)
         self._touched = os.fstat(file.fileno()).st_mtime_ns
         if len(found) < len(self._content):
-            log.warning("%s was removed or cut off while the sweep runs: written anew from memory", self.path)
+            log.warning("%s was removed or truncated while the sweep runs; it was written again from memory", self.path)
 
     def _cut(self) -> None:
-        """Cut off what is behind the last whole line."""
+        """Cut off what follows the last complete line."""
         if os.fstat(self._file.fileno()).st_size > len(self._content):
             os.ftruncate(self._file.fileno(), len(self._content))

@@ -1,4 +1,4 @@
-"""The journal's file as one process opens it for writing: locked, and unbuffered."""
+"""Opening the journal's file for writing, with a lock and without a buffer."""
 
 import fcntl
 from pathlib import Path
@@ -8,7 +8,7 @@ from ax_moo.system.errors import ConfigError
 
 
 def open_locked(path: Path) -> IO[bytes]:
-    """The file for appending, made if need be, and locked."""
+    """Open the file for appending and lock it; it is created if it does not exist."""
     path.parent.mkdir(parents=True, exist_ok=True)
     file = open(path, "a+b", buffering=0)  # noqa: SIM115 - closed by close()
     try:
@@ -25,15 +25,16 @@ def read_all(file: IO[bytes]) -> bytes:
 
 
 def _lock(file: IO[bytes], path: Path) -> None:
-    """The folder's lock keeps a second sweeper away; this keeps it away also where somebody has removed the lock."""
+    """Refuse a second sweeper also after somebody has removed the folder's lock file."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise ConfigError(
-            f"hydra.sweep.dir: another process writes {path}, although it does not hold the lock"
+            f"hydra.sweep.dir: another process writes {path}, although it does not hold the folder's lock; end that"
+            " process, or name another folder"
         ) from None
     except OSError:
-        return  # a file system without locks
+        return  # the file system has no locks
 
 
 def write_all(file: IO[bytes], data: bytes) -> None:

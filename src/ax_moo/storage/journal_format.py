@@ -1,4 +1,4 @@
-"""The lines of the journal: a trial as one JSON object, and back."""
+"""The journal's lines: converting a trial to a JSON object, and back."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from ax_moo.trial import Attempt, Job, Outcome, Trial, TrialStatus
 JOURNAL_FILE = "sweep.jsonl"
 FORMAT = 1
 PULLED = "pulled"
-"""The key of a first line that says of which W&B run the folder is a copy."""
+"""The header's key that names the W&B run of which the folder is a copy."""
 
 
 def to_line(trial: Trial) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def to_line(trial: Trial) -> dict[str, Any]:
     row |= {name: value for name, value in fields.items() if value is not None and value != ()}
     if trial.job is not None:
         row["job"] = _job_row(trial.job)
-    if trial.previous_attempts:  # under the name that they had in the first version
+    if trial.previous_attempts:  # "earlier" is the key of the format's first version
         row["earlier"] = [{**dataclasses.asdict(each), "job": _job_row(each.job)} for each in trial.previous_attempts]
     return row
 

@@ -11,10 +11,10 @@ from ax_moo.trial import Trial
 
 
 def header(folder: Path) -> dict[str, Any] | None:
-    """The first line of a folder's journal, None where there is no journal or only a torn first line.
+    """The header of a folder's journal; None if there is no journal, or only an incomplete first line.
 
     Raises:
-        ConfigError: it is of a kind that this version does not know.
+        ConfigError: this version does not know the journal's format.
     """
     path = folder / JOURNAL_FILE
     first = next(_rows(path), None)
@@ -24,7 +24,7 @@ def header(folder: Path) -> dict[str, Any] | None:
 
 
 def events(folder: Path) -> Iterator[Trial]:
-    """Every state that every trial of the folder's sweep has been in, in the order of their writing."""
+    """Every state that every trial of the folder's sweep has been in, in the order in which they were written."""
     path = folder / JOURNAL_FILE
     rows = _rows(path)
     next(rows, None)
@@ -33,7 +33,7 @@ def events(folder: Path) -> Iterator[Trial]:
             yield from_line(row)
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigError(
-                f"{path}: line {number} is not a trial ({error!r}); put the file back as it was"
+                f"{path}: line {number} is not a trial ({error!r}); restore the file as the sweep wrote it"
             ) from None
 
 
@@ -43,7 +43,7 @@ def trials(folder: Path) -> list[Trial]:
 
 
 def last_states(folder: Path) -> list[Trial]:
-    """Each trial in its last state, in the order in which they came into these states."""
+    """Each trial in its last state, in the order in which the trials entered these states."""
     last: dict[int, Trial] = {}
     for trial in events(folder):
         last.pop(trial.index, None)
@@ -67,6 +67,6 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
                 yield json.loads(line)
             except ValueError as error:
                 raise ConfigError(
-                    f"{path}: line {number} is not what the sweep wrote ({error}); put the file back as it was, or mend"
-                    " that line"
+                    f"{path}: line {number} is not what the sweep wrote ({error}); restore the file, or correct that"
+                    " line"
                 ) from None

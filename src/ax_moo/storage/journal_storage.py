@@ -1,4 +1,4 @@
-"""The storage that a sweep has unless it is given another: the journal in its folder."""
+"""The default storage of a sweep: the journal in the sweep's folder."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

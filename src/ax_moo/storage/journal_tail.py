@@ -1,4 +1,4 @@
-"""Following a journal that a running sweep writes: each new line once."""
+"""Following the journal of a running sweep: each new line is read once."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,9 +8,9 @@ from ax_moo.storage.journal_format import JOURNAL_FILE
 
 
 class JournalTail:
-    """Gives out each whole line once, with its number; the first one is 1.
+    """Yields each complete line once, with its number; the first line has the number 1.
 
-    All of them come once more where the file was cut behind what was given out, which a full disk may do.
+    If the file was truncated below what was read, as it can be after a full disk, all lines are yielded again.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -21,7 +21,7 @@ class JournalTail:
         try:
             file = open(self._path, "rb")  # noqa: SIM115 - closed by the with below
         except OSError:
-            return  # not there yet, or not to be read at this moment
+            return  # the file does not exist yet, or cannot be read at this moment
         with file:
             if self._offset and not _ends_a_line(file, self._offset):
                 self._begin_again()

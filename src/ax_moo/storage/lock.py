@@ -1,4 +1,4 @@
-"""One sweeper per folder: the lock, and the record in it of who holds it."""
+"""The lock of a sweep folder: one sweeper at a time, and a record of which process holds or held the lock."""
 
 import contextlib
 import dataclasses
@@ -26,10 +26,10 @@ _BOOT_TIME_JITTER = 2.5
 
 @dataclass(frozen=True)
 class Owner:
-    """A process that holds a folder's lock, or held it last; no ``host`` where it has not said who it is.
+    """The process that holds a folder's lock, or held it last; ``host`` is empty before the process has written it.
 
-    ``time`` and ``ended`` are seconds since the epoch. ``since_boot`` is when the process started, counted from the
-    start of its host, which a clock that is set does not change.
+    ``time`` and ``ended`` are seconds since the epoch. ``since_boot`` is when the process started, in seconds after
+    its host was booted: setting the clock does not change it.
     """
 
     host: str
@@ -42,7 +42,7 @@ class Owner:
 
     def __str__(self) -> str:
         if not self.host:
-            return "its process has not said who it is"
+            return "a process that has not written its name yet"
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.time))
         return f"process {self.pid} on {self.host}, since {since}"
 
@@ -52,11 +52,11 @@ class Owner:
 
     @property
     def is_seen(self) -> bool:
-        """Whether this host's processes tell of it: it is one of them, and the system lets us look at it."""
+        """Whether this host can tell if the process runs: it is the process's host, and lets us look at it."""
         return self.is_here and not _is_hidden(self.pid)
 
     def runs_here(self) -> bool:
-        """Whether this process, and not another one that was given its number, runs on this host."""
+        """Whether the process runs on this host, and its pid has not been given to another process."""
         if not self.is_here:
             return False
         started = _since_boot(self.pid)
@@ -68,7 +68,7 @@ def this_process(about: Mapping[str, Any]) -> Owner:
 
 
 def read(path: Path) -> Owner | None:
-    """Who the lock file names; None where it names nobody."""
+    """The process that the lock file names; None if it names none."""
     try:
         row = json.loads(path.read_bytes().partition(b"\n")[0])
         found = Owner(str(row["host"]), int(row["pid"]), float(row["time"]))
@@ -79,21 +79,21 @@ def read(path: Path) -> Owner | None:
 
 
 class LockRecord:
-    """What an open lock file says, written in place, since a file that replaces it would not be locked."""
+    """The text of an open lock file. It is written in place, because a file that replaces it would not be locked."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._unwritten: bytes | None = None
 
     def write(self, holder: Owner) -> None:
-        """As far as the disk has room: the lock is what matters, this is for people."""
+        """Write the holder, if the disk has room: the lock works without the text, which is for people."""
         row = {key: value for key, value in dataclasses.asdict(holder).items() if value is not None}
         del row["is_alive"]
         self._unwritten = json.dumps(row, default=str).encode() + b"\n"
         self.write_again()
 
     def write_again(self) -> None:
-        """Write what the disk had no room for, if there is such."""
+        """Write the text that the disk had no room for, if there is any."""
         if self._unwritten is None:
             return
         with contextlib.suppress(OSError):
@@ -102,7 +102,7 @@ class LockRecord:
                 self._unwritten = None
                 return
         with contextlib.suppress(OSError):
-            os.ftruncate(self._descriptor, 0)  # rather nobody than somebody else
+            os.ftruncate(self._descriptor, 0)  # no name is better than the name of an earlier holder
 
 
 def _is_hidden(pid: int) -> bool:
@@ -138,7 +138,7 @@ log = logging.getLogger(__name__)
 LOCK_FILE = "lock"
 
 ACQUIRE_SECONDS = 1.0
-"""Longer than a reader needs to find out whether the lock is held."""
+"""How long to try: longer than a reader holds the lock to find out whether it is held."""
 
 SETTLE_SECONDS = 2.0
 _TRY_SECONDS = 0.05
@@ -147,14 +147,14 @@ _WITHOUT_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}
 
 @contextmanager
 def held(folder: Path, about: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
-    """Hold the sweep folder's lock, which names host, pid and time, and holds what ``about`` adds.
+    """Hold the sweep folder's lock within the block. Its record names host, pid and time, and contains ``about``.
 
-    What is put into the yielded mapping is added to it when the lock is let go of: how the sweep ended, for one. The
-    operating system lets go of it when the process ends, however it ends. Where the file system has no locks, or
-    only such as do not reach from host to host, a heartbeat tells a live holder from one that is gone.
+    What the block puts into the yielded mapping, such as how the sweep ended, is added to the record at the end of the
+    block. The operating system releases the lock when the process ends, however it ends. Where the file system has no
+    locks, or its locks do not work between hosts, a heartbeat tells a live holder from one that is gone.
 
     Raises:
-        ConfigError: another process holds it, or the folder cannot be written to (CannotWrite).
+        ConfigError: another process holds the lock, or the folder cannot be written to (CannotWrite).
     """
     path = folder / LOCK_FILE
     descriptor = disk.until_written(lambda: os.open(path, os.O_RDWR | os.O_CREAT, 0o666), folder)
@@ -178,7 +178,7 @@ def held(folder: Path, about: Mapping[str, Any] | None = None) -> Iterator[dict[
 
 
 def holder(folder: Path) -> Owner | None:
-    """Who holds the folder's lock or held it last, without disturbing them; None where nobody did."""
+    """The process that holds the folder's lock or held it last; None if there was none. The holder is not disturbed."""
     path = folder / LOCK_FILE
     is_locked = _is_locked(path)
     found = read(path)
@@ -190,7 +190,7 @@ def holder(folder: Path) -> Owner | None:
 
 
 def _acquire(descriptor: int, path: Path) -> bool:
-    """Lock the open file; False where its file system has no locks."""
+    """Lock the open file; False if its file system has no locks."""
     until = time.monotonic() + ACQUIRE_SECONDS
     while True:
         try:
@@ -207,20 +207,20 @@ def _acquire(descriptor: int, path: Path) -> bool:
 
 
 def _check_gone(before: Owner | None, path: Path) -> None:
-    """Whether the holder that the lock file names is gone indeed, although nothing has kept us from its lock."""
+    """Refuse if the process that the lock file names still lives, although the lock was free."""
     if before is None or before.ended is not None:
         return
     if before.runs_here():
         raise _refusal(path, before)
     if not before.is_seen and heartbeat.is_fresh(path):
-        log.warning("The lock of %s names %s: watching whether that process still lives", path.parent, before)
+        log.warning("The lock of %s names %s; watching whether that process still lives", path.parent, before)
         if heartbeat.moves(path):
             raise _refusal(path, before)
     log.warning("Taking over the lock of %s from a sweeper that is gone: %s", path.parent, before)
 
 
 def _check_won(me: Owner, path: Path) -> None:
-    """Of several processes that write the file at the same time, the last one has it."""
+    """Without locks, the process that has written the file last holds it; refuse all others."""
     time.sleep(SETTLE_SECONDS)
     now = read(path)
     if now is not None and (now.host, now.pid, now.time) != (me.host, me.pid, me.time):
@@ -228,7 +228,7 @@ def _check_won(me: Owner, path: Path) -> None:
 
 
 def _keep(path: Path, descriptor: int, record: LockRecord, me: Owner) -> None:
-    """Make the lock file anew where somebody has removed it: another sweeper must not find the folder free."""
+    """Create the lock file again if somebody has removed it: another sweeper must not find the folder free."""
     record.write_again()
     if _is_in_place(path, descriptor):
         return
@@ -237,12 +237,12 @@ def _keep(path: Path, descriptor: int, record: LockRecord, me: Owner) -> None:
         if _is_taken(anew, path, me):
             log.error("%s was replaced while the sweep runs, and is held by %s", path, read(path) or "another process")
             return
-        # The same number for the new file, so that all who write to it and close it need not know.
+        # The new file takes over the descriptor's number, which the heartbeat and the record use.
         os.dup2(anew, descriptor, inheritable=False)
     finally:
         os.close(anew)
     record.write(me)
-    log.warning("%s was removed while the sweep runs: made anew", path)
+    log.warning("%s was removed while the sweep runs; it was created again", path)
 
 
 def _is_in_place(path: Path, descriptor: int) -> bool:
@@ -257,7 +257,7 @@ def _is_in_place(path: Path, descriptor: int) -> bool:
 
 
 def _is_taken(descriptor: int, path: Path, me: Owner) -> bool:
-    """Whether another live process holds the open file, which this one locks if not."""
+    """Try to lock the open file, and return whether another live process holds it."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -281,7 +281,7 @@ def _is_locked(path: Path) -> bool:
     except OSError:
         return False
     try:
-        # Shared, so that readers do not take each other for the holder.
+        # A shared lock, so that a reader does not take another reader for the holder.
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError as error:
         return _is_contention(error)
@@ -299,7 +299,7 @@ def _has_gone(found: Owner) -> bool:
 
 
 def _unknown(path: Path) -> Owner:
-    """A holder that has not written its name yet, or has found no room for it."""
+    """A holder that has not written its name yet, or found no room on the disk for it."""
     since = time.time()
     with contextlib.suppress(OSError):
         since = path.stat().st_mtime

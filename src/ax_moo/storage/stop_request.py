@@ -1,5 +1,4 @@
-"""What a user asks of a sweep that runs elsewhere: to start no more trials, or to end at once. A file, so that it
-reaches a sweeper on any host."""
+"""The request of `ax-moo stop` to a running sweep: a file in its folder, so that it reaches a sweeper on any host."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +9,7 @@ STOP_FILE = "stop"
 
 
 class StopRequest(StrEnum):
-    """``FINISH``: no new trials, running ones finish. ``NOW``: running ones are cancelled."""
+    """``FINISH``: start no new trials and let the running ones finish. ``NOW``: cancel the running trials."""
 
     FINISH = "finish"
     NOW = "now"
@@ -21,7 +20,7 @@ def ask(folder: Path, request: StopRequest) -> None:
 
 
 def asked(folder: Path) -> StopRequest | None:
-    """What the sweep in this folder is asked to do; None: to go on."""
+    """The request to the sweep in this folder; None if there is no request."""
     try:
         word = (folder / STOP_FILE).read_text().strip()
     except OSError:
@@ -30,5 +29,5 @@ def asked(folder: Path) -> StopRequest | None:
 
 
 def clear(folder: Path) -> None:
-    """Forget the request: the sweep has ended, or is started again."""
+    """Remove the request, because the sweep has ended or is started again."""
     (folder / STOP_FILE).unlink(missing_ok=True)
