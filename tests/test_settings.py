@@ -196,7 +196,7 @@ CONSTRAINT_MISTAKES = [
 ]
 
 PARAM_MISTAKES: list[tuple[Any, str, list[str]]] = [
-    ("interval(2, 1)", "x", ["2.0 is not below", "smaller one first"]),
+    ("interval(2, 1)", "x", ["must be below the upper one, got 2.0", "smaller one first"]),
     ("tag(log, interval(0, 1))", "x", ["log scale", "above 0"]),
     ("tag(log, range(0, 5))", "x", ["log scale", "above 0"]),
     ("tag(log, range(1, 9, 2))", "x", ["leave the step out"]),
@@ -204,7 +204,7 @@ PARAM_MISTAKES: list[tuple[Any, str, list[str]]] = [
     ("interval(nan, 1)", "x", ["finite"]),
     ("int(interval(0.5, 3))", "x", ["whole numbers", "0.5"]),
     ("int(range(0, 1, 0.5))", "x", ["whole numbers", "0.5"]),
-    ("str(range(3))", "x", ["int or float only"]),
+    ("str(range(3))", "x", ["only to int or float"]),
     ("bool(interval(0, 1))", "x", ["cannot be cast to bool"]),
     ("interval(a, b)", "x", ["str is incompatible"]),
     ("choice()", "x", ["empty choice"]),
@@ -221,11 +221,11 @@ PARAM_MISTAKES: list[tuple[Any, str, list[str]]] = [
     ("chioce(1, 2)", "x", ["Unknown function 'chioce'"]),
     ("choice({1:2}, 3)", "x", ["keys of a mapping must be strings"]),
     ("choice({null:2}, 3)", "x", ["keys of a mapping must be strings"]),
-    ("???", "x", ["no value yet"]),
+    ("???", "x", ["value is missing"]),
     ([1, 2], "x", ["choice(...)", "type: fixed"]),
     ({"typ": "range", "bounds": [0, 1]}, "x.typ", ["unknown key", "'type'"]),
     ({"type": "rang", "bounds": [0, 1]}, "x", ["'range'"]),
-    ({"lr": "interval(0, 1)"}, "x", ["no type", "model.lr"]),
+    ({"lr": "interval(0, 1)"}, "x", ["type must be range, choice or fixed, got none", "model.lr"]),
     ({"type": "range"}, "x", ["'bounds'"]),
     ({"type": "range", "bounds": [0, 1], "log": True}, "x.log", ["unknown key", "log_scale"]),
     ({"type": "choice", "values": [1, 2], "log_scale": True}, "x.log_scale", ["unknown key", "is_ordered"]),
@@ -239,8 +239,8 @@ PARAM_MISTAKES: list[tuple[Any, str, list[str]]] = [
     ({"bounds": [0, 3], "value_type": "integer"}, "x.value_type", ["'int'"]),
     ({"bounds": [0, 3], "log_scale": "yes"}, "x.log_scale", ["true or false"]),
     ({"bounds": [0, 3], "log_scale": True}, "x", ["above 0"]),
-    ({"bounds": [0, 3], "step": 2}, "x", ["step 2 does not fit"]),
-    ({"bounds": [0, 3], "step": -1}, "x", ["step -1 does not fit", "above 0"]),
+    ({"bounds": [0, 3], "step": 2}, "x", ["whole steps, got 2"]),
+    ({"bounds": [0, 3], "step": -1}, "x", ["whole steps, got -1", "above 0"]),
     ({"bounds": [0, 3], "step": 0.5}, "x", ["step", "whole number"]),
     ({"bounds": [0, 3], "step": "1"}, "x.step", ["finite number"]),
     ({"bounds": [0, 1.0], "step": 1e-30}, "x", ["more than 1000000 values", "larger"]),
@@ -250,11 +250,11 @@ PARAM_MISTAKES: list[tuple[Any, str, list[str]]] = [
     ({"values": "a,b"}, "x.values", ["list"]),
     ({"values": [1, 1.0]}, "x", ["duplicate"]),
     ({"values": [1, math.nan]}, "x", ["finite"]),
-    ({"values": [1, object()]}, "x", ["no value for a parameter"]),
-    ({"values": [1, "2"], "value_type": "int"}, "x.values", ["'2' is no int", "leave value_type out"]),
+    ({"values": [1, object()]}, "x", ["a value must be null, true, false, a number", "got <object"]),
+    ({"values": [1, "2"], "value_type": "int"}, "x.values", ["value_type int, got '2'", "leave value_type out"]),
     ({"values": [1, 2], "is_ordered": 1}, "x.is_ordered", ["true or false"]),
     ({"values": [{"a'b": 1}, 2]}, "x", ["cannot be written as a Hydra override"]),
-    ({"value": 1, "value_type": "str"}, "x.value", ["1 is no str"]),
+    ({"value": 1, "value_type": "str"}, "x.value", ["value_type str, got 1"]),
 ]
 
 KEY_MISTAKES: list[tuple[dict[str, Any], str, list[str]]] = [

@@ -1,1 +1,1 @@
-"""What is searched."""
+"""The search space: its parameters, and Hydra's override grammar in which they are written."""

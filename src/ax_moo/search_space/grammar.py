@@ -1,8 +1,8 @@
-"""Hydra's override grammar, read and written the same way on every Hydra version.
+"""Reading and writing Hydra's override grammar in the same way on every Hydra version.
 
-Reading goes through Hydra's own parser with its sweep functions wrapped where versions differ: Hydra 1.3 drops the
-tags of a choice or range that is cast (1.4 keeps them), both let the outer of two nested tags replace the inner one,
-cast a range in different ways, and truncate the bounds of ``int(interval(0.5, 3))``.
+Hydra's own parser reads the overrides, with some of its sweep functions wrapped. Hydra 1.3 drops the tags of a choice
+or range that is cast; 1.4 keeps them. In both, the outer of two nested tags replaces the inner one, and the bounds of
+``int(interval(0.5, 3))`` are truncated. They cast ranges in different ways.
 """
 
 import inspect
@@ -28,13 +28,13 @@ from ax_moo.system.errors import ConfigError
 from ax_moo.system.text import one_line
 from ax_moo.trial import ParameterValue
 
-# What the grammar reads back as the very same string without quotes.
+# Strings that the grammar reads back unchanged without quotes.
 _BARE = re.compile(r"[A-Za-z_/][A-Za-z0-9_/.\-]*")
 _KEYWORDS = {"true", "false", "null", "inf", "nan"}
 
 
 def create_parser(config_loader: Any = None) -> OverridesParser:
-    """A parser whose sweeps carry all their tags; ``glob`` needs the application's config loader."""
+    """A parser whose sweeps keep all their tags; ``glob`` needs the application's config loader."""
     parser = OverridesParser.create(config_loader)
     functions = parser.functions.functions
     for name in ("int", "float", "str", "bool"):
@@ -43,7 +43,7 @@ def create_parser(config_loader: Any = None) -> OverridesParser:
         functions[name] = _keep_tags(functions[name])
     for name in ("sort", "shuffle"):
         functions[name] = _keep_tags(_leave_ranges(functions[name]))
-    # Hydra's choice refuses null in its type check only.
+    # Only the type check of Hydra's choice refuses null.
     anything = inspect.Parameter("args", inspect.Parameter.VAR_POSITIONAL)
     parser.functions.definitions["choice"] = inspect.Signature([anything])
     return parser
@@ -69,7 +69,7 @@ def prefix_of(override: Override) -> str:
 
 
 def encode(value: ParameterValue) -> str:
-    """The value as it stands in an override, so that Hydra reads back the same value of the same type."""
+    """The value as an override spells it, so that Hydra reads back the same value of the same type."""
     return hydra_internals.element_text(_quoted(value))
 
 
@@ -110,7 +110,7 @@ def _value_parser() -> OverridesParser:
 def _keep_tags(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        # Before the call, because tag() overwrites them in place.
+        # The tags are read before the call, because tag() overwrites them in place.
         tags = {tag for sweep in _sweeps(args, kwargs) for tag in sweep.tags}
         result = function(*args, **kwargs)
         if isinstance(result, Sweep):
@@ -138,14 +138,14 @@ def _cast_range(name: str, sweep: RangeSweep) -> RangeSweep:
     if name == "int":
         _require_whole(*parts)
     elif name != "float":
-        raise ValueError("a range can be cast to int or float only")
+        raise ValueError(f"a range can be cast only to int or float, not to {name}")
     cast = int if name == "int" else float
     return RangeSweep(start=cast(parts[0]), stop=cast(parts[1]), step=cast(parts[2]))
 
 
 def _require_whole(*numbers: Any) -> None:
     if odd := [number for number in numbers if number % 1 != 0]:
-        raise ValueError(f"int() needs whole numbers for bounds and step, and {odd[0]} is none")
+        raise ValueError(f"the bounds and the step of int() must be whole numbers, got {odd[0]}")
 
 
 def _leave_ranges(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""One dimension of a search space: Range, Choice or Fixed."""
+"""The parameters of a search space: Range, Choice and Fixed, each of which knows its valid values."""
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
@@ -12,7 +12,7 @@ from ax_moo.trial import ParameterValue
 
 
 def finite_number(value: Any, where: str) -> float:
-    """``where`` is the beginning of the sentence about any other value."""
+    """The value as a float; ConfigError for anything but a finite number. ``where`` begins the error message."""
     if is_finite_number(value):
         return float(value)
     raise ConfigError(f"{where} {FINITE.complaint(value)}")
@@ -26,7 +26,7 @@ def whole_number(value: Any, where: str) -> int:
 
 
 def plain(value: Any, name: str) -> ParameterValue:
-    """The value as JSON can hold it, or a ConfigError when it cannot."""
+    """The value as JSON can hold it; ConfigError if JSON cannot hold it."""
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, float):
@@ -35,16 +35,15 @@ def plain(value: Any, name: str) -> ParameterValue:
         return [plain(item, name) for item in value]
     if isinstance(value, Mapping):
         if odd := [key for key in value if not isinstance(key, str)]:
-            raise ConfigError(f"{name}: the keys of a mapping must be strings, and {odd[0]!r} is none")
+            raise ConfigError(f"{name}: the keys of a mapping must be strings, got {odd[0]!r}")
         return {key: plain(item, name) for key, item in value.items()}
     raise ConfigError(
-        f"{name}: {value!r} is no value for a parameter; give null, true, false, a number, a string,"
-        " or a list or mapping of these"
+        f"{name}: a value must be null, true, false, a number, a string, or a list or mapping of these, got {value!r}"
     )
 
 
 def identity(value: ParameterValue) -> Hashable:
-    """What two values have in common when they mean the same: 1 and 1.0 do; 1, '1' and true do not."""
+    """A key that is equal for equal values: 1 and 1.0 have the same key; 1, '1' and true have different keys."""
     if isinstance(value, (list, tuple)):
         return ("list", tuple(map(identity, value)))
     if isinstance(value, Mapping):
@@ -59,7 +58,7 @@ MOST_STEPS = 1_000_000
 class Range:
     """Numbers between two bounds, both included; with a step only lower, lower + step, ..., upper.
 
-    ``prefix`` is what stands before the name in the job's override: nothing, ``+`` or ``++``.
+    ``prefix`` precedes the name in the job's override: nothing, ``+`` or ``++``.
     """
 
     name: str
@@ -85,32 +84,32 @@ class Range:
         return self.value_type == "int" or self.step is not None
 
     def values(self) -> Sequence[float]:
-        """All values in rising order; the range has to be finite."""
+        """All values in ascending order; ConfigError if the range is continuous."""
         if self.value_type == "int":
             return range(int(self.lower), int(self.upper) + 1, int(self.step or 1))
         if self.step is None:
             raise ConfigError(
-                f"{self.name}: is continuous, and its values cannot be listed; give it a step, such as"
+                f"{self.name}: a continuous range has no list of values; give it a step, such as"
                 f" {self.name}=range({self.lower}, {self.upper}, STEP), or a choice(...)"
             )
         count = round((self.upper - self.lower) / self.step) + 1
         return [self._value_at(index) for index in range(count)]
 
     def accept(self, value: Any) -> float:
-        """The value in this parameter's own type; ValueError, which says why, when it is not in the range."""
+        """The value in the parameter's own type; ValueError, which says why, if it is not in the range."""
         if not is_finite_number(value):
             raise ValueError(f"must be a number, got {value!r}")
         if self.value_type == "int" and value != int(value):
             raise ValueError(f"must be a whole number, got {value!r}")
         value = self._on_a_bound(value)
         if not self.lower <= value <= self.upper:
-            raise ValueError(f"is {value!r}, which is not between {self.lower} and {self.upper}")
+            raise ValueError(f"must be between {self.lower} and {self.upper}, got {value!r}")
         if self.step is not None:
             return self._on_the_grid(value)
         return int(value) if self.value_type == "int" else float(value)
 
     def _on_a_bound(self, value: float) -> float:
-        """The bound that the value means: a way through a logarithm and back ends a hair beside it."""
+        """The bound that the value is meant to be: after a logarithm and its inverse a value is not exactly on it."""
         for bound in (self.lower, self.upper):
             if math.isclose(value, bound, rel_tol=1e-12):
                 return bound
@@ -120,11 +119,11 @@ class Range:
         step = self.step or 1
         nearest = self._value_at(round((value - self.lower) / step))
         if not math.isclose(value, nearest, rel_tol=1e-9, abs_tol=1e-9 * step):
-            raise ValueError(f"is {value!r}, which is not {self.lower} plus a multiple of {step}")
+            raise ValueError(f"must be {self.lower} plus a multiple of {step}, got {value!r}")
         return nearest
 
     def _value_at(self, index: int) -> float:
-        # Decimal, so that the third step of 0.1 is 0.3 and not 0.30000000000000004.
+        # With Decimal the third step of 0.1 is 0.3 and not 0.30000000000000004.
         value = Decimal(str(self.lower)) + index * Decimal(str(self.step or 1))
         return int(value) if self.value_type == "int" else float(value)
 
@@ -133,7 +132,7 @@ class Range:
 class Choice:
     """One of several values, in the order in which they were given.
 
-    ``is_ordered`` says that neighbours are alike: numbers by their size, other values as listed (see ``in_order``).
+    ``is_ordered`` means that neighbours are similar: numbers by their size, other values as listed (see ``in_order``).
     """
 
     name: str
@@ -153,20 +152,20 @@ class Choice:
 
     @property
     def in_order(self) -> tuple[ParameterValue, ...]:
-        """The values by size when all are numbers, else as listed."""
+        """The values sorted by size if all are numbers, else as listed."""
         return tuple(sorted(self.values)) if all(map(is_number, self.values)) else self.values
 
     def accept(self, value: Any) -> ParameterValue:
-        """The listed value that equals this one; ValueError, which lists all, when there is none."""
+        """The listed value that equals this value; ValueError, which lists the valid values, if there is none."""
         for listed in self.values:
             if identity(listed) == identity(value):
                 return listed
-        raise ValueError(f"is {value!r}, which is none of {', '.join(map(repr, self.values))}")
+        raise ValueError(f"must be one of {', '.join(map(repr, self.values))}, got {value!r}")
 
 
 @dataclass(frozen=True)
 class Fixed:
-    """A parameter that every trial runs with at the same value."""
+    """A parameter that has the same value in every trial."""
 
     name: str
     value: ParameterValue
@@ -177,7 +176,7 @@ class Fixed:
 
     def accept(self, value: Any) -> ParameterValue:
         if identity(value) != identity(self.value):
-            raise ValueError(f"is {value!r}, but the parameter is fixed to {self.value!r}")
+            raise ValueError(f"must be {self.value!r}, to which the parameter is fixed, got {value!r}")
         return self.value
 
 
@@ -188,22 +187,22 @@ def _check_range(parameter: Range) -> None:
     name, lower, upper, step = parameter.name, parameter.lower, parameter.upper, parameter.step
     if lower >= upper:
         raise ConfigError(
-            f"{name}: the lower bound {lower} is not below the upper bound {upper}; write the smaller one first"
+            f"{name}: the lower bound must be below the upper one, got {lower} and {upper}; write the smaller one first"
         )
     if parameter.log_scale and lower <= 0:
         raise ConfigError(
-            f"{name}: a log scale needs bounds above 0, and the lower bound is {lower}; raise it, or leave log out"
+            f"{name}: the lower bound of a log scale must be above 0, got {lower}; raise it, or leave log out"
         )
     if step is None:
         return
     if parameter.log_scale:
         raise ConfigError(
-            f"{name}: a log scale and a step do not go together; leave the step out"
+            f"{name}: a parameter cannot have both a log scale and a step; leave the step out"
             f" (tag(log, interval({lower}, {upper})), with int(...) around it for whole numbers), or give a choice(...)"
         )
     if step > 0 and (upper - lower) / step > MOST_STEPS:
-        raise ConfigError(f"{name}: step {step} makes more than {MOST_STEPS} values; take a larger one, or none")
+        raise ConfigError(f"{name}: step {step} gives more than {MOST_STEPS} values; give a larger step, or none")
     if step <= 0 or (Decimal(str(upper)) - Decimal(str(lower))) % Decimal(str(step)) != 0:
         raise ConfigError(
-            f"{name}: step {step} does not fit; it must be above 0 and lead from {lower} to {upper} in whole steps"
+            f"{name}: the step must be above 0 and lead from {lower} to {upper} in whole steps, got {step}"
         )

@@ -1,4 +1,4 @@
-"""One parameter out of a Hydra sweep override, or out of an entry of ``hydra.sweeper.params``."""
+"""Reading a parameter from a Hydra sweep override, or from an entry of ``hydra.sweeper.params``."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ TAGS = ("log", "ordered")
 
 
 def resolved(config: Any) -> Any:
-    """Plain lists, mappings and scalars out of OmegaConf's; anything else as it is."""
+    """Plain lists, mappings and scalars from an OmegaConf config; any other value unchanged."""
     if not OmegaConf.is_config(config):
         return config
     try:
@@ -33,7 +33,7 @@ def resolved(config: Any) -> Any:
 
 @contextmanager
 def given_as(where: str, name: str) -> Iterator[None]:
-    """Have a mistake told with the place where the parameter was given, and not with its name alone."""
+    """Within the block, a ConfigError about parameter ``name`` names the place ``where`` the user gave it."""
     try:
         yield
     except ConfigError as error:
@@ -47,7 +47,7 @@ def read_entry(key: str, entry: Any, parser: OverridesParser) -> Parameter:
     """A parameter from an entry of ``params``: a sweep string, a mapping with a ``type``, or a plain value."""
     where = f"{PARAMS}.{key}"
     if entry == "???":
-        raise ConfigError(f"{where}: has no value yet; give it a sweep, such as interval(0, 1), or a value")
+        raise ConfigError(f"{where}: the value is missing (???); give a sweep, such as interval(0, 1), or a value")
     if isinstance(entry, str):
         override = parse_override(f"{key}={entry.strip()}", parser, where)
         return read_override(override)
@@ -58,18 +58,20 @@ def read_entry(key: str, entry: Any, parser: OverridesParser) -> Parameter:
         return read_mapping(name, prefix, dict(entry))
     if isinstance(entry, Sequence):
         raise ConfigError(
-            f"{where}: a list may mean a choice or a value; write choice(...) or"
-            " {type: choice, values: [...]} for the one, {type: fixed, value: [...]} for the other"
+            f"{where}: a list may mean a choice or a value; for a choice write choice(...) or"
+            " {type: choice, values: [...]}, for a value {type: fixed, value: [...]}"
         )
     return Fixed(name, entry, prefix)
 
 
 def read_override(override: Override) -> Parameter:
-    """A parameter from a parsed override; one without a sweep is fixed."""
+    """A parameter from a parsed override; an override without a sweep gives a Fixed."""
     refuse_hydra_key(override)
     name, prefix, sweep = key_of(override), prefix_of(override), override.value()
     if override.is_delete():
-        raise ConfigError(f"{name}: a deletion is no parameter; give ~{name} alone, and on the command line")
+        raise ConfigError(
+            f"{name}: a deletion cannot be a parameter; give ~{name} on the command line, without a value"
+        )
     if isinstance(sweep, Glob):
         return choice_or_fixed(name, _glob(name, override), False, prefix)
     if not override.is_sweep_override():
@@ -111,7 +113,7 @@ def _glob(name: str, override: Override) -> list[Any]:
 
 
 def _stepped_range(name: str, sweep: RangeSweep, log_scale: bool, prefix: str) -> Range | Fixed:
-    """Hydra's range leaves its stop out, may run downwards, and need not end on a whole step; ours does not."""
+    """A Range from Hydra's range, which excludes its stop, may run downwards, and need not end on a whole step."""
     parts = (sweep.start, sweep.stop, sweep.step)
     start, stop, step = (Decimal(str(finite_number(part, f"{name}: range(...)"))) for part in parts)
     if all(isinstance(part, int) for part in parts):
@@ -122,7 +124,7 @@ def _stepped_range(name: str, sweep: RangeSweep, log_scale: bool, prefix: str) -
     count = math.ceil((stop - start) / step) if step else 0
     if count < 1:
         raise ConfigError(
-            f"{name}: range({start}, {stop}, {step}) is empty; the step must lead from the first towards the second"
+            f"{name}: range({start}, {stop}, {step}) is empty; the step must lead from start towards stop"
         )
     ends = sorted((start, start + (count - 1) * step))
     cast = int if value_type == "int" else float
@@ -148,9 +150,10 @@ def read_mapping(name: str, prefix: str, entry: dict[str, Any]) -> Parameter:
     where = f"{PARAMS}.{name}"
     kind = entry.pop("type", None) or next((kind for kind, key in _NEEDED.items() if key in entry), None)
     if kind not in _KEYS:
-        given = f"type is {kind!r}" if kind else f"no type among the keys {', '.join(map(str, entry)) or '(none)'}"
+        given = repr(kind) if kind else f"none (its keys are {', '.join(map(str, entry)) or 'none'})"
         raise ConfigError(
-            f"{where}: {given}; {did_you_mean(kind, _KEYS)}. (Write the key of a nested value in one: model.lr)"
+            f"{where}: type must be range, choice or fixed, got {given}; {did_you_mean(kind, _KEYS)}."
+            " (Write a nested key with dots: model.lr)"
         )
     check_keys(where, entry, ("type", *_KEYS[kind]))
     if _NEEDED[kind] not in entry:
@@ -164,7 +167,7 @@ def read_mapping(name: str, prefix: str, entry: dict[str, Any]) -> Parameter:
 def _range_mapping(name: str, prefix: str, value_type: str | None, entry: dict[str, Any]) -> Parameter:
     bounds = check(f"{PARAMS}.{name}.bounds", entry["bounds"], _BOUNDS)
     if value_type in ("str", "bool"):
-        raise ConfigError(f"{PARAMS}.{name}.value_type: a range is int or float, and not {value_type}")
+        raise ConfigError(f"{PARAMS}.{name}.value_type: must be int or float for a range, got {value_type!r}")
     if value_type is None:
         value_type = "int" if all(isinstance(bound, int) for bound in bounds) else "float"
     log_scale = _flag(name, entry, "log_scale") or False
@@ -192,8 +195,7 @@ def _typed(where: str, value: Any, value_type: str | None) -> Any:
     if type(value) is _TYPES[value_type]:
         return value
     raise ConfigError(
-        f"{where}: {value!r} is no {value_type}, and value_type says {value_type}; write it as one,"
-        " or leave value_type out"
+        f"{where}: must be of the value_type {value_type}, got {value!r}; write it as one, or leave value_type out"
     )
 
 
@@ -205,7 +207,7 @@ def _flag(name: str, entry: Mapping[str, Any], key: str) -> bool | None:
 def range_or_fixed(
     name: str, bounds: tuple[Any, Any], value_type: Any, log_scale: bool, step: Any, prefix: str
 ) -> Range | Fixed:
-    """A Range, or a Fixed when both bounds are equal."""
+    """A Range, or a Fixed if both bounds are equal."""
     cast = whole_number if value_type == "int" else finite_number
     lower, upper = cast(bounds[0], f"{name}: the lower bound"), cast(bounds[1], f"{name}: the upper bound")
     if lower == upper:
@@ -214,7 +216,7 @@ def range_or_fixed(
 
 
 def choice_or_fixed(name: str, values: Sequence[Any], is_ordered: bool | None, prefix: str) -> Choice | Fixed:
-    """A Choice, or a Fixed when there is one value only; ``is_ordered`` None means ordered when all are numbers."""
+    """A Choice, or a Fixed if there is only one value; ``is_ordered`` None means ordered if all values are numbers."""
     if is_ordered is None:
         is_ordered = all(map(is_number, values))
     if len(values) == 1:

@@ -1,4 +1,4 @@
-"""The search space: Hydra sweep syntax in, one point's overrides out."""
+"""SearchSpace: made from Hydra's sweep syntax, it turns a trial's values into the overrides of its job."""
 
 import dataclasses
 import math
@@ -25,7 +25,7 @@ _KINDS: dict[str, type[Range] | type[Choice] | type[Fixed]] = {"range": Range, "
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """What is searched over, and the plain overrides that every job gets word for word."""
+    """The parameters to search over, and the plain overrides that every job gets unchanged."""
 
     parameters: tuple[Parameter, ...]
     overrides: tuple[str, ...] = ()
@@ -39,16 +39,16 @@ class SearchSpace:
     def from_config(
         cls, params: Mapping[str, Any], arguments: Sequence[str], config_loader: Any = None
     ) -> "SearchSpace":
-        """``params`` is ``hydra.sweeper.params``; ``arguments`` are the raw task overrides, and win over it.
+        """``params`` is ``hydra.sweeper.params``; ``arguments`` are the raw task overrides, which take precedence.
 
-        The order of the values in ``shuffle(...)``, ``sort(range(...))`` or a range that runs downwards means nothing
-        to a search and is not kept.
+        The order of the values in ``shuffle(...)``, ``sort(range(...))`` or a range that runs downwards has no meaning
+        in a search and is not kept.
         """
         parser = create_parser(config_loader)
         configured = _read_params(params, parser)
         swept, plain_ones = _read_arguments(arguments, parser)
         decided = {*(parameter.name for parameter in swept), *map(key_of, plain_ones)}
-        # What only + would have added is not in the application's config, so that deleting it there would fail.
+        # A parameter with + is not in the application's config, so a job that deletes it there would fail.
         added = {parameter.name for parameter in configured if parameter.prefix}
         overrides = [each.input_line for each in plain_ones if not (each.is_delete() and key_of(each) in added)]
         kept = [parameter for parameter in configured if parameter.name not in decided]
@@ -61,14 +61,14 @@ class SearchSpace:
         return tuple(parameter.name for parameter in self.parameters)
 
     def to_overrides(self, parameterization: Parameterization) -> tuple[str, ...]:
-        """The task overrides of the job that runs this point."""
+        """The task overrides of the job that runs this parameterization."""
         values = {name: value for name, value in parameterization.items() if name in self.names}
         point = self.complete(values, "parameterization")
         swept = (f"{each.prefix}{each.name}={encode(point[each.name])}" for each in self.parameters)
         return (*self.overrides, *swept)
 
     def complete(self, point: Mapping[str, Any], where: str) -> dict[str, ParameterValue]:
-        """The point with every value in its parameter's own type and the fixed parameters filled in."""
+        """The point with each value in its parameter's own type, and with the fixed parameters added."""
         given = {str(name).lstrip("+"): value for name, value in point.items()}
         for name in given:
             if name not in self.names:
@@ -95,7 +95,7 @@ class SearchSpace:
         return set(parameterization) == set(self.names)
 
     def grid(self) -> Iterator[dict[str, ParameterValue]]:
-        """Every point, the first parameter changing slowest; ConfigError when the space is not finite."""
+        """Every point; the first parameter changes slowest. ConfigError if the space is not finite."""
         columns = [_values(parameter) for parameter in self.parameters]
         return (_point(self.names, columns, index) for index in range(self.grid_size()))
 
@@ -103,7 +103,7 @@ class SearchSpace:
         return math.prod(_count(_values(parameter)) for parameter in self.parameters)
 
     def to_dict(self) -> dict[str, Any]:
-        """What JSON can hold; ``from_dict`` makes the equal search space of it."""
+        """The search space as JSON can hold it; ``from_dict`` turns it back into an equal search space."""
         kinds = {kind: name for name, kind in _KINDS.items()}
         parameters = [{"type": kinds[type(each)], **dataclasses.asdict(each)} for each in self.parameters]
         return {"parameters": plain(parameters, "parameters"), "overrides": list(self.overrides)}
@@ -167,7 +167,7 @@ def _values(parameter: Parameter) -> Sequence[ParameterValue]:
 
 
 def _count(values: Sequence[ParameterValue]) -> int:
-    # len() of a range ends at 2**63.
+    # len() of a range fails above 2**63.
     return (values[-1] - values[0]) // values.step + 1 if isinstance(values, range) else len(values)
 
 
