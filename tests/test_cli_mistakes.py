@@ -79,7 +79,7 @@ OBJECTIVES: list[Mistake] = [
         f"{SWEEPER}.outcome_constraints",
         "leave the constraint out",
     ),
-    ((X, f"{SWEEPER}.outcome_constraints=['size = 1']"), f"{SWEEPER}.outcome_constraints", "only <= and >="),
+    ((X, f"{SWEEPER}.outcome_constraints=['size = 1']"), f"{SWEEPER}.outcome_constraints", "must be <= or >="),
     ((X, f"{SWEEPER}.outcome_constraints=['size <= small']"), f"{SWEEPER}.outcome_constraints", "METRIC <= NUMBER"),
     ((X, f"{SWEEPER}.outcome_constraints='size <= 1'"), f"{SWEEPER}.outcome_constraints", "must be a list"),
 ]
@@ -122,12 +122,12 @@ PARAMETERS: list[Mistake] = [
 
 CONSTRAINTS: list[Mistake] = [
     ((X, f"{SWEEPER}.parameter_constraints=['z <= 1']"), f"{SWEEPER}.parameter_constraints", "valid: x"),
-    ((X, f"{SWEEPER}.parameter_constraints=['x < 1']"), f"{SWEEPER}.parameter_constraints", "only <= and >="),
+    ((X, f"{SWEEPER}.parameter_constraints=['x < 1']"), f"{SWEEPER}.parameter_constraints", "must be <= or >="),
     ((X, f"{SWEEPER}.parameter_constraints=['x 1 <= 1']"), f"{SWEEPER}.parameter_constraints", "write it as in"),
     (
         (X, "n=choice(1,2)", f"{SWEEPER}.parameter_constraints=['n <= x']"),
         f"{SWEEPER}.parameter_constraints",
-        "make it one, such as n=interval",
+        "make it a range, such as n=interval",
     ),
     (
         (X, "y=tag(log,interval(1,2))", f"{SWEEPER}.parameter_constraints=['x <= y']"),

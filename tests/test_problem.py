@@ -33,7 +33,7 @@ def parse(text: str) -> ParameterConstraint:
 def test_constraints_that_hold_one_by_one_but_never_together_are_refused() -> None:
     space = SearchSpace.from_config({}, ["a=interval(0, 9)", "b=interval(0, 9)", "k=tag(log, interval(1, 9))"])
     for together in (["a - b >= 5", "b - a >= 5"], ["k <= 2", "k >= 3"]):
-        with pytest.raises(ConfigError, match="no point of the search space meets all of them"):
+        with pytest.raises(ConfigError, match="no point of the search space meets all the constraints"):
             Problem.from_config(space, {}, [], together)
     assert Problem.from_config(space, {}, [], ["a - b >= 5", "b - a <= 5", "k <= 3"]).parameter_constraints
 

@@ -1,1 +1,1 @@
-"""What a sweep is after, and which trials are best."""
+"""The optimization problem: objectives, constraints, and which trials are on the Pareto frontier."""

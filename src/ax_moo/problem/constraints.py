@@ -1,4 +1,4 @@
-"""Constraints on what is measured and on what is proposed, each read from a line of text."""
+"""Constraints on metrics and on parameters, each parsed from a text such as ``latency_ms <= 20``."""
 
 import math
 import re
@@ -29,14 +29,14 @@ class OutcomeConstraint:
 
     @classmethod
     def parse(cls, text: Any) -> "OutcomeConstraint":
-        """The metric is everything on one side of the operator, so that it may hold spaces, slashes and digits."""
+        """The metric is everything on one side of the operator: it may contain spaces, slashes and digits."""
         example = "write METRIC <= NUMBER or METRIC >= NUMBER, such as 'latency_ms <= 20'"
         left, op, right = _split(text, OUTCOMES, example)
         if not _is_number(right):
             left, right = right, left
             op = "<=" if op == ">=" else ">="
         if not left or not _is_number(right):
-            raise ConfigError(f"{OUTCOMES}: {text!r}: has no number on either side; {example}")
+            raise ConfigError(f"{OUTCOMES}: {text!r}: one side must be a number, the other a metric; {example}")
         if not math.isfinite(float(right)):
             raise ConfigError(f"{OUTCOMES}: {text!r}: the bound must be a finite number")
         return cls(left, op, float(right))
@@ -47,7 +47,7 @@ class OutcomeConstraint:
 
 @dataclass(frozen=True)
 class ParameterConstraint:
-    """The sum of weight times parameter is at most the bound."""
+    """A linear constraint: the sum of weight * parameter over the terms is at most the bound."""
 
     terms: tuple[tuple[str, float], ...]
     bound: float
@@ -63,7 +63,7 @@ class ParameterConstraint:
 
     @classmethod
     def parse(cls, text: Any, names: Sequence[str]) -> "ParameterConstraint":
-        """``names`` are the parameters that exist: in ``a-b <= 1`` they tell a name from a difference."""
+        """``names`` are the search space's parameters: in ``a-b <= 1`` they decide between a name and a difference."""
         example = "write it as in 'a <= b', '2*a + 0.5*b - c <= 10' or 'a >= 3'"
         left, op, right = _split(text, PARAMETERS, example)
         where = f"{PARAMETERS}: {text!r}"
@@ -75,11 +75,11 @@ class ParameterConstraint:
                 if name is None:
                     bound -= sign * weight
                 elif name in terms:
-                    raise ConfigError(f"{where}: holds {name} twice; put its weights together")
+                    raise ConfigError(f"{where}: {name} occurs twice; add up its weights")
                 else:
                     terms[name] = sign * weight
         if not terms or not all(terms.values()):
-            raise ConfigError(f"{where}: constrains no parameter, or one with weight 0; {example}")
+            raise ConfigError(f"{where}: must have a parameter, and no parameter with weight 0; {example}")
         if not all(map(math.isfinite, (bound, *terms.values()))):
             raise ConfigError(f"{where}: weights and bound must be finite numbers")
         flip = 1.0 if op == "<=" else -1.0
@@ -93,14 +93,14 @@ class ParameterConstraint:
 
     @property
     def has_log10_form(self) -> bool:
-        """Whether it stays linear on a log scale: ``c1*a <= c2*b``, or a positive bound on one parameter."""
+        """Whether the constraint is linear on a log scale: ``c1*a <= c2*b``, or a positive bound on one parameter."""
         weights = [weight for _, weight in self.terms]
         if len(weights) == 1:
             return self.bound / weights[0] > 0
         return len(weights) == 2 and self.bound == 0 and weights[0] * weights[1] < 0
 
     def in_log10(self) -> "ParameterConstraint":
-        """The same constraint on the log10 of its parameters; ``has_log10_form`` has to be true."""
+        """The same constraint on the log10 of its parameters; ConfigError without ``has_log10_form``."""
         if not self.has_log10_form:
             raise ConfigError(f"{PARAMETERS}: {self.text!r} is not linear on a log scale")
         signs = tuple((name, math.copysign(1.0, weight)) for name, weight in self.terms)
@@ -115,13 +115,13 @@ class ParameterConstraint:
 
 def _split(text: Any, where: str, example: str) -> tuple[str, Any, str]:
     if not isinstance(text, str):
-        raise ConfigError(f"{where}: a constraint is a line of text, and {text!r} is none; {example}")
+        raise ConfigError(f"{where}: a constraint must be a text, got {text!r}; {example}")
     operators = _OPERATOR.findall(text)
     if len(operators) > 1 and set(operators) <= {"<=", ">="}:
-        raise ConfigError(f"{where}: {text!r}: holds two constraints; give each on its own")
+        raise ConfigError(f"{where}: {text!r}: contains two constraints; give each as an item of its own")
     if len(operators) != 1 or operators[0] not in ("<=", ">="):
-        found = f"the operator {operators[0]!r}" if operators else "no operator"
-        raise ConfigError(f"{where}: {text!r}: has {found}, and only <= and >= are possible; {example}")
+        found = repr(operators[0]) if operators else "none"
+        raise ConfigError(f"{where}: {text!r}: the operator must be <= or >=, got {found}; {example}")
     left, op, right = text.partition(operators[0])
     return left.strip(), op, right.strip()
 
@@ -138,14 +138,14 @@ def _product(weight: float, name: str) -> str:
     return name if weight == 1 else f"{weight:.15g}*{name}"
 
 
-# What may not follow a name or a number; a dash may, because it is a minus unless a known name holds it.
+# The characters that cannot follow a name or a number. A dash can: it is a minus unless a known name contains it.
 _END = r"(?![\w$.@/])"
 _NUMBER = re.compile(r"(\d+\.?\d*(e[+-]?\d+)?|\.\d+(e[+-]?\d+)?|inf|nan)" + _END, re.IGNORECASE)
 _NAME = re.compile(r"[\w$][\w$.@/-]*")
 
 
 class LinearReader:
-    """``where`` and ``example`` are the beginning and the end of the message about a text that is no such sum."""
+    """Parses a sum such as ``2*a + 0.5*b - c``. ``where`` begins an error message, and ``example`` ends it."""
 
     def __init__(self, names: Sequence[str], where: str, example: str) -> None:
         self._names = names
@@ -155,7 +155,7 @@ class LinearReader:
         self._rest = ""
 
     def terms(self, text: str) -> Iterator[tuple[float, str | None]]:
-        """Weight and name of each term in turn; a constant has no name."""
+        """Weight and name of each term; the name of a constant is None."""
         self._rest = text.strip()
         yield self._term(-1.0 if self._take("-") else 1.0)
         while self._rest:
@@ -172,9 +172,7 @@ class LinearReader:
             factors.append(self._factor())
         names = [factor for factor in factors if isinstance(factor, str)]
         if len(names) > 1:
-            raise ConfigError(
-                f"{self._where}: multiplies two parameters, and only sums of weight*parameter are possible"
-            )
+            raise ConfigError(f"{self._where}: must be a sum of weight*parameter, got a product of two parameters")
         weight = math.prod(factor for factor in factors if isinstance(factor, float))
         return sign * weight, names[0] if names else None
 

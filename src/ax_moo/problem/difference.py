@@ -1,4 +1,4 @@
-"""Two problems compared, in words for a user who meant to go on with the first and typed the second."""
+"""The differences between two problems in words: why a sweep in a used folder cannot go on with a new config."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
@@ -8,9 +8,9 @@ from ax_moo.problem.problem import Problem
 
 
 def differences(recorded: Problem, given: Problem) -> list[str]:
-    """One phrase for everything that a sweep of one problem could not go on with under the other.
+    """One phrase for each difference with which a sweep of the recorded problem cannot go on.
 
-    Plain overrides and the + of a parameter make no other problem.
+    Plain overrides and the + of a parameter do not count as differences.
     """
     return [
         *_compared("parameter", _parameters(recorded), _parameters(given)),
@@ -53,7 +53,7 @@ def _objectives(problem: Problem) -> dict[str, dict[str, Any]]:
 
 
 def _order(recorded: Problem, given: Problem) -> list[str]:
-    """An application may return its objectives as a sequence, without their names."""
+    """The order of the objectives matters: an application may return them as a sequence, without their names."""
     before, now = ([each.name for each in problem.objectives] for problem in (recorded, given))
     if sorted(before) != sorted(now) or before == now:
         return []

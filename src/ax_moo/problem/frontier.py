@@ -1,6 +1,6 @@
-"""Pareto frontier and hypervolume, computed from outcomes alone.
+"""Pareto frontier and hypervolume of the trials' outcomes.
 
-Points are rows of objective values, all to be maximised: see :func:`as_maximization`.
+Points are rows of objective values that are all to be maximised: see :func:`as_maximization`.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ def mean(value: Measured) -> float:
 
 
 def as_maximization(outcomes: Sequence[Outcome], objectives: Sequence[Objective]) -> Points:
-    """An (n, m) array of objective values in which more is better: minimised objectives change their sign."""
+    """An (n, m) array of objective values in which more is better: the sign of minimised objectives is changed."""
     rows = [[_signed(mean(outcome[o.name]), o) for o in objectives] for outcome in outcomes]
     return np.array(rows, dtype=float).reshape(len(outcomes), len(objectives))
 
@@ -34,7 +34,7 @@ def is_feasible(outcome: Outcome, problem: Problem) -> bool:
 def non_dominated(points: Points) -> npt.NDArray[np.bool_]:
     """A mask of the rows that no other row dominates (at least as good everywhere, better somewhere).
 
-    Equal rows do not dominate each other: all of them stay.
+    Equal rows do not dominate each other, so all of them are kept.
     """
     at_least = (points[:, None, :] >= points[None, :, :]).all(axis=2)
     better = (points[:, None, :] > points[None, :, :]).any(axis=2)
@@ -42,9 +42,9 @@ def non_dominated(points: Points) -> npt.NDArray[np.bool_]:
 
 
 def pareto_trials(trials: Sequence[Trial], problem: Problem) -> list[CompletedTrial]:
-    """The completed, feasible trials that no other such trial dominates, in the order of their numbers.
+    """The completed, feasible trials that no other such trial dominates, in the given order.
 
-    With one objective that is the best trial (several only when they are equal).
+    With one objective this is the best trial, or several that are equally good.
     """
     candidates = [trial for trial in completed(trials) if is_feasible(trial.outcome, problem)]
     if not candidates:
@@ -54,10 +54,10 @@ def pareto_trials(trials: Sequence[Trial], problem: Problem) -> list[CompletedTr
 
 
 def reference_point(problem: Problem, outcomes: Sequence[Outcome]) -> Points | None:
-    """The point, as a maximisation, from which hypervolume is measured: the thresholds, where they are given.
+    """The point, as a maximisation, from which hypervolume is measured: the thresholds, if they are given.
 
-    Without them it is inferred: the worst value of each objective on the frontier of all outcomes, less a tenth of
-    the frontier's extent, as is usual (Ishibuchi et al., 2011). None without thresholds and outcomes.
+    Without thresholds the point is inferred: the worst value of each objective on the frontier of the outcomes, minus
+    a tenth of the frontier's extent, as is usual (Ishibuchi et al., 2011). None without thresholds and outcomes.
     """
     if problem.thresholds_given:
         return np.array([_signed(_threshold(o), o) for o in problem.objectives])
@@ -72,9 +72,10 @@ def reference_point(problem: Problem, outcomes: Sequence[Outcome]) -> Points | N
 
 
 def hypervolume(points: Points, reference: Points) -> float:
-    """The volume that the points dominate above the reference point, by slicing along the last objective.
+    """The volume that the points dominate above the reference point.
 
-    Exact; the cost grows as n**(m - 1) for n frontier points and m objectives.
+    It is computed exactly, by slicing along the last objective. The cost grows as n**(m - 1) for n frontier points and
+    m objectives.
     """
     above = points[(points > reference).all(axis=1)] - reference
     return _volume(above) if len(above) else 0.0
@@ -90,9 +91,9 @@ def hypervolume_of(trials: Sequence[Trial], problem: Problem) -> float:
 
 
 def hypervolume_trace(trials: Sequence[Trial], problem: Problem) -> list[float]:
-    """Hypervolume of the feasible completed trials after each completed trial, in the order given.
+    """Hypervolume of the feasible completed trials after each completed trial, in the given order.
 
-    An inferred reference point is inferred once, from all the trials, so that the trace never falls.
+    An inferred reference point is computed once, from all trials, so that the trace never falls.
     """
     reference = reference_point(problem, [t.outcome for t in pareto_trials(trials, problem)])
     trace: list[float] = []

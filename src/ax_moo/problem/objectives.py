@@ -1,4 +1,4 @@
-"""What the sweep makes large or small."""
+"""Objectives: the metrics that a sweep maximises or minimises, read from ``hydra.sweeper.objectives``."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ _KEYS = ("direction", "threshold")
 
 @dataclass(frozen=True)
 class Objective:
-    """``threshold`` is the objective's coordinate of the reference point: worse values are of no interest."""
+    """A metric to optimise. ``threshold`` is its coordinate of the reference point: worse values are not wanted."""
 
     name: str
     minimize: bool
@@ -22,20 +22,21 @@ class Objective:
 
 
 def read_objectives(config: Any) -> tuple[Objective, ...]:
-    """Empty means one objective named ``objective``, minimised: for applications that return one number."""
+    """The config's objectives. Without any, ``objective`` is minimised: the number that the application returns."""
     check(KEY, config, a_mapping("{val_acc: {direction: maximize}}"))
     objectives = tuple(_read(str(name), entry) for name, entry in config.items())
     given = [objective for objective in objectives if objective.threshold is not None]
     if len(objectives) == 1 and given:
         raise ConfigError(
-            f"{KEY}.{given[0].name}.threshold: thresholds are the reference point of several objectives, and there is"
-            " one only; leave the threshold out (bounds on other metrics belong to hydra.sweeper.outcome_constraints)"
+            f"{KEY}.{given[0].name}.threshold: a single objective cannot have a threshold, because thresholds are the"
+            " reference point of several objectives; leave the threshold out (for a bound on another metric use"
+            " hydra.sweeper.outcome_constraints)"
         )
     if given and len(given) < len(objectives):
         missing = next(objective for objective in objectives if objective.threshold is None)
         raise ConfigError(
-            f"{KEY}.{missing.name}.threshold: is missing while {given[0].name} has one; give a threshold to all"
-            " objectives or to none"
+            f"{KEY}.{missing.name}.threshold: the threshold is missing, but {given[0].name} has one; give a"
+            " threshold to all objectives or to none"
         )
     return objectives or (Objective(DEFAULT_NAME, minimize=True),)
 
@@ -47,7 +48,7 @@ def _read(name: str, entry: Any) -> Objective:
     check_keys(where, entry, _KEYS)
     direction, threshold = entry.get("direction"), entry.get("threshold")
     if direction is None:
-        raise ConfigError(f"{where}: has no direction; add direction: maximize or direction: minimize")
+        raise ConfigError(f"{where}: the direction is missing; add direction: maximize or direction: minimize")
     check(f"{where}.direction", direction, one_of(_DIRECTIONS))
     check(f"{where}.threshold", threshold, or_null(FINITE))
     return Objective(name, direction == "minimize", None if threshold is None else float(threshold))

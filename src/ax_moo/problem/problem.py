@@ -1,4 +1,4 @@
-"""What the sweep is after: objectives and constraints over a search space."""
+"""Problem: what a sweep optimises, which is objectives and constraints over a search space."""
 
 import dataclasses
 import hashlib
@@ -21,7 +21,7 @@ __all__ = ["Objective", "OutcomeConstraint", "ParameterConstraint", "Problem"]
 
 @dataclass(frozen=True)
 class Problem:
-    """Two sweeps with the same hash may share their trials."""
+    """An optimization problem. Sweeps whose problems have the same hash may share their trials."""
 
     search_space: SearchSpace
     objectives: tuple[Objective, ...]
@@ -48,7 +48,7 @@ class Problem:
 
     @property
     def hash(self) -> str:
-        """SHA-256 over the canonical JSON of everything that the problem holds."""
+        """The SHA-256 of the whole problem as canonical JSON."""
         canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -62,12 +62,12 @@ class Problem:
 
     @property
     def metric_names(self) -> tuple[str, ...]:
-        """Objectives, then the metrics of outcome constraints: all that a trial has to return."""
+        """The metrics that a trial must return: the objectives, then the metrics of the outcome constraints."""
         metrics = [constraint.metric for constraint in self.outcome_constraints]
         return tuple(dict.fromkeys([objective.name for objective in self.objectives] + metrics))
 
     def to_dict(self) -> dict[str, Any]:
-        """What JSON can hold; ``from_dict`` makes the equal problem of it."""
+        """The problem as JSON can hold it; ``from_dict`` turns it back into an equal problem."""
         return {
             "search_space": self.search_space.to_dict(),
             "objectives": [dataclasses.asdict(objective) for objective in self.objectives],
@@ -113,12 +113,15 @@ def _check_outcome_constraints(constraints: Sequence[OutcomeConstraint], objecti
         low, high = seen.get((metric, ">=")), seen.get((metric, "<="))
         if low and high and low.bound > high.bound:
             raise ConfigError(
-                f"{OUTCOMES}: no value of {metric} meets both {low.text!r} and {high.text!r}; mend one of them"
+                f"{OUTCOMES}: no value of {metric} meets both {low.text!r} and {high.text!r}; change one of them"
             )
 
 
 def _check_joint_feasibility(constraints: Sequence[ParameterConstraint], space: SearchSpace) -> None:
-    """Each constraint alone can hold; together they may leave no point. Log-scale ones are linear in logarithms."""
+    """Refuse constraints that no point of the space meets together, although a point meets each one alone.
+
+    A constraint on log-scale parameters is linear in their logarithms.
+    """
     if len(constraints) < 2:
         return
     from scipy.optimize import linprog
@@ -133,7 +136,7 @@ def _check_joint_feasibility(constraints: Sequence[ParameterConstraint], space: 
     ]
     infeasible = 2
     if linprog([0.0] * len(names), A_ub=left, b_ub=[c.bound for c in linear], bounds=bounds).status == infeasible:
-        raise ConfigError(f"{PARAMETERS}: no point of the search space meets all of them together; loosen one")
+        raise ConfigError(f"{PARAMETERS}: no point of the search space meets all the constraints; loosen one of them")
 
 
 def _check_parameter_constraint(constraint: ParameterConstraint, text: str, space: SearchSpace) -> None:
@@ -146,14 +149,15 @@ def _check_parameter_constraint(constraint: ParameterConstraint, text: str, spac
     }
     if not constraint.holds(least):
         raise ConfigError(
-            f"{where}: holds nowhere in the search space: {_box(ranges)}; loosen the constraint or widen the bounds"
+            f"{where}: no point of the search space ({_box(ranges)}) meets the constraint; loosen the constraint or"
+            " widen the bounds"
         )
     logs = [each.name for each in ranges if each.log_scale]
     if logs and not (len(logs) == len(ranges) and constraint.has_log10_form):
         raise ConfigError(
-            f"{where}: {', '.join(logs)} {'is' if len(logs) == 1 else 'are'} searched on a log scale, where only an"
-            f" order such as '{logs[0]} <= 2*OTHER' between two log-scale parameters, or a bound above 0 on one, is"
-            " possible; write it so, or leave log out of the parameters in this constraint"
+            f"{where}: {', '.join(logs)} {'is' if len(logs) == 1 else 'are'} searched on a log scale; such a constraint"
+            f" must be an order of two log-scale parameters, such as '{logs[0]} <= 2*OTHER', or a bound above 0 on one;"
+            " change the constraint, or leave log out of its parameters"
         )
 
 
@@ -162,9 +166,9 @@ def _range(parameter: Parameter, where: str) -> Range:
         return parameter
     kind = "range with a step" if isinstance(parameter, Range) else f"{type(parameter).__name__.lower()} parameter"
     raise ConfigError(
-        f"{where}: {parameter.name} is a {kind}, and constraints are possible on ranges without a step"
-        f" only; make it one, such as {parameter.name}=interval(LOWER, UPPER) or int(interval(LOWER, UPPER)), or leave"
-        " it out of the constraint"
+        f"{where}: a constrained parameter must be a range without a step, but {parameter.name} is a {kind}; make it a"
+        f" range, such as {parameter.name}=interval(LOWER, UPPER) or int(interval(LOWER, UPPER)), or leave it out of"
+        " the constraint"
     )
 
 
