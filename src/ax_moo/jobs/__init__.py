@@ -1,1 +1,1 @@
-"""The port to launchers, and any other Hydra launcher behind it."""
+"""Jobs and launchers: the protocol of an asynchronous launcher, an adapter for any other, and the jobs' folders."""

@@ -1,4 +1,4 @@
-"""Any Hydra launcher behind the port: one that can only run a whole batch, and wait for it."""
+"""An adapter for Hydra launchers that block: they run a whole batch of jobs and wait for its end."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 class _Round:
-    """The jobs of one ``submit``; they run when somebody first wants to know how they are."""
+    """The jobs of one ``submit``; they run when the state of one of them is first asked for."""
 
     def __init__(self, launcher: Any, requests: Sequence[JobRequest]) -> None:
         self.launcher = launcher
@@ -22,7 +22,7 @@ class _Round:
 
     def results(self) -> list[JobResult]:
         if self._results is None:
-            # Set before the launcher runs, so that a Ctrl-C in the middle of a round does not run it again.
+            # The results are set before the launcher runs, so that after Ctrl-C the round does not run again.
             self._results = [JobResult(error="its round was interrupted")] * len(self.requests)
             self._results = self._run()
         return self._results
@@ -54,15 +54,15 @@ class _RoundHandle:
         return self._round.results()[self._position]
 
     def cancel(self) -> None:
-        """Nothing to cancel: a job has either not begun, or blocks everything until it ends."""
+        """Do nothing: a job either has not begun, or blocks the sweeper until it ends."""
 
 
 class BlockingLauncherAdapter:
     """An AsyncLauncher around a launcher that blocks (basic, joblib).
 
-    ``submit`` only remembers; the first question about a job's state runs its whole round in the calling thread.
-    The trials of a round must be consecutive. ``attach`` finds jobs that an earlier life of the sweep left running
-    under a launcher that does not block.
+    ``submit`` only stores the requests; the first call of ``state`` for one of the jobs runs the whole round in the
+    calling thread. The trials of a round must be consecutive. ``attach`` is for jobs that an earlier process of the
+    sweep left running under a launcher that does not block.
     """
 
     is_blocking: bool = True
@@ -70,17 +70,17 @@ class BlockingLauncherAdapter:
     def __init__(self, launcher: Any, attach: Callable[[Job], JobHandle]) -> None:
         self.launcher = launcher
         self._attach = attach
-        # Hydra's own launcher runs a batch one by one, in which only the first trial would be up to date.
+        # Hydra's basic launcher runs a batch one by one: all but its first candidate would miss the newest results.
         self.max_jobs: int | None = 1 if type(launcher).__name__ == "BasicLauncher" else None
 
     @property
     def manner(self) -> str:
-        """How it runs trials, in words for the user."""
+        """How the launcher runs trials, in words for the user."""
         how = "runs one trial at a time" if self.max_jobs == 1 else "waits for all of its jobs, so trials run in rounds"
         return f"{type(self.launcher).__name__} {how}"
 
     def check(self) -> None:
-        """Nothing to check: the launcher's settings are its own."""
+        """Do nothing: only the launcher itself knows its settings."""
 
     def submit(self, requests: Sequence[JobRequest]) -> Sequence[JobHandle]:
         members = _Round(self.launcher, requests)
@@ -96,6 +96,6 @@ class BlockingLauncherAdapter:
         return self._attach(job)
 
     def find(self, trial: int, attempt: int = 1) -> JobHandle | None:
-        """Its own jobs end with the sweeper."""
+        """None: the launcher's jobs have ended with the sweeper."""
         del trial, attempt
         return None

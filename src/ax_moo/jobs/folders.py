@@ -1,6 +1,7 @@
-"""Where a sweep's jobs have their files: one folder for all of them, which the launcher's config names.
+"""The folders with the files of a sweep's jobs: one base folder, with a folder for each attempt at each trial.
 
-It may have been another one in an earlier life of the sweep, so that there can be several.
+The launcher's ``submitit_folder`` names the base. It may change when a sweep is resumed, so that a sweep can have
+several bases.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,38 +10,38 @@ from pathlib import Path
 from typing import Any
 
 KEY = "job_folders"
-"""Of the journal's first line and of the lock, where a sweep has others than the default."""
+"""The key in the journal's header and in the lock, present if a sweep has other bases than the default."""
 
 DEFAULT = ".submitit"
 _TAGS = ("%j", "%t", "%A", "%a")
 
 
 def base_of(submitit_folder: str) -> Path:
-    """The folder that a launcher's ``submitit_folder`` names, as far as it is the same for all jobs."""
+    """The part of a launcher's ``submitit_folder`` that is the same for all jobs."""
     parts = Path(submitit_folder).expanduser().absolute().parts
     return Path(*takewhile(lambda part: not any(tag in part for tag in _TAGS), parts))
 
 
 def attempt_folder(base: Path, trial: int, attempt: int) -> Path:
-    """A folder for each attempt, so that no job is ever taken for one of another attempt."""
+    """The folder of one attempt. Attempts do not share a folder, so that a job is never taken for another attempt's."""
     first = base / str(trial)
     return first if attempt == 1 else first / f"attempt-{attempt}"
 
 
 def bases(sweep_folder: Path, about: Mapping[str, Any]) -> list[Path]:
-    """Every folder that jobs of the sweep have their files in, by what its journal and lock say of it; latest first."""
+    """The sweep's bases, the latest first; ``about`` is what its journal and lock say about it."""
     return [sweep_folder / name for name in reversed(about.get(KEY, [DEFAULT]))]
 
 
 def attempt_folders(sweep_folder: Path, about: Mapping[str, Any], trial: int, attempt: int) -> Iterator[Path]:
-    """Where the job of this attempt may be."""
+    """The folders in which the job of this attempt may have its files."""
     return (attempt_folder(base, trial, attempt) for base in bases(sweep_folder, about))
 
 
 def noted(sweep_folder: Path, about: Mapping[str, Any], submitit_folder: str | None) -> dict[str, list[str]]:
-    """What is to be said of a sweep that was as ``about`` says, and whose launcher has this setting, if it has one.
+    """The entry for the journal and the lock: the bases in ``about``, and the base of this ``submitit_folder``.
 
-    Below the sweep's folder a name is relative to it, and stays true when the folder is moved.
+    The path of a base in the sweep folder is relative to the sweep folder, so that it stays valid when that is moved.
     """
     names = list(about.get(KEY, [DEFAULT] if about else []))
     if submitit_folder is not None:

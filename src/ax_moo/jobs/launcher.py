@@ -1,4 +1,4 @@
-"""The port between a sweep and whatever runs its jobs."""
+"""The AsyncLauncher protocol: what a sweep needs of a launcher and of its jobs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from ax_moo.trial import Job
 
 
 class JobState(StrEnum):
-    """PENDING -> RUNNING -> FINISHED (a result was written) | LOST (ended, and no result came)."""
+    """PENDING -> RUNNING -> FINISHED (a result was written) | LOST (the job ended without a result)."""
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
@@ -21,9 +21,9 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True)
 class JobRequest:
-    """A job to be submitted: the trial it belongs to, the task overrides it runs with, and which attempt it is.
+    """A job to be submitted: the number of its trial, its task overrides, and the number of the attempt.
 
-    Attempts are counted from 1. Each has files of its own, so that a later one is never taken for an earlier one.
+    Attempts are counted from 1. Each attempt has its own files, so that it is never taken for another one.
     """
 
     trial: int
@@ -33,9 +33,9 @@ class JobRequest:
 
 @dataclass(frozen=True)
 class JobResult:
-    """What a job that ended left behind: the task function's return value, or why there is none.
+    """The result of a job that has ended: the task function's return value, or why there is none.
 
-    ``error`` is one line for people: the exception's type and message, or what the scheduler says of a lost job.
+    ``error`` is one line for people: the exception's type and message, or what the scheduler says about a lost job.
     """
 
     value: Any = None
@@ -43,7 +43,7 @@ class JobResult:
 
 
 def result_of(job_return: Any) -> JobResult:
-    """The JobResult of a ``hydra.core.utils.JobReturn``, whose own ``return_value`` raises the job's error."""
+    """The JobResult for a ``hydra.core.utils.JobReturn``, whose own ``return_value`` raises the job's error."""
     value = hydra_internals.returned(job_return)
     if job_return.status.name == "COMPLETED":
         return JobResult(value=value)
@@ -54,7 +54,7 @@ def result_of(job_return: Any) -> JobResult:
 
 
 class JobHandle(Protocol):
-    """One submitted job. No method blocks for longer than one question to the scheduler takes."""
+    """One submitted job. No method blocks for longer than one query to the scheduler."""
 
     @property
     def job(self) -> Job: ...
@@ -62,41 +62,41 @@ class JobHandle(Protocol):
     def state(self) -> JobState: ...
 
     def result(self) -> JobResult:
-        """For a job that is FINISHED or LOST; never waits."""
+        """The result of a job that is FINISHED or LOST; this never waits."""
         ...
 
     def cancel(self) -> None:
-        """Ask the job to end; it is gone when ``state`` says FINISHED or LOST."""
+        """Ask the job to end; it has ended when ``state`` returns FINISHED or LOST."""
         ...
 
 
 @runtime_checkable
 class AsyncLauncher(Protocol):
-    """A Hydra launcher that does not wait.
+    """A Hydra launcher that submits jobs without waiting for them.
 
     ``is_blocking`` is True for a launcher that cannot take a job before all jobs of the last ``submit`` have ended.
-    ``max_jobs`` is how many jobs it can run at once; None for as many as it is given.
+    ``max_jobs`` is how many jobs it can run at once; None means that there is no limit.
     """
 
     is_blocking: bool
     max_jobs: int | None
 
     def check(self) -> None:
-        """Find what is wrong with the launcher's settings before anything is submitted; raises ConfigError."""
+        """Raise a ConfigError if the launcher's settings are wrong, before anything is submitted."""
         ...
 
     def submit(self, requests: Sequence[JobRequest]) -> Sequence[JobHandle]:
-        """Hand jobs over, in one call where the scheduler can take them so; handles in the order of the requests."""
+        """Submit jobs, together if the scheduler can do that, and return handles in the order of the requests."""
         ...
 
     def attach(self, job: Job) -> JobHandle:
-        """A handle of a job that an earlier process submitted, perhaps by a launcher of another kind."""
+        """A handle for a job that an earlier process submitted, perhaps with a launcher of another kind."""
         ...
 
     def cancel_command(self, jobs: Sequence[Job]) -> str:
-        """What a user types to end these jobs when the sweep is not there to do it."""
+        """The shell command with which a user ends these jobs when no sweep runs."""
         ...
 
     def find(self, trial: int, attempt: int = 1) -> JobHandle | None:
-        """The job of this attempt at a trial, if one was submitted by a process that died before noting its id."""
+        """The job of this attempt, if a process submitted it and died before it recorded the job's id; else None."""
         ...

@@ -1,4 +1,4 @@
-"""Where to look when a job has failed."""
+"""Finding the log file that says why a job failed."""
 
 import contextlib
 import glob
@@ -8,7 +8,7 @@ from ax_moo.trial import Job
 
 
 def log_of(job: Job) -> Path:
-    """The file that says why a job failed: what it wrote to stderr last, else to stdout, else its folder."""
+    """The log to read when a job has failed: its latest stderr, else its latest stdout, else its folder."""
     folder = Path(job.folder)
     for ending in ("err", "out"):
         written = [(time, path) for path in _logs(folder, job.job_id, ending) if (time := _written_at(path))]
@@ -18,7 +18,7 @@ def log_of(job: Job) -> Path:
 
 
 def _logs(folder: Path, job_id: str, ending: str) -> list[Path]:
-    """Its own, and where there is none, any: other launchers name their logs in other ways."""
+    """The job's own logs; without one all logs in the folder, because other launchers name their logs differently."""
     own = sorted(folder.glob(f"{glob.escape(job_id)}_*log.{ending}"))
     return own or sorted(folder.glob(f"*_log.{ending}"))
 

@@ -1,7 +1,7 @@
-"""Ask for candidates, tell outcomes: the only module that imports Ax.
+"""AxOptimizer: Ax as a sweep's optimizer. This is the only module that imports Ax.
 
-Ax's client is a cache. Everything in it comes from the problem, the settings and the trials in the journal, so that a
-fresh client which is told the same trials proposes the same candidates.
+Ax's client is a cache. Everything in it comes from the problem, the settings and the trials in the journal: a new
+client that is told the same trials proposes the same candidates.
 """
 
 import json
@@ -37,23 +37,24 @@ with warnings.catch_warnings():
     from botorch.acquisition.multi_objective import logei
     from botorch.exceptions.errors import UnsupportedError as BotorchUnsupportedError
 
-# BoTorch would compile a C++ kernel at the first candidate: half a minute, and a process killed meanwhile leaves a
-# lock on which every later process waits for ever.
+# BoTorch would compile a C++ kernel at the first candidate. That takes half a minute, and a process that is killed
+# meanwhile leaves a lock for which every later process waits for ever.
 logei._load_attempted = True
 
 log = logging.getLogger(__name__)
 
-# Half the CPU of Ax's own settings at the same hypervolume, on a surrogate of the MNIST search (48 trials, 5 seeds).
+# On a surrogate of the MNIST search (48 trials, 5 seeds) these options reach the same hypervolume as Ax's own with half
+# the CPU time.
 LIGHT_SEARCH = {"num_restarts": 4, "raw_samples": 256, "options": {"maxiter_alternating": 16}}
-# Starting points in a constrained space come from a random walk through it: an eighth of the default lengths.
+# In a constrained space a random walk finds the starting points; it has an eighth of its default length here.
 SHORT_WALK = {"num_restarts": 4, "raw_samples": 256, "options": {"n_burnin": 1000, "n_thinning": 4}}
 
 
 class AxOptimizer:
-    """One sweep's Ax client behind ask and tell.
+    """The optimizer of one sweep, with Ax's client behind ask and tell.
 
-    Not thread-safe: one thread owns it. The same seed and the same order of calls give the same candidates, also
-    when the first calls were a :meth:`replay`.
+    It is not thread-safe: one thread owns it. The same seed and the same order of calls give the same candidates, also
+    when a :meth:`replay` stands for the first calls.
     """
 
     def __init__(
@@ -83,33 +84,33 @@ class AxOptimizer:
 
     @property
     def client(self) -> Client:
-        """Ax's own view of the sweep, as it is asked for candidates."""
+        """The Ax client that proposes the candidates."""
         return self._client
 
     @property
     def metric_in_ax(self) -> Mapping[str, str]:
-        """What Ax calls each of the problem's metrics."""
+        """Ax's name for each metric of the problem."""
         return self._metric_alias
 
     @property
     def parameter_in_ax(self) -> Mapping[str, str]:
-        """What Ax calls each searched parameter."""
+        """Ax's name for each searched parameter."""
         return self._parameter_alias
 
     @property
     def trial_of_ax(self) -> Mapping[int, int]:
-        """The sweep's number of each of Ax's trials."""
+        """The sweep's trial number for each trial index of Ax."""
         return {ax_index: index for index, ax_index in self._ax_index.items()}
 
     def in_ax(self, parameterization: Parameterization) -> dict[str, Any]:
-        """A point under Ax's names and in the coordinates in which Ax searches."""
+        """A parameterization with Ax's names and in the coordinates in which Ax searches."""
         return self._aliased(self._coordinates.to_arm(parameterization))
 
     def analysis_client(self) -> Client:
-        """The client with a model of all data as its strategy, whatever the method of the sweep, for Ax's analyses.
+        """The client for Ax's analyses: whatever the sweep's method, its strategy has a model of all data.
 
-        They take the model from the strategy's current node, and a sweep is often at one that has none: always with
-        sobol, random and grid, and with the others until the first model-based candidate.
+        The analyses take the model from the strategy's current node. In a sweep this node often has no model: always
+        with sobol, random and grid, and with the other methods before the first model-based candidate.
         """
         node = GenerationNode(name="MBM", generator_specs=[GeneratorSpec(Generators.BOTORCH_MODULAR)])
         self._client.set_generation_strategy(GenerationStrategy(name="analysis", nodes=[node]))
@@ -117,9 +118,9 @@ class AxOptimizer:
         return self._client
 
     def replay(self, trials: Iterable[Trial]) -> None:
-        """Bring a fresh optimizer to where it was when these trials, in their last states, had been asked and told.
+        """Bring a new optimizer to the state after these trials, given in their last states, were asked and told.
 
-        They are told in the order in which they come here, which has to be that of their completions.
+        The trials are told in the given order, which must be the order of their completions.
         """
         for trial in sorted(trials, key=lambda trial: trial.index):
             arm = trial.arm or self._coordinates.to_arm(trial.parameterization)
@@ -130,10 +131,10 @@ class AxOptimizer:
                 self.tell(trial)
 
     def ask(self, index: int) -> Candidate | None:
-        """A candidate for the trial of this number; None: ask again when another trial has finished.
+        """A candidate for the trial of this number; None means to ask again when another trial has finished.
 
         Raises:
-            SearchSpaceExhausted: when nothing untried is left.
+            SearchSpaceExhausted: every point has been tried.
         """
         for point in self._initial:
             if _key(point) not in self._proposed:
@@ -141,7 +142,7 @@ class AxOptimizer:
         if self._method == Method.GRID:
             return self._propose(index, self._grid_point(), self._method)
         if len(self._proposed) == self._number_of_points:
-            # Ax would look for another one for minutes.
+            # Ax would search for another point for minutes.
             raise SearchSpaceExhausted(f"all {self._number_of_points} points were tried")
         try:
             with one_thread():
@@ -156,9 +157,9 @@ class AxOptimizer:
         return self._candidate(self._unaliased(parameters), self._node_of(ax_index))
 
     def tell(self, trial: Trial) -> None:
-        """Make a finished trial known; a second time is harmless.
+        """Tell Ax about a finished trial; to tell it twice is harmless.
 
-        A trial without an outcome leaves Ax's pending points and is not proposed again.
+        A trial without an outcome is no longer pending in Ax, and its point is not proposed again.
         """
         if trial.index in self._told:
             return
@@ -211,7 +212,7 @@ class AxOptimizer:
             try:
                 generated: dict[int, Any] = self._client.get_next_trials(1)
             except (AxUnsupportedError, BotorchUnsupportedError):
-                # Ax chooses among optimizers of the acquisition by the kind of space, and each takes other options.
+                # Ax chooses the optimizer of the acquisition by the kind of space; each accepts different options.
                 if not self._acquisition_options:
                     raise
                 self._acquisition_options = self._acquisition_options[1:]
@@ -221,7 +222,7 @@ class AxOptimizer:
             return generated
 
     def _acquisition_options_to_try(self) -> list[dict[str, Any]]:
-        """Options of the acquisition's optimizer, the best ones first; after the last come Ax's own."""
+        """Options for the acquisition's optimizer, the best first; when all are refused, Ax's own options are used."""
         if self._method != Method.AUTO or not self._problem.is_multi_objective:
             return []
         return [SHORT_WALK, LIGHT_SEARCH] if self._coordinates.constraints else [LIGHT_SEARCH]
@@ -243,17 +244,17 @@ class AxOptimizer:
                 method="fast",
                 initialization_budget=self._n_initial,
                 initialization_random_seed=self._seed,
-                # Only the first candidate of a sweep is the centre. Said explicitly, since a replayed strategy that
-                # begins with the centre node lags one node behind the one that went on without a stop.
+                # Only the first candidate of a sweep is the centre. Without this, a replayed strategy would begin with
+                # the centre node, and lag one node behind the strategy of a sweep that was not interrupted.
                 initialize_with_center=not self._ax_index,
-                # No slot waits for the first results: more Sobol points go out until there are data for a model.
+                # No slot waits for the first results: more Sobol points are proposed until a model has data.
                 allow_exceeding_initialization_budget=True,
             )
         )
 
     def _ask_sobol(self, index: int, error: Exception) -> Candidate:
-        """One point without a model where the model failed numerically."""
-        log.warning("No candidate from the model (%s); one Sobol point instead", error_line(error))
+        """A Sobol point instead of a candidate, because the model failed numerically."""
+        log.warning("The model has no candidate (%s); the trial gets a Sobol point instead", error_line(error))
         experiment = ax_internals.experiment(self._client)
         sobol = Generators.SOBOL(experiment=experiment, seed=self._seed, init_position=len(experiment.trials))
         (arm,) = sobol.gen(1).arms
@@ -299,7 +300,7 @@ def _key(parameterization: Parameterization) -> str:
 
 
 def _number_of_points(problem: Problem) -> int | None:
-    """How many parameterizations there are; None where they are infinitely many, or too many to count."""
+    """The number of parameterizations; None if there are infinitely many, or too many to count."""
     space = problem.search_space
     if not all(p.is_finite for p in space.parameters if isinstance(p, Range)) or space.grid_size() > 100_000:
         return None
@@ -307,8 +308,11 @@ def _number_of_points(problem: Problem) -> int | None:
 
 
 def _quiet_ax() -> None:
-    """Ax gives each of its modules a logger with a level and a handler of its own. Its own function for this would
-    take our loggers for its own, by the first letters of their names. Its warnings are for those who call it."""
+    """Silence Ax's warnings, which are for its callers, and its loggers.
+
+    Each module of Ax has a logger with its own level and handler. Ax's own function for this would also silence our
+    loggers, because their names begin with the same letters.
+    """
     warnings.filterwarnings("ignore", module=r"(ax|botorch|gpytorch|linear_operator)(\.|$)")
     for name in list(logging.root.manager.loggerDict):
         if name == "ax" or name.startswith("ax."):
@@ -316,7 +320,7 @@ def _quiet_ax() -> None:
 
 
 def aliases(names: Sequence[str], kind: str) -> dict[str, str]:
-    """Names that Ax can parse in expressions: the names themselves, where SymPy takes them for plain symbols."""
+    """Names that Ax can parse in expressions: a name itself if SymPy reads it as a symbol, else a numbered name."""
     return {name: name if _is_symbol(name) else f"{kind}_{i}" for i, name in enumerate(names)}
 
 

@@ -1,6 +1,6 @@
-"""The private names of Ax that we use, all of them here; a test checks that they exist.
+"""All private names of Ax that we use. A test checks that they exist.
 
-Ax's client has no public way to its experiment and strategy, and no name for the node that made a candidate.
+Ax's client has no public access to its experiment, its strategy, or the node that made a candidate.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -18,10 +18,10 @@ def experiment(client: "Client") -> "Experiment":
 
 
 def strategy(client: "Client") -> "GenerationStrategy":
-    """The nodes that make the client's candidates, with the options and the models of each."""
+    """The client's generation strategy: the nodes that make candidates, with their options and models."""
     return client._generation_strategy
 
 
 def node_name(run: "GeneratorRun") -> Any:
-    """The node that made the candidates of a run; None where no node did."""
+    """The node that made the candidates of a generator run; None if no node did."""
     return run._generation_node_name

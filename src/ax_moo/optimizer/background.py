@@ -1,4 +1,4 @@
-"""The thread that owns the optimizer, so that a model's fit never holds up polling, stopping or refilling."""
+"""The optimizer in a thread of its own, so that fitting a model never delays the sweep's loop."""
 
 import dataclasses
 import logging
@@ -17,9 +17,9 @@ log = logging.getLogger(__name__)
 
 
 class BackgroundOptimizer:
-    """At most one candidate under way; tells and asks reach the optimizer in the order of the calls here.
+    """Prepares one candidate at a time; asks and tells reach the optimizer in the order of the calls here.
 
-    The optimizer is built in the thread too: importing Ax takes seconds.
+    The optimizer is also built in the thread, because importing Ax takes seconds.
     """
 
     def __init__(self, build: Callable[[], Optimizer]) -> None:
@@ -31,27 +31,27 @@ class BackgroundOptimizer:
         self._waits_for_more_than: int | None = None
         self._asked_with = 0
         self.gave_up: Exception | None = None
-        """Why there is no candidate any more: SearchSpaceExhausted, or what the optimizer failed with."""
+        """Why there will be no more candidates: SearchSpaceExhausted, or the exception of the optimizer."""
 
     def __enter__(self) -> "BackgroundOptimizer":
         return self
 
     def __exit__(self, *error: object) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
-        self._fit.end()  # Python waits for the thread before it ends the process.
+        self._fit.end()  # because Python waits for the thread at the end of the process
 
     @property
     def is_busy(self) -> bool:
-        """Whether a candidate is under way."""
+        """Whether a candidate is being prepared, or is ready and not taken."""
         return self._candidate is not None
 
     @property
     def is_waiting(self) -> bool:
-        """Whether the optimizer wants more results before it proposes again."""
+        """Whether the optimizer needs more results before it can propose again."""
         return self._waits_for_more_than is not None
 
     def ask(self, index: int, finished: int) -> None:
-        """Have a candidate prepared, unless one is under way or the optimizer waits for more results."""
+        """Prepare a candidate, unless one is being prepared or the optimizer waits for more results."""
         if self.is_busy or self.gave_up:
             return
         if self._waits_for_more_than is not None and finished <= self._waits_for_more_than:
@@ -78,10 +78,10 @@ class BackgroundOptimizer:
             raise
 
     def take(self) -> Candidate | None:
-        """The candidate, once it is ready; it is given out once.
+        """The candidate when it is ready, else None; each candidate is returned once.
 
         Raises:
-            ConfigError: there is no optimizer, since Ax cannot be loaded or refuses the problem.
+            ConfigError: the optimizer could not be built, because Ax cannot be loaded or refuses the problem.
         """
         if self._candidate is None or not self._candidate.done():
             return None
@@ -98,20 +98,20 @@ class BackgroundOptimizer:
         return candidate
 
     def wait(self, seconds: float) -> None:
-        """Sleep, but not on when a candidate becomes ready.
+        """Sleep for that long, or until a candidate becomes ready.
 
-        One that stays, since nobody takes it, has woken its caller once: a loop that takes no more would spin.
+        A ready candidate ends only one wait: a loop that takes no more candidates would otherwise spin.
         """
         self._ready.wait(seconds)
         self._ready.clear()
 
     def tell(self, trial: Trial) -> None:
-        """Make a finished trial known to the optimizer."""
+        """Tell the optimizer about a finished trial."""
         self._thread.submit(self._tell, trial)
 
     def _tell(self, trial: Trial) -> None:
         try:
             self._optimizer.result().tell(trial)
         except Exception:
-            # The journal has the outcome; the optimizer goes on without it rather than the sweep ending.
+            # The journal has the outcome. The sweep goes on, with an optimizer that does not know this outcome.
             log.exception("Ax did not take the outcome of trial %d", trial.index)

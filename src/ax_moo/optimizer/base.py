@@ -1,4 +1,4 @@
-"""What the sweep and an optimizer say to each other."""
+"""The Optimizer protocol: ask for a candidate, tell a finished trial."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +8,7 @@ from ax_moo.trial import Parameterization, Trial
 
 
 class Method(StrEnum):
-    """``hydra.sweeper.method``: where candidates come from."""
+    """``hydra.sweeper.method``: how candidates are chosen."""
 
     AUTO = "auto"
     FAST = "fast"
@@ -22,14 +22,15 @@ class Method(StrEnum):
 
 
 class SearchSpaceExhausted(Exception):
-    """There is no candidate left that has not been tried."""
+    """Every point of the search space has been tried."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A proposal; ``arm`` is given where Ax's coordinates cannot be had back exactly from the parameterization.
+    """The optimizer's proposal for a trial.
 
-    ``seconds`` is how long it took the optimizer.
+    ``arm`` is given if Ax's coordinates cannot be computed exactly from the parameterization. ``seconds`` is how long
+    the optimizer took.
     """
 
     parameterization: Parameterization
@@ -39,16 +40,16 @@ class Candidate:
 
 
 class Optimizer(Protocol):
-    """An optimizer; one thread owns it."""
+    """An optimizer that one thread owns."""
 
     def ask(self, index: int) -> Candidate | None:
-        """A candidate for the trial of this number; None: ask again when another trial has finished.
+        """A candidate for the trial of this number; None means to ask again when another trial has finished.
 
         Raises:
-            SearchSpaceExhausted: when nothing untried is left.
+            SearchSpaceExhausted: every point has been tried.
         """
         ...
 
     def tell(self, trial: Trial) -> None:
-        """Make a finished trial known; a second time is harmless."""
+        """Tell the optimizer about a finished trial; to tell it twice is harmless."""
         ...

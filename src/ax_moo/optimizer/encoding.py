@@ -1,11 +1,12 @@
-"""Parameterizations in the coordinates that Ax can search: numbers, strings and bools of one type each.
+"""Converting parameterizations to the coordinates that Ax can search, and back.
 
-Most parameters are the same on both sides. Three are not:
+An Ax parameter has values of one type: numbers, strings or bools. Most parameters are the same on both sides. Three
+kinds are not:
 
-- a choice among values that are not all ints, all floats, all strings or all bools becomes one among labels;
+- a choice whose values are not all ints, all floats, all strings or all bools becomes a choice of labels;
 - a range with a step becomes an ordered choice;
-- a log-scale range that takes part in a parameter constraint becomes a linear range of its decimal logarithm, where
-  an order constraint is linear. Ax refuses constraints on log-scale parameters.
+- a log-scale range in a parameter constraint becomes a linear range of its decimal logarithm, where an order
+  constraint is linear. Ax refuses constraints on log-scale parameters.
 """
 
 import itertools
@@ -34,7 +35,7 @@ class EncodedParameter:
 
 
 class SpaceEncoding:
-    """The mapping between a problem's parameterizations and arms."""
+    """The mapping between a problem's parameterizations and Ax's arms."""
 
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
@@ -52,14 +53,14 @@ class SpaceEncoding:
 
     @property
     def lose_precision(self) -> bool:
-        """Whether an arm cannot be had back from its parameterization to the last bit."""
+        """Whether an arm cannot be computed from its parameterization to the last bit."""
         return bool(self._logarithms)
 
     def to_arm(self, parameterization: Parameterization) -> dict[str, Any]:
         return {name: self._encode(p, parameterization[name]) for name, p in self._parameters.items()}
 
     def to_parameterization(self, arm: Parameterization) -> dict[str, Any]:
-        """The values that a job runs with, fixed ones included, in the order of the search space."""
+        """The values that a job runs with, including fixed parameters, in the order of the search space."""
         values = {name: self._decode(p, arm[name]) for name, p in self._parameters.items()} | self._fixed
         values = {p.name: values[p.name] for p in self._problem.search_space.parameters}
         for constraint in self._problem.parameter_constraints:
@@ -103,8 +104,8 @@ class SpaceEncoding:
     ) -> dict[str, ParameterValue]:
         """The nearest values that keep a log-scale constraint which rounding has broken.
 
-        Ax keeps the constraint within its solver's tolerance, and ints are rounded: up, down or by one part in a
-        million is enough to keep it exactly.
+        Ax keeps the constraint within its solver's tolerance, and ints are rounded. It is enough to round an int the
+        other way, or to change a float by one part in a million.
         """
         options = [
             sorted(_neighbours(self._logarithms[name], 10 ** arm[name]), key=lambda v: abs(v - 10 ** arm[name]))
@@ -139,11 +140,11 @@ def _plain_values(values: tuple[ParameterValue, ...]) -> tuple[ValueType, tuple[
 
 
 def _has_64_bits(value: ParameterValue) -> bool:
-    """Of trials with larger whole numbers Ax keeps no data."""
+    """Whether an int fits into 64 bits: Ax keeps no data of trials with larger ints."""
     return not isinstance(value, int) or -(2**63) <= value < 2**63
 
 
 def _position(values: tuple[ParameterValue, ...], value: ParameterValue) -> int:
-    """The index of a value; 1, 1.0 and True are told apart where the values hold more than one of them."""
+    """The index of a value; 1, 1.0 and True are different values if the list has more than one of them."""
     same = [i for i, v in enumerate(values) if type(v) is type(value) and v == value]
     return same[0] if same else values.index(value)
