@@ -15,6 +15,7 @@ from held_jobs import HeldJobs
 from launching import open_launcher
 from waiting import wait_until, wait_until_none_is_left
 
+from ax_moo.jobs import refusals
 from ax_moo.jobs.launcher import JobRequest
 from ax_moo_launchers import batch
 from ax_moo_launchers.local.cores import cgroup_quota
@@ -195,15 +196,46 @@ def test_a_file_system_that_fails_for_a_moment_ends_no_job(
     assert len(failed) == 4
 
 
-def test_a_scheduler_that_is_away_for_a_moment_ends_no_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "_AGAIN_S", 0.01)
+@pytest.mark.parametrize("number", [errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE])
+def test_a_result_that_cannot_be_read_for_a_moment_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    failed: list[Path] = []
+    real = Path.read_bytes
+
+    def fails_at_first(path: Path) -> bytes:
+        if path.name.endswith("_result.pkl") and path not in failed:
+            failed.append(path)
+            raise OSError(number, os.strerror(number))
+        return real(path)
+
+    monkeypatch.setattr(Path, "read_bytes", fails_at_first)
+    launcher = open_launcher(tmp_path, "async_local", lambda config: config.x)
+    (job,) = launcher.launch([["+x=1"]], initial_job_idx=0)
+    assert (job.return_value, len(failed)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        OSError("Slurm did not take a job: unable to contact slurm controller"),
+        OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)),
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+        OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT)),
+    ],
+    ids=str,
+)
+def test_a_submission_that_fails_for_a_moment_ends_no_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: OSError
+) -> None:
+    monkeypatch.setattr(refusals, "AGAIN_SECONDS", 0.01)
     launcher = open_launcher(tmp_path, "async_local", lambda config: config.x)
     asked: list[int] = []
 
     def submit(requests: Sequence[JobRequest]) -> Any:
         asked.extend(request.trial for request in requests)
         if asked.count(1) == 1 and requests[0].trial == 1:
-            raise OSError("Slurm did not take a job: unable to contact slurm controller")
+            raise refusal
         return launcher.submit(requests)
 
     requests = [JobRequest(trial, (f"+x={trial}",)) for trial in range(3)]

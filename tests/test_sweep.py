@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, two_objectives
 
+from ax_moo.jobs import refusals
 from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult
 from ax_moo.optimizer.ax_client import AxOptimizer
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import journal
-from ax_moo.sweep import loop, submission
+from ax_moo.sweep import loop
 from ax_moo.sweep.loop import Sweep, SweepResult
 from ax_moo.sweep.observers import Progress
 from ax_moo.sweep.settings import Settings
@@ -126,7 +127,7 @@ def test_an_optimizer_that_fails_ends_the_sweep_as_a_failure_and_keeps_the_resul
 
 
 def test_a_queue_that_takes_no_job_any_more_ends_the_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(submission, "AGAIN_SECONDS", 0.001)
+    monkeypatch.setattr(refusals, "AGAIN_SECONDS", 0.001)
     launcher = _Refusing(two_objectives)
     launcher.refused = lambda n: n > 1
     ending = _run(tmp_path, launcher)
@@ -242,7 +243,7 @@ class _Refusing(ScriptedLauncher):
 def test_a_first_submission_that_is_refused_is_a_mistake_and_leaves_no_sweep(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(submission, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(refusals, "AGAIN_SECONDS", 0.01)
     launcher = _Refusing(two_objectives)
     launcher.refused = lambda n: True
     with pytest.raises(ConfigError, match="QOSMaxSubmitJobPerUserLimit"):
@@ -253,7 +254,7 @@ def test_a_first_submission_that_is_refused_is_a_mistake_and_leaves_no_sweep(
 def test_a_first_round_that_is_too_much_for_the_queue_goes_out_one_by_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(submission, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(refusals, "AGAIN_SECONDS", 0.01)
     launcher = _Refusing(two_objectives)
     launcher.refused = lambda n: n == 1
     ending = _run(tmp_path, launcher)
@@ -264,7 +265,7 @@ def test_a_first_round_that_is_too_much_for_the_queue_goes_out_one_by_one(
 def test_a_later_submission_that_is_refused_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(submission, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(refusals, "AGAIN_SECONDS", 0.01)
     launcher = _Refusing(two_objectives)
     launcher.refused = lambda n: n in (2, 3)
     ending = _run(tmp_path, launcher)

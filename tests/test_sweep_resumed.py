@@ -16,12 +16,13 @@ from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedHandle, ScriptedLaun
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ax_moo.jobs import refusals
 from ax_moo.jobs.launcher import JobRequest, JobResult, JobState
 from ax_moo.optimizer.ax_client import AxOptimizer
 from ax_moo.results.tables import trials_frame
 from ax_moo.storage import journal, stop_request
 from ax_moo.storage.journal import Journal
-from ax_moo.sweep import cancellation, finding, loop, resume, submission
+from ax_moo.sweep import cancellation, finding, loop, resume
 from ax_moo.sweep.loop import Sweep, SweepResult
 from ax_moo.sweep.settings import Settings
 from ax_moo.system.errors import ConfigError
@@ -467,7 +468,7 @@ def test_a_job_that_cannot_be_looked_at_for_a_while_is_looked_at_again(tmp_path:
 def test_a_resumed_sweep_whose_launcher_is_configured_wrongly_says_so_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(submission, "AGAIN_SECONDS", 0.001)
+    monkeypatch.setattr(refusals, "AGAIN_SECONDS", 0.001)
     run(tmp_path, ScriptedLauncher(two_objectives), n_trials=4)
 
     class Wrong(ScriptedLauncher):

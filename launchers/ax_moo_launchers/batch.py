@@ -1,6 +1,5 @@
 """Jobs that are waited for: so many at once, and none of them left running without a word."""
 
-import errno
 import logging
 import sys
 import time
@@ -8,8 +7,10 @@ from collections.abc import Callable, Sequence
 
 from hydra.core.utils import JobReturn
 
+from ax_moo.jobs import refusals
 from ax_moo.jobs.launcher import JobRequest, JobState
 from ax_moo.system import signals
+from ax_moo.system.disk import PASSING
 from ax_moo.system.terminal import while_somebody_listens
 from ax_moo.system.text import error_line
 from ax_moo.trial import Job
@@ -19,11 +20,6 @@ log = logging.getLogger(__name__)
 
 _POLL_S = 0.1
 _GONE_S = 60.0
-_AGAIN_S = 10.0
-_MOST_REFUSALS = 60
-_PASSING = (None, errno.EAGAIN, errno.EIO, errno.ESTALE)
-"""Submissions that fail so may succeed a moment later; a scheduler that does not answer has no errno."""
-
 _ENDED = (JobState.FINISHED, JobState.LOST)
 
 
@@ -79,13 +75,14 @@ class Batch:
             self._refused(error)
 
     def _refused(self, error: OSError) -> None:
-        """Once jobs run they are worth a wait for a scheduler that is away."""
+        """Submit again later, if the refusal can end by itself and jobs that have begun are worth the wait."""
         self._refusals += 1
         has_begun = bool(self._running or self._returned)
-        if not has_begun or error.errno not in _PASSING or self._refusals >= _MOST_REFUSALS:
+        passes = error.errno is None or error.errno in PASSING  # a refusal by the scheduler has no errno
+        if not has_begun or not passes or self._refusals >= refusals.MOST_REFUSALS:
             raise error
-        log.warning("Submission failed, again in %.0f s: %s", _AGAIN_S, error)
-        self._not_before = time.monotonic() + _AGAIN_S
+        log.warning("Submission failed, again in %.0f s: %s", refusals.AGAIN_SECONDS, error)
+        self._not_before = time.monotonic() + refusals.AGAIN_SECONDS
 
     def _collect(self) -> None:
         for request, handle in list(self._running.items()):

@@ -1,6 +1,5 @@
 """What a handle reads from the files of its job."""
 
-import errno
 import pickle
 import time
 from abc import ABC, abstractmethod
@@ -11,6 +10,7 @@ from typing import Any, Protocol
 from hydra.core.utils import JobReturn, JobStatus
 
 from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult, JobState, result_of
+from ax_moo.system.disk import PASSING
 from ax_moo.system.text import error_line, one_line
 from ax_moo.trial import Job
 from ax_moo_launchers.files import note_file, result_file, submitted_file
@@ -21,10 +21,6 @@ must be one."""
 
 NO_RESULT_S = 10.0
 """The same for a job that has ended badly: it will hardly have written one."""
-
-
-_PASSING = (errno.ESTALE, errno.EIO)
-"""What a network file system says of a file that it can read a moment later."""
 
 
 class SubmititHandle(ABC):
@@ -88,7 +84,7 @@ class SubmititHandle(ABC):
         try:
             outcome, result = pickle.loads(result_file(self.folder, self.job.job_id).read_bytes())
         except Exception as error:
-            if isinstance(error, OSError) and error.errno in _PASSING:
+            if isinstance(error, OSError) and error.errno in PASSING:
                 raise
             return one_line(f"the result cannot be read: {error_line(error)}")
         return result if outcome == "success" else _last_exception(result)

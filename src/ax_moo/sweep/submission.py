@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Sequence
 
+from ax_moo.jobs import refusals
 from ax_moo.jobs.launcher import AsyncLauncher, JobHandle, JobRequest
 from ax_moo.search_space.space import SearchSpace
 from ax_moo.system import disk
@@ -11,10 +12,6 @@ from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Trial
 
 log = logging.getLogger(__name__)
-
-AGAIN_SECONDS = 10.0
-MOST_REFUSALS = 60
-"""This many refusals in a row end the sweep, if no job is running whose end could help."""
 
 
 class Submitter:
@@ -34,7 +31,7 @@ class Submitter:
 
     @property
     def has_given_up(self) -> bool:
-        return self._refusals >= MOST_REFUSALS
+        return self._refusals >= refusals.MOST_REFUSALS
 
     def submit(self, trials: Sequence[Trial], is_first: bool) -> tuple[Sequence[Trial], Sequence[JobHandle]]:
         """The trials that were submitted, with their jobs; ``is_first`` says that the sweep never had a job.
@@ -68,8 +65,8 @@ class Submitter:
             self._refusals += 1
             self.one_by_one = True
         self.why = f"the launcher refused {self._refusals} submissions in a row: {error}"
-        log.warning("Submission failed, the sweep tries again in %.0f s: %s", AGAIN_SECONDS, error)
-        self._not_before = time.monotonic() + AGAIN_SECONDS
+        log.warning("Submission failed, the sweep tries again in %.0f s: %s", refusals.AGAIN_SECONDS, error)
+        self._not_before = time.monotonic() + refusals.AGAIN_SECONDS
 
 
 def _consecutive(trials: Sequence[Trial]) -> Sequence[Trial]:
