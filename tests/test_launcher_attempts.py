@@ -132,7 +132,7 @@ def test_a_job_whose_host_is_gone_is_lost_when_it_was_silent_for_long(
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
-    [({"start": "1"}, "killed together with its controller"), ({"boot": "before"}, "its machine was started again")],
+    [({"start": "1"}, "killed together with its controller"), ({"boot": "before"}, "its machine was rebooted")],
     ids=["another process", "another boot"],
 )
 def test_a_process_that_only_has_the_jobs_pid_is_left_alone(

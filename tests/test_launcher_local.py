@@ -344,7 +344,7 @@ def test_more_jobs_than_gpus_share_the_least_used_and_it_is_said_once(
         held.append(pool.take(held))
     assert [gpu for (gpu,) in held] == ["0", "1", "0", "1", "0", "1", "0"]
     assert [record.getMessage() for record in caplog.records] == [
-        "More jobs than 2 GPU(s) with hydra.launcher.jobs_per_gpu=2 take: they share the least used."
+        "More jobs than 2 GPU(s) with hydra.launcher.jobs_per_gpu=2 take; they share the least used GPUs."
     ]
 
 
@@ -382,15 +382,15 @@ def test_gpus_are_found_through_nvidia_smi(
         ("gpus=[0,0]", "hydra.launcher.gpus", "twice"),
         ("gpus=[5]", "hydra.launcher.gpus", "CUDA_VISIBLE_DEVICES hides"),
         ("gpus=[]", "hydra.launcher.gpus", "empty"),
-        ("gpus=[true]", "hydra.launcher.gpus", "no GPU"),
+        ("gpus=[true]", "hydra.launcher.gpus", "must be ids .* got True"),
         ("gpus=0", "hydra.launcher.gpus", "list of GPU ids"),
         ("gpus=all", "hydra.launcher.gpus", "auto, none"),
         ("jobs_per_gpu=0", "hydra.launcher.jobs_per_gpu", "of at least 1"),
-        ("gpus_per_node=3", "hydra.launcher.gpus_per_node", "only 2"),
+        ("gpus_per_node=3", "hydra.launcher.gpus_per_node", "at most 2, .* got 3"),
         ("gpus_per_node=two", "hydra.launcher.gpus_per_node", "whole number"),
         ("timeout_min=0", "hydra.launcher.timeout_min", "above 0"),
         ("timeout_min=soon", "hydra.launcher.timeout_min", "above 0"),
-        ("nodes=2", "hydra.launcher.nodes", "set 1"),
+        ("nodes=2", "hydra.launcher.nodes", "must be 1, .* got 2"),
         ("tasks_per_node=1.5", "hydra.launcher.tasks_per_node", "whole number"),
         ("stderr_to_stdout=maybe", "hydra.launcher.stderr_to_stdout", "true or false"),
     ],

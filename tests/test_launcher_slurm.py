@@ -213,7 +213,7 @@ def test_a_wrong_value_is_found_without_asking_slurm(tmp_path: Path) -> None:
 def test_without_slurm_the_message_names_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     launcher = open_launcher(tmp_path, "async_slurm", where_it_runs())
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ConfigError, match="async_slurm needs Slurm's sbatch"):
+    with pytest.raises(ConfigError, match="async_slurm: Slurm's sbatch"):
         launcher.check()
 
 

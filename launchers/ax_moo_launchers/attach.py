@@ -1,4 +1,4 @@
-"""Jobs of earlier processes, of whatever launcher; for this no launcher is needed."""
+"""Handles for jobs that an earlier process submitted; no launcher is needed to make them."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from ax_moo_launchers.slurm.watcher import SlurmWatcher
 
 
 class EndedHandle:
-    """A job that ran inside a sweeper's process, and ended with it."""
+    """A job that ran inside a sweeper's process and ended with it."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -24,18 +24,18 @@ class EndedHandle:
         return JobResult(error="it ran inside a sweep that has ended")
 
     def cancel(self) -> None:
-        """Nothing to cancel."""
+        """Do nothing: the job has ended."""
 
 
 def is_local(job: Job) -> bool:
-    """Whether it is a process of some machine's, not a job of Slurm's."""
+    """Whether the job is a process of a machine, not a job of Slurm."""
     if job.scheduler:
         return job.scheduler == LOCAL
     return bool(job.folder) and process_file(Path(job.folder), job.job_id).exists()
 
 
 def attach(job: Job, watcher: SlurmWatcher | None = None) -> JobHandle:
-    """A handle of a job of any kind. Handles with the same watcher share their questions to Slurm."""
+    """A handle for a job of any kind. Handles with the same watcher share their queries to Slurm."""
     if not job.folder:
         return EndedHandle(job)
     if is_local(job):
@@ -44,15 +44,15 @@ def attach(job: Job, watcher: SlurmWatcher | None = None) -> JobHandle:
 
 
 def attacher() -> Callable[[Job], JobHandle]:
-    """:func:`attach` for many jobs: one question to Slurm about all of them."""
+    """:func:`attach` for many jobs, whose handles share one query to Slurm."""
     watcher = SlurmWatcher()
     return lambda job: attach(job, watcher)
 
 
 def cancel_command(jobs: Sequence[Job]) -> str:
-    """What a user types to end these jobs, of whatever kind each is."""
+    """The shell command with which a user ends these jobs, of whatever kind each is."""
     local = [job.job_id for job in jobs if is_local(job)]
     slurm = [job.job_id for job in jobs if job.folder and not is_local(job)]
-    # A local job is a session: its controller, whose process id this is, and the tasks, which ignore SIGTERM.
+    # A local job is a process group: its controller, whose pid is the job's id, and the tasks, which ignore SIGTERM.
     kill = [f"kill -9 {' '.join(f'-{job_id}' for job_id in local)}"] if local else []
     return "; ".join([*kill, *([f"scancel {' '.join(slurm)}"] if slurm else [])])

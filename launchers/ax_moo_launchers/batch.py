@@ -1,4 +1,4 @@
-"""Jobs that are waited for: so many at once, and none of them left running without a word."""
+"""Running a batch of jobs and waiting for it, as Hydra's other sweepers expect of a launcher."""
 
 import logging
 import sys
@@ -24,9 +24,10 @@ _ENDED = (JobState.FINISHED, JobState.LOST)
 
 
 class Batch:
-    """The jobs of one blocking launch, for a sweeper that cannot come back to them.
+    """The jobs of one blocking launch; at most ``limit`` of them run at once.
 
-    Whatever ends the batch early, a signal or an exception, ends its jobs: nobody would collect their results.
+    A signal or an exception that ends the batch early also cancels its jobs, because nobody would collect their
+    results.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Batch:
         self._not_before = 0.0
 
     def run(self) -> list[JobReturn]:
-        """The results, in the order of the requests, once all jobs have ended."""
+        """Run all jobs, and return their results in the order of the requests."""
         try:
             while self._waiting or self._running:
                 self._fill()
@@ -65,7 +66,7 @@ class Batch:
         if not requests or time.monotonic() < self._not_before:
             return
         try:
-            # No signal may come between a job and the note that it runs.
+            # A signal must not come between the submission of a job and its entry in _running.
             with signals.deferred():
                 handles = self._submit(requests)
                 self._running.update(zip(requests, handles, strict=True))
@@ -91,13 +92,13 @@ class Batch:
                     continue
                 self._returned[request] = handle.job_return()
             except OSError as error:
-                # A network file system has such moments; what is there is there at the next look.
+                # A network file system fails like this for a moment; the next round looks again.
                 log.debug("Job %s cannot be looked at: %s", handle.job.job_id, error)
             else:
                 del self._running[request]
 
     def _end(self, cause: BaseException) -> None:
-        """Cancel what runs and wait until it is gone; another signal ends the waiting."""
+        """Cancel the running jobs and wait until they have ended; another signal ends the waiting."""
         try:
             self._say_why(cause)
             if not self._running:
@@ -143,7 +144,7 @@ class Batch:
 
 
 def _cancel(handle: SubmititHandle) -> None:
-    """One that cannot be cancelled must not spare the others."""
+    """Cancel a job; where that fails, the others must still be cancelled."""
     try:
         handle.cancel()
     except Exception as error:

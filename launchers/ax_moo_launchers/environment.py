@@ -1,4 +1,4 @@
-"""The environment of a job: where it finds its modules, and what it must not inherit."""
+"""The environment variables of a job: where it finds its modules, and which variables it must not inherit."""
 
 import itertools
 import os
@@ -7,7 +7,7 @@ import sysconfig
 from collections.abc import Mapping
 
 # A local job inside a Slurm allocation must not take itself for the allocation's task, and wandb's service belongs
-# to the process that started it. SLURM_CONF, SUBMITIT_PREEMPT_SIGNAL and the like are settings, and stay.
+# to the process that started it. Variables such as SLURM_CONF and SUBMITIT_PREEMPT_SIGNAL are settings and are kept.
 _NOT_INHERITED = (
     "SUBMITIT_EXECUTOR",
     "SUBMITIT_FOLDER",
@@ -25,17 +25,17 @@ _NOT_INHERITED = (
 )
 
 
-# What a job must not see of an allocation in which the sweep itself runs; sbatch would also take some for its options.
+# A Slurm job must not see the variables of the allocation in which the sweep runs; sbatch reads some as its options.
 _OF_AN_ALLOCATION = ("SLURM_", "SLURMD_", "SRUN_", "PMI_", "PMIX_", *_NOT_INHERITED)
 _GPU_MASKS = ("CUDA_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK")
 _OF_THE_CLUSTER = ("SLURM_CLUSTERS", "SLURM_CONF", "SLURM_JWT")
 
 
 def import_paths() -> list[str]:
-    """Where this process looks for modules before its standard library, and then its working directory.
+    """The folders that this process searches for modules before the standard library, then its working directory.
 
-    The first of these is the folder of the script, so that ``python src/train.py`` finds the modules beside it in
-    the job as well.
+    The first one is the folder of the script, so that ``python src/train.py`` finds the modules beside it in the job
+    as well.
     """
     zipped = f"python{sys.version_info.major}{sys.version_info.minor}.zip"
     library = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
@@ -45,13 +45,13 @@ def import_paths() -> list[str]:
 
 
 def inherited(environ: Mapping[str, str]) -> dict[str, str]:
-    """What a local job inherits of the sweep's environment."""
+    """The variables of the sweep's environment that a local job inherits."""
     kept = {key: value for key, value in environ.items() if not key.startswith(_NOT_INHERITED)}
     return {**kept, "PYTHONPATH": os.pathsep.join(import_paths())}
 
 
 def handed_to_sbatch(environ: Mapping[str, str]) -> dict[str, str]:
-    """The sweep's environment without that of the Slurm job that the sweep may be; a user's SBATCH_* are options."""
+    """The sweep's environment without the variables of the Slurm job in which it may run; SBATCH_* are kept."""
     left_out: tuple[str, ...] = _OF_AN_ALLOCATION
     if "SLURM_JOB_ID" in environ:
         left_out += _GPU_MASKS

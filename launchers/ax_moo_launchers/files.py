@@ -1,6 +1,7 @@
-"""The files of an attempt's job, in the submitit folder of its own.
+"""The files of a job, in the submitit folder of its attempt.
 
-What submitit names itself begins with the job's id: ``<id>_submitted.pkl``, ``<id>_<task>_result.pkl`` and the logs.
+Their names begin with the job's id. Submitit itself writes ``<id>_submitted.pkl``, ``<id>_<task>_result.pkl`` and the
+logs.
 """
 
 import contextlib
@@ -14,17 +15,17 @@ from ax_moo.system.disk import replace_file
 from ax_moo.trial import Job
 
 LOCAL, SLURM = "local", "slurm"
-"""Whose id a job's id is."""
+"""The schedulers of ``Job.scheduler``."""
 
 _UNPUBLISHED = re.compile(r"[0-9a-f]{32}\.pkl")
-"""A pickle of ours before it has its final name; the folder may be a training's own, with pickles of its own."""
+"""The first name of a pickle of ours. The folder may also be a training's, with pickles of the training."""
 
 TASK = "ax_moo_launchers.job.task"
-"""The module that is a job's program."""
+"""The module that a job's process runs."""
 
 
 def task_command(python: str, folder: Path) -> str:
-    # -P: the working directory stays where PYTHONPATH has it, behind the script's own folder.
+    # With -P the working directory keeps its place in PYTHONPATH, after the script's folder.
     return f"{python} -P -u -m {TASK} {shlex.quote(str(folder))}"
 
 
@@ -37,28 +38,28 @@ def result_file(folder: Path, job_id: str, task: int = 0) -> Path:
 
 
 def note_file(folder: Path, job_id: str) -> Path:
-    """Why a job ended without a result, in the job's own words."""
+    """The file in which a job says why it ended without a result."""
     return folder / f"{job_id}_note.txt"
 
 
 def process_file(folder: Path, job_id: str) -> Path:
-    """Where a local job's process is: host, pid and what tells it from a later process of that pid."""
+    """The file that identifies a local job's process: its host, pid and start."""
     return folder / f"{job_id}_process.json"
 
 
 def exit_file(folder: Path, job_id: str) -> Path:
-    """How a local job's tasks ended."""
+    """The file that says how a local job's tasks ended."""
     return folder / f"{job_id}_exit.json"
 
 
 def tasks_file(folder: Path, job_id: str) -> Path:
-    """How many tasks a Slurm job has, where it has several."""
+    """The file that says how many tasks a Slurm job has, if it has several."""
     return folder / f"{job_id}_tasks.json"
 
 
 def submitted_job(folder: Path) -> Job | None:
     """The latest job that was submitted from an attempt's folder."""
-    # Twice, for a file that is renamed while a folder is listed may be seen under neither of its names.
+    # Listed twice, because a file that is renamed meanwhile may appear under neither of its names.
     pickle = _latest_pickle(folder) or _latest_pickle(folder)
     if pickle is None:
         return None
@@ -67,7 +68,7 @@ def submitted_job(folder: Path) -> Job | None:
 
 
 def _latest_pickle(folder: Path) -> Path | None:
-    """Submitit removes the pickle of a job that it requeues before it moves the new one to its place."""
+    """The newest pickle; it may vanish while it is looked at, because Submitit replaces it when a job is requeued."""
     while listed := list(folder.glob("*_submitted.pkl*")):
         found = {}
         for path in listed:
@@ -79,20 +80,20 @@ def _latest_pickle(folder: Path) -> Path | None:
 
 
 def remove_unpublished(folder: Path) -> None:
-    """Remove the pickles of an attempt whose submission was not brought to its end."""
+    """Remove the pickles that an interrupted submission of an attempt has left."""
     for path in folder.glob("*.pkl*"):
         if _UNPUBLISHED.match(path.name):
             path.unlink(missing_ok=True)
 
 
 def leave_note(folder: Path, job_id: str, text: str) -> None:
-    """Say why the job ends without a result, where there is room to say it."""
+    """Write why the job ends without a result, if the disk has room for it."""
     with contextlib.suppress(OSError):
         replace_file(note_file(folder, job_id), text)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """What a file of ours says, None where there is none; a file that cannot be read now raises OSError."""
+    """The object in a JSON file of ours; None if there is none. OSError if the file cannot be read now."""
     try:
         content = json.loads(path.read_text())
     except (FileNotFoundError, NotADirectoryError, ValueError):

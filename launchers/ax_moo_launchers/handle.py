@@ -1,4 +1,4 @@
-"""What a handle reads from the files of its job."""
+"""What local jobs and Slurm jobs share: reading a job's result from its files, and the protocol of a queue."""
 
 import pickle
 import time
@@ -16,15 +16,14 @@ from ax_moo.trial import Job
 from ax_moo_launchers.files import note_file, result_file, submitted_file
 
 LATE_RESULT_S = 120.0
-"""How long a job's result may take to come into sight on a network file system when the job has ended well: there
-must be one."""
+"""How long to wait for the result of a job that ended well: a network file system may show the file late."""
 
 NO_RESULT_S = 10.0
-"""The same for a job that has ended badly: it will hardly have written one."""
+"""How long to wait for the result of a job that ended badly: it has probably written none."""
 
 
 class SubmititHandle(ABC):
-    """One submitted job, known by its id and its folder alone."""
+    """A submitted job, which its id and its folder alone identify."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -33,7 +32,7 @@ class SubmititHandle(ABC):
     @property
     @abstractmethod
     def n_tasks(self) -> int:
-        """How many tasks the job has, by its files: a fresh handle and one of a later process must agree."""
+        """The number of the job's tasks, read from its files, so that a handle in a later process knows it too."""
 
     @abstractmethod
     def state(self) -> JobState: ...
@@ -46,7 +45,7 @@ class SubmititHandle(ABC):
         """Why this job ended without a result, in one line."""
 
     def withdraw(self) -> None:
-        """Undo the submission: the job is not found again, and if it has not begun it never does any work."""
+        """Undo the submission: the job is not found again, and does no work if it has not begun."""
         submitted_file(self.folder, self.job.job_id).unlink(missing_ok=True)
         self._end_now()
 
@@ -58,7 +57,7 @@ class SubmititHandle(ABC):
         return JobResult(error=left) if isinstance(left, str) else result_of(left)
 
     def job_return(self) -> JobReturn:
-        """The result as Hydra's launchers hand it over; reading the value of a lost job raises."""
+        """The result as a Hydra launcher returns it; reading the value of a lost job raises."""
         left = self._left_behind()
         if not isinstance(left, str):
             return left
@@ -68,17 +67,17 @@ class SubmititHandle(ABC):
         return lost
 
     def has_results(self, every: bool = True) -> bool:
-        """Whether the results are there: of every task, or of the first, which is the one that counts."""
+        """Whether the results of all tasks have been written; without ``every``, that of the first, which counts."""
         tasks = range(self.n_tasks) if every else range(1)
         return all(result_file(self.folder, self.job.job_id, task).exists() for task in tasks)
 
     def _is_overdue(self, ended_at: float, ended_well: bool) -> bool:
-        """Whether nobody need wait any longer for the results of a job that ended (by ``time.monotonic``) then."""
+        """Whether to stop waiting for the results of a job that ended at this time of ``time.monotonic``."""
         patience = LATE_RESULT_S if ended_well else NO_RESULT_S
         return self._note() is not None or time.monotonic() - ended_at >= patience
 
     def _left_behind(self) -> JobReturn | str:
-        """What the job returned, or one line that says why there is nothing."""
+        """What the job returned, or one line that says why it returned nothing."""
         if not self.has_results(every=False):
             return one_line(self._note() or self._why_lost())
         try:
@@ -97,29 +96,29 @@ class SubmititHandle(ABC):
 
 
 def _last_exception(traceback_text: str) -> str:
-    """Type and message from a formatted traceback: what follows its last indented line."""
+    """Type and message of the exception in a formatted traceback: the text after its last indented line."""
     lines = str(traceback_text).strip().splitlines()
     indented = [number for number, line in enumerate(lines) if line.startswith("  ")]
     return one_line(" ".join(lines[indented[-1] + 1 :] if indented else lines[-1:]) or lines[-1])
 
 
 class Queue(Protocol):
-    """What a launcher hands its jobs to."""
+    """Submits a launcher's jobs, on this machine or to Slurm."""
 
     @property
     def max_jobs(self) -> int | None:
-        """How many jobs run at once at most; None for as many as there are."""
+        """How many jobs can run at once; None means that there is no limit."""
         ...
 
     @property
     def default_parallel(self) -> int | None:
-        """How many jobs of a launch that waits run at once where the user sets no limit; None for all."""
+        """How many jobs of a blocking launch run at once if the user sets no limit; None means all."""
         ...
 
     def check(self) -> None: ...
 
     def submit(self, calls: Mapping[JobRequest, tuple[Any, ...]]) -> Sequence[SubmititHandle]:
-        """Submit one call (a function and its arguments) per request: all of them, or none where this raises."""
+        """Submit one call (a function and its arguments) for each request: all calls, or none if this raises."""
         ...
 
     def adopt(self, handle: JobHandle) -> None:
@@ -128,9 +127,9 @@ class Queue(Protocol):
 
     @property
     def base(self) -> Path:
-        """The folder that holds those of all attempts."""
+        """The folder that contains the folders of all attempts."""
         ...
 
     def end_orphans(self, folder: Path) -> None:
-        """End what is left in an attempt's folder of a submission that was cut off."""
+        """End the jobs that an interrupted submission has left in an attempt's folder."""
         ...

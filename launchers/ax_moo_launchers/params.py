@@ -1,4 +1,4 @@
-"""The launchers' keys: what each may hold."""
+"""The rules for the launchers' config keys: which values each key may have."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -47,10 +47,10 @@ SLURM: dict[str, Rule] = {
     "use_srun": FLAG,
 }
 FIELDS = {"async_local": LOCAL, "async_slurm": SLURM}
-"""By the launchers' names."""
+"""The rules for each launcher's keys, by the launcher's name."""
 
 
 def check_params(params: Mapping[str, Any], fields: Mapping[str, Rule]) -> None:
     check_keys("hydra.launcher", params, fields)
-    # None is "not set" for every key: submitit's or the cluster's default.
+    # For every key None means "not set": submitit's or the cluster's default applies.
     check_values("hydra.launcher", params, {key: or_null(rule) for key, rule in fields.items()})

@@ -1,4 +1,4 @@
-"""The private names of Submitit that we use, all of them here; a test checks that they exist."""
+"""All private names of Submitit that we use. A test checks that they exist."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -8,26 +8,26 @@ if TYPE_CHECKING:
 
 
 def warning_signal() -> Any:
-    """The signal that a job gets before its time is over, or when it is preempted: a setting of Submitit's own."""
+    """The signal that a job gets before its time limit and when it is preempted; Submitit has a setting for it."""
     import submitit
 
     return submitit.JobEnvironment._usr_sig()
 
 
 def slurm_parameters(executor: "SlurmExecutor", params: Mapping[str, Any]) -> dict[str, Any]:
-    """Submitit's names for a job's resources in Slurm's words; only its AutoExecutor does this in public."""
+    """Slurm's parameters for Submitit's names of a job's resources; in public only its AutoExecutor converts them."""
     converted: dict[str, Any] = executor._convert_parameters(dict(params))
     return converted
 
 
 def batch_script(executor: "SlurmExecutor", command: str) -> str:
-    """The text of a job's script; the public ``submit`` hands it to sbatch at once."""
+    """The text of a job's batch script; the public ``submit`` passes it to sbatch at once."""
     text: str = executor._make_submission_file_text(command, "")
     return text
 
 
 def submitted_id(sbatch_output: str) -> str:
-    """The job's id in what sbatch answered."""
+    """The job's id in the output of sbatch."""
     from submitit.slurm.slurm import SlurmExecutor
 
     return str(SlurmExecutor._get_job_id_from_submission_command(sbatch_output))

@@ -1,1 +1,1 @@
-"""What runs in a job's own process."""
+"""The code that runs in a job's own process."""

@@ -1,4 +1,4 @@
-"""Exit codes of a job's process, and what they say."""
+"""Exit codes of a job's process, and their meaning in words."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from ax_moo.system import disk
 
 TERMINATED = 128 + signal.SIGTERM
 NO_ROOM = os.EX_IOERR
-"""A full disk takes no note that says why a job ended; this says it."""
+"""The exit code of a job that found the disk full, where it cannot write a note that says so."""
 
 NO_SPACE_LEFT = "no space left on device"
 NO_RESULT = "no result written"
@@ -35,9 +35,9 @@ _MESSAGES = ("No space left on device", "Disk quota exceeded", "database or disk
 
 
 def no_room(error: BaseException, folder: Path) -> str | None:
-    """Where there was no room, in one line; None where the exception has another cause.
+    """One line that says where the disk was full; None if the exception has another cause.
 
-    Not every library hands the system's reason on: while the job's own disk is full, that is the reason.
+    Some libraries hide the system's error: if the job's own disk is full now, that counts as the cause.
     """
     for each in _chain(error):
         if isinstance(each, OSError) and each.errno in disk.NO_ROOM:
@@ -48,7 +48,7 @@ def no_room(error: BaseException, folder: Path) -> str | None:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception, and what it was raised from or while."""
+    """An exception and all exceptions from which, or during whose handling, it was raised."""
     found: list[BaseException] = []
     open_ends: list[BaseException | None] = [error]
     while open_ends:

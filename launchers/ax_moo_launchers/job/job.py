@@ -1,4 +1,4 @@
-"""What runs in the job's own process."""
+"""Running one trial in the job's process: compose its config, run the task function, return its result."""
 
 import pickle
 import signal
@@ -28,7 +28,7 @@ def run(
     job_dir_key: str,
     job_num: int,
 ) -> JobReturn:
-    """One trial, with the launcher's ``params``; its result can be read back by a process without a GPU."""
+    """Run one trial. A process without a GPU can read its result. ``params`` are the launcher's."""
     end_is_near = warning_signal()
     with recorded(signal.SIGTERM, end_is_near) as came:
         try:
@@ -40,7 +40,7 @@ def run(
         if result.status is JobStatus.FAILED:
             traceback.print_exception(returned(result))
             _end_if_not_its_own_fault(returned(result), came, params)
-    # The work is done: a time limit or preemption that comes now must not keep its result from being written.
+    # The work is done: a time limit or preemption that comes now must not prevent the result from being written.
     signal.signal(end_is_near, signal.SIG_IGN)
     return _portable(result)
 
@@ -55,7 +55,7 @@ def _compose_and_run(
 ) -> JobReturn:
     import submitit
 
-    # Hydra 1.3 warns of every application's own hydra/sweeper/ax_moo.yaml, in the log of every trial.
+    # Hydra 1.3 warns about an application's own hydra/sweeper/ax_moo.yaml in the log of every trial.
     warnings.filterwarnings("ignore", message=r"\s*'hydra/sweeper/ax_moo' is validated")
     config = hydra_context.config_loader.load_sweep_config(sweep_config, overrides)
     with open_dict(config):
@@ -71,9 +71,9 @@ def _compose_and_run(
 
 
 def _end_if_not_its_own_fault(error: BaseException, came: set[int], params: dict[str, Any]) -> None:
-    """End without a result where the task function did not fail by itself, so that the job is LOST, or runs again.
+    """End the process without a result if the task function did not fail by itself: the job is LOST, or runs again.
 
-    Whatever ends a job does so by an exception inside the task function, where Hydra takes it for the task's own.
+    A signal ends a job by an exception inside the task function, and Hydra takes it for the task's own failure.
     """
     import submitit
 
@@ -81,10 +81,10 @@ def _end_if_not_its_own_fault(error: BaseException, came: set[int], params: dict
         limit = params.get("timeout_min")
         _end(exit_codes.TERMINATED, f"time limit of {limit} min reached" if limit else "time limit reached")
     if signal.SIGTERM in came:
-        # Without a note: whoever sent the signal knows better why, and Slurm may let the job run again.
+        # Without a note: the sender of the signal knows better why, and Slurm may run the job again.
         _end(exit_codes.TERMINATED)
     if came and isinstance(error, SystemExit):
-        raise error  # submitit has requeued the job
+        raise error  # Submitit has requeued the job
     if came:
         _end(exit_codes.TERMINATED, f"preempted, and could not be requeued: {error_line(error)}")
     why = no_room(error, submitit.JobEnvironment().paths.folder)
@@ -102,7 +102,7 @@ def _end(code: int, note: str | None = None) -> NoReturn:
 
 
 def _on_cpu(value: Any) -> Any:
-    """The value with its tensors on the CPU: the sweep may run where there is no GPU to unpickle them to."""
+    """The value with its tensors on the CPU: the sweep may have no GPU to unpickle them to."""
     if type(value) is dict:
         return {key: _on_cpu(each) for key, each in value.items()}
     if type(value) in (list, tuple):
@@ -111,14 +111,14 @@ def _on_cpu(value: Any) -> Any:
 
 
 def _portable(result: JobReturn) -> JobReturn:
-    """A result that can be read back: submitit writes none at all where pickling fails.
+    """The result in a form that can be pickled: Submitit writes no result if pickling fails.
 
-    The line about an error is made here, because pickling an exception loses what it was raised from.
+    The line about an error is made here, because a pickled exception loses its cause.
     """
     import cloudpickle
 
     if isinstance(returned(result), SystemExit):
-        # As itself it would end whoever reads it.
+        # Reading a SystemExit would raise it, and end the reader's process.
         result.return_value = RuntimeError(f"the task function called sys.exit({returned(result).code!r})")
     if result.status is JobStatus.FAILED:
         result.error_line = error_line(returned(result))

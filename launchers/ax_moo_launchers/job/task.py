@@ -1,6 +1,6 @@
-"""The program of a job's process: submitit's own, and around it what a job needs that runs again, or finds a full disk.
+"""The program of a job's process: Submitit's own, prepared for jobs that are requeued and for a full disk.
 
-Run as ``python -m ax_moo_launchers.job.task FOLDER``.
+It is run as ``python -m ax_moo_launchers.job.task FOLDER``.
 """
 
 import os
@@ -21,10 +21,10 @@ from ax_moo_launchers.submitit_internals import warning_signal
 def main() -> None:
     os.environ["SUBMITIT_FOLDER"] = folder = sys.argv[1]
     environment = submitit.JobEnvironment()
-    # Until the call that knows what to make of it: a job may be told of its end before it has begun.
+    # The signal may come before the job has begun, so it waits for the call that handles it.
     hold_back(warning_signal())
     if _has_result(environment):
-        get_logger().info("An earlier life of this job has written its result: nothing is left to do.")
+        get_logger().info("An earlier run of this job has written its result: nothing is left to do.")
         return
     _clean_up(environment)
     try:
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def _has_result(environment: "submitit.JobEnvironment") -> bool:
-    """Whether this is a requeued job that had done its work; without its first task it is not to be done again."""
+    """Whether this is a requeued job that has done its work: its own task has a result, or its first task has."""
     if environment.paths.result_pickle.exists():
         return True
     first = result_file(environment.paths.folder, environment.job_id)
@@ -43,7 +43,7 @@ def _has_result(environment: "submitit.JobEnvironment") -> bool:
 
 
 def _clean_up(environment: "submitit.JobEnvironment") -> None:
-    """Remove what a killed earlier life of this job left half done: submitit would stumble over it."""
+    """Remove the incomplete files that a killed earlier run of this job has left: Submitit would fail on them."""
     result, submitted = _torn(environment.paths.result_pickle), environment.paths.submitted_pickle
     result.unlink(missing_ok=True)
     if environment.global_rank != 0:
@@ -52,17 +52,17 @@ def _clean_up(environment: "submitit.JobEnvironment") -> None:
     if submitted.exists():
         _torn(submitted).unlink(missing_ok=True)
     elif _torn(submitted).exists():
-        # Killed after the old one was removed, which is when the new one was whole.
+        # The job was killed after the old pickle was removed, and so after the new one was complete.
         _torn(submitted).rename(submitted)
 
 
 def _torn(path: Path) -> Path:
-    """Where submitit writes a file before it is whole."""
+    """The name under which Submitit writes a file before it renames it."""
     return path.with_name(f"{path.name}.save_tmp")
 
 
 def _end_if_full(error: Exception, environment: "submitit.JobEnvironment") -> None:
-    """End without a result where there was no room for it."""
+    """End the process without a result if the disk has no room for it."""
     why = no_room(error, environment.paths.folder)
     if why is None:
         return

@@ -1,1 +1,1 @@
-"""Jobs as processes of this machine."""
+"""Jobs that are processes of this machine, for `async_local`."""

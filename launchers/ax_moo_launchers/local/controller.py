@@ -1,7 +1,7 @@
-"""The process in charge of one local job: starts its tasks, holds them to their time, notes how they ended.
+"""The controller process of one local job: it starts the tasks, enforces the time limit, and records how they ended.
 
-Run as ``python -m ax_moo_launchers.local.controller FOLDER``. Submitit's own controller forgets the
-exit codes, so that a job which died can only be waited for; it also starts a timed out job again by itself.
+It is run as ``python -m ax_moo_launchers.local.controller FOLDER LIMIT_S``. Submitit's own controller does not record
+exit codes, so that a dead job looks like a running one; it also restarts a job after its time limit.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ _NOTE_BYTES = 1024
 
 
 class NotingController(local.Controller):
-    """Leads its own process group, and leaves ``<id>_exit.json`` behind."""
+    """A controller that leads its own process group and writes ``<id>_exit.json`` at the end."""
 
     def __init__(self, folder: Path, timeout_s: float | None) -> None:
         super().__init__(folder)
@@ -41,7 +41,7 @@ class NotingController(local.Controller):
         self._note = _KeptPlace(exit_file(self.folder, self.pid))
         signal.signal(signal.SIGTERM, self._cancel)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        # The tasks let it in once they can handle it. Python takes seconds to start on a busy machine.
+        # The tasks unblock the signal when they can handle it. Python takes seconds to start on a busy machine.
         hold_back(warning_signal())
 
     def run(self, max_retry: int = 1) -> None:
@@ -55,13 +55,13 @@ class NotingController(local.Controller):
         with contextlib.suppress(OSError):
             self._note.write(json.dumps({"exit_codes": codes, "reason": self.reason}))
         if self.reason or any(code != 0 for code in codes):
-            # Nothing of a job that died may live on, data loaders for one. This ends this process as well.
+            # No process of a dead job, such as a data loader, may live on. This kills the controller as well.
             os.killpg(0, signal.SIGKILL)
 
     def wait(self, freq: int = 24) -> list[int | None]:
-        """Exit codes of all tasks, once all have ended, were cancelled, or are out of time.
+        """Wait until all tasks have ended, were cancelled, or are out of time, and return their exit codes.
 
-        One task's death is the job's: its peers would wait for it for ever.
+        If one task fails, the job ends: the other tasks would wait for it for ever.
         """
         del freq
         self._arm()
@@ -78,7 +78,7 @@ class NotingController(local.Controller):
             time.sleep(_POLL_S)
 
     def _arm(self) -> None:
-        """Let the tasks know some time before their limit, so that they can write a checkpoint."""
+        """Set the time for the warning signal: before the limit, so that the tasks can write a checkpoint."""
         self._signal_at = float("inf")
         if self.limit_s is not None:
             self._signal_at = self._started + self.limit_s - min(self.signal_delay_s, 0.2 * self.limit_s)
@@ -93,7 +93,7 @@ class NotingController(local.Controller):
             self._deadline = now
 
     def _beat(self) -> None:
-        """A sign of life for a sweep that was resumed on another host."""
+        """Touch a file, as a heartbeat for a sweep that was resumed on another host."""
         if time.monotonic() - self._touched > _HEARTBEAT_S:
             self._touched = time.monotonic()
             with contextlib.suppress(OSError):
@@ -104,7 +104,7 @@ class NotingController(local.Controller):
         self._end_soon("cancelled")
 
     def _end_soon(self, reason: str | None) -> None:
-        """Ask the tasks to end; what is left after a grace period is killed."""
+        """Ask the tasks to end; those that remain after a grace period are killed."""
         self.reason = self.reason or reason
         if self._deadline is None:
             self._deadline = time.monotonic() + _GRACE_S
@@ -117,7 +117,7 @@ class NotingController(local.Controller):
 
 
 class _KeptPlace:
-    """A small file that can be written on a full disk, because its place was taken before."""
+    """A small file that can be written on a full disk, because its space was reserved before."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

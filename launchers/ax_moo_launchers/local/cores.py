@@ -1,4 +1,4 @@
-"""How many cores this process may use."""
+"""The number of CPU cores that this process may use."""
 
 import os
 from collections.abc import Iterator
@@ -8,20 +8,20 @@ _MEMBERSHIP, _CGROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 
 
 def available_cores() -> int:
-    """What affinity and the cgroups' CPU time allow, at least 1: a container or a batch job is not the machine."""
+    """The cores that CPU affinity and cgroups allow, at least 1: a container may have fewer than its machine."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = cgroup_quota()
     return max(1, cores if quota is None else min(cores, int(quota)))
 
 
 def cgroup_quota(membership: Path = _MEMBERSHIP, cgroups: Path = _CGROUPS) -> float | None:
-    """Cores' worth of CPU time that this process's cgroups give it; None where they do not limit it."""
+    """The limit of this process's cgroups on CPU time, in cores; None if they do not limit it."""
     quotas = [_quota(group) for group in _groups(membership, cgroups)]
     return min((quota for quota in quotas if quota is not None), default=None)
 
 
 def _groups(membership: Path, cgroups: Path) -> Iterator[Path]:
-    """The folders of this process's cgroups and of all that these are in, as far as a container shows them."""
+    """The folders of this process's cgroups and of their parents, as far as a container shows them."""
     try:
         lines = membership.read_text().splitlines()
     except OSError:
@@ -44,5 +44,5 @@ def _quota(group: Path) -> float | None:
             quota, period = ((group / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
         cores = float(quota) / float(period)
     except (OSError, ValueError):
-        return None  # also where it says "max"
+        return None  # also for the value "max"
     return cores if cores > 0 else None

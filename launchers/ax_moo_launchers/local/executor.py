@@ -1,4 +1,4 @@
-"""How a local job's processes are started."""
+"""Starting the processes of a local job."""
 
 import contextlib
 import json
@@ -26,7 +26,7 @@ _FOR_EVER_MIN = 60 * 24 * 365 * 10
 
 
 class Executor(local.LocalExecutor):
-    """Submitit's local executor, but for the controller and how it is started."""
+    """Submitit's local executor with our own controller."""
 
     def __init__(self, folder: Path, gpus: tuple[str, ...] | None, params: Mapping[str, Any]) -> None:
         super().__init__(folder, max_num_timeout=0)
@@ -36,7 +36,7 @@ class Executor(local.LocalExecutor):
         self.stderr_to_stdout = bool(params.get("stderr_to_stdout"))
 
     def submit_call(self, call: tuple[Any, ...]) -> Job:
-        """The job of a call; where this raises, nothing runs and no file is left."""
+        """Start a job for a call. If this raises, no process runs and no file is left."""
         submission = utils.DelayedSubmission(*call)
         submission.set_timeout(self.limit_min or _FOR_EVER_MIN, self.max_num_timeout)
         pickle = self.folder / f"{uuid.uuid4().hex}.pkl"
@@ -47,14 +47,14 @@ class Executor(local.LocalExecutor):
             process = self._start_controller()
             self._forget_earlier(process.pid)
             self._record(process.pid)
-            # From here on the job can be found by its folder, and runs; until now it waits for its pickle.
+            # The controller waits for this pickle. After the rename the job runs, and is found by its folder.
             pickle.rename(submitted_file(self.folder, str(process.pid)))
         except BaseException:
             pickle.unlink(missing_ok=True)
             if process is not None:
                 self._undo(process)
             raise
-        # Tells subprocess that nobody waits for this one: LocalHandle reaps it by its pid.
+        # subprocess must not wait for this process: LocalHandle reaps it by its pid.
         process.returncode = 0
         return Job(str(process.pid), str(self.folder), LOCAL)
 
@@ -66,7 +66,7 @@ class Executor(local.LocalExecutor):
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            # Ctrl-C in the terminal is for the sweep: its jobs go on.
+            # Ctrl-C in the terminal must reach the sweep only, and not its jobs.
             start_new_session=True,
         )
 
@@ -77,7 +77,7 @@ class Executor(local.LocalExecutor):
         self._forget_earlier(process.pid)
 
     def _forget_earlier(self, pid: int) -> None:
-        """Process ids come again, and an attempt that is submitted once more finds its folder in use."""
+        """Remove the files of an earlier job with this pid from the folder, in which the attempt is submitted again."""
         for path in self.folder.glob(f"{pid}_*"):
             if path.suffix != ".out" and path.suffix != ".err":
                 path.unlink()

@@ -1,4 +1,4 @@
-"""Which GPUs there are, and which of them the next job gets."""
+"""Finding this machine's GPUs, and choosing those of the next job."""
 
 import logging
 import os
@@ -17,10 +17,10 @@ _DRIVER_FOLDER = Path("/proc/driver/nvidia/gpus")
 
 
 class GpuPool:
-    """Hands out GPUs, the least used first.
+    """Chooses GPUs for jobs, the least used first.
 
-    It keeps no account of its own: the caller says what is held at the moment, so that a job which ended, however
-    it ended, holds nothing.
+    The pool does not remember which GPUs are in use: the caller says it in each call, so that a job which has ended,
+    however it ended, uses none.
     """
 
     def __init__(self, gpus: Sequence[str], jobs_per_gpu: int, gpus_per_job: int) -> None:
@@ -30,8 +30,11 @@ class GpuPool:
         self._warned = False
 
     def take(self, held: Sequence[Sequence[str]], fading: Sequence[Sequence[str]] = ()) -> tuple[str, ...]:
-        """GPUs for one more job, given those of the running jobs, and of jobs that have written their results but
-        whose processes have not quite gone."""
+        """The GPUs for one more job.
+
+        ``held`` are the GPUs of the running jobs, ``fading`` those of jobs that have written their results, but whose
+        processes have not ended yet.
+        """
         users = Counter(gpu for job in held for gpu in job)
         leaving = Counter(gpu for job in fading for gpu in job)
         # sorted() is stable: among equals the order of the list decides.
@@ -44,14 +47,14 @@ class GpuPool:
         if not self._warned:
             self._warned = True
             log.warning(
-                "More jobs than %d GPU(s) with hydra.launcher.jobs_per_gpu=%d take: they share the least used.",
+                "More jobs than %d GPU(s) with hydra.launcher.jobs_per_gpu=%d take; they share the least used GPUs.",
                 len(self.gpus),
                 self.jobs_per_gpu,
             )
 
 
 def open_pool(params: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> GpuPool | None:
-    """The pool that the launcher's params ask for, or None where jobs keep the mask that they inherit."""
+    """The pool for the launcher's params; None if jobs keep the CUDA_VISIBLE_DEVICES that they inherit."""
     wanted, per_job = params.get("gpus"), params.get("gpus_per_node")
     if wanted == "none" or per_job == 0:
         return GpuPool([], 1, 0)
@@ -62,20 +65,20 @@ def open_pool(params: Mapping[str, Any], environ: Mapping[str, str] = os.environ
         gpus = installed_gpus()
     if not gpus:
         if per_job:
-            log.warning("hydra.launcher.gpus_per_node=%d, but there is no GPU here: jobs run without.", per_job)
+            log.warning("hydra.launcher.gpus_per_node is %d, but there is no GPU here; jobs run without one.", per_job)
         return None
     if (per_job or 1) > len(gpus):
         raise ConfigError(
-            f"hydra.launcher.gpus_per_node is {per_job}, but only {len(gpus)} GPU(s) can be used here: "
-            f"{', '.join(gpus)}."
+            f"hydra.launcher.gpus_per_node: must be at most {len(gpus)}, the number of GPUs that can be used here"
+            f" ({', '.join(gpus)}), got {per_job}"
         )
     return GpuPool(gpus, params.get("jobs_per_gpu") or 1, per_job or 1)
 
 
 def masked_gpus(environ: Mapping[str, str]) -> list[str] | None:
-    """What CUDA_VISIBLE_DEVICES lets through (ids, GPU- and MIG- UUIDs), or None where it is not set.
+    """The GPUs in CUDA_VISIBLE_DEVICES (ids, GPU- and MIG- UUIDs); None if it is not set.
 
-    As CUDA reads it: the first invalid entry ends the list.
+    As in CUDA, the first invalid entry ends the list.
     """
     mask = environ.get("CUDA_VISIBLE_DEVICES")
     if mask is None:
@@ -89,12 +92,12 @@ def masked_gpus(environ: Mapping[str, str]) -> list[str] | None:
 
 
 def installed_gpus() -> list[str]:
-    """The ids of this machine's GPUs, or the UUIDs of their MIG slices; without importing torch."""
+    """The ids of this machine's GPUs, or the UUIDs of their MIG slices, found without importing torch."""
     command = ["nvidia-smi", "-L"]
     try:
         listing = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
     except (OSError, subprocess.SubprocessError):
-        # No nvidia-smi, or one that hangs or fails: the driver lists its devices as well.
+        # nvidia-smi is missing, hangs or fails. The driver also lists its devices.
         count = len(list(_DRIVER_FOLDER.iterdir())) if _DRIVER_FOLDER.is_dir() else 0
         return [str(index) for index in range(count)]
     slices = re.findall(r"^\s+MIG .*\(UUID: (MIG-[^)]+)\)", listing, re.MULTILINE)
@@ -106,16 +109,15 @@ def _chosen(wanted: list[Any], visible: list[str] | None) -> list[str]:
     for gpu, original in zip(gpus, wanted, strict=True):
         if isinstance(original, bool) or not re.fullmatch(r"\d+|(GPU|MIG)-\S+", gpu):
             raise ConfigError(
-                f"hydra.launcher.gpus holds {original!r}, which is no GPU: "
-                "give ids such as 0, or UUIDs as nvidia-smi -L shows them."
+                f"hydra.launcher.gpus: must be ids such as 0, or UUIDs as nvidia-smi -L shows them, got {original!r}"
             )
         if gpus.count(gpu) > 1:
-            raise ConfigError(f"hydra.launcher.gpus names GPU {gpu} twice: give jobs_per_gpu to share a GPU.")
+            raise ConfigError(f"hydra.launcher.gpus: GPU {gpu} is named twice; give jobs_per_gpu to share a GPU")
         if visible is not None and gpu not in visible:
             raise ConfigError(
-                f"hydra.launcher.gpus names GPU {gpu}, which CUDA_VISIBLE_DEVICES hides: it lets through "
-                f"{', '.join(visible) or 'none'}. Name GPUs as that mask does."
+                f"hydra.launcher.gpus: CUDA_VISIBLE_DEVICES hides GPU {gpu}; name GPUs as that mask does, valid: "
+                f"{', '.join(visible) or 'none'}"
             )
     if not gpus:
-        raise ConfigError("hydra.launcher.gpus is an empty list: write none for jobs without a GPU.")
+        raise ConfigError("hydra.launcher.gpus: the list is empty; write none for jobs without a GPU")
     return gpus

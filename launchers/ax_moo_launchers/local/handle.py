@@ -1,4 +1,4 @@
-"""A local job as any later process can watch and end it."""
+"""LocalHandle: watching and ending a local job, from the process that submitted it or any later one."""
 
 import contextlib
 import logging
@@ -24,7 +24,7 @@ _DYING_S = 5.0
 
 
 class LocalHandle(SubmititHandle):
-    """A local job, known by its controller's pid and start, so that any later process can watch it."""
+    """A local job, which the pid and the start of its controller identify in any later process."""
 
     def __init__(self, job: Job) -> None:
         super().__init__(job)
@@ -51,16 +51,16 @@ class LocalHandle(SubmititHandle):
             return JobState.FINISHED
         if self.is_alive():
             return JobState.RUNNING
-        # Asked again after the process is known to be gone: it may have written its result in between.
+        # Checked again after the process is gone, because it may have written its result in between.
         if self.has_results(every=False):
             return JobState.FINISHED
         return JobState.LOST if self._has_lost_its_result() else JobState.RUNNING
 
     def cancel(self) -> None:
-        """The controller ends its tasks, at first kindly; without one the rest of its group is killed."""
+        """Ask the controller to end its tasks; without a controller, kill the rest of its process group."""
         self._is_cancelled = True
         if not self.is_here:
-            log.warning("Job %s runs on %s and can be cancelled there only.", self.job.job_id, self._record.get("host"))
+            log.warning("Job %s runs on %s and can only be cancelled there.", self.job.job_id, self._record.get("host"))
         elif self._has_controller():
             self._signal(os.kill, signal.SIGTERM)
         else:
@@ -82,13 +82,13 @@ class LocalHandle(SubmititHandle):
             log.warning("Job %s cannot be cancelled from here: %s", self.job.job_id, error.strerror)
 
     def is_alive(self) -> bool:
-        """Whether any process of this job runs: its controller, or tasks that outlived a killed controller."""
+        """Whether any process of the job runs: its controller, or tasks that outlived a killed controller."""
         if not self.is_here:
             return not self._has_ended() and self._is_heard()
         return self._has_controller() or (not self._has_ended() and bool(self._orphans()))
 
     def _has_lost_its_result(self) -> bool:
-        """Whether no result will come of processes that are gone; what this host's processes wrote, it sees at once."""
+        """Whether no result will come from a job whose processes have ended; files of this host appear at once."""
         if self._gone_at is None:
             self._gone_at = time.monotonic()
         note = read_json(exit_file(self.folder, self.job.job_id))
@@ -109,22 +109,23 @@ class LocalHandle(SubmititHandle):
     def _has_controller(self) -> bool:
         sight = self._sight
         if sight is Sight.HIDDEN:
-            # As seen from another host: its own files say whether it lives.
-            return not self._is_let_go() and not self._has_ended() and self._is_heard()
+            # The process cannot be examined, so the job's files say whether it lives, as for a job on another host.
+            return not self._reap() and not self._has_ended() and self._is_heard()
         if sight is Sight.ZOMBIE:
-            self._is_let_go()
+            self._reap()
         return sight is Sight.RUNS
 
-    def _is_let_go(self) -> bool:
-        """If it is a child of ours that has ended, let it go, or it stays a zombie as long as we live."""
+    def _reap(self) -> bool:
+        """Reap the controller if it is our child and has ended, so that it does not stay a zombie."""
         with contextlib.suppress(ChildProcessError):
             return os.waitpid(self._pid, os.WNOHANG)[0] != 0
         return False
 
     def _orphans(self) -> list[int]:
-        """What is left of the process group of a controller that is gone.
+        """The remaining processes in the group of a controller that has ended.
 
-        No pid is given out again while a group bears it: another process of that pid means that the group is gone.
+        A pid is not reused while a process group has its number: another process with that pid means that the group
+        is gone.
         """
         if not self._is_same_boot or self._is_anothers_pid:
             return []
@@ -143,7 +144,10 @@ class LocalHandle(SubmititHandle):
         return bool(self._record.get("boot") == boot_of_machine())
 
     def _is_heard(self) -> bool:
-        """Seen from another host a job's only sign of life is its controller's touch; ages by our own clock."""
+        """Whether the controller has touched its file within the last minute, by our own clock.
+
+        From another host this heartbeat is the job's only sign of life.
+        """
         try:
             heartbeat = process_file(self.folder, self.job.job_id).stat().st_mtime
         except OSError:
@@ -159,7 +163,7 @@ class LocalHandle(SubmititHandle):
         if note is None and not self.is_here:
             return f"no result, and no sign of life from {self._record.get('host', 'its host')}, where it ran"
         if note is None and not self._is_same_boot:
-            return f"its machine was started again, {NO_RESULT}"
+            return f"its machine was rebooted, {NO_RESULT}"
         if note is None:
             return f"killed together with its controller process {self.job.job_id}, {NO_RESULT}"
         if note.get("reason"):

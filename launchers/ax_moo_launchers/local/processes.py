@@ -1,4 +1,4 @@
-"""Which process a pid means: pids are given out again, and machines start again."""
+"""Identifying processes: a pid alone is not enough, because pids are reused and machines are rebooted."""
 
 import os
 from enum import Enum
@@ -11,7 +11,7 @@ _BOOT_ID = _PROC / "sys/kernel/random/boot_id"
 
 
 def boot_of_machine() -> str:
-    """What tells this run of the machine from others, where the system says it."""
+    """The id of this boot of the machine; empty if the system has none."""
     try:
         return _BOOT_ID.read_text().strip()
     except OSError:
@@ -19,7 +19,7 @@ def boot_of_machine() -> str:
 
 
 class Sight(Enum):
-    """What can be seen of a process; HIDDEN: it is there, and the system does not let us look at it."""
+    """What can be seen of a process. HIDDEN means that it exists, but the system does not let us examine it."""
 
     RUNS = "runs"
     ZOMBIE = "zombie"
@@ -28,16 +28,16 @@ class Sight(Enum):
 
 
 def start_of(pid: int) -> str | None:
-    """What tells a process from any other of its pid since the machine started; None where it cannot be seen.
+    """The start of a process, which tells it from others with its pid in this boot; None if it cannot be examined.
 
-    The kernel's own count of ticks where it can be read: times of day move when somebody sets the clock.
+    The kernel's count of ticks is used where it can be read: times of day change when somebody sets the clock.
     """
     found = _look(pid)
     return None if found is None else found[0]
 
 
 def sight_of(pid: int, start: str | None) -> Sight:
-    """How the process is that had this pid and this start."""
+    """The state of the process that had this pid and this start."""
     found = _look(pid)
     if found is None:
         return Sight.HIDDEN if _exists(pid) else Sight.GONE
@@ -47,7 +47,7 @@ def sight_of(pid: int, start: str | None) -> Sight:
 
 
 def _look(pid: int) -> tuple[str, bool] | None:
-    """A process's start, and whether it is a zombie."""
+    """A process's start, and whether the process is a zombie."""
     try:
         fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
         return fields[19], fields[0] == "Z"
@@ -71,13 +71,13 @@ def _exists(pid: int) -> bool:
 
 
 def group_members(leader: int) -> list[int]:
-    """Processes of a group that have not ended."""
+    """The processes of a group that have not ended."""
     try:
         os.killpg(leader, 0)
     except ProcessLookupError:
         return []
     except OSError:
-        pass  # another user's, and there all the same
+        pass  # the group is another user's, but it exists
     return [
         process.pid
         for process in psutil.process_iter(["status"])

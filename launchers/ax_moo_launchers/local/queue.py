@@ -1,4 +1,4 @@
-"""Jobs as processes of this machine, and the GPUs that each gets."""
+"""LocalQueue: submits jobs as processes of this machine, each with its own GPUs."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ from ax_moo_launchers.local.handle import LocalHandle
 
 
 class LocalQueue:
-    """Submits to this machine, and remembers which GPUs the unfinished jobs on it hold."""
+    """Submits jobs to this machine, and remembers the unfinished ones, whose GPUs are in use."""
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         self.params = params
@@ -35,7 +35,7 @@ class LocalQueue:
 
     @property
     def max_jobs(self) -> int | None:
-        """How many jobs the GPUs take; None where jobs need none."""
+        """How many jobs the GPUs take; None if jobs need no GPU."""
         self.check()
         if self._pool is None or not self._pool.gpus_per_job:
             return None
@@ -43,13 +43,16 @@ class LocalQueue:
 
     @property
     def default_parallel(self) -> int:
-        """What the GPUs take, else the cores."""
+        """As many jobs as the GPUs take; without GPUs, as many as the cores take."""
         cores_per_job = (self.params.get("cpus_per_task") or 1) * (self.params.get("tasks_per_node") or 1)
         return self.max_jobs or max(1, available_cores() // cores_per_job)
 
     def check(self) -> None:
         if (self.params.get("nodes") or 1) > 1:
-            raise ConfigError("hydra.launcher.nodes is more than 1, but a local job has this machine only: set 1.")
+            raise ConfigError(
+                "hydra.launcher.nodes: must be 1, because a local job runs on this machine only, got"
+                f" {self.params['nodes']}"
+            )
         if not self._checked:
             self._pool = gpus.open_pool(self.params)
             self._checked = True
@@ -61,19 +64,19 @@ class LocalQueue:
             for request, call in calls.items():
                 handles.append(self._submit_one(request, call))
         except BaseException:
-            # The caller would not know of those that run already.
+            # The caller would not know the jobs that already run.
             for handle in handles:
                 handle.withdraw()
             raise
         return handles
 
     def adopt(self, handle: JobHandle) -> None:
-        """Its GPUs are held, as those of jobs that were submitted here."""
+        """Remember a job that an earlier process submitted to this machine, so that its GPUs are in use."""
         if isinstance(handle, LocalHandle) and handle.is_here:
             self._jobs[handle.job] = handle
 
     def end_orphans(self, folder: Path) -> None:
-        """Processes whose sweeper was killed before they could be found wait for a pickle that never comes."""
+        """End controllers that wait for a pickle that never comes, because their sweeper was killed meanwhile."""
         for process in psutil.process_iter(["cmdline"]):
             command = process.info["cmdline"] or []
             if CONTROLLER in command and str(folder.absolute()) in command:

@@ -1,1 +1,1 @@
-"""Jobs of Slurm's."""
+"""Slurm jobs, for `async_slurm`."""

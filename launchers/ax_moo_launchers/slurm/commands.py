@@ -1,4 +1,4 @@
-"""Slurm's commands and what they answer."""
+"""Calling Slurm's commands (squeue, sacct, scancel, ...) and parsing their output."""
 
 import logging
 import os
@@ -10,13 +10,13 @@ from typing import Any
 log = logging.getLogger(__name__)
 
 _TIMEOUT_S = 30.0
-_TASTES = ("SACCT_", "SCANCEL_", "SQUEUE_")
+_OUTPUT_SETTINGS = ("SACCT_", "SCANCEL_", "SQUEUE_")
 
 UNREACHABLE = re.compile(r"unable to contact|connect failure|connection refused|timed out", re.IGNORECASE)
 
 NO_ACCOUNTING = "no accounting"
 _OUT_OF_MEMORY = "0:125"
-"""The exit code by which Slurm says that the kernel killed a process for the memory it took."""
+"""The exit code with which Slurm says that the kernel killed a process because of its memory use."""
 
 ENDED = {
     "BOOT_FAIL",
@@ -35,13 +35,13 @@ ENDED = {
 def call(
     command: Sequence[str], timeout_s: float = _TIMEOUT_S, environ: Mapping[str, str] | None = None
 ) -> tuple[int, str, str]:
-    """Exit status, output and error output of one of Slurm's commands; -1 where it could not run or did not end.
+    """Exit status, output and error output of one of Slurm's commands; -1 if it could not run or did not end.
 
-    In a session of its own: Ctrl-C in the terminal is for the sweep, and must not end sbatch half way.
+    The command runs in its own session: Ctrl-C in the terminal must not end sbatch half way.
     """
     if environ is None:
-        # What a user likes to see of these commands is not what is read here.
-        environ = {key: value for key, value in os.environ.items() if not key.startswith(_TASTES)}
+        # A user's settings for the output of these commands would change what is parsed here.
+        environ = {key: value for key, value in os.environ.items() if not key.startswith(_OUTPUT_SETTINGS)}
     options: dict[str, Any] = {"capture_output": True, "text": True, "start_new_session": True, "env": environ}
     try:
         done = subprocess.run(command, timeout=timeout_s, check=False, **options)
@@ -51,7 +51,7 @@ def call(
 
 
 def cancel(job_ids: Sequence[str]) -> bool:
-    """Whether the controller took the order; it says no more of jobs that it has forgotten or may not cancel."""
+    """Cancel jobs, and return whether the controller has answered, so that the order need not be repeated."""
     status, _, error = call(["scancel", *job_ids])
     if status == 0 or "Invalid job id" in error:
         return True
@@ -60,7 +60,7 @@ def cancel(job_ids: Sequence[str]) -> bool:
 
 
 def queue_states(job_ids: Iterable[str]) -> dict[str, str] | None:
-    """State by job id, of those that the controller knows; None where it does not answer."""
+    """The state of each job that the controller knows, by job id; None if it does not answer."""
     wanted = ",".join(job_ids)
     command = ["squeue", "--noheader", "--array", "--states=all", "--format=%i %T", f"--jobs={wanted}"]
     status, output, error = call(command)
@@ -71,7 +71,7 @@ def queue_states(job_ids: Iterable[str]) -> dict[str, str] | None:
 
 
 def output_folders() -> dict[str, str]:
-    """The folder that each of this user's unfinished jobs writes its output to, by job id."""
+    """The output folder of each of this user's unfinished jobs, by job id."""
     status, output, _ = call(["squeue", "--noheader", "--array", "--me", "--Format=JobArrayID: ,StdOut: "])
     rows = [line.split(" ", 1) for line in output.splitlines()] if status == 0 else []
     found = {row[0]: os.path.dirname(row[1].strip()) for row in rows if len(row) == 2}
@@ -79,7 +79,7 @@ def output_folders() -> dict[str, str]:
 
 
 def account_words(job_ids: Iterable[str]) -> dict[str, str] | None:
-    """How jobs ended, of those that accounting has seen end; None where it does not answer."""
+    """How each job ended that has ended according to accounting, by job id; None if accounting does not answer."""
     wanted = ",".join(job_ids)
     columns = "--format=JobID,State,ExitCode,DerivedExitCode"
     command = ["sacct", "--noheader", "--parsable2", "--allocations", columns, f"--jobs={wanted}"]
@@ -99,7 +99,7 @@ def account_words(job_ids: Iterable[str]) -> dict[str, str] | None:
 
 
 def _expanded(job_id: str) -> list[str]:
-    """The jobs that a line of sacct's is about: a cancelled array's waiting tasks share one, ``12_[3-5]``."""
+    """The jobs of a line of sacct: the pending tasks of a cancelled array share one line, ``12_[3-5]``."""
     from submitit.slurm.slurm import read_job_id
 
     found: list[str] = []
@@ -119,8 +119,11 @@ def controller_words(job_id: str) -> str | None:
 
 
 def _words(state: str, exit_code: str, of_step: str) -> str:
-    """``of_step`` is the worst exit code of a job's steps; where srun runs the task, Slurm knows of its want of memory
-    from there alone, and calls the job FAILED since its script ended with srun's code."""
+    """A job's state and exit code in words.
+
+    ``of_step`` is the worst exit code of the job's steps. If srun runs the task, only this code says that the job ran
+    out of memory: Slurm calls such a job FAILED, because its script ended with srun's exit code.
+    """
     if _OUT_OF_MEMORY in (exit_code, of_step) and state in ("FAILED", "OUT_OF_MEMORY"):
         return "OUT_OF_MEMORY"
     return state if exit_code == "0:0" else f"{state}, exit code {exit_code}"

@@ -1,4 +1,4 @@
-"""A Slurm job as any later process can watch and end it."""
+"""SlurmHandle: watching and ending a Slurm job, from the process that submitted it or any later one."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ _TOO_MUCH = re.compile(rb"^slurmstepd\S*: error: .*\b(?:exceeded memory limit|oo
 
 
 class SlurmHandle(SubmititHandle):
-    """A Slurm job, known by its id."""
+    """A Slurm job, which its id identifies."""
 
     def __init__(self, job: Job, watcher: SlurmWatcher) -> None:
         super().__init__(job)
@@ -28,7 +28,7 @@ class SlurmHandle(SubmititHandle):
         self.ask_through(watcher)
 
     def ask_through(self, watcher: SlurmWatcher) -> None:
-        """Handles with the same watcher share their questions to Slurm."""
+        """Use this watcher. Handles with the same watcher share their queries to Slurm."""
         self._watcher = watcher
         watcher.watch(self.job.job_id)
 
@@ -62,14 +62,14 @@ class SlurmHandle(SubmititHandle):
         return JobState.FINISHED
 
     def _lost(self) -> JobState:
-        """Once a job was called lost its trial may run in another one, so it must not be requeued any more."""
+        """Cancel a lost job: its trial may run in another job now, so Slurm must not requeue this one."""
         self._is_lost = True
         self._watcher.cancel(self.job.job_id)
         self._watcher.forget(self.job.job_id)
         return JobState.LOST
 
     def _refresh(self) -> None:
-        """Make a network file system look again: https://stackoverflow.com/questions/3112546"""
+        """Make a network file system drop its cache of the folder: https://stackoverflow.com/questions/3112546"""
         self._refreshed_at = time.monotonic()
         with contextlib.suppress(OSError):
             os.chmod(self.folder, self.folder.stat().st_mode)
@@ -81,7 +81,10 @@ class SlurmHandle(SubmititHandle):
         return f"{words}, {NO_RESULT}"
 
     def _took_too_much(self) -> bool:
-        """Where a cluster limits memory without cgroups, or accounting is late, the log tells why a job was killed."""
+        """Whether the log says that the job ran out of memory.
+
+        Slurm itself does not say it if a cluster limits memory without cgroups, or while accounting is late.
+        """
         with contextlib.suppress(OSError):
             logs = [path.read_bytes()[-_TAIL:] for path in self.folder.glob(f"{self.job.job_id}_*_log.*")]
             return any(_TOO_MUCH.search(log) for log in logs)

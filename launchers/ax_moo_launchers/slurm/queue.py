@@ -1,4 +1,4 @@
-"""Jobs as Slurm's."""
+"""SlurmQueue: submits jobs to Slurm, the first round as one job array."""
 
 import re
 import shutil
@@ -25,7 +25,7 @@ _BUSY = re.compile(
 
 
 class SlurmQueue:
-    """Submits with sbatch: a first round as one array whose task ids are the trials, else one by one."""
+    """Submits jobs with sbatch: a first round as one array whose task ids are the trial numbers, others one by one."""
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         self.params = params
@@ -33,7 +33,7 @@ class SlurmQueue:
         self._has_submitted = False
 
     max_jobs: int | None = None
-    default_parallel: int | None = None  # the scheduler queues them
+    default_parallel: int | None = None  # Slurm queues the jobs
 
     @property
     def base(self) -> Path:
@@ -44,13 +44,13 @@ class SlurmQueue:
         missing = [command for command in needed if shutil.which(command) is None]
         if missing:
             raise ConfigError(
-                f"hydra/launcher=async_slurm needs Slurm's {' and '.join(missing)} on PATH: start the sweep on a "
-                "login node of the cluster, or use hydra/launcher=async_local."
+                f"hydra/launcher=async_slurm: Slurm's {' and '.join(missing)} must be on PATH; start the sweep on a "
+                "login node of the cluster, or use hydra/launcher=async_local"
             )
         if "%" in str(self.base):
             raise ConfigError(
-                f"hydra.launcher.submitit_folder is {self.base}/..., but Slurm takes the % for a pattern: "
-                "choose a sweep folder without it."
+                "hydra.launcher.submitit_folder: must not contain a %, which Slurm takes for a pattern, got"
+                f" {self.base}/...; choose a sweep folder without it"
             )
 
     def submit(self, calls: Mapping[JobRequest, tuple[Any, ...]]) -> Sequence[SlurmHandle]:
@@ -64,19 +64,19 @@ class SlurmQueue:
             for folder, submission in submissions.items():
                 handles += self._sbatch(folder, {folder: submission})
         except BaseException:
-            # The caller would not know of those that were taken.
+            # The caller would not know the jobs that were submitted.
             for handle in handles:
                 handle.withdraw()
             raise
         return handles
 
     def adopt(self, handle: JobHandle) -> None:
-        """One question to Slurm is about it as well."""
+        """Let a job that an earlier process submitted share this queue's queries to Slurm."""
         if isinstance(handle, SlurmHandle):
             handle.ask_through(self.watcher)
 
     def end_orphans(self, folder: Path) -> None:
-        """Jobs whose sweeper was killed before they could be found wait in the queue for a pickle that never comes."""
+        """Cancel jobs that wait for a pickle that never comes, because their sweeper was killed meanwhile."""
         if folder.exists():
             for job_id, output_folder in output_folders().items():
                 if Path(output_folder) == folder.absolute():
@@ -96,10 +96,10 @@ class SlurmQueue:
         return [SlurmHandle(job, self.watcher) for job in jobs]
 
     def _refusal(self, message: str) -> Exception:
-        """A user's mistake, where nothing was accepted yet; else something that may be over in a moment."""
+        """The error for a refused job: a config mistake if Slurm has accepted no job yet, else one that may pass."""
         if self._has_submitted or _BUSY.search(message):
             return OSError(f"Slurm did not take a job: {message}")
         return ConfigError(
-            f"Slurm refuses the job that hydra.launcher describes: {message}; mend its partition, account, qos or "
-            "resources, or use hydra/launcher=async_local where no Slurm controller can be reached"
+            f"Slurm refuses the job that hydra.launcher describes: {message}; correct its partition, account, qos or "
+            "resources, or use hydra/launcher=async_local if no Slurm controller can be reached"
         )

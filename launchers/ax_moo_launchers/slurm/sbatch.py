@@ -1,4 +1,4 @@
-"""The batch script of one job or of an array, and sbatch."""
+"""Writing the batch script of a job or an array, and submitting it with sbatch."""
 
 import json
 import os
@@ -24,14 +24,14 @@ _SBATCH_TIMEOUT_S = 300.0
 
 
 class Refused(Exception):
-    """sbatch took no job; the message is its own."""
+    """sbatch has refused a job; the message is sbatch's."""
 
 
 class Executor(slurm.SlurmExecutor):
-    """Submitit's Slurm executor, but that every job of an array has a folder of its own."""
+    """Submitit's Slurm executor, with a folder for each job of an array."""
 
     def submit_calls(self, base: Path, submissions: Mapping[Path, utils.DelayedSubmission]) -> list[Job]:
-        """The jobs of calls by their folders, in one array where there are several: all of them, or none."""
+        """Submit the call of each folder, several as one array: all of them, or none if this raises."""
         made = [base / f".submission_{uuid.uuid4().hex}.sh"]
         job_id: str | None = None
         if len(submissions) > 1:
@@ -45,7 +45,7 @@ class Executor(slurm.SlurmExecutor):
             made[0] = made[0].rename(base / f"{job_id}_submission.sh")
             return [self._publish(made, number, job_id, len(submissions) > 1) for number in range(len(submissions))]
         except BaseException:
-            # A job without its pickle ends without having done any work, also where it cannot be cancelled.
+            # A job that cannot be cancelled does no work without its pickle.
             for path in made:
                 path.unlink(missing_ok=True)
             if job_id is not None:
@@ -57,7 +57,7 @@ class Executor(slurm.SlurmExecutor):
         return int(self.parameters.get("ntasks_per_node") or 1) * int(self.parameters.get("nodes") or 1)
 
     def _dump(self, path: Path, submission: utils.DelayedSubmission) -> None:
-        # Before sbatch: Slurm does not create the folders of the logs.
+        # The folder must exist before sbatch, because Slurm does not create the folders of the logs.
         path.parent.mkdir(parents=True, exist_ok=True)
         submission.set_timeout(self.parameters.get("time", _FOR_EVER_MIN), self.max_num_timeout)
         submission.dump(path)
@@ -70,7 +70,7 @@ class Executor(slurm.SlurmExecutor):
         return submitit_internals.submitted_id(output)
 
     def _publish(self, made: list[Path], number: int, first: str, is_array: bool) -> Job:
-        """From here on the job can be found by its folder, and runs; until now it waits for its pickle."""
+        """Give a job the pickle for which it waits: from now on it runs, and is found by its folder."""
         job_id, pickle = f"{first}_{number}" if is_array else first, made[1 + number]
         if self.n_tasks > 1:
             made.append(tasks_file(pickle.parent, job_id))
@@ -80,7 +80,7 @@ class Executor(slurm.SlurmExecutor):
 
     def _script(self) -> str:
         text = submitit_internals.batch_script(self, task_command(self.python, self.folder))
-        # Submitit has no way to leave the time limit to the partition.
+        # Submitit cannot leave the time limit to the partition, so its line is removed.
         return text if "time" in self.parameters else re.sub(r"^#SBATCH --time=.*\n", "", text, flags=re.MULTILINE)
 
 
@@ -88,17 +88,20 @@ def open_executor(folder: Path, params: Mapping[str, Any]) -> Executor:
     given = {key: value for key, value in params.items() if value is not None}
     executor = Executor(folder, max_num_timeout=given.pop("max_num_timeout", 0), python=given.pop("python", None))
     for ours in ("submitit_folder", "max_parallel"):
-        given.pop(ours, None)  # what the launcher itself needs, and submitit does not know
+        given.pop(ours, None)  # keys of the launcher that Submitit does not know
     given["setup"] = [*_import_lines(), *given.get("setup", [])]
     with warnings.catch_warnings():
-        # Submitit explains its parameters by warnings, once for every job.
+        # Submitit warns about its parameters for every job.
         warnings.simplefilter("ignore")
         executor.update_parameters(**submitit_internals.slurm_parameters(executor, given))
     return executor
 
 
 def _import_lines() -> list[str]:
-    """Set in the batch script, since a site may hand no environment over; then srun must hand over ours."""
+    """Lines of the batch script that set PYTHONPATH, because a site may pass no environment to jobs.
+
+    Without SLURM_EXPORT_ENV, srun passes the script's environment to the task.
+    """
     paths = [*environment.import_paths(), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     joined = shlex.quote(os.pathsep.join(dict.fromkeys(path for path in paths if path)))
     return ["unset SLURM_EXPORT_ENV WANDB_SERVICE", f'export PYTHONPATH={joined}"${{PYTHONPATH:+:$PYTHONPATH}}"']

@@ -1,4 +1,4 @@
-"""What Slurm says about our jobs: one question for all of them, at a fixed short interval."""
+"""SlurmWatcher: asks Slurm for the states of all jobs of a launcher, with one query every two seconds."""
 
 import time
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class Phase(Enum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """Where a job is, and since when by ``time.monotonic``; ``words`` say how an ended job ended."""
+    """A job's phase, and since when by ``time.monotonic``; ``words`` say how a job has ended."""
 
     phase: Phase
     since: float
@@ -37,9 +37,9 @@ class Verdict:
 class SlurmWatcher:
     """Watches all unfinished jobs of one launcher.
 
-    The controller (squeue) is asked first: it knows every job that still runs or waits, also one that was requeued,
-    and whether it is there at all. Only what it calls ended, or no longer knows, is looked up elsewhere. A command
-    that fails says nothing about a job: the last verdict stands.
+    The controller (squeue) is asked first: it knows every job that runs or waits, also a requeued one. Only jobs that
+    it calls ended, or does not know, are looked up elsewhere. A command that fails says nothing about a job, so the
+    last verdict is kept.
     """
 
     def __init__(self, interval_s: float = _INTERVAL_S) -> None:
@@ -54,11 +54,11 @@ class SlurmWatcher:
         self._watched.add(job_id)
 
     def forget(self, job_id: str) -> None:
-        """No more questions about a job whose result is there, or that is lost."""
+        """Ask no more about a job that is lost or whose result has been written."""
         self._watched.discard(job_id)
 
     def cancel(self, job_id: str) -> None:
-        """Have a job cancelled: at once, or with all others when a controller that does not answer is back."""
+        """Cancel a job: at once, or when the controller answers again if it is away."""
         is_away = bool(self._to_cancel)
         self._to_cancel.add(job_id)
         if not is_away:
@@ -68,16 +68,16 @@ class SlurmWatcher:
         if time.monotonic() - self._asked_at >= self.interval_s:
             self._ask()
             self._asked_at = time.monotonic()
-        # Where Slurm has never answered nobody knows more of a job than that it was submitted.
+        # If Slurm has never answered, nothing is known about the job but that it was submitted.
         return self._verdicts.get(job_id, Verdict(Phase.RUNNING, time.monotonic()))
 
     def how_it_ended(self, job_id: str) -> str:
-        """In the words of accounting, which may have come to know a job's end some time after the controller."""
+        """How a job ended in words, from accounting if possible, which may learn of the end after the controller."""
         accounts = commands.account_words([job_id]) or {}
         return accounts.get(job_id) or self.verdict(job_id).words or "ended"
 
     def _ask(self) -> None:
-        """Also about jobs that have ended, until they are forgotten: Slurm may let them run again."""
+        """Ask about all watched jobs, also those that have ended: Slurm may run them again."""
         if not self._watched and not self._to_cancel:
             return
         states = commands.queue_states(sorted(self._watched))
@@ -99,7 +99,7 @@ class SlurmWatcher:
             self._to_cancel -= set(job_ids)
 
     def _look_up(self, job_ids: Sequence[str], states: dict[str, str]) -> None:
-        """Find out how jobs ended: from accounting, else from what the controller still remembers."""
+        """Find out how jobs ended: from accounting, else from the controller, if it still knows them."""
         accounts = commands.account_words(job_ids)
         has_accounting = accounts != {commands.NO_ACCOUNTING: ""}
         for job_id in job_ids:
@@ -114,7 +114,7 @@ class SlurmWatcher:
                 self._note_unknown(job_id)
 
     def _note_unknown(self, job_id: str) -> None:
-        """Neither the controller nor accounting says anything of a job: not over at once, nor open for ever."""
+        """Call a job ended if neither the controller nor accounting has known it for five minutes."""
         since = self._unknown_since.setdefault(job_id, time.monotonic())
         if time.monotonic() - since > _FORGOTTEN_S:
             self._note(job_id, Phase.ENDED, _FORGOTTEN)

@@ -1,6 +1,6 @@
-"""What both launchers share: Hydra's side of a job, in the controller and in the job's own process.
+"""The base class of both launchers: Hydra's interface, in the sweeper's process and in the job's.
 
-Every Hydra application in the environment imports this module, so it imports nothing of ours before a job is submitted.
+Every Hydra application in the environment imports this module, so it imports our other modules only when it needs them.
 """
 
 import logging
@@ -27,11 +27,11 @@ log = logging.getLogger(__name__)
 
 
 class AsyncSubmititLauncher(Launcher, ABC):
-    """An ``ax_moo.jobs.launcher.AsyncLauncher`` that is also its jobs' picklable callable."""
+    """An ``ax_moo.jobs.launcher.AsyncLauncher``; pickled, it is also the function that its jobs call."""
 
     name: ClassVar[str]
     is_blocking: bool = False
-    max_jobs: int | None = None  # known once the settings were checked
+    max_jobs: int | None = None  # set by check()
 
     def __init__(self, **params: Any) -> None:
         self.params = {key: _plain(value) for key, value in params.items()}
@@ -55,7 +55,7 @@ class AsyncSubmititLauncher(Launcher, ABC):
         return self._queue
 
     def check(self) -> None:
-        """Raise a ConfigError for settings with which no job could run."""
+        """Raise a ConfigError if no job could run with the launcher's settings."""
         from ax_moo_launchers.params import FIELDS, check_params
 
         check_params(self.params, FIELDS[self.name])
@@ -89,10 +89,10 @@ class AsyncSubmititLauncher(Launcher, ABC):
         return None
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Hydra's own, blocking way: submit, wait for all, and return their results in order.
+        """The blocking launch of Hydra's interface: submit all jobs, wait for them, return their results in order.
 
-        A mistake of the user's ends the process with 2; Ctrl-C, SIGTERM and SIGHUP end the jobs, and then the process
-        as they do without a launcher.
+        A config mistake ends the process with exit code 2. Ctrl-C, SIGTERM and SIGHUP cancel the jobs, and then end the
+        process as they do without a launcher.
         """
         from ax_moo.jobs.launcher import JobRequest
         from ax_moo.system import signals
@@ -117,7 +117,7 @@ class AsyncSubmititLauncher(Launcher, ABC):
         job_id: str,
         singleton_state: dict[type, Singleton],
     ) -> JobReturn:
-        """Run one trial; this is what the job's process does."""
+        """Run one trial in the job's process."""
         from ax_moo_launchers.job.job import run
 
         Singleton.set_state(singleton_state)
@@ -126,7 +126,7 @@ class AsyncSubmititLauncher(Launcher, ABC):
         return run(*hydra, self.params, sweep_overrides, job_dir_key, job_num)
 
     def checkpoint(self, *args: Any, **kwargs: Any) -> Any:
-        """Submit the same call again when the job is preempted, or timed out and may be repeated."""
+        """The call that Submitit submits when it requeues a job that is preempted or timed out: the same again."""
         import submitit
 
         return submitit.helpers.DelayedSubmission(self, *args, **kwargs)
@@ -142,7 +142,7 @@ class AsyncSubmititLauncher(Launcher, ABC):
         return Batch(requests, self._announced, self.cancel_command, limit).run()
 
     def _most_at_once(self) -> int | None:
-        """Of a launch that waits; a sweep has its own n_jobs."""
+        """How many jobs of a blocking launch run at once; None for all. A sweep has its own n_jobs."""
         wanted: int | None = self.params.get("max_parallel")
         if wanted is None:
             return self.queue.default_parallel

@@ -1,4 +1,4 @@
-"""Where jobs that were submitted by an earlier version, and wait or requeue, look for their program."""
+"""The program of jobs that an earlier version has submitted, and that still wait or requeue."""
 
 from ax_moo_launchers.job.task import main
 

@@ -1,6 +1,6 @@
 """The configs of ``hydra/launcher=async_local`` and ``hydra/launcher=async_slurm``: their keys and defaults.
 
-Names are hydra-submitit-launcher's, so that a YAML file moves over unchanged.
+The keys have the names of hydra-submitit-launcher, so that its YAML files work unchanged.
 """
 
 from dataclasses import dataclass, field
@@ -11,8 +11,8 @@ from hydra.core.config_store import ConfigStore
 _MODULE = "hydra_plugins.async_submitit_launcher.launcher"
 
 
-# The classes are only schemas for Hydra: the methods of a dataclass would be half the cost of a module that every Hydra
-# application imports.
+# Every Hydra application imports this module, and making a dataclass's methods would be half the cost of that. Hydra
+# needs the classes only as schemas.
 @dataclass(init=False, repr=False, eq=False)
 class _AsyncConf:
     """Values are untyped on purpose: the launchers check them and say what would be right."""
@@ -40,7 +40,7 @@ class AsyncLocalConf(_AsyncConf):
 
 @dataclass(init=False, repr=False, eq=False)
 class AsyncSlurmConf(_AsyncConf):
-    """What is null is left to the cluster."""
+    """A key that is null has the cluster's default."""
 
     _target_: str = f"{_MODULE}.AsyncSlurmLauncher"
     timeout_min: Any = 60

@@ -1,4 +1,4 @@
-"""The launchers as Hydra finds them; whatever is expensive to import waits until a job is submitted."""
+"""The launcher classes that Hydra instantiates; expensive modules are imported only when a job is submitted."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class AsyncLocalLauncher(_base.AsyncSubmititLauncher):
-    """Jobs are processes of this machine, each in a session of its own and with its own GPU."""
+    """Runs jobs as processes of this machine, each in its own session and with its own GPU."""
 
     name = "async_local"
 
@@ -24,7 +24,7 @@ class AsyncLocalLauncher(_base.AsyncSubmititLauncher):
 
 
 class AsyncSlurmLauncher(_base.AsyncSubmititLauncher):
-    """Jobs are Slurm's; a first round goes out as one job array."""
+    """Runs jobs on Slurm; a first round is submitted as one job array."""
 
     name = "async_slurm"
 
@@ -38,10 +38,10 @@ _OURS = {"local": "AsyncLocalLauncher", "slurm": "AsyncSlurmLauncher"}
 
 
 def adopt(launcher: Any) -> "AsyncLauncher | None":
-    """Our launcher for a stock one that was set up, with its params; None for a launcher of another kind.
+    """Our launcher with the params of a stock Submitit launcher; None for a launcher of another kind.
 
-    The stock object is known by its shape: Hydra 1.3 may load a plug-in's module twice, and then its class exists
-    twice.
+    The stock launcher is recognized by its attributes, because Hydra 1.3 may load a plug-in's module twice, and then
+    its class exists twice.
     """
     from ax_moo.jobs.launcher import AsyncLauncher
 
