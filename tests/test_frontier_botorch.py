@@ -8,7 +8,7 @@ import torch
 from botorch.utils.multi_objective.box_decompositions.dominated import DominatedPartitioning
 from botorch.utils.multi_objective.hypervolume import infer_reference_point
 from botorch.utils.multi_objective.pareto import is_non_dominated
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -82,8 +82,15 @@ def test_frontier_and_hypervolume_are_botorchs(sweep: tuple[Problem, list[Trial]
     assert [0.0, *hypervolume_trace(trials, problem)][-1] == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
+def touching_a_threshold() -> tuple[Problem, list[Trial]]:
+    """A threshold that is lower in single precision than in double, and a frontier that just reaches it."""
+    objectives = (Objective("f0", False, -1 / 7), Objective("f1", False, 0.0))
+    return Problem(SearchSpace(()), objectives), [Trial(0, {}, TrialStatus.COMPLETED, outcome={"f0": -1 / 7, "f1": 1.0})]
+
+
 @settings(max_examples=250, deadline=None)
 @given(sweep=sweeps())
+@example(sweep=touching_a_threshold())
 def test_the_reference_point_is_botorchs(sweep: tuple[Problem, list[Trial]]) -> None:
     """Inferred ones where the frontier has an extent: what stands for it where it has none is arbitrary in both.
 
