@@ -85,7 +85,9 @@ def test_frontier_and_hypervolume_are_botorchs(sweep: tuple[Problem, list[Trial]
 def touching_a_threshold() -> tuple[Problem, list[Trial]]:
     """A threshold that is lower in single precision than in double, and a frontier that just reaches it."""
     objectives = (Objective("f0", False, -1 / 7), Objective("f1", False, 0.0))
-    return Problem(SearchSpace(()), objectives), [Trial(0, {}, TrialStatus.COMPLETED, outcome={"f0": -1 / 7, "f1": 1.0})]
+    return Problem(SearchSpace(()), objectives), [
+        Trial(0, {}, TrialStatus.COMPLETED, outcome={"f0": -1 / 7, "f1": 1.0})
+    ]
 
 
 @settings(max_examples=250, deadline=None)

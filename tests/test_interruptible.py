@@ -1,4 +1,4 @@
-"""The end of a sweep whose next candidate is still being computed."""
+"""The end of a sweep whose next candidate is still being computed, or whose optimizer is still being built."""
 
 import os
 import subprocess
@@ -34,6 +34,27 @@ class Endless(ListedCandidates):
 
 launcher = ScriptedLauncher(two_objectives)
 ending = Sweep(problem(objectives=TWO_OBJECTIVES), Settings(n_jobs=2), launcher, folder, lambda known: Endless()).run()
+print(ending.why, len(ending.trials))
+sys.exit(ending.exit_code)
+"""
+
+BUILD = """
+import sys, tempfile, time
+from pathlib import Path
+from fakes import TWO_OBJECTIVES, ScriptedLauncher, problem, two_objectives
+from ax_moo.storage import stop_request
+from ax_moo.sweep.settings import Settings
+from ax_moo.sweep.loop import Sweep
+
+folder = Path(tempfile.mkdtemp())
+
+def build(known):
+    stop_request.ask(folder, stop_request.StopRequest.FINISH)
+    while True:  # a long journal is replayed
+        time.sleep(0.01)
+
+launcher = ScriptedLauncher(two_objectives)
+ending = Sweep(problem(objectives=TWO_OBJECTIVES), Settings(n_jobs=2), launcher, folder, build).run()
 print(ending.why, len(ending.trials))
 sys.exit(ending.exit_code)
 """
@@ -89,6 +110,12 @@ def test_a_sweep_ends_without_the_candidate_that_nobody_needs_any_more() -> None
     """Even where somebody on the way catches what is to end it."""
     ended = _ended(SWEEP)
     assert (ended.returncode, ended.stdout, ended.stderr) == (130, "ax-moo stop asked the sweep to end 2\n", "")
+
+
+def test_a_sweep_ends_without_the_optimizer_that_nobody_needs_any_more() -> None:
+    """Importing Ax and replaying a long journal take many seconds."""
+    ended = _ended(BUILD)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "ax-moo stop asks for an end 0\n", "")
 
 
 def test_a_fit_of_ax_is_ended_and_the_process_with_it() -> None:

@@ -24,10 +24,10 @@ class BackgroundOptimizer:
 
     def __init__(self, build: Callable[[], Optimizer]) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ask")
-        self._optimizer = self._thread.submit(build)
+        self._work = Interruptible()
+        self._optimizer = self._thread.submit(lambda: self._work.run(build))
         self._candidate: Future[Candidate | None] | None = None
         self._ready = threading.Event()
-        self._fit = Interruptible()
         self._waits_for_more_than: int | None = None
         self._asked_with = 0
         self.gave_up: Exception | None = None
@@ -38,7 +38,7 @@ class BackgroundOptimizer:
 
     def __exit__(self, *error: object) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
-        self._fit.end()  # because Python waits for the thread at the end of the process
+        self._work.end()  # because Python waits for the thread at the end of the process
 
     @property
     def is_busy(self) -> bool:
@@ -69,11 +69,11 @@ class BackgroundOptimizer:
 
     def _asked(self, optimizer: Optimizer, index: int) -> Candidate | None:
         try:
-            return self._fit.run(lambda: optimizer.ask(index))
+            return self._work.run(lambda: optimizer.ask(index))
         except SearchSpaceExhausted:
             raise
         except Exception:
-            if not self._fit.is_over:
+            if not self._work.is_over:
                 log.exception("Ax has no candidate for trial %d", index)
             raise
 
