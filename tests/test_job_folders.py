@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from ax_moo_command import ax_moo
+from ax_moo_command import ax_moo, facts
 from killing import KILLED, Killable, check_nothing_was_lost_or_run_twice
 
 from ax_moo.jobs import folders as job_folders
@@ -43,12 +43,23 @@ def test_a_resumed_sweep_finds_the_jobs_of_a_life_with_the_default_folder(tmp_pa
     check_nothing_was_lost_or_run_twice(swept, swept.live("hydra.sweeper.n_trials=5", elsewhere(tmp_path)))
 
 
+@pytest.mark.parametrize("folder", [".submitit", "job files"])
+def test_status_shows_a_job_that_was_not_noted_wherever_its_files_are(tmp_path: Path, folder: str) -> None:
+    base = tmp_path / ("swept" if folder == ".submitit" else "") / folder
+    swept = killed_before_it_noted_a_job(tmp_path, f"hydra.launcher.submitit_folder='{base}/%j'")
+    shown = {row["trial"]: row for row in facts(swept.folder)["running"]}
+    assert {trial: row["folder"] for trial, row in shown.items()} == {i: str(base / f"{i}") for i in range(3)}
+    assert {row["state"] for row in shown.values()} <= {"RUNNING", "FINISHED"}
+    assert shown[1]["job_id"] in ax_moo("status", swept.folder).out
+
+
 def test_stop_now_ends_a_job_that_was_not_noted_wherever_its_files_are(tmp_path: Path) -> None:
     swept = killed_before_it_noted_a_job(tmp_path, elsewhere(tmp_path))
     left = ax_moo("stop", swept.folder)
     stopped = ax_moo("stop", "--now", swept.folder)
     assert left.code == stopped.code == 0, stopped.err
     trials = journal.trials(swept.folder)
+    assert trials[1].job or trials[1].previous_attempts, "the job was not found"
     job = trials[1].job or trials[1].previous_attempts[0].job
     assert job.folder == str(tmp_path / "job files" / "1")
     assert job.job_id in left.out

@@ -42,6 +42,15 @@ def test_a_reason_gives_way_to_one_that_weighs_more(
     assert closed(earlier, reason) == Closed(kept)
 
 
+def test_a_resume_tries_again_what_nobody_asked_for_and_the_config_does_not_end() -> None:
+    assert {cause.name for cause in Cause if cause.is_over} == {
+        "BUDGET_USED",
+        "SPACE_EXHAUSTED",
+        "TIME_IS_UP",
+        "TOO_MANY_FAILURES",
+    }
+
+
 def test_exit_codes_tell_what_the_config_asks_for_from_what_nobody_asked_for() -> None:
     by_code = {code: {cause.name for cause in Cause if cause.exit_code == code} for code in (0, 1, 130)}
     assert by_code == {

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from ax_moo_command import ax_moo, facts
 from command_line import Started
 from sweeping import Swept, journal_rows, run_sweep, start_sweep, sweep_command, wait_for_sweep, write_app
 
@@ -273,6 +274,9 @@ def test_a_sweep_that_ax_ends_before_its_budget_has_failed_and_tries_again_when_
     assert "Traceback" in failed.out + failed.err
     about = json.loads((failed.folder / "lock").read_text())["about"]
     assert (about["exit_code"], about["why"]) == (1, why)
+    assert facts(failed.folder)["state"] == "stopped"
+    assert f"stopped before its last trial ({why})" in " ".join(ax_moo("status", failed.folder).out.split())
     (project / "broken").unlink()
     resumed = run_sweep(project, *options)
     assert (resumed.code, [row["status"] for row in resumed.last]) == (0, ["COMPLETED"] * 3), resumed.err
+    assert facts(resumed.folder)["state"] == "finished"

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ax_moo.cli.controller import queued_controller
-from ax_moo.cli.folder import open_folder, states_of_left_jobs
+from ax_moo.cli.folder import left_jobs, open_folder, states_of_left_jobs
 from ax_moo.console.progress import open_console
 from ax_moo.console.summary import clock, closing_lines, frontier_table
 from ax_moo.jobs.launcher import JobState
@@ -23,7 +23,7 @@ from ax_moo.problem.frontier import hypervolume_of
 from ax_moo.results.status import SweepState, elapsed, failures, retries, state_of, where
 from ax_moo.results.tables import optimization_results
 from ax_moo.storage.folder import NotBegun, SweepFolder
-from ax_moo.trial import Trial, TrialStatus
+from ax_moo.trial import Job, Trial, TrialStatus
 
 WATCH_SECONDS = 2.0
 LIVES_ON = (SweepState.RUNNING, SweepState.QUEUED)
@@ -134,7 +134,6 @@ def _cell(row: dict[str, Any], name: str) -> Text:
 
 def facts_of(sweep: SweepFolder, now: float) -> dict[str, Any]:
     """The status as one JSON object, with the keys of docs/cli.md; times are seconds since the epoch."""
-    states = states_of_left_jobs(sweep)
     multi = sweep.problem.is_multi_objective
     solutions = optimization_results(sweep.trials, sweep.problem)["solutions"]
     return {
@@ -145,7 +144,7 @@ def facts_of(sweep: SweepFolder, now: float) -> dict[str, Any]:
         "started": sweep.header.get("time"),
         "elapsed_s": elapsed(sweep, now),
         "trials": {str(status): sum(t.status is status for t in sweep.trials) for status in TrialStatus},
-        "running": [_running(trial, states.get(trial.index), now) for trial in sweep.running],
+        "running": _all_running(sweep, now),
         "retries": [retry for trial in sweep.trials for retry in retries(trial)],
         "failures": failures(sweep.trials),
         "frontier": solutions,
@@ -156,11 +155,21 @@ def facts_of(sweep: SweepFolder, now: float) -> dict[str, Any]:
     }
 
 
-def _running(trial: Trial, state: JobState | None, now: float) -> dict[str, Any]:
+def _all_running(sweep: SweepFolder, now: float) -> list[dict[str, Any]]:
+    """Also the trials whose jobs a killed sweeper submitted and had no time to note."""
+    jobs, states = left_jobs(sweep), states_of_left_jobs(sweep)
+    return [
+        _running(trial, trial.job or jobs.get(trial.index), states.get(trial.index), now)
+        for trial in sweep.trials
+        if trial.status is TrialStatus.RUNNING or trial.index in jobs
+    ]
+
+
+def _running(trial: Trial, job: Job | None, state: JobState | None, now: float) -> dict[str, Any]:
     return {
         "trial": trial.index,
         "attempt": trial.attempt,
-        **where(trial.job),
+        **where(job),
         "state": None if state is None else str(state),
         "age_s": round(max(0.0, now - trial.time), 1),
     }

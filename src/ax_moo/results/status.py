@@ -79,7 +79,9 @@ def where(job: Job | None) -> dict[str, str | None]:
 def _is_finished(sweep: SweepFolder) -> bool:
     """Whether nothing is left to do, by the recorded exit code, or else by the number of trials."""
     if "exit_code" in sweep.about:
-        return sweep.about["exit_code"] in (0, 1) and not sweep.running
+        # Earlier versions noted the exit code alone.
+        is_over = sweep.about.get("is_over", sweep.about["exit_code"] in (0, 1))
+        return bool(is_over) and not sweep.running
     n_trials = sweep.about.get("n_trials")
     over = isinstance(n_trials, int) and len(sweep.trials) >= n_trials
     return over and all(trial.status.is_finished for trial in sweep.trials)

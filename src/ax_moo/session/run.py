@@ -76,7 +76,7 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
                 problem, settings = _as_recorded(problem, settings, past)
                 in_wandb = sweep_in_wandb(wandb, folder, {**about, **_wandb_facts(settings, problem)})
                 code, reason = _run(problem, settings, launcher, folder, about, past)
-            final_record.update(exit_code=code, why=reason.words)
+            final_record.update(exit_code=code, why=reason.words, is_over=reason.cause.is_over)
         is_preempted = reason.cause is Cause.TERMINATED
         is_interrupted = is_preempted or reason.cause is Cause.INTERRUPTED
         # The lock is released first: the page reads from it how the sweep has ended.

@@ -27,6 +27,11 @@ class Cause(Enum):
         return INTERRUPTED if self.is_asked_for else 1
 
     @property
+    def is_over(self) -> bool:
+        """Whether the same command finds nothing left to do: what the config allows is used up."""
+        return self in (Cause.BUDGET_USED, Cause.SPACE_EXHAUSTED, Cause.TIME_IS_UP, Cause.TOO_MANY_FAILURES)
+
+    @property
     def is_asked_for(self) -> bool:
         return self in (Cause.STOP_ASKED, Cause.INTERRUPTED, Cause.TERMINATED)
 
