@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from ax_moo.storage import heartbeat, lock
@@ -26,7 +27,9 @@ pytestmark = pytest.mark.hydra_free
 HOLD = """
 import sys
 from pathlib import Path
+from ax_moo.storage import heartbeat
 from ax_moo.storage.lock import held
+heartbeat.BEAT_SECONDS = float(sys.argv[2])
 with held(Path(sys.argv[1]), {"n_trials": 48}):
     print("held", flush=True)
     sys.stdin.read()
@@ -35,8 +38,8 @@ ELSEWHERE = {"host": "login9", "pid": 4711, "time": 1_700_000_000.0}
 
 
 @contextmanager
-def another_process_holds(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    command = [sys.executable, "-c", HOLD, str(folder)]
+def another_process_holds(folder: Path, beat_seconds: float = 10.0) -> Iterator["subprocess.Popen[bytes]"]:
+    command = [sys.executable, "-c", HOLD, str(folder), str(beat_seconds)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == b"held\n"
@@ -220,6 +223,26 @@ def test_a_process_that_was_given_the_number_of_the_one_that_is_gone_holds_nothi
     assert not found.is_alive
     with held(tmp_path):
         assert content(tmp_path)["time"] > 1_700_000_000.0
+
+
+def test_without_locks_a_live_process_that_may_not_be_looked_at_is_known_by_its_heartbeat(
+    tmp_path: Path, without_locks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_time = psutil.Process.create_time
+
+    def denied(self: psutil.Process) -> float:
+        if self.pid == other.pid:
+            raise psutil.AccessDenied(self.pid)
+        return create_time(self)
+
+    monkeypatch.setattr(psutil.Process, "create_time", denied)
+    with another_process_holds(tmp_path, beat_seconds=0.2) as other:
+        with pytest.raises(ConfigError, match=f"process {other.pid} on"), held(tmp_path):
+            pass
+        other.kill()
+        other.wait()
+    with held(tmp_path):
+        assert content(tmp_path)["pid"] == os.getpid()
 
 
 def test_without_locks_the_last_of_two_that_start_at_once_wins(
