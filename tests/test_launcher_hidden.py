@@ -1,6 +1,7 @@
 """What a launcher cannot look at for a moment, or at all: no reason to end a sweep, nor to call a job lost."""
 
 import os
+import resource
 import signal
 import socket
 import threading
@@ -129,3 +130,25 @@ def test_only_pickles_of_ours_are_removed_where_a_submission_was_cut_off(tmp_pat
         path.touch()
     remove_unpublished(tmp_path)
     assert [ours.exists(), trainings.exists()] == [False, True]
+
+
+def test_a_result_that_cannot_be_opened_for_a_moment_is_not_the_failure_of_its_trial(tmp_path: Path) -> None:
+    (tmp_path / "go").touch()
+    (handle,) = submit(open_launcher(tmp_path, "async_local", wait_for_go(tmp_path)), 0)
+    assert wait_for([handle]) == [JobState.FINISHED]
+    with no_more_files(), pytest.raises(OSError, match="Too many open files"):
+        handle.result()
+    assert handle.result().value == 7
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    """A process that has as many files open as it may have, as a sweeper with hundreds of jobs."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)

@@ -81,11 +81,15 @@ class SubmititHandle(ABC):
         if not self.has_results(every=False):
             return one_line(self._note() or self._why_lost())
         try:
-            outcome, result = pickle.loads(result_file(self.folder, self.job.job_id).read_bytes())
-        except Exception as error:
-            if isinstance(error, OSError) and error.errno in PASSING:
+            content = result_file(self.folder, self.job.job_id).read_bytes()
+        except OSError as error:
+            if error.errno in PASSING:
                 raise
-            return one_line(f"the result cannot be read: {error_line(error)}")
+            return _unreadable(error)
+        try:
+            outcome, result = pickle.loads(content)
+        except Exception as error:  # whatever the application's own classes raise
+            return _unreadable(error)
         return result if outcome == "success" else _last_exception(result)
 
     def _note(self) -> str | None:
@@ -93,6 +97,10 @@ class SubmititHandle(ABC):
             return note_file(self.folder, self.job.job_id).read_text()
         except OSError:
             return None
+
+
+def _unreadable(error: Exception) -> str:
+    return one_line(f"the result cannot be read: {error_line(error)}")
 
 
 def _last_exception(traceback_text: str) -> str:
