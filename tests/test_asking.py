@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, two_objectives
 
+from ax_moo.jobs.launcher import JobRequest, JobResult
 from ax_moo.optimizer.background import BackgroundOptimizer
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import stop_request
@@ -76,7 +77,15 @@ def _out_of_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ax_moo.sweep.budget.Budget.is_out_of_time", lambda budget, seconds: True)
 
 
-@pytest.mark.parametrize("close", [_stopped, _paused, _out_of_time])
+def _failed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ax_moo.sweep.budget.Budget.has_failed", lambda budget, trials: True)
+
+
+def _first_fails(request: JobRequest) -> JobResult:
+    return two_objectives(request) if request.trial else JobResult(error="no")
+
+
+@pytest.mark.parametrize("close", [_stopped, _paused, _out_of_time, _failed])
 def test_the_loop_does_not_spin_while_a_candidate_is_ready_that_nobody_takes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, close: Callable[[Path, pytest.MonkeyPatch], None]
 ) -> None:
@@ -91,7 +100,7 @@ def test_the_loop_does_not_spin_while_a_candidate_is_ready_that_nobody_takes(
                 closed.append(time.monotonic())
             return super().ask(index)
 
-    rounds, launcher = _Rounds(), ScriptedLauncher(two_objectives, polls=lambda trial: 1 if trial == 0 else 15)
+    rounds, launcher = _Rounds(), ScriptedLauncher(_first_fails, polls=lambda trial: 1 if trial == 0 else 15)
     settings = Settings(n_trials=3, n_jobs=2)
     Sweep(TWO, settings, launcher, tmp_path, lambda known: Closing(), [rounds]).run()
     since = [at for at in rounds.times if at > closed[0]]

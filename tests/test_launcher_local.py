@@ -17,6 +17,7 @@ from ax_moo.jobs.launcher import AsyncLauncher, JobRequest, JobState
 from ax_moo.system.errors import ConfigError
 from ax_moo_launchers import environment
 from ax_moo_launchers.attach import attach
+from ax_moo_launchers.job import job as job_program
 from ax_moo_launchers.local import gpus as local_gpus
 from hydra_plugins.async_submitit_launcher.launcher import adopt
 
@@ -213,21 +214,35 @@ def test_the_time_limit_ends_a_job_and_does_not_start_it_again(tmp_path: Path) -
     assert (tmp_path / f"starts-{trial}").read_text() == "x"
 
 
-def test_a_time_limit_that_is_near_before_the_job_has_begun_ends_it_as_later(tmp_path: Path) -> None:
+@pytest.mark.parametrize("when", ["while it is unpickled", "before its function has begun"])
+def test_a_time_limit_that_is_near_before_the_job_has_begun_ends_it_as_later(tmp_path: Path, when: str) -> None:
     """Unpickling imports the application, which can take longer than the time that a job has."""
 
     def begin(config: Any) -> None:
         (folder / "begun").touch()
 
-    def wait_for_the_notice() -> Task:
+    def wait_for_the_notice() -> None:
         deadline = time.monotonic() + 60
         while signal.SIGUSR2 not in signal.sigpending() and time.monotonic() < deadline:
             time.sleep(0.02)
+
+    def unpickled() -> Task:
+        if when == "while it is unpickled":
+            wait_for_the_notice()
+        else:
+            sys.setprofile(wait_at_the_call)
         return begin
+
+    def wait_at_the_call(frame: Any, event: str, argument: Any) -> None:
+        if frame.f_globals["__name__"] == job_module and frame.f_code.co_name == "run":
+            sys.setprofile(None)
+            wait_for_the_notice()
 
     class Slow:
         def __reduce__(self) -> Any:
-            return wait_for_the_notice, ()
+            return unpickled, ()
+
+    job_module = job_program.__name__
 
     folder = tmp_path
     task: Any = Slow()
