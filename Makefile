@@ -14,7 +14,9 @@ MAKEFLAGS += --no-builtin-rules
 .PHONY: test-latest test-newest test-lowest
 
 PY := .venv/bin/python
-INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check
+INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --no-compile
+# Compiling takes as long as installing does; pip has one process for it.
+COMPILE := $(PY) -m compileall -q -j 0 .venv/lib >/dev/null || true
 HYDRA_1_4 := hydra-core==1.4.0rc3 omegaconf==2.4.1rc1 hydra-submitit-launcher==1.4.0rc3
 PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses 4 --durations 25
 NEWEST := .venv/newest/bin/python
@@ -76,12 +78,14 @@ clean:
 
 .venv/installed-nas: pyproject.toml constraints.txt | $(PY)
 	$(INSTALL) -c constraints.txt -e '.[nas]'
+	$(COMPILE)
 	touch $@
 
 .venv/installed-test: pyproject.toml constraints.txt | $(PY)
 	$(INSTALL) -c constraints.txt -e '.[test]'
 	rm -rf .venv/hydra-1.4
 	$(INSTALL) --no-deps --target .venv/hydra-1.4 $(HYDRA_1_4)
+	$(COMPILE)
 	touch .venv/installed-nas $@
 
 # Whatever else these need comes as new as it can be, and may have deprecated what an old release still uses.

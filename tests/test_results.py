@@ -1,3 +1,4 @@
+import csv
 from pathlib import Path
 
 import pandas as pd
@@ -26,11 +27,13 @@ def _trials() -> list[Trial]:
 
 def test_the_table_has_the_documented_columns_in_their_order(tmp_path: Path) -> None:
     write_results(tmp_path, _trials(), TWO)
-    table = pd.read_csv(tmp_path / "trials.csv", float_precision="round_trip")
+    table = pd.read_csv(tmp_path / "trials.csv")
     about = ["trial", "status", "generation_node", "job_id", "start_time", "end_time", "duration_s"]
     assert list(table.columns) == [*about, "x", "opt", "f", "g", "epoch", "f_sem", "feasible", "pareto"]
     first = table.iloc[0]
-    assert (first.x, first.opt, first.f, first.f_sem) == (0.1 + 0.2, "a,b", 0.5, 0.01)
+    assert (first.opt, first.f, first.f_sem) == ("a,b", 0.5, 0.01)
+    with (tmp_path / "trials.csv").open(newline="") as file:
+        assert float(next(csv.DictReader(file))["x"]) == 0.1 + 0.2  # pandas before 3 rounds what it reads
     assert first.duration_s == 2.5
     assert first.start_time == "1970-01-01T00:00:11.000+00:00"
     assert table.pareto.tolist() == [True, False, False]

@@ -164,7 +164,7 @@ class SlurmCluster:
         return len(states) == len(NODES) and set(states.values()) <= {"idle", "mixed", "allocated", "completing"}
 
     def _are_in_service(self) -> bool:
-        """Both nodes take jobs. Slurm drains a node where a step took too long to end, as one does without controller."""
+        """Whether both nodes take jobs. Slurm drains a node whose step could not end, as without a controller."""
         for node, state in self._node_states().items():
             if state.startswith("drain"):
                 self.call("scontrol", "update", f"nodename={node}", "state=resume")
