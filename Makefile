@@ -16,7 +16,7 @@ MAKEFLAGS += --no-builtin-rules
 PY := .venv/bin/python
 INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --no-compile
 # Compiling takes as long as installing does; pip has one process for it.
-COMPILE := $(PY) -m compileall -q -j 0 .venv/lib >/dev/null || true
+COMPILE := $(PY) -m compileall -q -j 0 .venv/lib .venv/hydra-1.4 >/dev/null || true
 HYDRA_1_4 := hydra-core==1.4.0rc3 omegaconf==2.4.1rc1 hydra-submitit-launcher==1.4.0rc3
 PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses 4 --durations 25
 NEWEST := .venv/newest/bin/python

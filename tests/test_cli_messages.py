@@ -120,8 +120,8 @@ def test_a_raised_number_of_trials_counts_and_not_the_one_of_the_first_start(tmp
 
 def test_how_a_sweep_ended_is_said_in_its_own_words(tmp_path: Path) -> None:
     write_journal(tmp_path, completed(0, 0.5))
-    with lock.held(tmp_path, {"n_trials": 3}) as last_words:
-        last_words.update(exit_code=1, why="the time is up")
+    with lock.held(tmp_path, {"n_trials": 3}) as final_record:
+        final_record.update(exit_code=1, why="the time is up")
     assert "finished (the time is up); 0:01:00" in run("status", tmp_path).stdout
 
 

@@ -3,8 +3,12 @@
 import os
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
+from ax_moo.system.interruptible import Interruptible, uninterrupted
 
 pytestmark = pytest.mark.hydra_free
 
@@ -113,11 +117,32 @@ def test_a_sweep_ends_without_the_candidate_that_nobody_needs_any_more() -> None
 
 
 def test_a_sweep_ends_without_the_optimizer_that_nobody_needs_any_more() -> None:
-    """Importing Ax and replaying a long journal take many seconds."""
+    """Replaying a long journal takes many seconds."""
     ended = _ended(BUILD)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "ax-moo stop asks for an end 0\n", "")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "ax-moo stop asked the sweep to end 0\n", "")
 
 
 def test_a_fit_of_ax_is_ended_and_the_process_with_it() -> None:
     ended = _ended(FIT, "0")
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "left\n", "")
+
+
+def test_an_import_is_not_interrupted_and_not_waited_for_and_the_work_ends_after_it() -> None:
+    interruptible, imports, may_go_on = Interruptible(), threading.Event(), threading.Event()
+    done: list[str] = []
+
+    def work() -> None:
+        with uninterrupted():
+            imports.set()
+            assert may_go_on.wait(60)
+            done.append("import")
+        done.append("rest")
+
+    with ThreadPoolExecutor(1) as thread:
+        future = thread.submit(interruptible.run, work)
+        assert imports.wait(60)
+        interruptible.end()
+        assert not future.done()
+        may_go_on.set()
+        assert isinstance(future.exception(60), SystemExit)
+    assert done == ["import"]

@@ -66,7 +66,7 @@ def test_a_local_job_is_attached_without_its_launcher(tmp_path: Path) -> None:
 def test_a_job_that_ran_inside_its_sweep_has_ended_with_it() -> None:
     handle = attach(Job("3", ""))
     assert handle.state() is JobState.LOST
-    assert handle.result().error == "it ran inside a sweep that has ended"
+    assert handle.result().error == "the job ran inside a sweeper that has ended"
     handle.cancel()
 
 

@@ -300,9 +300,9 @@ def test_a_lock_file_that_says_nothing_sensible_is_taken(tmp_path: Path, caplog:
     shutil.rmtree(tmp_path)
 
 
-def test_the_holder_may_leave_last_words(tmp_path: Path) -> None:
-    with held(tmp_path, {"n_trials": 48}) as last_words:
-        last_words["exit_code"] = 0
+def test_the_holder_may_leave_a_final_record(tmp_path: Path) -> None:
+    with held(tmp_path, {"n_trials": 48}) as final_record:
+        final_record["exit_code"] = 0
     assert content(tmp_path)["about"] == {"n_trials": 48, "exit_code": 0}
 
 

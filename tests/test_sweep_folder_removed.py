@@ -183,8 +183,8 @@ def test_a_lock_that_is_gone_is_made_anew_and_keeps_a_second_sweeper_away(
 
 
 def test_a_lock_that_is_removed_just_before_the_end_still_says_how_the_sweep_ended(tmp_path: Path) -> None:
-    with lock.held(tmp_path) as last_words:
-        last_words["exit_code"] = 0
+    with lock.held(tmp_path) as final_record:
+        final_record["exit_code"] = 0
         (tmp_path / lock.LOCK_FILE).unlink()
     assert json.loads((tmp_path / lock.LOCK_FILE).read_text())["about"] == {"exit_code": 0}
 

@@ -21,7 +21,7 @@ class EndedHandle:
         return JobState.LOST
 
     def result(self) -> JobResult:
-        return JobResult(error="it ran inside a sweep that has ended")
+        return JobResult(error="the job ran inside a sweeper that has ended")
 
     def cancel(self) -> None:
         """Do nothing: the job has ended."""

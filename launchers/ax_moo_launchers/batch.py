@@ -46,6 +46,7 @@ class Batch:
         self._returned: dict[JobRequest, JobReturn] = {}
         self._refusals = 0
         self._not_before = 0.0
+        self._poll_errors: dict[str, str] = {}
 
     def run(self) -> list[JobReturn]:
         """Run all jobs, and return their results in the order of the requests."""
@@ -80,7 +81,8 @@ class Batch:
         self._refusals += 1
         has_begun = bool(self._running or self._returned)
         passes = error.errno is None or error.errno in PASSING  # a refusal by the scheduler has no errno
-        if not has_begun or not passes or self._refusals >= refusals.MOST_REFUSALS:
+        has_given_up = self._refusals >= refusals.MOST_REFUSALS and not self._running
+        if not has_begun or not passes or has_given_up:
             raise error
         log.warning("Submission failed, again in %.0f s: %s", refusals.AGAIN_SECONDS, error)
         self._not_before = time.monotonic() + refusals.AGAIN_SECONDS
@@ -93,9 +95,14 @@ class Batch:
                 self._returned[request] = handle.job_return()
             except OSError as error:
                 # A network file system fails like this for a moment; the next round looks again.
-                log.debug("Job %s cannot be looked at: %s", handle.job.job_id, error)
+                self._warn_once(handle.job.job_id, error_line(error))
             else:
                 del self._running[request]
+
+    def _warn_once(self, job_id: str, why: str) -> None:
+        if self._poll_errors.get(job_id) != why:
+            log.warning("The state of job %s cannot be read, the launcher tries again: %s", job_id, why)
+        self._poll_errors[job_id] = why
 
     def _end(self, cause: BaseException) -> None:
         """Cancel the running jobs and wait until they have ended; another signal ends the waiting."""

@@ -50,12 +50,12 @@ def open_own_folder(path: Path) -> SweepFolder:
     return sweep
 
 
-def states_of_left_jobs(sweep: SweepFolder) -> Mapping[int, JobState]:
-    """The states of the jobs by trial number; empty while a sweeper runs the sweep."""
+def states_of(jobs: Mapping[int, Job]) -> Mapping[int, JobState]:
+    """The states of the jobs by trial number, without the jobs whose state cannot be read."""
     from ax_moo_launchers.attach import attacher
 
     attach = attacher()
-    states = {index: _state_of(attach(job)) for index, job in left_jobs(sweep).items()}
+    states = {index: _state_of(attach(job)) for index, job in jobs.items()}
     return {index: state for index, state in states.items() if state is not None}
 
 
@@ -84,7 +84,8 @@ def left_jobs(sweep: SweepFolder) -> Mapping[int, Job]:
 
 def say_left_jobs(sweep: SweepFolder) -> None:
     """Print which jobs still run and how to end them, and which results a resume collects."""
-    states, jobs = states_of_left_jobs(sweep), left_jobs(sweep)
+    jobs = left_jobs(sweep)
+    states = states_of(jobs)
     going = [jobs[index] for index, state in states.items() if state in (JobState.PENDING, JobState.RUNNING)]
     done = [jobs[index] for index, state in states.items() if state is JobState.FINISHED]
     if going:

@@ -1,6 +1,7 @@
 """``ax-moo status``: prints the state of a sweep, its trials, jobs, frontier and failures."""
 
 import json
+import math
 import shlex
 import sys
 import time
@@ -15,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ax_moo.cli.controller import queued_controller
-from ax_moo.cli.folder import left_jobs, open_folder, states_of_left_jobs
+from ax_moo.cli.folder import left_jobs, open_folder, states_of
 from ax_moo.console.progress import open_console
 from ax_moo.console.summary import clock, closing_lines, frontier_table
 from ax_moo.jobs.launcher import JobState
@@ -106,12 +107,18 @@ def _sentence(sweep: SweepFolder, facts: dict[str, Any]) -> str:
         SweepState.RUNNING: f"running: {sweep.holder}",
         SweepState.QUEUED: f"queued: Slurm job {facts['controller']} goes on with it as soon as it runs",
         SweepState.FINISHED: f"finished{why}",
-        SweepState.STOPPED: f"stopped before its last trial{why}; {goes_on} goes on",
+        SweepState.STOPPED: f"stopped{_before_its_last_trial(sweep)}{why}; {goes_on} goes on",
         SweepState.INTERRUPTED: f"interrupted{why}; {goes_on} goes on with its jobs, ax-moo stop --now {folder} "
         "cancels those that still run",
         SweepState.KILLED: f"killed: its sweeper, {sweep.holder}, ended without recording why; {goes_on} goes on",
     }
     return sentences[facts["state"]]
+
+
+def _before_its_last_trial(sweep: SweepFolder) -> str:
+    """Nothing where all trials have ended, and only the tables could not be written."""
+    ended = sum(trial.status.is_finished for trial in sweep.trials)
+    return "" if ended >= sweep.about.get("n_trials", math.inf) else " before its last trial"
 
 
 def _table(title: str, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> Table:
@@ -156,8 +163,9 @@ def facts_of(sweep: SweepFolder, now: float) -> dict[str, Any]:
 
 
 def _all_running(sweep: SweepFolder, now: float) -> list[dict[str, Any]]:
-    """Also the trials whose jobs a killed sweeper submitted and had no time to note."""
-    jobs, states = left_jobs(sweep), states_of_left_jobs(sweep)
+    """The running trials, and those whose jobs a killed sweeper submitted and had no time to note."""
+    jobs = left_jobs(sweep)
+    states = states_of(jobs)
     return [
         _running(trial, trial.job or jobs.get(trial.index), states.get(trial.index), now)
         for trial in sweep.trials

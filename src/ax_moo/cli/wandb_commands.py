@@ -7,7 +7,7 @@ from typing import Any
 
 from ax_moo.cli.compare import compare_folders
 from ax_moo.cli.export import report
-from ax_moo.cli.folder import open_folder, states_of_left_jobs
+from ax_moo.cli.folder import left_jobs, open_folder, states_of
 from ax_moo.console.progress import open_console
 from ax_moo.console.summary import closing_lines, frontier_table
 from ax_moo.jobs.launcher import JobState
@@ -106,7 +106,7 @@ def _living(sweep: SweepFolder | None) -> list[str]:
         return []
     if sweep.is_swept:
         return ["-sweep", *(f"-{trial.index}" for trial in sweep.running)]
-    states = states_of_left_jobs(sweep)
+    states = states_of(left_jobs(sweep))
     return [f"-{trial}" for trial, state in states.items() if state in (JobState.PENDING, JobState.RUNNING)]
 
 

@@ -165,14 +165,14 @@ def held(folder: Path, about: Mapping[str, Any] | None = None) -> Iterator[dict[
         record.write(me)
         if not is_locked:
             _check_won(me, path)
-        last_words: dict[str, Any] = {}
+        final_record: dict[str, Any] = {}
         try:
             with heartbeat.beating(descriptor, lambda: _keep(path, descriptor, record, me)):
-                yield last_words
+                yield final_record
         finally:
             with contextlib.suppress(OSError):
                 _keep(path, descriptor, record, me)
-            record.write(dataclasses.replace(me, ended=time.time(), about={**me.about, **last_words}))
+            record.write(dataclasses.replace(me, ended=time.time(), about={**me.about, **final_record}))
     finally:
         os.close(descriptor)
 

@@ -186,7 +186,7 @@ class Sweep:
         if trial.job is not None and trial.job.folder:
             self._handles[trial.index] = finding.attach(self._launcher, trial.job)
         else:
-            reason = "the trial ran inside a sweeper that has ended"
+            reason = "the job ran inside a sweeper that has ended"
             self._enter_staged(trial.retry(reason, counts=False, time=self._clock()))
 
     def _step(self) -> Reason | None:

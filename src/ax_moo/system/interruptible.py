@@ -3,13 +3,15 @@
 import ctypes
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
 END_SECONDS = 5.0
 AGAIN_SECONDS = 0.05
 
 Result = TypeVar("Result")
+_CURRENT = threading.local()
 
 
 class Interruptible:
@@ -26,6 +28,7 @@ class Interruptible:
     def run(self, work: Callable[[], Result]) -> Result:
         """Do the work. After :meth:`end` was called, this raises SystemExit in the work, or instead of it."""
         try:
+            _CURRENT.interruptible = self
             self._begin()
             return work()
         finally:
@@ -42,6 +45,15 @@ class Interruptible:
             # Repeated, because code in the work may catch the exception.
             time.sleep(AGAIN_SECONDS)
 
+    @contextmanager
+    def _uninterrupted(self) -> Iterator[None]:
+        with self._lock:
+            self._at_work.clear()
+        try:
+            yield
+        finally:
+            self._begin()
+
     def _begin(self) -> None:
         with self._lock:
             if self.is_over:
@@ -55,3 +67,14 @@ class Interruptible:
             for thread in threads:
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(SystemExit))
         return bool(threads)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Spare this part of an interruptible work, as an import: a module that is half imported cannot be imported again.
+
+    :meth:`Interruptible.end` does not wait for it. The work ends right after it.
+    """
+    current = getattr(_CURRENT, "interruptible", None)
+    with current._uninterrupted() if current else nullcontext():
+        yield
