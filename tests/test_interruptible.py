@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ax_moo.system.interruptible import Interruptible, uninterrupted
+from ax_moo.optimizer.interruptible import Interruptible, uninterrupted
 
 pytestmark = pytest.mark.hydra_free
 

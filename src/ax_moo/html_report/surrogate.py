@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ax_moo.html_report.surrogate_model import Model, Values, repeatable
+from ax_moo.optimizer.one_thread import one_thread
 from ax_moo.problem.frontier import pareto_trials
 from ax_moo.problem.problem import Problem
 from ax_moo.search_space.space import Choice, Fixed, Range
-from ax_moo.system.one_thread import one_thread
 from ax_moo.system.text import error_line
 from ax_moo.trial import Parameterization, ParameterValue, Trial, completed
 

@@ -15,9 +15,9 @@ from typing import Any
 from ax_moo.optimizer import ax_internals
 from ax_moo.optimizer.base import Candidate, Method, SearchSpaceExhausted
 from ax_moo.optimizer.encoding import EncodedParameter, SpaceEncoding
+from ax_moo.optimizer.one_thread import one_thread
 from ax_moo.problem.problem import ParameterConstraint, Problem
 from ax_moo.search_space.space import Range
-from ax_moo.system.one_thread import one_thread
 from ax_moo.system.text import error_line
 from ax_moo.trial import CompletedTrial, Outcome, Parameterization, Trial
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from ax_moo.optimizer.base import Candidate, Optimizer, SearchSpaceExhausted
+from ax_moo.optimizer.interruptible import Interruptible
 from ax_moo.system.errors import ConfigError
-from ax_moo.system.interruptible import Interruptible
 from ax_moo.system.text import error_line
 from ax_moo.trial import Trial
 

@@ -21,6 +21,7 @@ from ax_moo.jobs import folders as job_folders
 from ax_moo.jobs.blocking import BlockingLauncherAdapter
 from ax_moo.jobs.launcher import AsyncLauncher
 from ax_moo.optimizer.base import Optimizer
+from ax_moo.optimizer.interruptible import uninterrupted
 from ax_moo.problem.problem import Problem
 from ax_moo.results.tables import RESULTS_FILE, TRIALS_FILE, is_written, write_results
 from ax_moo.search_space.space import SearchSpace
@@ -37,7 +38,6 @@ from ax_moo.sweep.settings import Settings
 from ax_moo.sweep.state import Cause, Reason
 from ax_moo.system import disk, signals
 from ax_moo.system.errors import ConfigError
-from ax_moo.system.interruptible import uninterrupted
 from ax_moo.system.terminal import say
 from ax_moo.system.text import first_line
 from ax_moo.trial import Trial
