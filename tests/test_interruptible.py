@@ -38,7 +38,7 @@ class Endless(ListedCandidates):
 
 launcher = ScriptedLauncher(two_objectives)
 ending = Sweep(problem(objectives=TWO_OBJECTIVES), Settings(n_jobs=2), launcher, folder, lambda known: Endless()).run()
-print(ending.why, len(ending.trials))
+print(ending.stop_reason, len(ending.trials))
 sys.exit(ending.exit_code)
 """
 
@@ -59,7 +59,7 @@ def build(known):
 
 launcher = ScriptedLauncher(two_objectives)
 ending = Sweep(problem(objectives=TWO_OBJECTIVES), Settings(n_jobs=2), launcher, folder, build).run()
-print(ending.why, len(ending.trials))
+print(ending.stop_reason, len(ending.trials))
 sys.exit(ending.exit_code)
 """
 

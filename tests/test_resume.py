@@ -30,9 +30,9 @@ def _with(folder: Path, *trials: Trial) -> resume.PreviousRun:
     with closing(Journal(_begun(folder))) as written:
         for trial in trials:
             written.record(trial)
-    past = resume.past(folder)
-    assert past is not None
-    return past
+    previous_run = resume.previous_run(folder)
+    assert previous_run is not None
+    return previous_run
 
 
 def test_a_copy_of_a_sweep_in_wandb_does_not_go_on(tmp_path: Path) -> None:
@@ -126,9 +126,11 @@ def test_the_seed_of_the_journal_is_taken_unless_another_one_is_given(
 
 def test_trials_come_in_the_order_of_their_last_states(tmp_path: Path) -> None:
     zero, one = Trial(0, {}, time=1001.0), Trial(1, {}, time=1002.0)
-    past = _with(tmp_path, zero, one, one.to(TrialStatus.FAILED, time=1003.0), zero.to(TrialStatus.FAILED, time=1004.0))
-    assert [trial.index for trial in past.trials] == [1, 0]
-    assert (past.started, past.last_time) == (1000.0, 1004.0)
+    previous_run = _with(
+        tmp_path, zero, one, one.to(TrialStatus.FAILED, time=1003.0), zero.to(TrialStatus.FAILED, time=1004.0)
+    )
+    assert [trial.index for trial in previous_run.trials] == [1, 0]
+    assert (previous_run.started, previous_run.last_time) == (1000.0, 1004.0)
 
 
 def _completed(index: int) -> Trial:
@@ -136,25 +138,27 @@ def _completed(index: int) -> Trial:
 
 
 def test_a_sweep_with_nothing_left_to_do_is_over_and_what_would_make_it_go_on_is_said(tmp_path: Path) -> None:
-    past = _with(tmp_path, *map(_completed, range(3)))
-    assert "raise hydra.sweeper.n_trials" in _words(past.why_over(Budget(3), 1002.0))
-    assert past.why_over(Budget(4), 1002.0) is None
-    assert "timeout_hours=1" in _words(past.why_over(Budget(4, timeout_hours=1), 1000.0 + 3600))
-    assert past.why_over(Budget(4, timeout_hours=1), 1000.0 + 3599) is None
+    previous_run = _with(tmp_path, *map(_completed, range(3)))
+    assert "raise hydra.sweeper.n_trials" in _words(previous_run.why_over(Budget(3), 1002.0))
+    assert previous_run.why_over(Budget(4), 1002.0) is None
+    assert "timeout_hours=1" in _words(previous_run.why_over(Budget(4, timeout_hours=1), 1000.0 + 3600))
+    assert previous_run.why_over(Budget(4, timeout_hours=1), 1000.0 + 3599) is None
 
 
 def test_a_sweep_with_a_running_or_staged_trial_is_not_over(tmp_path: Path) -> None:
     staged = Trial(3, {}, time=1001.0)
     running = staged.to(TrialStatus.RUNNING, job=Job("1", "/jobs/3"), time=1002.0)
-    past = _with(tmp_path, *map(_completed, range(3)), staged)
-    assert past.why_over(Budget(4), 1002.0) is None
-    past = _with(tmp_path / "running", *map(_completed, range(3)), running)
-    assert past.why_over(Budget(4, timeout_hours=0.001), 99999.0) is None
+    previous_run = _with(tmp_path, *map(_completed, range(3)), staged)
+    assert previous_run.why_over(Budget(4), 1002.0) is None
+    previous_run = _with(tmp_path / "running", *map(_completed, range(3)), running)
+    assert previous_run.why_over(Budget(4, timeout_hours=0.001), 99999.0) is None
 
 
 def test_a_sweep_with_too_many_failures_is_over(tmp_path: Path) -> None:
-    past = _with(tmp_path, *(Trial(index, {}, TrialStatus.FAILED, reason="no", time=1001.0) for index in range(5)))
-    assert "max_failure_rate=0.5" in _words(past.why_over(Budget(10), 1002.0))
+    previous_run = _with(
+        tmp_path, *(Trial(index, {}, TrialStatus.FAILED, reason="no", time=1001.0) for index in range(5))
+    )
+    assert "max_failure_rate=0.5" in _words(previous_run.why_over(Budget(10), 1002.0))
 
 
 def test_a_journal_that_is_no_journal_is_named_with_its_line(tmp_path: Path) -> None:
@@ -162,13 +166,13 @@ def test_a_journal_that_is_no_journal_is_named_with_its_line(tmp_path: Path) -> 
     text = path.read_text()
     path.write_text(f"{text}nonsense\n")
     with pytest.raises(ConfigError, match=r"sweep\.jsonl: line 2 is not what the sweep wrote"):
-        resume.past(tmp_path)
+        resume.previous_run(tmp_path)
     path.write_text(f'{text}{{"trial": 1}}\n')
     with pytest.raises(ConfigError, match=r"sweep\.jsonl: line 2 is not a trial"):
-        resume.past(tmp_path)
+        resume.previous_run(tmp_path)
     path.write_text(text.replace('"format": 1', '"format": 99'))
     with pytest.raises(ConfigError, match="use the version that wrote it"):
-        resume.past(tmp_path)
+        resume.previous_run(tmp_path)
 
 
 def _words(reason: Reason | None) -> str:

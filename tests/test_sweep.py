@@ -98,14 +98,14 @@ def test_an_empty_answer_means_wait_for_another_result(tmp_path: Path) -> None:
 def test_an_optimizer_that_waits_with_nothing_running_ends_the_sweep(tmp_path: Path) -> None:
     ending = _run(tmp_path, ScriptedLauncher(two_objectives), ListedCandidates(waits_at={3: 99}))
     assert len(ending.trials) == 3
-    assert "Ax needs more results for a candidate" in ending.why
+    assert "Ax needs more results for a candidate" in ending.stop_reason
     assert ending.exit_code == 1
 
 
 def test_an_exhausted_search_space_ends_the_sweep_with_a_sentence(tmp_path: Path) -> None:
     ending = _run(tmp_path, ScriptedLauncher(two_objectives), ListedCandidates(exhausted_after=6))
     assert len(_by_status(ending, TrialStatus.COMPLETED)) == 6
-    assert ending.why == "the search space is exhausted: all 6 points were tried"
+    assert ending.stop_reason == "the search space is exhausted: all 6 points were tried"
     assert ending.succeeded
 
 
@@ -119,7 +119,7 @@ def test_an_optimizer_that_fails_ends_the_sweep_as_a_failure_and_keeps_the_resul
             return super().ask(index)
 
     ending = _run(tmp_path, ScriptedLauncher(two_objectives), Failing())
-    assert ending.why == "Ax has no candidate (RuntimeError: no point in the polytope)"
+    assert ending.stop_reason == "Ax has no candidate (RuntimeError: no point in the polytope)"
     assert len(_by_status(ending, TrialStatus.COMPLETED)) == 5
     assert ending.exit_code == 1
     assert caplog.text.count("Traceback") == 1
@@ -132,7 +132,7 @@ def test_a_queue_that_takes_no_job_any_more_ends_the_sweep(tmp_path: Path, monke
     launcher.refused = lambda n: n > 1
     ending = _run(tmp_path, launcher)
     assert len(_by_status(ending, TrialStatus.COMPLETED)) == 4
-    assert "the launcher refused 60 submissions in a row" in ending.why
+    assert "the launcher refused 60 submissions in a row" in ending.stop_reason
     assert ending.exit_code == 1
 
 
@@ -205,8 +205,8 @@ def test_too_many_failures_end_the_sweep_with_the_most_frequent_reason(tmp_path:
     assert ending.reason.cause is Cause.TOO_MANY_FAILURES
     assert not ending.succeeded
     assert 5 <= len(ending.trials) <= 10
-    assert "OSError: no data" in ending.why
-    assert "/jobs/" in ending.why
+    assert "OSError: no data" in ending.stop_reason
+    assert "/jobs/" in ending.stop_reason
 
 
 def test_a_sweep_without_a_completed_trial_has_failed(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_no_trial_starts_after_its_time(tmp_path: Path) -> None:
     assert started
     # The clock moves on by one second with every look at it; there are a few looks between the check and the start.
     assert max(started) < 360 + 10
-    assert "the time is up" in ending.why
+    assert "the time is up" in ending.stop_reason
     assert all(t.status in (TrialStatus.COMPLETED, TrialStatus.STAGED) for t in ending.trials)
 
 

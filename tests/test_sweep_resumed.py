@@ -56,7 +56,7 @@ class Replayable(ListedCandidates):
 def run(folder: Path, launcher: Any, optimizer: Callable[..., Any] = Replayable, **options: Any) -> SweepResult:
     """One life of the sweep in this folder."""
     values: dict[str, Any] = {"n_trials": 12, "n_jobs": 4, "max_failure_rate": 1.0} | options
-    return Sweep(TWO, Settings(**values), launcher, folder, optimizer, past=resume.past(folder)).run()
+    return Sweep(TWO, Settings(**values), launcher, folder, optimizer, previous_run=resume.previous_run(folder)).run()
 
 
 def kill_at(patch: pytest.MonkeyPatch, event: int, before: bool) -> None:
@@ -113,9 +113,9 @@ def test_a_journal_cut_at_any_byte_replays_to_the_same_table_less_its_last_event
     last = {trial.index: trial for trial in events}
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, journal.JOURNAL_FILE).write_bytes(content[: cut % (len(content) + 1)])
-        past = resume.past(Path(folder))
+        previous_run = resume.previous_run(Path(folder))
         replayed = trials_frame(journal.trials(Path(folder)), TWO)
-    assert (past is None) == (whole_lines == 0)
+    assert (previous_run is None) == (whole_lines == 0)
     pd.testing.assert_frame_equal(replayed, trials_frame([last[index] for index in sorted(last)], TWO))
 
 
@@ -359,7 +359,7 @@ def test_the_hours_count_from_the_first_start(tmp_path: Path) -> None:
     begun = (journal.header(tmp_path) or {})["time"]
     path.write_text(path.read_text().replace(f'"time": {begun}', f'"time": {begun - 7200}', 1))
     ending = run(tmp_path, launcher, timeout_hours=1)
-    assert (len(ending.trials), ending.why) == (4, "the time is up (timeout_hours=1)")
+    assert (len(ending.trials), ending.stop_reason) == (4, "the time is up (timeout_hours=1)")
     assert len(run(tmp_path, launcher, timeout_hours=3).trials) == 12
 
 

@@ -1,4 +1,4 @@
-"""AxOptimizer: Ax as a sweep's optimizer. This is the only module that imports Ax.
+"""AxOptimizer: Ax as a sweep's optimizer. A sweep imports Ax here only; the page's analyses have a process of their own.
 
 Ax's client is a cache. Everything in it comes from the problem, the settings and the trials in the journal: a new
 client that is told the same trials proposes the same candidates.
@@ -70,8 +70,8 @@ class AxOptimizer:
         self._seed = seed
         self._n_initial = n_initial
         self._initial = list(initial)
-        self._coordinates = SpaceEncoding(problem)
-        self._parameter_alias = aliases([axis.name for axis in self._coordinates.axes], "parameter")
+        self._encoding = SpaceEncoding(problem)
+        self._parameter_alias = aliases([axis.name for axis in self._encoding.axes], "parameter")
         self._metric_alias = aliases(problem.metric_names, "metric")
         self._number_of_points = _number_of_points(problem)
         self._proposed: set[str] = set()
@@ -104,7 +104,7 @@ class AxOptimizer:
 
     def in_ax(self, parameterization: Parameterization) -> dict[str, Any]:
         """A parameterization with Ax's names and in the coordinates in which Ax searches."""
-        return self._aliased(self._coordinates.to_arm(parameterization))
+        return self._aliased(self._encoding.to_arm(parameterization))
 
     def analysis_client(self) -> Client:
         """The client for Ax's analyses: whatever the sweep's method, its strategy has a model of all data.
@@ -123,7 +123,7 @@ class AxOptimizer:
         The trials are told in the given order, which must be the order of their completions.
         """
         for trial in sorted(trials, key=lambda trial: trial.index):
-            arm = trial.arm or self._coordinates.to_arm(trial.parameterization)
+            arm = trial.arm or self._encoding.to_arm(trial.parameterization)
             self._attach(trial.index, arm)
             self._proposed.add(_key(trial.parameterization))
         for trial in trials:
@@ -173,8 +173,8 @@ class AxOptimizer:
     def _configure(self) -> Client:
         client = Client(random_seed=self._seed)
         client.configure_experiment(
-            [self._parameter(axis) for axis in self._coordinates.axes],
-            parameter_constraints=[self._constraint(c) for c in self._coordinates.constraints],
+            [self._parameter(axis) for axis in self._encoding.axes],
+            parameter_constraints=[self._constraint(c) for c in self._encoding.constraints],
         )
         client.configure_optimization(self._objective(), self._outcome_constraints())
         return client
@@ -225,7 +225,7 @@ class AxOptimizer:
         """Options for the acquisition's optimizer, the best first; when all are refused, Ax's own options are used."""
         if self._method != Method.AUTO or not self._problem.is_multi_objective:
             return []
-        return [SHORT_WALK, LIGHT_SEARCH] if self._coordinates.constraints else [LIGHT_SEARCH]
+        return [SHORT_WALK, LIGHT_SEARCH] if self._encoding.constraints else [LIGHT_SEARCH]
 
     def _set_acquisition_options(self) -> None:
         node = ax_internals.strategy(self._client).nodes_by_name.get("MBM")
@@ -261,7 +261,7 @@ class AxOptimizer:
         return self._attach(index, self._unaliased(arm.parameters), "Sobol")
 
     def _propose(self, index: int, parameterization: Parameterization, node: str) -> Candidate:
-        self._attach(index, self._coordinates.to_arm(parameterization), node)
+        self._attach(index, self._encoding.to_arm(parameterization), node)
         self._proposed.add(_key(parameterization))
         return Candidate(dict(parameterization), node)
 
@@ -270,9 +270,9 @@ class AxOptimizer:
         return self._candidate(arm, node)
 
     def _candidate(self, arm: Parameterization, node: str) -> Candidate:
-        parameterization = self._coordinates.to_parameterization(arm)
+        parameterization = self._encoding.to_parameterization(arm)
         self._proposed.add(_key(parameterization))
-        return Candidate(parameterization, node, arm if self._coordinates.lose_precision else None)
+        return Candidate(parameterization, node, arm if self._encoding.lose_precision else None)
 
     def _grid_point(self) -> Parameterization:
         constraints = self._problem.parameter_constraints
@@ -285,7 +285,7 @@ class AxOptimizer:
         return {self._parameter_alias[name]: value for name, value in arm.items()}
 
     def _unaliased(self, parameters: Parameterization) -> dict[str, Any]:
-        return {axis.name: parameters[self._parameter_alias[axis.name]] for axis in self._coordinates.axes}
+        return {axis.name: parameters[self._parameter_alias[axis.name]] for axis in self._encoding.axes}
 
     def _raw_data(self, outcome: Outcome) -> dict[str, Any]:
         return {self._metric_alias[name]: outcome[name] for name in self._problem.metric_names}

@@ -33,7 +33,7 @@ def say_ending(ending: SweepResult, folder: Path, problem: Problem) -> None:
             print(line)
         print(f"files in {folder}: {', '.join([*names, '0/ 1/ 2/ ...'])}", flush=True)
     if ending.stopped:
-        _tell(f"the sweep stopped: {ending.why}; {how_to_resume(folder)}")
+        _tell(f"the sweep stopped: {ending.stop_reason}; {how_to_resume(folder)}")
     elif not ending.succeeded:
         _tell(f"the sweep failed: {_why_failed(ending)}")
 
@@ -131,7 +131,7 @@ def _tell(text: str) -> None:
 def _why_failed(ending: SweepResult) -> str:
     failed = [trial for trial in ending.trials if trial.status is TrialStatus.FAILED]
     if ending.reason.cause.exit_code or not failed:
-        return ending.why
+        return ending.stop_reason
     last: Trial = failed[-1]
     where = f"; see {log_of(last.job)}" if last.job and last.job.folder else ""
     return f"no trial completed; the last one that failed, trial {last.index}: {last.reason}{where}"

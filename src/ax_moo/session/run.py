@@ -67,16 +67,16 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
         with lock.held(folder, about) as final_record:
             _check_names(folder)
             disk.until_written(lambda: stop_request.clear(folder), folder)  # an old request was for an earlier run
-            past = resume.past(folder)
+            previous_run = resume.previous_run(folder)
             budget = Budget(settings.n_trials, settings.timeout_hours, settings.max_failure_rate)
-            over = past.why_over(budget, time.time()) if past is not None else None
-            if past is not None and over is not None:
-                code, reason = _finish_over(over, past, problem, folder), over
+            over = previous_run.why_over(budget, time.time()) if previous_run is not None else None
+            if previous_run is not None and over is not None:
+                code, reason = _finish_over(over, previous_run, problem, folder), over
             else:
                 disk.until_written(lambda: _save_config(config, folder), folder)
-                problem, settings = _as_recorded(problem, settings, past)
+                problem, settings = _as_recorded(problem, settings, previous_run)
                 in_wandb = sweep_in_wandb(wandb, folder, {**about, **_wandb_facts(settings, problem)})
-                code, reason = _run(problem, settings, launcher, folder, about, past)
+                code, reason = _run(problem, settings, launcher, folder, about, previous_run)
             final_record.update(exit_code=code, why=reason.words, is_over=reason.cause.is_over)
         is_preempted = reason.cause is Cause.TERMINATED
         is_interrupted = is_preempted or reason.cause is Cause.INTERRUPTED
@@ -115,14 +115,14 @@ def checked(
     return problem, settings, dataclasses.replace(wandb, application=ApplicationLogger.of(job_config))
 
 
-def _as_recorded(problem: Problem, settings: Settings, past: PreviousRun | None) -> tuple[Problem, Settings]:
+def _as_recorded(problem: Problem, settings: Settings, previous_run: PreviousRun | None) -> tuple[Problem, Settings]:
     """The problem and settings with the parameter order and seed of earlier runs.
 
     With these the optimizer proposes what it would have proposed without the interruption.
     """
-    if past is not None:
-        problem = resume.as_recorded(problem, past.header)
-        settings = resume.with_recorded_seed(settings, past.header)
+    if previous_run is not None:
+        problem = resume.as_recorded(problem, previous_run.header)
+        settings = resume.with_recorded_seed(settings, previous_run.header)
     if settings.seed is None:
         settings = dataclasses.replace(settings, seed=random.SystemRandom().randrange(2**31))
     return problem, settings
@@ -134,10 +134,10 @@ def _run(
     launcher: AsyncLauncher,
     folder: Path,
     about: Mapping[str, Any],
-    past: PreviousRun | None,
+    previous_run: PreviousRun | None,
 ) -> tuple[int, Reason]:
     """The exit code, and the reason why the sweep ended."""
-    _say_how_it_begins(settings, launcher, folder, past)
+    _say_how_it_begins(settings, launcher, folder, previous_run)
     console = console_observer(settings.progress)
     report = ReportObserver(folder) if settings.report else None
     sweep = Sweep(
@@ -148,7 +148,7 @@ def _run(
         optimizer=lambda previous: _optimizer(problem, settings, previous),
         observers=[observer for observer in (console, report) if observer],
         about={**about, "seed": settings.seed, "method": settings.method},
-        past=past,
+        previous_run=previous_run,
     )
     try:
         ending = sweep.run()
@@ -169,11 +169,13 @@ def _run(
     return ending.exit_code, ending.reason
 
 
-def _say_how_it_begins(settings: Settings, launcher: AsyncLauncher, folder: Path, past: PreviousRun | None) -> None:
-    if past is None:
+def _say_how_it_begins(
+    settings: Settings, launcher: AsyncLauncher, folder: Path, previous_run: PreviousRun | None
+) -> None:
+    if previous_run is None:
         log.info("A sweep of %d trials begins in %s", settings.n_trials, folder)
     else:
-        counts = Counter(str(trial.status).lower() for trial in past.trials)
+        counts = Counter(str(trial.status).lower() for trial in previous_run.trials)
         found = ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
         log.info("The sweep in %s goes on; so far: %s", folder, found or "no trial")
     if launcher.max_jobs is not None and launcher.max_jobs < settings.n_jobs and not launcher.is_blocking:
@@ -248,9 +250,9 @@ def _wandb_facts(settings: Settings, problem: Problem) -> Mapping[str, Any]:
     return {"seed": settings.seed, "method": settings.method, "objectives": objectives}
 
 
-def _finish_over(over: Reason, past: PreviousRun, problem: Problem, folder: Path) -> int:
+def _finish_over(over: Reason, previous_run: PreviousRun, problem: Problem, folder: Path) -> int:
     """Report that the sweep has nothing left to do; its tables are written if a kill at the very end prevented it."""
-    trials = sorted(past.trials, key=lambda trial: trial.index)
+    trials = sorted(previous_run.trials, key=lambda trial: trial.index)
     if not is_written(folder):
         disk.until_written(lambda: write_results(folder, trials, problem), folder)
     say(f"the sweep in {folder} is over: {over.words}")

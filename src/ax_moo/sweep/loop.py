@@ -43,7 +43,7 @@ class SweepResult:
     reason: Reason
 
     @property
-    def why(self) -> str:
+    def stop_reason(self) -> str:
         return self.reason.words
 
     @property
@@ -65,7 +65,7 @@ class Sweep:
 
     Only the loop knows all the parts: a background thread owns the optimizer, ``launcher`` runs the jobs, and observers
     are informed without an answer. ``optimizer`` is called once, in the background thread, with the trials of earlier
-    runs of the sweep. ``past`` is None for a new sweep. ``storage`` is the folder's journal unless another is given.
+    runs of the sweep. ``previous_run`` is None for a new sweep. ``storage`` is the folder's journal unless another is given.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Sweep:
         optimizer: Callable[[Sequence[Trial]], Optimizer],
         observers: Sequence[Observer] = (),
         about: Mapping[str, Any] | None = None,
-        past: PreviousRun | None = None,
+        previous_run: PreviousRun | None = None,
         clock: Callable[[], float] | None = None,
         storage: Storage | None = None,
     ) -> None:
@@ -90,14 +90,14 @@ class Sweep:
         self._optimizer = optimizer
         self._observers = Observers(observers)
         self._about = dict(about or {})
-        self._past = past
-        self._clock = clock or steady_clock(past.last_time if past else 0.0)
+        self._previous_run = previous_run
+        self._clock = clock or steady_clock(previous_run.last_time if previous_run else 0.0)
         self._budget = Budget(settings.n_trials, settings.timeout_hours, settings.max_failure_rate)
         self._trials: dict[int, Trial] = {}
         self._handles: dict[int, JobHandle] = {}
         self._staged: list[Trial] = []
         self._poll_errors: dict[int, str] = {}
-        self._submitting = Submitter(launcher, problem.search_space)
+        self._submitter = Submitter(launcher, problem.search_space)
         self._state: LoopState = Open()
         self._paused = False
 
@@ -109,7 +109,7 @@ class Sweep:
             KeyboardInterrupt: the jobs keep running, and their trials are RUNNING in the journal.
         """
         self._journal = disk.until_written(self._storage.open, self._folder)
-        previous = list(self._past.trials) if self._past else []
+        previous = list(self._previous_run.trials) if self._previous_run else []
         background = BackgroundOptimizer(lambda: self._optimizer(previous))
         try:
             with signals.sigterm_as_ctrl_c(), background as self._background, closing(self._observers):
@@ -164,8 +164,8 @@ class Sweep:
 
     def _begin(self, previous: Sequence[Trial]) -> None:
         """Write the journal's first line, or continue each trial from the state in which an earlier run left it."""
-        self._started = self._past.started if self._past else self._clock()
-        if not self._past:
+        self._started = self._previous_run.started if self._previous_run else self._clock()
+        if not self._previous_run:
             about = {"time": self._started, **self._about}
             disk.until_written(lambda: self._journal.begin(self._problem.to_dict(), about), self._journal.path)
         self._trials = {trial.index: trial for trial in sorted(previous, key=lambda trial: trial.index)}
@@ -318,7 +318,7 @@ class Sweep:
     @property
     def _submits_whole_rounds(self) -> bool:
         """Whether the next round is submitted as a whole: a sweep's first one, and each one of a blocking launcher."""
-        return self._launcher.is_blocking or (not self._submitting.one_by_one and not self._has_submitted)
+        return self._launcher.is_blocking or (not self._submitter.one_by_one and not self._has_submitted)
 
     @property
     def _has_submitted(self) -> bool:
@@ -328,14 +328,14 @@ class Sweep:
         ready = self._staged[: self._free_slots]
         with signals.deferred():
             trials = ready if self._submits_whole_rounds else ready[:1]
-            batch, handles = self._submitting.submit(trials, is_first=not self._has_submitted)
+            batch, handles = self._submitter.submit(trials, is_first=not self._has_submitted)
             # All handles are kept before the first is recorded: all these jobs run, also where recording fails.
             self._handles |= {trial.index: handle for trial, handle in zip(batch, handles, strict=True)}
             for trial, handle in zip(batch, handles, strict=True):
                 self._staged.remove(trial)
                 self._note_running(trial, handle)
-        if self._submitting.has_given_up and not self._handles:
-            self._close(Cause.NO_JOB_TAKEN, self._submitting.why)
+        if self._submitter.has_given_up and not self._handles:
+            self._close(Cause.NO_JOB_TAKEN, self._submitter.stop_reason)
 
     def _note_running(self, trial: Trial, handle: JobHandle) -> None:
         self._handles[trial.index] = handle

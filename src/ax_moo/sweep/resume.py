@@ -96,7 +96,7 @@ def check(folder: Path, problem: Problem, resume: Resume) -> None:
         )
 
 
-def past(folder: Path) -> PreviousRun | None:
+def previous_run(folder: Path) -> PreviousRun | None:
     """The run that the folder's journal holds, or None where there is no journal."""
     return PreviousRun.read(JournalStorage(folder))
 

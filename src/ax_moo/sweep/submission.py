@@ -27,7 +27,7 @@ class Submitter:
         self._refusals = 0
         self._has_submitted = False
         self.one_by_one = False
-        self.why = ""
+        self.stop_reason = ""
 
     @property
     def has_given_up(self) -> bool:
@@ -64,7 +64,7 @@ class Submitter:
         if not no_room:
             self._refusals += 1
             self.one_by_one = True
-        self.why = f"the launcher refused {self._refusals} submissions in a row: {error}"
+        self.stop_reason = f"the launcher refused {self._refusals} submissions in a row: {error}"
         log.warning("Submission failed, the sweep tries again in %.0f s: %s", refusals.AGAIN_SECONDS, error)
         self._not_before = time.monotonic() + refusals.AGAIN_SECONDS
 
