@@ -1,17 +1,16 @@
 """Running a batch of jobs and waiting for it, as Hydra's other sweepers expect of a launcher."""
 
 import logging
-import sys
 import time
 from collections.abc import Callable, Sequence
 
 from hydra.core.utils import JobReturn
 
 from ax_moo.jobs import refusals
-from ax_moo.jobs.launcher import JobRequest, JobState
+from ax_moo.jobs.launcher import JobRequest
 from ax_moo.system import signals
 from ax_moo.system.disk import PASSING
-from ax_moo.system.terminal import while_somebody_listens
+from ax_moo.system.terminal import say_as_error
 from ax_moo.system.text import error_line
 from ax_moo.trial import Job
 from ax_moo_launchers.handle import SubmititHandle
@@ -20,7 +19,6 @@ log = logging.getLogger(__name__)
 
 _POLL_S = 0.1
 _GONE_S = 60.0
-_ENDED = (JobState.FINISHED, JobState.LOST)
 
 
 class Batch:
@@ -90,7 +88,7 @@ class Batch:
     def _collect(self) -> None:
         for request, handle in list(self._running.items()):
             try:
-                if handle.state() not in _ENDED:
+                if not handle.state().has_ended:
                     continue
                 self._returned[request] = handle.job_return()
             except OSError as error:
@@ -115,7 +113,7 @@ class Batch:
                     _cancel(handle)
             self._wait_until_gone()
         except KeyboardInterrupt:
-            _tell(f"not waited for: {self._still()}")
+            say_as_error(f"not waited for: {self._still()}")
 
     def _say_why(self, cause: BaseException) -> None:
         is_interrupt = isinstance(cause, KeyboardInterrupt)
@@ -124,21 +122,21 @@ class Batch:
             counts = (
                 f"of {len(self._requests)} jobs {len(self._returned)} had ended and {len(self._waiting)} had not begun"
             )
-            _tell(f"{why}: cancelling these jobs: {self._ids()}; {counts}")
+            say_as_error(f"{why}: cancelling these jobs: {self._ids()}; {counts}")
             if is_interrupt and not isinstance(cause, signals.Terminated):
-                _tell("Ctrl-C again does not wait until they are gone")
+                say_as_error("Ctrl-C again does not wait until they are gone")
         elif is_interrupt:
-            _tell(f"{why}: no job is running")
+            say_as_error(f"{why}: no job is running")
 
     def _wait_until_gone(self) -> None:
         until = time.monotonic() + _GONE_S
         while True:
             self._running = {request: handle for request, handle in self._running.items() if not _has_ended(handle)}
             if not self._running:
-                _tell("no job is running any more")
+                say_as_error("no job is running any more")
                 return
             if time.monotonic() > until:
-                _tell(f"not gone after {_GONE_S:g} s: {self._still()}")
+                say_as_error(f"not gone after {_GONE_S:g} s: {self._still()}")
                 return
             time.sleep(_POLL_S)
 
@@ -160,11 +158,6 @@ def _cancel(handle: SubmititHandle) -> None:
 
 def _has_ended(handle: SubmititHandle) -> bool:
     try:
-        return handle.state() in _ENDED
+        return handle.state().has_ended
     except OSError:
         return False
-
-
-def _tell(text: str) -> None:
-    with while_somebody_listens():
-        print(text, file=sys.stderr, flush=True)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ax_moo.jobs import folders
 from ax_moo.storage import stop_request
 from ax_moo.system.signals import let_in, recorded
 from ax_moo.trial import Job
@@ -87,7 +88,7 @@ class Controller:
 
 
 def controller_folder(sweep_folder: Path) -> Path:
-    return sweep_folder / ".submitit" / "controller"
+    return sweep_folder / folders.DEFAULT / "controller"
 
 
 def queued_controller(sweep_folder: Path) -> Job | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ax_moo import measurements
+from ax_moo.jobs import folders
 from ax_moo.measurements import Measurement
 from ax_moo.trial import Trial
 
@@ -15,7 +16,7 @@ MOST_POINTS = 200_000
 
 LEAST_POINTS_OF_A_CURVE = 20
 
-_NO_JOBS = (".submitit", "wandb")
+_NO_JOBS = (folders.DEFAULT, "wandb")
 _JOB_NUMBER = re.compile(r"^    num: (\d+)$", re.MULTILINE)
 """The line as Hydra writes it; parsing a thousand of these files as YAML would take half a minute."""
 

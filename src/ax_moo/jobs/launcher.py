@@ -18,6 +18,10 @@ class JobState(StrEnum):
     FINISHED = "FINISHED"
     LOST = "LOST"
 
+    @property
+    def has_ended(self) -> bool:
+        return self in (JobState.FINISHED, JobState.LOST)
+
 
 @dataclass(frozen=True)
 class JobRequest:

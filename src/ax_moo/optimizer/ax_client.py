@@ -1,4 +1,4 @@
-"""AxOptimizer: Ax as a sweep's optimizer. A sweep imports Ax here only; the page's analyses have a process of their own.
+"""AxOptimizer: Ax as a sweep's optimizer. A sweep imports Ax here only; the page's analyses have their own process.
 
 Ax's client is a cache. Everything in it comes from the problem, the settings and the trials in the journal: a new
 client that is told the same trials proposes the same candidates.

@@ -1,7 +1,6 @@
 """Prints the result of a sweep that has ended, and handles Ctrl-C and SIGTERM."""
 
 import shlex
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from ax_moo.storage import journal, stop_request
 from ax_moo.sweep.loop import Sweep, SweepResult
 from ax_moo.sweep.state import Cause, Reason
 from ax_moo.system import disk, signals
-from ax_moo.system.terminal import while_somebody_listens
+from ax_moo.system.terminal import say_as_error, while_somebody_listens
 from ax_moo.trial import Job, Trial, TrialStatus
 
 OTHER_FILES = (journal.JOURNAL_FILE, "multirun.yaml")
@@ -33,15 +32,15 @@ def say_ending(ending: SweepResult, folder: Path, problem: Problem) -> None:
             print(line)
         print(f"files in {folder}: {', '.join([*names, '0/ 1/ 2/ ...'])}", flush=True)
     if ending.stopped:
-        _tell(f"the sweep stopped: {ending.stop_reason}; {how_to_resume(folder)}")
+        say_as_error(f"the sweep stopped: {ending.stop_reason}; {how_to_resume(folder)}")
     elif not ending.succeeded:
-        _tell(f"the sweep failed: {_why_failed(ending)}")
+        say_as_error(f"the sweep failed: {_why_failed(ending)}")
 
 
 def say_unwritten(why: str, folder: Path) -> Reason:
     """Report that the sweep has run its trials and could not write its tables."""
-    _tell(f"the sweep failed: {why}; every trial is in {folder / journal.JOURNAL_FILE}")
-    _tell("the same command writes the tables once this is fixed")
+    say_as_error(f"the sweep failed: {why}; every trial is in {folder / journal.JOURNAL_FILE}")
+    say_as_error("the same command writes the tables once this is fixed")
     return Reason(Cause.CANNOT_WRITE, why)
 
 
@@ -62,8 +61,8 @@ class Interrupted:
     def _end(self, by_hand: bool) -> None:
         jobs = self._jobs()
         try:
-            _tell(f"interrupted: no new trials were started; {self._running_sentence(jobs)}")
-            _tell(how_to_resume(self._folder))
+            say_as_error(f"interrupted: no new trials were started; {self._running_sentence(jobs)}")
+            say_as_error(how_to_resume(self._folder))
             self._write_results()
             if jobs and by_hand and self._is_cancel_requested():
                 self._cancel(jobs)
@@ -74,8 +73,8 @@ class Interrupted:
 
     def fail(self, why: str) -> Reason:
         """Leave the jobs running for a resume to collect, because the journal cannot be written."""
-        _tell(f"the sweep failed: {why}; no new trials were started; {self._running_sentence(self._jobs())}")
-        _tell(f"once this is fixed, {how_to_resume(self._folder)}")
+        say_as_error(f"the sweep failed: {why}; no new trials were started; {self._running_sentence(self._jobs())}")
+        say_as_error(f"once this is fixed, {how_to_resume(self._folder)}")
         return Reason(Cause.CANNOT_WRITE, why)
 
     def _jobs(self) -> list[Job]:
@@ -84,7 +83,7 @@ class Interrupted:
 
     def _is_cancel_requested(self) -> bool:
         """Wait a few seconds for Ctrl-C, which raises, or for ``ax-moo stop --now``."""
-        _tell(f"Ctrl-C again within {SECOND_CTRL_C_SECONDS:.0f} s cancels these jobs")
+        say_as_error(f"Ctrl-C again within {SECOND_CTRL_C_SECONDS:.0f} s cancels these jobs")
         until = time.monotonic() + SECOND_CTRL_C_SECONDS
         while time.monotonic() < until:
             if stop_request.asked(self._folder) is stop_request.StopRequest.NOW:
@@ -101,14 +100,14 @@ class Interrupted:
 
     def _cancel(self, jobs: Sequence[Job]) -> None:
         try:
-            _tell("cancelling these jobs")
+            say_as_error("cancelling these jobs")
             self._sweep.cancel()
-            _tell("no job is running any more")
+            say_as_error("no job is running any more")
             self._write_results()
         except disk.CannotWrite as error:
-            _tell(f"the jobs could not be cancelled: {error.what}; {self._running_sentence(jobs)}")
+            say_as_error(f"the jobs could not be cancelled: {error.what}; {self._running_sentence(jobs)}")
         except KeyboardInterrupt:
-            _tell(f"the sweep no longer waits for their end: {self._running_sentence(jobs)}")
+            say_as_error(f"the sweep no longer waits for their end: {self._running_sentence(jobs)}")
 
     def _write_results(self) -> None:
         """Write the tables, and never raise: a later run of the sweep can write them too."""
@@ -116,16 +115,11 @@ class Interrupted:
             try:
                 write_results(self._folder, journal.trials(self._folder), self._problem)
             except Exception as error:
-                _tell(f"the tables were not written: {error}")
+                say_as_error(f"the tables were not written: {error}")
 
 
 def how_to_resume(folder: Path) -> str:
     return f"go on with: ax-moo resume {shlex.quote(str(folder))} (or the same command, where it names this folder)"
-
-
-def _tell(text: str) -> None:
-    with while_somebody_listens():
-        print(text, file=sys.stderr, flush=True)
 
 
 def _why_failed(ending: SweepResult) -> str:

@@ -15,8 +15,6 @@ _SAY_SECONDS = 10.0
 CANCELLED = "cancelled together with the sweep"
 """The reason of a running trial whose job is being cancelled, and of the attempt that ended this way."""
 
-_ENDED = (JobState.FINISHED, JobState.LOST)
-
 
 def cancel_and_wait(
     running: Mapping[int, tuple[Trial, JobHandle]],
@@ -29,7 +27,7 @@ def cancel_and_wait(
     before the job does. It then gets the trial staged for another attempt, which a resumed sweep makes. The returned
     jobs ended by themselves; the sweep, or a resumed one, collects their results.
     """
-    ended = {index: handle for index, (_, handle) in running.items() if _state_of(handle) in _ENDED}
+    ended = {index: handle for index, (_, handle) in running.items() if _state_of(handle).has_ended}
     left = {
         index: (trial.to(TrialStatus.RUNNING, reason=CANCELLED, time=clock()), handle)
         for index, (trial, handle) in running.items()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ax_moo.jobs.launcher import AsyncLauncher, JobHandle, JobState
+from ax_moo.jobs.launcher import AsyncLauncher, JobHandle
 from ax_moo.optimizer.background import BackgroundOptimizer
 from ax_moo.optimizer.base import Optimizer, SearchSpaceExhausted
 from ax_moo.problem.problem import Problem
@@ -65,7 +65,8 @@ class Sweep:
 
     Only the loop knows all the parts: a background thread owns the optimizer, ``launcher`` runs the jobs, and observers
     are informed without an answer. ``optimizer`` is called once, in the background thread, with the trials of earlier
-    runs of the sweep. ``previous_run`` is None for a new sweep. ``storage`` is the folder's journal unless another is given.
+    runs of the sweep. ``previous_run`` is None for a new sweep, and ``storage`` is the folder's journal
+    unless another is given.
     """
 
     def __init__(
@@ -229,7 +230,7 @@ class Sweep:
     def _next_state(self, trial: Trial, handle: JobHandle) -> Trial | None:
         """The trial in its next state, or None while its job has not ended."""
         state = handle.state()
-        if state not in (JobState.FINISHED, JobState.LOST):
+        if not state.has_ended:
             return None
         retries = self._settings.retries
         return next_state(trial, handle, state, self._problem, self._earlier_outcome(), retries, self._clock())

@@ -22,3 +22,9 @@ def say(text: str) -> None:
     """Print a line to standard output, if somebody still reads it."""
     with while_somebody_listens():
         print(text, flush=True)
+
+
+def say_as_error(text: str) -> None:
+    """Print a line to standard error, if somebody still reads it."""
+    with while_somebody_listens():
+        print(text, file=sys.stderr, flush=True)
