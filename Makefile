@@ -13,12 +13,15 @@ MAKEFLAGS += --no-builtin-rules
 .PHONY: sweep check test lint ruff mypy layers test-fast test-hydra-1.3 test-hydra-1.4 clean
 .PHONY: test-latest test-newest test-lowest
 
+# Otherwise every process would compile our modules and the tests again.
+unexport PYTHONDONTWRITEBYTECODE
+
 PY := .venv/bin/python
 INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --no-compile
 # Compiling takes as long as installing does; pip has one process for it.
 COMPILE := $(PY) -m compileall -q -j 0 .venv/lib .venv/hydra-1.4 >/dev/null || true
 HYDRA_1_4 := hydra-core==1.4.0rc3 omegaconf==2.4.1rc1 hydra-submitit-launcher==1.4.0rc3
-PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses 4 --durations 25
+PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses 4 --no-loadscope-reorder --durations 25
 NEWEST := .venv/newest/bin/python
 LOWEST := .venv/lowest/bin/python
 LATEST := --numprocesses 4 -m "(not slow or contract) and not slurm"
@@ -54,9 +57,11 @@ test-fast: .venv/installed-test
 test-hydra-1.3: .venv/installed-test
 	$(PYTEST) $(ARGS)
 
-# Tests that have nothing to do with the version of Hydra have been run already.
+# Tests that have nothing to do with the version of Hydra have been run already. Importing a file of such tests alone takes
+# seconds of every process.
 test-hydra-1.4: .venv/installed-test
-	PYTHONPATH="$(CURDIR)/.venv/hydra-1.4" $(PYTEST) -m "not hydra_free and not one_hydra" $(ARGS)
+	PYTHONPATH="$(CURDIR)/.venv/hydra-1.4" $(PYTEST) -m "not hydra_free and not one_hydra" \
+	    $$(grep -lE '^pytestmark = pytest.mark.(hydra_free|one_hydra)$$' tests/test_*.py | sed 's/^/--ignore=/') $(ARGS)
 
 test-latest:
 	@$(MAKE) --no-print-directory --keep-going test-newest test-lowest

@@ -19,10 +19,12 @@ OURS = {"killing", "launching", "slurm", "sweeping", "wandb_server"}
 """What does so in tests/ by way of a launcher, or of wandb."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
     for item in items:
         if item.get_closest_marker("slurm") or is_slow(item.path, item.nodeid):
             item.add_marker("slow")
+    if hasattr(config, "workerinput"):  # among several processes, a long test that comes last has them all wait for it
+        items.sort(key=lambda item: ("slurm" not in item.nodeid, not item.get_closest_marker("slow")))
 
 
 def is_slow(path: Path, nodeid: str) -> bool:
