@@ -244,6 +244,34 @@ def test_a_submission_that_fails_for_a_moment_ends_no_job(
     assert asked == [0, 1, 1, 2]
 
 
+def test_however_often_a_submission_is_refused_a_running_job_is_not_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refusals, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(refusals, "MOST_REFUSALS", 2)
+    go = tmp_path / "go"
+
+    def task(config: Any) -> Any:
+        while config.x == 1 and not go.exists():
+            time.sleep(0.05)
+        return config.x
+
+    launcher = open_launcher(tmp_path, "async_local", task)
+    refused: list[int] = []
+
+    def submit(requests: Sequence[JobRequest]) -> Any:
+        if requests[0].trial == 2 and not go.exists():
+            refused.append(2)
+            if len(refused) == 4:
+                go.touch()
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return launcher.submit(requests)
+
+    requests = [JobRequest(trial, (f"+x={trial}",)) for trial in range(3)]
+    jobs = batch.Batch(requests, submit, launcher.cancel_command, limit=2).run()
+    assert ([job.return_value for job in jobs], len(refused)) == ([0, 1, 2], 4)
+
+
 def test_jobs_that_do_not_end_are_not_waited_for_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
