@@ -154,7 +154,7 @@ SETTINGS: list[Mistake] = [
     ((X, f"{SWEEPER}.progress=pretty"), f"{SWEEPER}.progress", "must be one of auto, bar"),
     ((X, f"{SWEEPER}.n_initial=0"), f"{SWEEPER}.n_initial", "a whole number of at least 1"),
     ((X, f"+{SWEEPER}.n_trial=3"), f"{SWEEPER}.n_trial", "did you mean 'n_trials'"),
-    ((X, f"{SWEEPER}.initial=[{{x: 3}}]"), f"{SWEEPER}.initial[0].x", "not between 0.0 and 1.0"),
+    ((X, f"{SWEEPER}.initial=[{{x: 3}}]"), f"{SWEEPER}.initial[0].x", "must be between 0.0 and 1.0, got 3"),
     ((X, f"{SWEEPER}.initial=[{{x: big}}]"), f"{SWEEPER}.initial[0].x", "give a value of the search space"),
     ((X, f"{SWEEPER}.initial=[{{x: 0.5, z: 1}}]"), f"{SWEEPER}.initial[0].z", "valid: x"),
     ((X, "y=interval(0,1)", f"{SWEEPER}.initial=[{{x: 0.5}}]"), f"{SWEEPER}.initial[0]", "'y' is missing; give it"),
