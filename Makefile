@@ -4,7 +4,8 @@
 # make test-latest  those tests and the contract suites with the newest and with the lowest releases that we allow
 # make clean        removes the environments; results stay
 #
-# Each sets up .venv where it is missing or out of date. PYTHON=python3.12 chooses the interpreter.
+# Each sets up .venv where it is missing or out of date. PYTHON=python3.12 chooses the interpreter,
+# which is otherwise the system's.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -18,8 +19,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 PY := .venv/bin/python
 INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --no-compile
-# Compiling takes as long as installing does; pip has one process for it.
-COMPILE := $(PY) -m compileall -q -j 0 .venv/lib .venv/hydra-1.4 >/dev/null || true
+# This writes the bytecode of what it imports. Compiling all that is installed takes as long as installing it.
+COMPILE := $(PY) -W ignore -c 'import ax_moo.optimizer.ax_client, nas.train' || true
 HYDRA_1_4 := hydra-core==1.4.0rc3 omegaconf==2.4.1rc1 hydra-submitit-launcher==1.4.0rc3
 PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses 4 --no-loadscope-reorder --durations 25
 NEWEST := .venv/newest/bin/python
@@ -89,8 +90,8 @@ clean:
 .venv/installed-test: pyproject.toml constraints.txt | $(PY)
 	$(INSTALL) -c constraints.txt -e '.[test]'
 	rm -rf .venv/hydra-1.4
-	$(INSTALL) --no-deps --target .venv/hydra-1.4 $(HYDRA_1_4)
-	$(COMPILE)
+	{ $(COMPILE); } & $(INSTALL) --no-deps --target .venv/hydra-1.4 $(HYDRA_1_4) && installed=0 || installed=$$?; \
+	wait; exit $$installed
 	touch .venv/installed-nas $@
 
 # Whatever else these need comes as new as it can be, and may have deprecated what an old release still uses.
@@ -101,18 +102,20 @@ clean:
 	$(LOWEST) -m pip install --quiet --disable-pip-version-check -c $(@D)/constraints.txt -e '.[test]'
 	touch $@
 
-# The first Python of 3.11 or later that runs, with Debian's packages where they are missing and we may install them.
+# The first Python of 3.11 or later that can make an environment. If there is none, we install Debian's where we may. The
+# system's Python comes first, because pyenv builds Python without optimizations unless it is asked for them.
 $(PY):
-	@python=$$(for name in $(or $(PYTHON),python3.11 python3 python3.12 python3.13); do \
-	    if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo "$$name"; break; fi; \
-	done); \
-	may_install=$$(if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then echo yes; fi); \
-	if [ -z "$$python" ] && [ -z "$(PYTHON)" ]; then python=/usr/bin/python3; fi; \
-	if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null && [ -n "$$may_install" ] && [ -z "$(PYTHON)" ]; then \
-	    apt-get -qq update; \
-	    DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends python3 python3-venv; \
+	@find_python() { \
+	    for python in $(or $(PYTHON),/usr/bin/python3 python3.11 python3 python3.12 python3.13); do \
+	        if "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then return; fi; \
+	    done; \
+	    return 1; \
+	}; \
+	if ! find_python && [ -z "$(PYTHON)" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get -qq update || true; \
+	    DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends python3 python3-venv || true; \
 	fi; \
-	if ! "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	if ! find_python; then \
 	    echo 'This needs Python 3.11 or later with its venv module: apt-get install python3 python3-venv on Debian 12,' >&2; \
 	    echo 'or PYTHON=/path/to/python make ... for another one.' >&2; \
 	    exit 1; \
