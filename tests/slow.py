@@ -13,8 +13,17 @@ import pytest
 
 THIS = Path(__file__)
 TESTS = THIS.parent
-STARTERS = {"multiprocessing", "nbclient", "playwright", "subprocess", "hydra.test_utils"}
-"""What starts something; Hydra's own suites start applications."""
+STARTERS = {
+    "multiprocessing",
+    "nbclient",
+    "playwright",
+    "subprocess",
+    "hydra.test_utils",
+    "ax_moo.testing.JobSuite",
+    "ax_moo.testing.LauncherSuite",
+    "ax_moo.testing.launching",
+}
+"""What starts something; Hydra's own suites start applications, and ours start jobs."""
 OURS = {"killing", "launching", "slurm", "sweeping", "wandb_server"}
 """What does so in tests/ by way of a launcher, or of wandb."""
 
@@ -59,7 +68,7 @@ def _imported_starters(tree: ast.Module) -> Iterator[str]:
             local = TESTS / f"{node.module}.py"
             inside = starting(local) if local.exists() and local != THIS else frozenset()
             for alias in node.names:
-                if _starts(node.module) or alias.name in inside:
+                if _starts(f"{node.module}.{alias.name}") or alias.name in inside:
                     yield alias.asname or alias.name
 
 

@@ -13,7 +13,7 @@ from ax_moo.testing.launching import open_launcher
 from ax_moo_launchers.attach import attacher
 from hydra_plugins.async_submitit_launcher.launcher import adopt
 
-pytestmark = pytest.mark.one_hydra
+pytestmark = [pytest.mark.one_hydra, pytest.mark.contract]
 
 
 class SubmititSuite(LauncherSuite):

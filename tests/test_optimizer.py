@@ -60,6 +60,7 @@ def test_the_same_seed_and_order_of_results_give_the_same_candidates() -> None:
     assert [t.parameterization for t in first[:3]] != [t.parameterization for t in _run(AxOptimizer(_two(), seed=8), 3)]
 
 
+@pytest.mark.slow  # fits of a model for twenty seconds of CPU
 @pytest.mark.parametrize(("constraints", "cut"), [([], 3), ([], 7), (["h2 <= h"], 7)])
 def test_a_replayed_optimizer_goes_on_as_if_it_had_never_stopped(constraints: list[str], cut: int) -> None:
     two = problem(

@@ -8,6 +8,7 @@ from slow import is_slow
 FILE = """
 import sys
 from subprocess import run as start
+from ax_moo.testing import LauncherSuite, StorageSuite
 from ax_moo_command import ax_moo
 from waiting import wait_until
 
@@ -26,6 +27,8 @@ def test_by_a_fixture_of_all_files(slurm_cluster): pass
 def test_by_a_file_beside_it(): ax_moo()
 class TestOfAClass:
     def test_it(self): helper()
+class TestLauncher(LauncherSuite): pass
+class TestStorage(StorageSuite): pass
 
 def test_nothing(tmp_path): sys.exit
 def test_a_loop(): wait_until(bool)
@@ -42,7 +45,9 @@ def test_a_loop(): wait_until(bool)
         ("test_by_a_fixture_of_all_files", True),
         ("test_by_a_file_beside_it", True),
         ("TestOfAClass::test_it", True),
+        ("TestLauncher::test_it", True),
         ("test_by_a_fixture[with a parameter]", True),
+        ("TestStorage::test_it", False),
         ("test_nothing", False),
         ("test_a_loop", False),
     ],
