@@ -2,20 +2,28 @@
 
 import atexit
 import contextlib
+import fcntl
 import functools
-import importlib
+import hashlib
 import json
 import os
-import random
-import runpy
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from command_line_server import GREETING, LOCK, SOCKET
+
+SWEEPER = ("ax_moo.optimizer.ax_client", "ax_moo.cli.app")
+"""What a sweep and ``ax-moo`` import, for :func:`command_line`."""
+
+_SERVER = Path(__file__).with_name("command_line_server.py")
+_NO_SERVER = (FileNotFoundError, ConnectionRefusedError, ConnectionResetError, BrokenPipeError)
 
 
 @dataclass(frozen=True)
@@ -28,19 +36,32 @@ class Ended:
 
 
 class CommandLine:
-    """Runs ``python app.py ...`` in forks of one process that has imported Hydra and what the sweeper imports."""
+    """Runs ``python app.py ...`` in forks of a server that has imported Hydra and what the sweeper imports."""
 
-    def __init__(self, process: "subprocess.Popen[str]", files: Path) -> None:
-        self._process = process
-        self._files = files
+    def __init__(self, server: socket.socket, folder: Path) -> None:
+        self._server = server
+        self._lines = server.makefile("rw")
+        self._folder = folder
 
-    def run(self, folder: Path, *arguments: str, app: Path, environment: Mapping[str, str] = os.environ) -> Ended:
+    def run(
+        self,
+        folder: Path,
+        *arguments: str,
+        app: Path,
+        environment: Mapping[str, str] = os.environ,
+        seconds: float = 240.0,
+    ) -> Ended:
         """The command, run in ``folder`` to its end."""
-        return self.start(folder, *arguments, app=app, environment=environment).end()
+        started = self.start(folder, *arguments, app=app, environment=environment)
+        try:
+            started.wait(seconds)
+        finally:
+            started.kill()
+        return started.end()
 
     def start(self, folder: Path, *arguments: str, app: Path, environment: Mapping[str, str] = os.environ) -> "Started":
         """The command in a session of its own, so that a test can send it what a terminal sends on Ctrl-C."""
-        files = Path(tempfile.mkdtemp(dir=self._files))
+        files = Path(tempfile.mkdtemp(dir=self._folder))
         for name in ("output", "errors"):
             (files / name).touch()  # a command that is killed before it can open them has said nothing
         request = {
@@ -49,10 +70,15 @@ class CommandLine:
             "files": str(files),
             "environment": dict(environment),
         }
-        assert self._process.stdin
-        assert self._process.stdout
-        print(json.dumps(request), file=self._process.stdin, flush=True)
-        return Started(int(self._process.stdout.readline()), files)
+        print(json.dumps(request), file=self._lines, flush=True)
+        pid = self._lines.readline()
+        if not pid:
+            raise RuntimeError(f"the server of {self._folder} has ended")
+        return Started(int(pid), files)
+
+    def close(self) -> None:
+        self._lines.close()
+        self._server.close()
 
 
 class Started:
@@ -94,73 +120,44 @@ class Started:
 
 @functools.cache
 def command_line(*imported: str) -> CommandLine:
-    """One for all tests of this process, until it ends; ``imported`` are more modules that the forks have imported."""
-    opened = contextlib.ExitStack()
-    files = opened.enter_context(tempfile.TemporaryDirectory(prefix="command-line-"))
-    command = [sys.executable, __file__, *imported]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    opened.enter_context(process)
-    atexit.register(opened.close)  # after the folder has registered its own end, so that it comes before that
-    return CommandLine(process, Path(files))
+    """A connection to the server that has also imported ``imported``.
+
+    The processes of a test run share a server. The first that needs it starts it. It ends when no process is connected.
+    """
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    key = hashlib.sha256(json.dumps([os.getuid(), run, *imported]).encode()).hexdigest()[:12]
+    folder = Path(
+        tempfile.gettempdir(), f"forks-{key}"
+    )  # short, since a socket's path has a hundred characters at most
+    line = CommandLine(_connected(folder, imported), folder)
+    atexit.register(line.close)
+    return line
 
 
-def _serve() -> None:
-    import hydra  # noqa: F401
-    from hydra.core.plugins import Plugins
-
-    import ax_moo.session.run  # noqa: F401
-
-    for name in sys.argv[1:]:
-        importlib.import_module(name)
-    Plugins.instance()
-    for line in sys.stdin:
-        _reap()
-        if os.fork() == 0:
-            _run(json.loads(line))
-            return
-
-
-def _reap() -> None:
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+def _connected(folder: Path, imported: Sequence[str]) -> socket.socket:
+    with contextlib.suppress(*_NO_SERVER):
+        return _connection(folder)
+    with open(LOCK, "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with contextlib.suppress(*_NO_SERVER):
+            return _connection(folder)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        # The server holds the lock until it listens, also when this process is killed before.
+        command = [sys.executable, _SERVER, folder, str(lock.fileno()), *imported]
+        nothing = subprocess.DEVNULL
+        subprocess.run(command, stdin=nothing, stdout=nothing, pass_fds=[lock.fileno()], check=True)
+        return _connection(folder)
 
 
-def _run(request: dict[str, object]) -> None:
-    """Wait for the command in one more fork, and note how it ended."""
-    files = Path(str(request["files"]))
-    pid = os.fork()
-    if pid == 0:
-        _become(request, files)
-        return
-    print(pid, flush=True)
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    aside = files / "code.new"
-    aside.write_text(str(code))
-    aside.rename(files / "code")
-    os._exit(0)
-
-
-def _become(request: dict[str, object], files: Path) -> None:
-    """End this process as ``python app.py`` would."""
-    os.setsid()
-    # Tests run in the background of a script ignore Ctrl-C, and hand that down.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    for number, name in ((1, "output"), (2, "errors")):
-        os.dup2(os.open(files / name, os.O_WRONLY), number)
-    os.chdir(str(request["folder"]))
-    os.environ.clear()
-    os.environ.update(request["environment"])  # type: ignore[arg-type]
-    if "KILL_AT" in os.environ:
-        importlib.import_module("kill_points").arm(os.environ.pop("KILL_AT"))
-    sys.argv = list(request["arguments"])  # type: ignore[arg-type]
-    sys.orig_argv = [sys.executable, *sys.argv]
-    script = Path(sys.argv[0]).absolute()
-    sys.path[0] = str(script.parent)
-    random.seed()
-    runpy.run_path(str(script), run_name="__main__")
-
-
-if __name__ == "__main__":
-    _serve()
+def _connection(folder: Path) -> socket.socket:
+    if folder.stat().st_uid != os.getuid():
+        raise PermissionError(f"{folder} belongs to another user, who would be sent the environment of every command")
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.connect(str(folder / SOCKET))
+        if connection.recv(len(GREETING)) != GREETING:
+            raise ConnectionResetError(f"the server of {folder} has just ended")
+    except OSError:
+        connection.close()
+        raise
+    return connection

@@ -8,7 +8,7 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
-from command_line import Ended, command_line
+from command_line import SWEEPER, Ended, command_line
 from sweeping import SWEEP_DIR, journal_rows, write_app
 
 from ax_moo.optimizer.ax_client import AxOptimizer
@@ -65,7 +65,7 @@ class Killable:
     def live(self, *options: str, kill_at: str | None = None, kill_after_s: float | None = None) -> Ended:
         """One life of the sweep: to its end, to a point such as staged:3, or for some seconds."""
         environment = {**os.environ, "KILL_AT": kill_at} if kill_at else os.environ
-        forks, app = command_line("ax_moo.optimizer.ax_client"), self.project / "app.py"
+        forks, app = command_line(*SWEEPER), self.project / "app.py"
         started = forks.start(self.project, *self._options, *options, app=app, environment=environment)
         if kill_after_s is not None:
             time.sleep(kill_after_s)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from command_line import Started, command_line
+from command_line import SWEEPER, Started, command_line
 
 SWEEP_DIR = "swept"
 
@@ -58,7 +58,7 @@ def sweep_command(*options: str, script: str = "app.py") -> list[str]:
 def start_sweep(project: Path, *options: str, script: str = "app.py") -> Started:
     """The command in a process that need not import Ax any more, a third of what most of these sweeps cost."""
     name, *arguments = sweep_command(*options, script=script)
-    return command_line("ax_moo.optimizer.ax_client").start(project, *arguments, app=Path(name))
+    return command_line(*SWEEPER).start(project, *arguments, app=Path(name))
 
 
 def wait_for_sweep(project: Path, process: "Started | subprocess.Popen[str]", seconds: float = 240.0) -> Swept:

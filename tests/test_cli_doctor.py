@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ax_moo_command import ax_moo
+from ax_moo_command import ax_moo, ax_moo_from_cold
 
 from ax_moo.cli import doctor
 
@@ -16,7 +16,7 @@ SHELL = "#!/bin/sh\n"
 
 def examined(cwd: Path) -> tuple[int, dict[str, dict[str, Any]]]:
     """Exit code, and what was found by the names of the doctor."""
-    ended = ax_moo("doctor", "--json", cwd=cwd)
+    ended = ax_moo_from_cold("doctor", "--json", cwd=cwd)
     found = json.loads(ended.out)
     assert found["works"] == (ended.code == 0), ended.err
     return ended.code, {check["name"]: check for check in found["checks"]}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from command_line import Ended, command_line
+from command_line import SWEEPER, Ended, command_line
 
 APP = """
 import warnings
@@ -26,7 +26,7 @@ main()
 """
 CONFIG = {"defaults": [{"model": "mlp"}, "_self_"], "x": 1.0, "y": 1.0, "n": 3, "act": "relu", "opt": {"lr": 0.1}}
 X = "x=interval(0,1)"
-SWEEPER = "hydra.sweeper"
+KEYS = "hydra.sweeper"
 LOCAL = (X, "hydra/launcher=async_local")
 FOLDER = "hydra.sweep.dir=sweep"
 
@@ -47,72 +47,72 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
 Mistake = tuple[tuple[str, ...], str, str]
 
 OBJECTIVES: list[Mistake] = [
-    ((X, f"{SWEEPER}.objectives=5"), f"{SWEEPER}.objectives", "must be a mapping"),
+    ((X, f"{KEYS}.objectives=5"), f"{KEYS}.objectives", "must be a mapping"),
     (
-        (X, f"+{SWEEPER}.objectives.accuracy.directions=maximize"),
-        f"{SWEEPER}.objectives.accuracy.directions",
+        (X, f"+{KEYS}.objectives.accuracy.directions=maximize"),
+        f"{KEYS}.objectives.accuracy.directions",
         "did you mean 'direction'",
     ),
     (
-        (X, f"+{SWEEPER}.objectives.accuracy.direction=maximise"),
-        f"{SWEEPER}.objectives.accuracy.direction",
+        (X, f"+{KEYS}.objectives.accuracy.direction=maximise"),
+        f"{KEYS}.objectives.accuracy.direction",
         "did you mean 'maximize'",
     ),
-    ((X, f"+{SWEEPER}.objectives.accuracy.threshold=0"), f"{SWEEPER}.objectives.accuracy", "add direction: maximize"),
+    ((X, f"+{KEYS}.objectives.accuracy.threshold=0"), f"{KEYS}.objectives.accuracy", "add direction: maximize"),
     (
-        (X, f"+{SWEEPER}.objectives={{accuracy: {{direction: maximize, threshold: high}}, size: minimize}}"),
-        f"{SWEEPER}.objectives.accuracy.threshold",
+        (X, f"+{KEYS}.objectives={{accuracy: {{direction: maximize, threshold: high}}, size: minimize}}"),
+        f"{KEYS}.objectives.accuracy.threshold",
         "must be a finite number",
     ),
     (
-        (X, f"+{SWEEPER}.objectives={{accuracy: {{direction: maximize, threshold: 0}}, size: minimize}}"),
-        f"{SWEEPER}.objectives.size.threshold",
+        (X, f"+{KEYS}.objectives={{accuracy: {{direction: maximize, threshold: 0}}, size: minimize}}"),
+        f"{KEYS}.objectives.size.threshold",
         "give a threshold to all objectives or to none",
     ),
     (
-        (X, f"+{SWEEPER}.objectives={{accuracy: {{direction: maximize, threshold: 0}}}}"),
-        f"{SWEEPER}.objectives.accuracy.threshold",
+        (X, f"+{KEYS}.objectives={{accuracy: {{direction: maximize, threshold: 0}}}}"),
+        f"{KEYS}.objectives.accuracy.threshold",
         "leave the threshold out",
     ),
     (
-        (X, f"{SWEEPER}.outcome_constraints=['objective <= 1']"),
-        f"{SWEEPER}.outcome_constraints",
+        (X, f"{KEYS}.outcome_constraints=['objective <= 1']"),
+        f"{KEYS}.outcome_constraints",
         "leave the constraint out",
     ),
-    ((X, f"{SWEEPER}.outcome_constraints=['size = 1']"), f"{SWEEPER}.outcome_constraints", "must be <= or >="),
-    ((X, f"{SWEEPER}.outcome_constraints=['size <= small']"), f"{SWEEPER}.outcome_constraints", "METRIC <= NUMBER"),
-    ((X, f"{SWEEPER}.outcome_constraints='size <= 1'"), f"{SWEEPER}.outcome_constraints", "must be a list"),
+    ((X, f"{KEYS}.outcome_constraints=['size = 1']"), f"{KEYS}.outcome_constraints", "must be <= or >="),
+    ((X, f"{KEYS}.outcome_constraints=['size <= small']"), f"{KEYS}.outcome_constraints", "METRIC <= NUMBER"),
+    ((X, f"{KEYS}.outcome_constraints='size <= 1'"), f"{KEYS}.outcome_constraints", "must be a list"),
 ]
 
 PARAMETERS: list[Mistake] = [
-    ((), f"{SWEEPER}.params", "or on the command line: 'lr="),
-    (("x=3",), f"{SWEEPER}.params", "or on the command line: 'lr="),
-    ((f"{SWEEPER}.params=5",), f"{SWEEPER}.params", "must be a mapping, such as {lr:"),
+    ((), f"{KEYS}.params", "or on the command line: 'lr="),
+    (("x=3",), f"{KEYS}.params", "or on the command line: 'lr="),
+    ((f"{KEYS}.params=5",), f"{KEYS}.params", "must be a mapping, such as {lr:"),
     (("x=interval(1,0)",), "x=interval(1,0)", "write the smaller one first"),
-    ((f"+{SWEEPER}.params={{x: 'interval(1,0)'}}",), f"{SWEEPER}.params.x", "write the smaller one first"),
+    ((f"+{KEYS}.params={{x: 'interval(1,0)'}}",), f"{KEYS}.params.x", "write the smaller one first"),
     (("opt.lr=tag(log,interval(0,1))",), "opt.lr=tag(log,interval(0,1))", "raise it, or leave log out"),
-    ((f"+{SWEEPER}.params={{x: 'choice()'}}",), f"{SWEEPER}.params.x", "empty choice"),
+    ((f"+{KEYS}.params={{x: 'choice()'}}",), f"{KEYS}.params.x", "empty choice"),
     (
-        (f"+{SWEEPER}.params={{x: {{type: choice, values: []}}}}",),
-        f"{SWEEPER}.params.x",
+        (f"+{KEYS}.params={{x: {{type: choice, values: []}}}}",),
+        f"{KEYS}.params.x",
         "give at least two values",
     ),
     (("act=choice(relu,tanh,relu)",), "act=choice(relu,tanh,relu)", "give each value once"),
     ((X, "x=interval(0,2)"), "x", "duplicate parameter on the command line; give it once"),
     ((X, "x=3"), "x", "duplicate parameter on the command line; give it once"),
-    ((X, f"+{SWEEPER}.params={{hydra.job.name: 'choice(a,b)'}}"), f"{SWEEPER}.params.hydra.job.name", "set it to one"),
+    ((X, f"+{KEYS}.params={{hydra.job.name: 'choice(a,b)'}}"), f"{KEYS}.params.hydra.job.name", "set it to one"),
     (("x=tag(lgo,interval(1,2))",), "x=tag(lgo,interval(1,2))", "did you mean 'log'"),
     (("act=tag(log,choice(a,b))",), "act=tag(log,choice(a,b))", "leave the tag log out"),
-    ((f"+{SWEEPER}.params={{x: {{type: rnage, bounds: [0, 1]}}}}",), f"{SWEEPER}.params.x", "did you mean 'range'"),
-    ((f"+{SWEEPER}.params={{x: {{bounds: [0, 1], log: true}}}}",), f"{SWEEPER}.params.x.log", "log_scale"),
-    ((f"+{SWEEPER}.params={{x: {{bounds: [0, 1, 2]}}}}",), f"{SWEEPER}.params.x.bounds", "must be two numbers"),
-    ((f"+{SWEEPER}.params={{opt: {{lr: 'interval(0,1)'}}}}",), f"{SWEEPER}.params.opt", "model.lr"),
+    ((f"+{KEYS}.params={{x: {{type: rnage, bounds: [0, 1]}}}}",), f"{KEYS}.params.x", "did you mean 'range'"),
+    ((f"+{KEYS}.params={{x: {{bounds: [0, 1], log: true}}}}",), f"{KEYS}.params.x.log", "log_scale"),
+    ((f"+{KEYS}.params={{x: {{bounds: [0, 1, 2]}}}}",), f"{KEYS}.params.x.bounds", "must be two numbers"),
+    ((f"+{KEYS}.params={{opt: {{lr: 'interval(0,1)'}}}}",), f"{KEYS}.params.opt", "model.lr"),
     (
         ("opt.lrr=interval(0,1)",),
         "opt.lrr=interval(0,1)",
         "did you mean 'opt.lr'? correct the key, or add a new one with +opt.lrr",
     ),
-    ((f"+{SWEEPER}.params={{opt.lrr: 'interval(0,1)'}}",), f"{SWEEPER}.params.opt.lrr", "did you mean 'opt.lr'"),
+    ((f"+{KEYS}.params={{opt.lrr: 'interval(0,1)'}}",), f"{KEYS}.params.opt.lrr", "did you mean 'opt.lr'"),
     (("+x=interval(0,1)",), "+x=interval(0,1)", "leave the + out"),
     (("model=choice(mlp,cnnn)",), "model=choice(mlp,cnnn)", "did you mean 'cnn'? valid: cnn, mlp"),
     ((X, "hydra.sweep.dir='${nope}'"), "hydra.sweep.dir", "give the folder of the sweep"),
@@ -121,46 +121,46 @@ PARAMETERS: list[Mistake] = [
 ]
 
 CONSTRAINTS: list[Mistake] = [
-    ((X, f"{SWEEPER}.parameter_constraints=['z <= 1']"), f"{SWEEPER}.parameter_constraints", "valid: x"),
-    ((X, f"{SWEEPER}.parameter_constraints=['x < 1']"), f"{SWEEPER}.parameter_constraints", "must be <= or >="),
-    ((X, f"{SWEEPER}.parameter_constraints=['x 1 <= 1']"), f"{SWEEPER}.parameter_constraints", "write it as in"),
+    ((X, f"{KEYS}.parameter_constraints=['z <= 1']"), f"{KEYS}.parameter_constraints", "valid: x"),
+    ((X, f"{KEYS}.parameter_constraints=['x < 1']"), f"{KEYS}.parameter_constraints", "must be <= or >="),
+    ((X, f"{KEYS}.parameter_constraints=['x 1 <= 1']"), f"{KEYS}.parameter_constraints", "write it as in"),
     (
-        (X, "n=choice(1,2)", f"{SWEEPER}.parameter_constraints=['n <= x']"),
-        f"{SWEEPER}.parameter_constraints",
+        (X, "n=choice(1,2)", f"{KEYS}.parameter_constraints=['n <= x']"),
+        f"{KEYS}.parameter_constraints",
         "make it a range, such as n=interval",
     ),
     (
-        (X, "y=tag(log,interval(1,2))", f"{SWEEPER}.parameter_constraints=['x <= y']"),
-        f"{SWEEPER}.parameter_constraints",
+        (X, "y=tag(log,interval(1,2))", f"{KEYS}.parameter_constraints=['x <= y']"),
+        f"{KEYS}.parameter_constraints",
         "or leave log out",
     ),
     (
-        (X, "y=interval(3,4)", f"{SWEEPER}.parameter_constraints=['y <= x']"),
-        f"{SWEEPER}.parameter_constraints",
+        (X, "y=interval(3,4)", f"{KEYS}.parameter_constraints=['y <= x']"),
+        f"{KEYS}.parameter_constraints",
         "loosen the constraint or widen the bounds",
     ),
 ]
 
 SETTINGS: list[Mistake] = [
-    ((X, f"{SWEEPER}.n_trials=0"), f"{SWEEPER}.n_trials", "a whole number of at least 1"),
-    ((X, f"{SWEEPER}.n_trials=ten"), f"{SWEEPER}.n_trials", "a whole number of at least 1"),
-    ((X, f"{SWEEPER}.n_jobs=0"), f"{SWEEPER}.n_jobs", "a whole number of at least 1"),
-    ((X, f"{SWEEPER}.n_jobs=2.5"), f"{SWEEPER}.n_jobs", "a whole number of at least 1"),
-    ((X, f"{SWEEPER}.method=bayes"), f"{SWEEPER}.method", "must be one of auto, fast, sobol"),
-    ((X, f"{SWEEPER}.method=grid"), f"{SWEEPER}.method", "give it a step, such as x=range"),
-    ((X, f"{SWEEPER}.seed=-1"), f"{SWEEPER}.seed", "from 0 to"),
-    ((X, f"{SWEEPER}.timeout_hours=0"), f"{SWEEPER}.timeout_hours", "a number of hours above 0"),
-    ((X, f"{SWEEPER}.max_failure_rate=2"), f"{SWEEPER}.max_failure_rate", "between 0 and 1"),
-    ((X, f"{SWEEPER}.progress=pretty"), f"{SWEEPER}.progress", "must be one of auto, bar"),
-    ((X, f"{SWEEPER}.n_initial=0"), f"{SWEEPER}.n_initial", "a whole number of at least 1"),
-    ((X, f"+{SWEEPER}.n_trial=3"), f"{SWEEPER}.n_trial", "did you mean 'n_trials'"),
-    ((X, f"{SWEEPER}.initial=[{{x: 3}}]"), f"{SWEEPER}.initial[0].x", "must be between 0.0 and 1.0, got 3"),
-    ((X, f"{SWEEPER}.initial=[{{x: big}}]"), f"{SWEEPER}.initial[0].x", "give a value of the search space"),
-    ((X, f"{SWEEPER}.initial=[{{x: 0.5, z: 1}}]"), f"{SWEEPER}.initial[0].z", "valid: x"),
-    ((X, "y=interval(0,1)", f"{SWEEPER}.initial=[{{x: 0.5}}]"), f"{SWEEPER}.initial[0]", "'y' is missing; give it"),
+    ((X, f"{KEYS}.n_trials=0"), f"{KEYS}.n_trials", "a whole number of at least 1"),
+    ((X, f"{KEYS}.n_trials=ten"), f"{KEYS}.n_trials", "a whole number of at least 1"),
+    ((X, f"{KEYS}.n_jobs=0"), f"{KEYS}.n_jobs", "a whole number of at least 1"),
+    ((X, f"{KEYS}.n_jobs=2.5"), f"{KEYS}.n_jobs", "a whole number of at least 1"),
+    ((X, f"{KEYS}.method=bayes"), f"{KEYS}.method", "must be one of auto, fast, sobol"),
+    ((X, f"{KEYS}.method=grid"), f"{KEYS}.method", "give it a step, such as x=range"),
+    ((X, f"{KEYS}.seed=-1"), f"{KEYS}.seed", "from 0 to"),
+    ((X, f"{KEYS}.timeout_hours=0"), f"{KEYS}.timeout_hours", "a number of hours above 0"),
+    ((X, f"{KEYS}.max_failure_rate=2"), f"{KEYS}.max_failure_rate", "between 0 and 1"),
+    ((X, f"{KEYS}.progress=pretty"), f"{KEYS}.progress", "must be one of auto, bar"),
+    ((X, f"{KEYS}.n_initial=0"), f"{KEYS}.n_initial", "a whole number of at least 1"),
+    ((X, f"+{KEYS}.n_trial=3"), f"{KEYS}.n_trial", "did you mean 'n_trials'"),
+    ((X, f"{KEYS}.initial=[{{x: 3}}]"), f"{KEYS}.initial[0].x", "must be between 0.0 and 1.0, got 3"),
+    ((X, f"{KEYS}.initial=[{{x: big}}]"), f"{KEYS}.initial[0].x", "give a value of the search space"),
+    ((X, f"{KEYS}.initial=[{{x: 0.5, z: 1}}]"), f"{KEYS}.initial[0].z", "valid: x"),
+    ((X, "y=interval(0,1)", f"{KEYS}.initial=[{{x: 0.5}}]"), f"{KEYS}.initial[0]", "'y' is missing; give it"),
     (
-        (X, f"{SWEEPER}.initial=[{{x: 0.5}}, {{x: 0.6}}]", f"{SWEEPER}.n_trials=1"),
-        f"{SWEEPER}.initial",
+        (X, f"{KEYS}.initial=[{{x: 0.5}}, {{x: 0.6}}]", f"{KEYS}.n_trials=1"),
+        f"{KEYS}.initial",
         "raise n_trials or give fewer",
     ),
 ]
@@ -222,19 +222,19 @@ def test_a_folder_that_cannot_be_written_is_said(app: Path, tmp_path: Path) -> N
 
 
 def test_a_command_without_its_mistake_runs_and_its_folder_is_then_used(app: Path, tmp_path: Path) -> None:
-    arguments = ("-m", "hydra/sweeper=ax_moo", X, FOLDER, f"{SWEEPER}.method=random")
-    assert command_line().run(tmp_path, *arguments, f"{SWEEPER}.n_trials=0", app=app).code == 2
-    mended = command_line().run(tmp_path, *arguments, f"{SWEEPER}.n_trials=2", app=app)
+    arguments = ("-m", "hydra/sweeper=ax_moo", X, FOLDER, f"{KEYS}.method=random")
+    assert command_line().run(tmp_path, *arguments, f"{KEYS}.n_trials=0", app=app).code == 2
+    mended = command_line(*SWEEPER).run(tmp_path, *arguments, f"{KEYS}.n_trials=2", app=app)
     assert mended.code == 0, mended.stderr
     jobs = sorted(path.name for path in (tmp_path / "sweep").iterdir() if path.name.isdigit())
     assert jobs == ["0", "1"]
-    again = command_line().run(tmp_path, *arguments, f"{SWEEPER}.resume=never", app=app)
+    again = command_line().run(tmp_path, *arguments, f"{KEYS}.resume=never", app=app)
     assert_refused(again, "hydra.sweep.dir", "name another folder")
     assert len([path for path in (tmp_path / "sweep").iterdir() if path.name.isdigit()]) == 2
 
 
 def test_the_same_message_comes_from_a_python_of_its_own(app: Path, tmp_path: Path) -> None:
-    command = [sys.executable, str(app), "-m", "hydra/sweeper=ax_moo", X, FOLDER, f"{SWEEPER}.n_jobs=0"]
+    command = [sys.executable, str(app), "-m", "hydra/sweeper=ax_moo", X, FOLDER, f"{KEYS}.n_jobs=0"]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    assert_refused(Ended(ended.returncode, ended.stdout, ended.stderr), f"{SWEEPER}.n_jobs", "at least 1")
+    assert_refused(Ended(ended.returncode, ended.stdout, ended.stderr), f"{KEYS}.n_jobs", "at least 1")
     assert list(tmp_path.iterdir()) == []

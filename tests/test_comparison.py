@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from ax_moo_command import ax_moo
+from ax_moo_command import ax_moo, ax_moo_from_cold
 from fakes import problem
 from journals import life, write_journal
 
@@ -58,7 +58,7 @@ def test_sweeps_after_something_else_are_refused(tmp_path: Path) -> None:
 def test_the_command_prints_both_tables_and_writes_the_curves(tmp_path: Path) -> None:
     swept(tmp_path / "one", goals(), (0.5, 0.5), (0.9, 0.9), (0.25, 0.5))
     swept(tmp_path / "two", goals(), (0.0, 0.0))
-    ended = ax_moo("compare", "one", "two", "-o", "c.csv", cwd=tmp_path)
+    ended = ax_moo_from_cold("compare", "one", "two", "-o", "c.csv", cwd=tmp_path)
     assert (ended.code, ended.err) == (0, "")
     first, second = (
         [[cell.strip() for cell in line.split("│")[1:-1]] for line in part.splitlines() if line.startswith("│")]

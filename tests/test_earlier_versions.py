@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import command_line
+from command_line import SWEEPER, command_line
 from sweeping import SWEEP_DIR, journal_rows
 
 from ax_moo.problem.constraints import OutcomeConstraint, ParameterConstraint
@@ -97,7 +97,7 @@ def test_a_sweep_that_was_killed_under_3f45ae9_goes_on_as_it_would_have_there(ki
     before = (killed / SWEEP_DIR / "sweep.jsonl").read_bytes()
     (killed / "go-4").touch()  # what the second attempt at trial 4 waits for
     name, *command = json.loads((KEPT / "3f45ae9/command.json").read_text())
-    ended = command_line("ax_moo.optimizer.ax_client").run(killed, *command, app=Path(name))
+    ended = command_line(*SWEEPER).run(killed, *command, app=Path(name))
     assert ended.code == 0, ended.stderr
 
     after = (killed / SWEEP_DIR / "sweep.jsonl").read_bytes()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ax_moo_command import ax_moo, facts
+from ax_moo_command import ax_moo, ax_moo_from_cold, facts
 from browser import chromium, why_not_here
 from fakes import TWO_OBJECTIVES, problem
 from journals import life, staged, write_journal
@@ -110,7 +110,7 @@ def test_the_command_of_a_trial_repeats_its_training(swept: Swept) -> None:
 
 def test_the_page_is_made_again_by_the_command_with_the_analyses_that_are_there(swept: Swept, tmp_path: Path) -> None:
     before = shown(swept.folder)
-    ended = ax_moo("report", swept.folder, "-o", tmp_path / "page.html")
+    ended = ax_moo_from_cold("report", swept.folder, "-o", tmp_path / "page.html")
     assert (ended.code, ended.out, ended.err) == (0, f"{tmp_path / 'page.html'}\n", "")
     again = data_of(tmp_path / "page.html")
     assert {**again, "written": 0} == {**before, "written": 0}

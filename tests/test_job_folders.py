@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from ax_moo_command import ax_moo, facts
+from ax_moo_command import ax_moo, ax_moo_from_cold, facts
 from killing import KILLED, Killable, check_nothing_was_lost_or_run_twice
 
 from ax_moo.jobs import folders as job_folders
@@ -56,7 +56,7 @@ def test_status_shows_a_job_that_was_not_noted_wherever_its_files_are(tmp_path: 
 def test_stop_now_ends_a_job_that_was_not_noted_wherever_its_files_are(tmp_path: Path) -> None:
     swept = killed_before_it_noted_a_job(tmp_path, elsewhere(tmp_path))
     left = ax_moo("stop", swept.folder)
-    stopped = ax_moo("stop", "--now", swept.folder)
+    stopped = ax_moo_from_cold("stop", "--now", swept.folder)
     assert left.code == stopped.code == 0, stopped.err
     trials = journal.trials(swept.folder)
     assert trials[1].job or trials[1].previous_attempts, "the job was not found"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from command_line import Ended, command_line
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from nas_config import HYDRA_WARNINGS, ROOT, composed
 from omegaconf import OmegaConf
@@ -61,7 +62,7 @@ def test_every_parameter_of_the_search_is_a_key_of_the_config_with_a_range() -> 
 
 
 def test_one_training_from_the_command_line_prints_one_line(tmp_path: Path) -> None:
-    done = run_train(tmp_path, "experiment=smoke", "hydra/launcher=basic")
+    done = train_from_cold(tmp_path, "experiment=smoke", "hydra/launcher=basic")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("val_acc 0.")
     assert done.stdout.endswith("num_params 52,650\n")
@@ -69,19 +70,24 @@ def test_one_training_from_the_command_line_prints_one_line(tmp_path: Path) -> N
 
 @pytest.mark.one_hydra
 def test_trials_of_a_multirun_print_no_result(tmp_path: Path) -> None:
-    done = run_train(tmp_path, "-m", "experiment=smoke", "hydra/launcher=basic", "sweep_name=two", "seed=0,1")
-    assert done.returncode == 0, done.stderr
+    done = train(tmp_path, "-m", "experiment=smoke", "hydra/launcher=basic", "sweep_name=two", "seed=0,1")
+    assert done.code == 0, done.stderr
     assert "num_params" not in done.stdout
     assert sorted(path.name for path in (tmp_path / "sweeps/two").iterdir()) == ["0", "1", "multirun.yaml"]
 
 
 @pytest.mark.one_hydra
 def test_a_mistake_ends_in_one_message_without_a_traceback(tmp_path: Path) -> None:
-    done = run_train(tmp_path, "model.hidden_size_1=0", "hydra/launcher=basic")
-    assert done.returncode == 2
+    done = train(tmp_path, "model.hidden_size_1=0", "hydra/launcher=basic")
+    assert done.code == 2
     assert done.stderr == "model.hidden_size_1: must be a whole number of at least 1, got 0\n"
 
 
-def run_train(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def train_from_cold(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     command: Sequence[str] = (sys.executable, str(ROOT / "train.py"), *arguments, f"data.dir={folder}/data")
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+
+
+def train(folder: Path, *arguments: str) -> Ended:
+    forks = command_line("nas.train", "wandb")
+    return forks.run(folder, *arguments, f"data.dir={folder}/data", app=ROOT / "train.py", seconds=300)

@@ -13,7 +13,7 @@ import pandas as pd
 import psutil
 import pytest
 import yaml
-from command_line import Started, command_line
+from command_line import SWEEPER, Started, command_line
 from sweeping import SWEEP_DIR, Swept, sweep_command, wait_for_sweep
 from waiting import wait_until
 from wandb_backend import FakeRun
@@ -39,7 +39,7 @@ def start(server: FakeWandb, project: Path, *options: str, **environment: str | 
     _, *arguments = sweep_command(*base, *options)
     changed = {**server.environment(), "OMP_NUM_THREADS": "1", **environment}
     given = {key: value for key, value in changed.items() if value is not None}
-    return command_line("ax_moo.optimizer.ax_client").start(project, *arguments, app=APP, environment=given)
+    return command_line(*SWEEPER).start(project, *arguments, app=APP, environment=given)
 
 
 def sweep_of(server: FakeWandb, folder: Path) -> FakeRun:

@@ -1,12 +1,10 @@
 """``ax-moo wandb`` against a server of the tests, without the seconds that importing wandb and pandas costs."""
 
-import sys
 from pathlib import Path
 
+from ax_moo_command import AX_MOO
 from command_line import Ended, command_line
 from wandb_server import FakeWandb
-
-AX_MOO = Path(sys.executable).with_name("ax-moo")
 
 
 def ax_moo_wandb(server: FakeWandb, folder: Path, *arguments: str, **environment: str) -> Ended:

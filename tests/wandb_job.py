@@ -37,7 +37,7 @@ class Ended:
 class WandbJob:
     """``app -m overrides...`` under Hydra's own launcher and sweeper, with a server's environment.
 
-    It runs in a fork of a process that has imported ``imported``, which takes most of the time of so short a job.
+    It runs in a fork of a process that has imported ``imported`` and wandb: most of the time of so short a job.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class WandbJob:
     ) -> None:
         changed = {**server.environment(), "OMP_NUM_THREADS": "1", **(environment or {})}
         folder.mkdir(parents=True, exist_ok=True)
-        self._process = command_line(imported).start(
+        self._process = command_line(imported, "wandb").start(
             folder,
             *("-m", "hydra/launcher=basic", "hydra/sweeper=basic", logger, *overrides),
             app=app,
