@@ -83,12 +83,16 @@ class JobSuite:
             assert Path(found["folder"]) == tmp_path / "sweep" / str(number)
             assert {"config.yaml", "hydra.yaml", "overrides.yaml"} <= set(found["written"])
 
-    @pytest.mark.parametrize("text", ["a b", "it's", 'say "x"', "é", "a=b,c", "$HOME"])
-    def test_an_override_arrives_word_for_word(self, tmp_path: Path, text: str) -> None:
-        quoted = text.replace("'", "\\'")
-        (handle,) = self.submitted(tmp_path, tasks.what_it_was_given(), JobRequest(0, (f"+text='{quoted}'",)))
+    def test_overrides_arrive_word_for_word(self, tmp_path: Path) -> None:
+        texts = ["a b", "it's", 'say "x"', "é", "a=b,c", "$HOME"]
+        given = {f"text{number}": text for number, text in enumerate(texts)}
+        quoted = {key: text.replace("'", "\\'") for key, text in given.items()}
+        overrides = tuple(f"+texts.{key}='{text}'" for key, text in quoted.items())
+        (handle,) = self.submitted(tmp_path, tasks.what_it_was_given(), JobRequest(0, overrides))
         wait_for([handle], self.seconds)
-        assert handle.result().value["text"] == text
+        found = handle.result().value
+        assert found is not None, handle.result().error
+        assert found["texts"] == given
 
     def test_no_job_is_found_that_was_not_submitted(self, tmp_path: Path) -> None:
         launcher = self.open_launcher(tmp_path, tasks.returning())

@@ -10,7 +10,7 @@ from ax_moo.testing.launching import Task
 
 
 def what_it_was_given() -> Task:
-    """A task that returns the job's number, its folder and the override ``text``, as Hydra has them."""
+    """A task that returns the job's number, its folder, and the mapping ``texts`` of its config."""
 
     def task(config: Any) -> Any:
         import os
@@ -22,7 +22,7 @@ def what_it_was_given() -> Task:
             "num": job.job.num,
             "folder": job.runtime.output_dir,
             "written": sorted(os.listdir(Path(job.runtime.output_dir) / ".hydra")),
-            "text": config.get("text"),
+            "texts": dict(config.get("texts") or {}),
         }
 
     return task
