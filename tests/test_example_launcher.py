@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from sweeping import journal_rows, sweep_command, write_app
 
 EXAMPLE = Path(__file__).parents[1] / "examples/launcher"
@@ -32,12 +33,14 @@ def _run(folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([sys.executable, *command], cwd=folder, env=environ, capture_output=True, text=True)
 
 
+@pytest.mark.one_hydra
 def test_it_has_sixty_lines_of_code_at_most() -> None:
     lines = (EXAMPLE / "hydra_plugins/example_launcher.py").read_text().splitlines()
     others = ("#", "import ", "from ", '"""')
     assert len([line for line in lines if line.strip() and not line.strip().startswith(others)]) <= 60
 
 
+@pytest.mark.one_hydra
 def test_it_passes_the_suite(tmp_path: Path) -> None:
     options = ("-q", "-p", "no:cacheprovider", "-n", "2", "--basetemp", str(tmp_path / "t"))
     done = _run(EXAMPLE, "-m", "pytest", *options, "test_example_launcher.py")

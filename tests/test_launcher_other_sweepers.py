@@ -49,6 +49,7 @@ def test_as_many_jobs_run_at_once_as_the_user_allows_and_the_next_begins_when_on
     assert "5 jobs, at most 2 at once" in ended.stdout
 
 
+@pytest.mark.one_hydra
 @pytest.mark.parametrize(
     ("options", "cores"),
     [
@@ -69,6 +70,7 @@ def test_without_a_limit_of_the_users_as_many_jobs_run_at_once_as_the_cores_take
     assert held.most_at_once() == 1
 
 
+@pytest.mark.one_hydra
 @pytest.mark.parametrize("limit", [(), ("hydra.launcher.max_parallel=9",)], ids=["null", "a limit that is too high"])
 def test_no_gpu_is_given_to_two_jobs_at_once(held: HeldJobs, limit: Sequence[str]) -> None:
     process = held.start(LOCAL, *limit, "+x=1,2,3,4", CUDA_VISIBLE_DEVICES="0,1", CORES="1")
@@ -110,6 +112,7 @@ def test_a_batch_that_is_interrupted_ends_its_jobs_and_says_so(held: HeldJobs, n
     assert "no job is running any more" in ended.stderr
 
 
+@pytest.mark.one_hydra
 def test_who_presses_ctrl_c_again_does_not_wait_and_is_told_how_to_end_the_jobs(held: HeldJobs) -> None:
     process = held.start(LOCAL, TWO, "+x=1,2,3")
     held.wait_for(0, 1)
@@ -176,6 +179,7 @@ def test_results_come_in_the_order_of_the_jobs_and_a_later_batch_counts_on(tmp_p
     assert sorted(path.name for path in (tmp_path / "sweep/.submitit").iterdir()) == list("01234")
 
 
+@pytest.mark.one_hydra
 @pytest.mark.parametrize("method", ["state", "job_return"])
 def test_a_file_system_that_fails_for_a_moment_ends_no_job(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
@@ -196,6 +200,7 @@ def test_a_file_system_that_fails_for_a_moment_ends_no_job(
     assert len(failed) == 4
 
 
+@pytest.mark.one_hydra
 @pytest.mark.parametrize("number", [errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE])
 def test_a_result_that_cannot_be_read_for_a_moment_is_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
@@ -215,6 +220,7 @@ def test_a_result_that_cannot_be_read_for_a_moment_is_read_again(
     assert (job.return_value, len(failed)) == (1, 1)
 
 
+@pytest.mark.one_hydra
 @pytest.mark.parametrize(
     "refusal",
     [
@@ -244,6 +250,7 @@ def test_a_submission_that_fails_for_a_moment_ends_no_job(
     assert asked == [0, 1, 1, 2]
 
 
+@pytest.mark.one_hydra
 def test_however_often_a_submission_is_refused_a_running_job_is_not_cancelled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -272,6 +279,7 @@ def test_however_often_a_submission_is_refused_a_running_job_is_not_cancelled(
     assert ([job.return_value for job in jobs], len(refused)) == ([0, 1, 2], 4)
 
 
+@pytest.mark.one_hydra
 def test_jobs_that_do_not_end_are_not_waited_for_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -308,6 +316,7 @@ def test_jobs_that_do_not_end_are_not_waited_for_for_ever(
         os.killpg(int(ids[0]), signal.SIGKILL)
 
 
+@pytest.mark.one_hydra
 def test_a_cgroup_limits_the_cores_also_where_its_parent_does(tmp_path: Path) -> None:
     membership = tmp_path / "cgroup"
     job = tmp_path / "fs/slice/job"
@@ -320,6 +329,7 @@ def test_a_cgroup_limits_the_cores_also_where_its_parent_does(tmp_path: Path) ->
     assert cgroup_quota(membership, tmp_path / "fs") == 2.5
 
 
+@pytest.mark.one_hydra
 def test_the_first_version_of_cgroups_limits_the_cores_as_well(tmp_path: Path) -> None:
     membership = tmp_path / "cgroup"
     # In a container the path is that of the host, which is not seen there.
