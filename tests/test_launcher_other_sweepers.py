@@ -113,6 +113,20 @@ def test_a_batch_that_is_interrupted_ends_its_jobs_and_says_so(held: HeldJobs, n
 
 
 @pytest.mark.one_hydra
+@pytest.mark.parametrize("names", [("SIGINT", "SIGTERM"), ("SIGTERM", "SIGHUP"), ("SIGHUP", "SIGTERM")])
+def test_two_signals_at_once_end_the_jobs_as_one_does(held: HeldJobs, names: tuple[str, str]) -> None:
+    process = held.start(LOCAL, TWO, "+x=1,2")
+    held.wait_for(0, 1)
+    for name in names:
+        os.kill(process.pid, signal.Signals[name])
+    ended = process.end()
+    assert "interrupted: cancelling these jobs: " in ended.stderr
+    assert "no job is running any more" in ended.stderr
+    assert held.still_running() == []
+    assert ended.code in {-signal.Signals[name] for name in names}
+
+
+@pytest.mark.one_hydra
 def test_who_presses_ctrl_c_again_does_not_wait_and_is_told_how_to_end_the_jobs(held: HeldJobs) -> None:
     process = held.start(LOCAL, TWO, "+x=1,2,3")
     held.wait_for(0, 1)

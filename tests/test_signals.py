@@ -9,8 +9,9 @@ from ax_moo.system import signals
 
 
 @pytest.fixture(autouse=True)
-def _ctrl_c_is_heard() -> Iterator[None]:
-    """Tests run in the background of a script ignore Ctrl-C."""
+def _ctrl_c_is_heard(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Tests run in the background of a script ignore Ctrl-C. The signal of the test before belongs to another event."""
+    monkeypatch.setattr(signals._Latest, "number", None)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -42,6 +43,41 @@ def test_a_second_signal_is_not_put_off() -> None:
     with pytest.raises(KeyboardInterrupt):
         submit()
     assert done == []
+
+
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_two_signals_at_once_are_one_event_and_a_second_ctrl_c_is_another(second: signal.Signals) -> None:
+    """Python handles the second one while the first one's exception is on its way."""
+    came = []
+    both = {signal.SIGINT, second}
+    with signals.sigterm_as_ctrl_c():
+        try:
+            try:
+                signal.pthread_sigmask(signal.SIG_BLOCK, both)
+                for number in both:
+                    os.kill(os.getpid(), number)
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, both)
+            except KeyboardInterrupt:
+                came.append("first")
+                if second == signal.SIGINT:
+                    os.kill(os.getpid(), signal.SIGINT)
+        except KeyboardInterrupt:
+            came.append("second")
+    assert came == (["first", "second"] if second == signal.SIGINT else ["first"])
+
+
+def test_two_signals_at_once_are_one_event_where_they_are_deferred() -> None:
+    done = []
+
+    def submit() -> None:
+        with signals.sigterm_as_ctrl_c(), signals.deferred():
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGHUP)
+            done.append("noted")
+
+    with pytest.raises(signals.Terminated) as terminated:
+        submit()
+    assert (terminated.value.number, done) == (signal.SIGTERM, ["noted"])
 
 
 def test_what_the_process_ignores_stays_ignored_and_handlers_come_back() -> None:

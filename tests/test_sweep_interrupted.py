@@ -85,6 +85,18 @@ def test_an_interrupted_sweep_names_its_jobs_and_says_how_to_go_on(interrupted: 
 
 
 @pytest.mark.one_hydra
+def test_two_signals_at_once_interrupt_a_sweep_as_one_does(tmp_path: Path) -> None:
+    process = start_sweep(write_app(tmp_path, APP), *BASE, TWO_JOBS, SECONDS, "hydra.sweeper.n_trials=4")
+    _wait(process, lambda: _is_running(tmp_path))
+    os.kill(process.pid, signal.SIGTERM)
+    os.kill(process.pid, signal.SIGHUP)
+    swept = wait_for_sweep(tmp_path, process)
+    assert (swept.code, "Traceback" in swept.err) == (130, False), swept.err
+    assert "these jobs keep running: " in swept.err
+    assert ax_moo("stop", "--now", swept.folder).code == 0
+
+
+@pytest.mark.one_hydra
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_command_collects_the_jobs_that_went_on_and_runs_the_rest(
     interrupted: dict[str, Swept], name: str

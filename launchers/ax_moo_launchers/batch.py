@@ -105,13 +105,12 @@ class Batch:
     def _end(self, cause: BaseException) -> None:
         """Cancel the running jobs and wait until they have ended; another signal ends the waiting."""
         try:
-            self._say_why(cause)
-            if not self._running:
-                return
             with signals.deferred():
+                self._say_why(cause)
                 for handle in self._running.values():
                     _cancel(handle)
-            self._wait_until_gone()
+            if self._running:
+                self._wait_until_gone()
         except KeyboardInterrupt:
             say_as_error(f"not waited for: {self._still()}")
 

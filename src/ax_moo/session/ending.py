@@ -59,8 +59,8 @@ class Interrupted:
         return Reason(Cause.INTERRUPTED, "interrupted") if by_hand else Reason(Cause.TERMINATED, "terminated")
 
     def _end(self, by_hand: bool) -> None:
-        jobs = self._jobs()
         try:
+            jobs = self._jobs()
             say_as_error(f"interrupted: no new trials were started; {self._running_sentence(jobs)}")
             say_as_error(how_to_resume(self._folder))
             self._write_results()
@@ -69,7 +69,7 @@ class Interrupted:
         except signals.Terminated:
             return
         except KeyboardInterrupt:
-            self._cancel(jobs)
+            self._cancel(self._jobs())
 
     def fail(self, why: str) -> Reason:
         """Leave the jobs running for a resume to collect, because the journal cannot be written."""

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +11,8 @@ Handler = Callable[[int, Any], Any]
 Found = Handler | int | None
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_ONE_EVENT_S = 1.0
+"""A closed terminal or systemd sends two different signals at once. Within this time the second says nothing new."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -20,10 +23,21 @@ class Terminated(KeyboardInterrupt):
         self.number = number
 
 
+class _Latest:
+    """The signal that was raised last: its number, and when that was."""
+
+    number: int | None = None
+    time = 0.0
+
+
 @contextmanager
 def sigterm_as_ctrl_c() -> Iterator[None]:
     """Within the block SIGTERM and SIGHUP raise Terminated. A signal that is ignored, as under nohup, stays ignored."""
-    with _handled(lambda found: None if found is signal.SIG_IGN else _interrupt, signal.SIGTERM, signal.SIGHUP):
+    with (
+        _handled(lambda found: None if found is signal.SIG_IGN else _interrupt, signal.SIGTERM, signal.SIGHUP),
+        _handled(lambda found: _interrupt if found is signal.default_int_handler else None, signal.SIGINT),
+    ):
+        _Latest.number = None
         yield
 
 
@@ -36,15 +50,18 @@ def deferred() -> Iterator[None]:
     came: list[int] = []
 
     def note(number: int, frame: Any) -> None:
+        if _is_an_echo(number):
+            return
         if came:
-            _interrupt(number, frame)
+            _raise(number)
         came.append(number)
+        _remember(number)
 
     # An ignored signal, such as SIGHUP under nohup, stays ignored.
     with _handled(lambda found: note if callable(found) else None, *_SIGNALS):
         yield
     if came:
-        _interrupt(came[0], None)
+        _raise(came[0])
 
 
 @contextmanager
@@ -59,7 +76,7 @@ def reraised() -> Iterator[None]:
             yield
         finally:
             if came:
-                _interrupt(came[0], None)
+                _raise(came[0])
 
 
 @contextmanager
@@ -113,7 +130,22 @@ def _handled(instead: Callable[[Found], Handler | None], *numbers: int) -> Itera
 
 
 def _interrupt(number: int, frame: Any) -> None:
+    if not _is_an_echo(number):
+        _raise(number)
+
+
+def _raise(number: int) -> None:
+    _remember(number)
     raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
+
+
+def _remember(number: int) -> None:
+    _Latest.number, _Latest.time = number, time.monotonic()
+
+
+def _is_an_echo(number: int) -> bool:
+    """Whether the signal belongs to the event that sent the one before. The same signal again is a new event."""
+    return _Latest.number not in (None, number) and time.monotonic() - _Latest.time < _ONE_EVENT_S
 
 
 def hold_back(number: int) -> None:
