@@ -174,6 +174,12 @@ LAUNCHERS: list[Mistake] = [
     ),
     ((*LOCAL, "+hydra.launcher.partition=gpu"), "hydra.launcher.partition", "unknown key; valid: submitit_folder"),
     ((X, "hydra/launcher=async_slurm", "hydra.launcher.timeout_min=soon"), "hydra.launcher.timeout_min", "above 0"),
+    (
+        (*LOCAL, "hydra.launcher.submitit_folder=${no_such_key}"),
+        "hydra.launcher",
+        "'no_such_key' not found; give a value",
+    ),
+    ((*LOCAL, "hydra.sweep.dir=${no_such_key}"), "hydra.sweep.dir", "'no_such_key' not found; give the folder"),
 ]
 
 

@@ -58,7 +58,7 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
     problem, settings, wandb = checked(config, loader, arguments)
     check_installed(wandb)
     launcher.check()
-    folder = _sweep_folder(config)
+    folder = Path(str(config.hydra.sweep.dir)).absolute()
     resume.check(folder, problem, settings.resume)
     disk.until_written(lambda: folder.mkdir(parents=True, exist_ok=True), folder)
     about = {**_about(config, settings), **_job_folders(config, folder)}
@@ -190,13 +190,6 @@ def _options(config: DictConfig) -> dict[str, Any]:
     except OmegaConfBaseException as error:
         raise ConfigError(f"hydra.sweeper: {first_line(error)}") from None
     return {str(key): value for key, value in options.items() if key != "_target_"}
-
-
-def _sweep_folder(config: DictConfig) -> Path:
-    try:
-        return Path(str(config.hydra.sweep.dir)).absolute()
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"hydra.sweep.dir: {first_line(error)}; give the folder of the sweep") from None
 
 
 def _check_names(folder: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, open_dict, read_write
+from omegaconf import DictConfig, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from hydra_plugins.ax_moo_sweeper import config as _config  # noqa: F401 - Hydra 1.4 imports only this module
@@ -33,9 +33,12 @@ class AxMooSweeper(Sweeper):
         self.hydra_context = hydra_context
         self.config = config
         _settle_sweep_dir(config)
-        self.launcher = Plugins.instance().instantiate_launcher(
-            config=config, hydra_context=hydra_context, task_function=task_function
-        )
+        try:
+            self.launcher = Plugins.instance().instantiate_launcher(
+                config=config, hydra_context=hydra_context, task_function=task_function
+            )
+        except OmegaConfBaseException as error:  # an interpolation in the launcher's config
+            _end_for_a_mistake("hydra.launcher", error, "give a value that can be resolved")
 
     def sweep(self, arguments: list[str]) -> None:
         """Run the sweep that the config describes.
@@ -66,8 +69,18 @@ class AxMooSweeper(Sweeper):
 
 def _settle_sweep_dir(config: DictConfig) -> None:
     """Resolve the sweep's folder once, because in Hydra 1.4 a name with the time would differ for the launcher."""
-    with suppress(OmegaConfBaseException), read_write(config), open_dict(config):
-        config.hydra.sweep.dir = str(config.hydra.sweep.dir)
+    try:
+        with read_write(config.hydra.sweep):  # in Hydra 1.4 it is read-only by itself
+            config.hydra.sweep.dir = str(config.hydra.sweep.dir)
+    except OmegaConfBaseException as error:
+        _end_for_a_mistake("hydra.sweep.dir", error, "give the folder of the sweep")
+
+
+def _end_for_a_mistake(key: str, error: OmegaConfBaseException, remedy: str) -> NoReturn:
+    from ax_moo.system.text import first_line
+
+    print(f"hydra/sweeper=ax_moo: {key}: {first_line(error)}; {remedy}", file=sys.stderr)
+    sys.exit(2)
 
 
 def _leave(code: int) -> NoReturn:
