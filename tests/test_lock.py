@@ -319,3 +319,19 @@ def test_a_full_disk_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with held(tmp_path):
         assert content(tmp_path)["pid"] == os.getpid()
     assert refusals == []
+
+
+def test_the_record_of_another_sweep_that_was_put_in_its_place_is_left_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ours, other = tmp_path / "ours", tmp_path / "other"
+    for folder in (ours, other):
+        folder.mkdir()
+    with lock.held(other):
+        pass
+    record = (other / lock.LOCK_FILE).read_bytes()
+    with lock.held(ours):
+        (ours / lock.LOCK_FILE).unlink()
+        (ours / lock.LOCK_FILE).write_bytes(record)
+    assert (ours / lock.LOCK_FILE).read_bytes() == record
+    assert "was replaced while the sweep runs, and names process" in caplog.text

@@ -235,7 +235,7 @@ def _keep(path: Path, descriptor: int, record: LockRecord, me: Owner) -> None:
     anew = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         if _is_taken(anew, path, me):
-            log.error("%s was replaced while the sweep runs, and is held by %s", path, read(path) or "another process")
+            log.error("%s was replaced while the sweep runs, and names %s", path, read(path) or "another process")
             return
         # The new file takes over the descriptor's number, which the heartbeat and the record use.
         os.dup2(anew, descriptor, inheritable=False)
@@ -257,15 +257,17 @@ def _is_in_place(path: Path, descriptor: int) -> bool:
 
 
 def _is_taken(descriptor: int, path: Path, me: Owner) -> bool:
-    """Try to lock the open file, and return whether another live process holds it."""
+    """Try to lock the open file, and return whether it is another sweep's: held by a live process, or its record."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno not in _WITHOUT_LOCKS:
             return _is_contention(error)
     found = read(path)
-    if found is None or found.ended is not None or (found.host, found.pid, found.time) == (me.host, me.pid, me.time):
+    if found is None or (found.host, found.pid, found.time) == (me.host, me.pid, me.time):
         return False
+    if found.ended is not None:
+        return True
     return found.runs_here() if found.is_seen else heartbeat.is_fresh(path)
 
 
