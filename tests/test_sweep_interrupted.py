@@ -257,6 +257,38 @@ def test_ctrl_c_before_the_first_job_ends_with_130_and_one_line(tmp_path: Path) 
     assert "Traceback" not in swept.err
 
 
+INTERRUPTED_WHILE_ITS_CONFIG_IS_WRITTEN = APP.replace(
+    """    main()
+""",
+    """\
+    import signal
+
+    from omegaconf import _utils
+
+    signals = [signal.SIGINT]
+
+    def is_int(text):
+        # CPython's int() does so while it writes the message of its ValueError.
+        try:
+            if signals:
+                signal.raise_signal(signals.pop())
+        except KeyboardInterrupt:
+            pass
+        return False
+
+    _utils.is_int = is_int
+    main()
+""",
+)
+
+
+@pytest.mark.one_hydra
+def test_ctrl_c_is_heard_while_the_config_is_written(tmp_path: Path) -> None:
+    project = write_app(tmp_path, INTERRUPTED_WHILE_ITS_CONFIG_IS_WRITTEN)
+    swept = run_sweep(project, *BASE, "+seconds=0", "hydra.sweeper.n_trials=2")
+    assert (swept.code, "interrupted" in swept.err) == (130, True), swept.err
+
+
 BROKEN = APP.replace(
     """    main()
 """,

@@ -204,7 +204,10 @@ def _check_names(folder: Path) -> None:
 
 def _save_config(config: DictConfig, folder: Path) -> None:
     """Write Hydra's multirun.yaml, over the one of an earlier run."""
-    disk.replace_file(folder / CONFIG_FILE, OmegaConf.to_yaml(config))
+    # OmegaConf asks of each string whether it is a number. int() loses a signal that comes while it refuses the string.
+    with signals.deferred():
+        text = OmegaConf.to_yaml(config)
+    disk.replace_file(folder / CONFIG_FILE, text)
 
 
 def _optimizer(problem: Problem, settings: Settings, previous: Sequence[Trial]) -> Optimizer:
