@@ -126,9 +126,8 @@ def command_line(*imported: str) -> CommandLine:
     """
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
     key = hashlib.sha256(json.dumps([os.getuid(), run, *imported]).encode()).hexdigest()[:12]
-    folder = Path(
-        tempfile.gettempdir(), f"forks-{key}"
-    )  # short, since a socket's path has a hundred characters at most
+    # The path is short, because that of a socket has 107 characters at most.
+    folder = Path(tempfile.gettempdir(), f"forks-{key}")
     line = CommandLine(_connected(folder, imported), folder)
     atexit.register(line.close)
     return line

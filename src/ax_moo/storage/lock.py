@@ -257,7 +257,7 @@ def _is_in_place(path: Path, descriptor: int) -> bool:
 
 
 def _is_taken(descriptor: int, path: Path, me: Owner) -> bool:
-    """Try to lock the open file, and return whether it is another sweep's: held by a live process, or its record."""
+    """Try to lock the open file. Return whether it is another sweep's, which holds it or has left its record there."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
