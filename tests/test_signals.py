@@ -1,4 +1,3 @@
-import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ def test_a_signal_within_the_block_ends_it_only_when_it_is_through(number: signa
 
     def submit() -> None:
         with signals.sigterm_as_ctrl_c(), signals.deferred():
-            os.kill(os.getpid(), number)
+            signal.raise_signal(number)
             done.append("noted")
 
     with pytest.raises(KeyboardInterrupt):
@@ -36,8 +35,8 @@ def test_a_second_signal_is_not_put_off() -> None:
 
     def submit() -> None:
         with signals.deferred():
-            os.kill(os.getpid(), signal.SIGINT)
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
             done.append("noted")
 
     with pytest.raises(KeyboardInterrupt):
@@ -49,18 +48,13 @@ def test_a_second_signal_is_not_put_off() -> None:
 def test_two_signals_at_once_are_one_event_and_a_second_ctrl_c_is_another(second: signal.Signals) -> None:
     """Python handles the second one while the first one's exception is on its way."""
     came = []
-    both = {signal.SIGINT, second}
     with signals.sigterm_as_ctrl_c():
         try:
             try:
-                signal.pthread_sigmask(signal.SIG_BLOCK, both)
-                for number in both:
-                    os.kill(os.getpid(), number)
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, both)
+                signal.raise_signal(signal.SIGINT)
             except KeyboardInterrupt:
                 came.append("first")
-                if second == signal.SIGINT:
-                    os.kill(os.getpid(), signal.SIGINT)
+                signal.raise_signal(second)
         except KeyboardInterrupt:
             came.append("second")
     assert came == (["first", "second"] if second == signal.SIGINT else ["first"])
@@ -71,8 +65,8 @@ def test_two_signals_at_once_are_one_event_where_they_are_deferred() -> None:
 
     def submit() -> None:
         with signals.sigterm_as_ctrl_c(), signals.deferred():
-            os.kill(os.getpid(), signal.SIGTERM)
-            os.kill(os.getpid(), signal.SIGHUP)
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGHUP)
             done.append("noted")
 
     with pytest.raises(signals.Terminated) as terminated:
@@ -84,7 +78,7 @@ def test_what_the_process_ignores_stays_ignored_and_handlers_come_back() -> None
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with signals.deferred():
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
@@ -93,7 +87,7 @@ def test_what_the_process_ignores_stays_ignored_and_handlers_come_back() -> None
 def test_a_return_from_the_block_is_interrupted_as_well() -> None:
     def submit() -> str:
         with signals.deferred():
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
             return "through"
         raise AssertionError
 
@@ -106,11 +100,11 @@ def test_a_signal_that_would_end_the_process_goes_to_the_default_and_others_to_t
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         with signals.recorded(signal.SIGTERM, default=lambda number, frame: heard.append("default")) as came:
-            os.kill(os.getpid(), signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
         assert (signal.getsignal(signal.SIGTERM), came) == (signal.SIG_DFL, {signal.SIGTERM})
         signal.signal(signal.SIGTERM, lambda number, frame: heard.append("handler"))
         with signals.recorded(signal.SIGTERM, default=lambda number, frame: heard.append("default")):
-            os.kill(os.getpid(), signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
     finally:
         signal.signal(signal.SIGTERM, before)
     assert heard == ["default", "handler"]
