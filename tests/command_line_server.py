@@ -35,8 +35,10 @@ def serve(folder: Path, lock: int, *imported: str) -> None:
 
     import ax_moo.session.run  # noqa: F401
 
+    gc.disable()
     for name in imported:
         importlib.import_module(name)
+    gc.enable()
     Plugins.instance()
     gc.freeze()  # each fork would otherwise collect, and so copy, the objects of every import
     (folder / SOCKET).unlink(missing_ok=True)

@@ -1,3 +1,4 @@
+import gc
 import os
 import signal
 import subprocess
@@ -338,6 +339,13 @@ def test_no_more_jobs_run_at_once_than_the_gpus_take(
     launcher = open_launcher(tmp_path, "async_local", lambda config: 0, *(f"hydra.launcher.{o}" for o in options))
     launcher.check()
     assert launcher.max_jobs == most
+
+
+def test_the_jobs_garbage_collector_is_on(tmp_path: Path) -> None:
+    """It is off while the job is unpickled."""
+    (handle,) = submit(open_launcher(tmp_path, "async_local", lambda config: gc.isenabled()), 0)
+    wait_for([handle])
+    assert handle.result().value is True
 
 
 def test_gpus_none_hides_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,6 @@ USES = {
     "submitit": Uses(
         "ax_moo_launchers.submitit_internals",
         {
-            "submitit:JobEnvironment._usr_sig",
             "submitit.slurm.slurm:SlurmExecutor._convert_parameters",
             "submitit.slurm.slurm:SlurmExecutor._make_submission_file_text",
             "submitit.slurm.slurm:SlurmExecutor._get_job_id_from_submission_command",
@@ -72,7 +71,6 @@ UNDOCUMENTED = {
     "ax.analysis.utils:extract_relevant_adapter",
     "submitit.core.submission:process_job",
     "submitit.core.utils:JobPaths.get_first_id_independent_folder",
-    "submitit.local.local:Controller.start_tasks",
     "submitit.slurm.slurm:read_job_id",
     "wandb.proto.wandb_internal_pb2:Record",
 }

@@ -37,6 +37,11 @@ def result_file(folder: Path, job_id: str, task: int = 0) -> Path:
     return folder / f"{job_id}_{task}_result.pkl"
 
 
+def log_file(folder: Path, job_id: str, task: int, ending: str) -> Path:
+    """The file of a task's output (``out``) or error output (``err``)."""
+    return folder / f"{job_id}_{task}_log.{ending}"
+
+
 def note_file(folder: Path, job_id: str) -> Path:
     """The file in which a job says why it ended without a result."""
     return folder / f"{job_id}_note.txt"

@@ -7,13 +7,6 @@ if TYPE_CHECKING:
     from submitit.slurm.slurm import SlurmExecutor
 
 
-def warning_signal() -> Any:
-    """The signal that a job gets before its time limit and when it is preempted; Submitit has a setting for it."""
-    import submitit
-
-    return submitit.JobEnvironment._usr_sig()
-
-
 def slurm_parameters(executor: "SlurmExecutor", params: Mapping[str, Any]) -> dict[str, Any]:
     """Slurm's parameters for Submitit's names of a job's resources; in public only its AutoExecutor converts them."""
     converted: dict[str, Any] = executor._convert_parameters(dict(params))

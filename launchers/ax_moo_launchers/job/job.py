@@ -1,5 +1,6 @@
 """Running one trial in the job's process: compose its config, run the task function, return its result."""
 
+import gc
 import pickle
 import signal
 import traceback
@@ -11,12 +12,11 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from ax_moo.system.hydra_internals import returned
-from ax_moo.system.signals import let_in, recorded
+from ax_moo.system.signals import let_in, recorded, warning_signal
 from ax_moo.system.text import error_line
 from ax_moo_launchers.files import leave_note
 from ax_moo_launchers.job import exit_codes
 from ax_moo_launchers.job.exit_codes import no_room
-from ax_moo_launchers.submitit_internals import warning_signal
 
 
 def run(
@@ -29,6 +29,7 @@ def run(
     job_num: int,
 ) -> JobReturn:
     """Run one trial. A process without a GPU can read its result. ``params`` are the launcher's."""
+    gc.enable()  # it is off while the job is unpickled
     end_is_near = warning_signal()
     with recorded(signal.SIGTERM, end_is_near) as came:
         try:

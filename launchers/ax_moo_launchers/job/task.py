@@ -3,6 +3,7 @@
 It is run as ``python -m ax_moo_launchers.job.task FOLDER``.
 """
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -11,11 +12,10 @@ import submitit  # this module is a program of its own
 from submitit.core.logger import get_logger
 from submitit.core.submission import process_job
 
-from ax_moo.system.signals import hold_back
+from ax_moo.system.signals import hold_back, warning_signal
 from ax_moo_launchers.files import leave_note, note_file, result_file
 from ax_moo_launchers.job import exit_codes
 from ax_moo_launchers.job.exit_codes import no_room
-from ax_moo_launchers.submitit_internals import warning_signal
 
 
 def main() -> None:
@@ -27,6 +27,8 @@ def main() -> None:
         get_logger().info("An earlier run of this job has written its result: nothing is left to do.")
         return
     _clean_up(environment)
+    # Until the job begins. Imports leave little garbage behind, and looking for it takes a fifth of their time.
+    gc.disable()
     try:
         process_job(folder)
     except Exception as error:

@@ -1,38 +1,41 @@
 """The controller process of one local job: it starts the tasks, enforces the time limit, and records how they ended.
 
 It is run as ``python -m ax_moo_launchers.local.controller FOLDER LIMIT_S``. Submitit's own controller does not record
-exit codes, so that a dead job looks like a running one; it also restarts a job after its time limit.
+exit codes, so that a dead job looks like a running one; it restarts a job after its time limit; and its imports are
+most of what a controller costs.
 """
 
 import contextlib
 import json
 import os
+import shlex
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from submitit.local import local  # this module is a program of its own
-
 from ax_moo.system.disk import replace_file
-from ax_moo.system.signals import hold_back
+from ax_moo.system.signals import hold_back, warning_signal
 from ax_moo.system.text import error_line
-from ax_moo_launchers.files import exit_file, process_file
+from ax_moo_launchers.files import exit_file, log_file, process_file
 from ax_moo_launchers.job.exit_codes import no_room
-from ax_moo_launchers.submitit_internals import warning_signal
 
 _POLL_S = 0.04
 _GRACE_S = 5.0
+_SIGNAL_DELAY_S = 30.0
 _HEARTBEAT_S = 10.0
 _NOTE_BYTES = 1024
 
 
-class NotingController(local.Controller):
-    """A controller that leads its own process group and writes ``<id>_exit.json`` at the end."""
+class Controller:
+    """Leads its own process group, and writes ``<id>_exit.json`` at the end."""
 
     def __init__(self, folder: Path, timeout_s: float | None) -> None:
-        super().__init__(folder)
+        self.folder = folder
+        self.pid = str(os.getpid())
+        self.tasks: list[subprocess.Popen[bytes]] = []
         self.limit_s = timeout_s
         self.reason: str | None = None
         self._started = time.monotonic()
@@ -44,12 +47,11 @@ class NotingController(local.Controller):
         # The tasks unblock the signal when they can handle it. Python takes seconds to start on a busy machine.
         hold_back(warning_signal())
 
-    def run(self, max_retry: int = 1) -> None:
-        del max_retry
+    def run(self) -> None:
         codes: list[int | None] = []
         try:
-            self.start_tasks()
-            codes = [*self.wait()]
+            self._start_tasks()
+            codes = self._wait()
         except Exception as error:
             self.reason = no_room(error, self.folder) or error_line(error)
         with contextlib.suppress(OSError):
@@ -58,12 +60,25 @@ class NotingController(local.Controller):
             # No process of a dead job, such as a data loader, may live on. This kills the controller as well.
             os.killpg(0, signal.SIGKILL)
 
-    def wait(self, freq: int = 24) -> list[int | None]:
+    def _start_tasks(self) -> None:
+        for number in range(int(os.environ["SUBMITIT_LOCAL_NTASKS"])):
+            self.tasks.append(self._start_task(number))
+
+    def _start_task(self, number: int) -> "subprocess.Popen[bytes]":
+        command = shlex.split(os.environ["SUBMITIT_LOCAL_COMMAND"])
+        ranks = dict.fromkeys(("SUBMITIT_LOCAL_LOCALID", "SUBMITIT_LOCAL_GLOBALID"), str(number))
+        environ = {**os.environ, "SUBMITIT_LOCAL_JOB_ID": self.pid, **ranks}
+        with open(log_file(self.folder, self.pid, number, "out"), "ab") as out:
+            if os.environ["SUBMITIT_STDERR_TO_STDOUT"]:
+                return subprocess.Popen(command, env=environ, stdout=out, stderr=subprocess.STDOUT)
+            with open(log_file(self.folder, self.pid, number, "err"), "ab") as err:
+                return subprocess.Popen(command, env=environ, stdout=out, stderr=err)
+
+    def _wait(self) -> list[int | None]:
         """Wait until all tasks have ended, were cancelled, or are out of time, and return their exit codes.
 
         If one task fails, the job ends: the other tasks would wait for it for ever.
         """
-        del freq
         self._arm()
         while True:
             codes = [task.poll() for task in self.tasks]
@@ -81,7 +96,7 @@ class NotingController(local.Controller):
         """Set the time for the warning signal: before the limit, so that the tasks can write a checkpoint."""
         self._signal_at = float("inf")
         if self.limit_s is not None:
-            self._signal_at = self._started + self.limit_s - min(self.signal_delay_s, 0.2 * self.limit_s)
+            self._signal_at = self._started + self.limit_s - min(_SIGNAL_DELAY_S, 0.2 * self.limit_s)
 
     def _watch_time(self) -> None:
         now = time.monotonic()
@@ -137,7 +152,7 @@ class _KeptPlace:
 
 def main() -> None:
     folder, limit = sys.argv[1:]
-    NotingController(Path(folder), float(limit) if limit else None).run()
+    Controller(Path(folder), float(limit) if limit else None).run()
 
 
 if __name__ == "__main__":

@@ -99,11 +99,8 @@ class Executor(local.LocalExecutor):
             SUBMITIT_EXECUTOR="local",
             SUBMITIT_LOCAL_NTASKS=str(self.n_tasks),
             SUBMITIT_LOCAL_COMMAND=task_command(self.python, self.folder),
-            SUBMITIT_LOCAL_TIMEOUT_S="0",
-            SUBMITIT_LOCAL_SIGNAL_DELAY_S="30",
             SUBMITIT_LOCAL_NODEID="0",
             SUBMITIT_LOCAL_JOB_NUM_NODES="1",
-            SUBMITIT_LOCAL_WITH_SHELL="",
             SUBMITIT_STDERR_TO_STDOUT="1" if self.stderr_to_stdout else "",
         )
         if self.gpus is not None:

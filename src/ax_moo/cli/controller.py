@@ -12,7 +12,7 @@ from typing import Any
 
 from ax_moo.jobs import folders
 from ax_moo.storage import stop_request
-from ax_moo.system.signals import let_in, recorded
+from ax_moo.system.signals import let_in, recorded, warning_signal
 from ax_moo.trial import Job
 from ax_moo_launchers.files import submitted_job
 from ax_moo_launchers.slurm import commands as slurm
@@ -45,7 +45,7 @@ class Controller:
             preexec_fn=_ignore_submitits_signal,
         )
         self._pid = child.pid
-        with recorded(signal.SIGTERM) as came, let_in(_submitits_signal()):
+        with recorded(signal.SIGTERM) as came, let_in(warning_signal()):
             # child.wait() is not used: the signal handler that calls checkpoint would interrupt it, and waits itself.
             while not _has_ended(child.pid):
                 time.sleep(_POLL_SECONDS)
@@ -113,9 +113,4 @@ def _has_ended(pid: int) -> bool:
 
 
 def _ignore_submitits_signal() -> None:
-    signal.signal(_submitits_signal(), signal.SIG_IGN)
-
-
-def _submitits_signal() -> signal.Signals:
-    name = os.environ.get("SUBMITIT_PREEMPT_SIGNAL", "USR2")
-    return signal.Signals[f"SIG{name.removeprefix('SIG')}"]
+    signal.signal(warning_signal(), signal.SIG_IGN)

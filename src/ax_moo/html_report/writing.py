@@ -12,6 +12,7 @@ from ax_moo.optimizer.base import Method
 from ax_moo.storage import journal
 from ax_moo.storage.folder import SweepFolder, open_folder
 from ax_moo.system.disk import replace_file
+from ax_moo.system.garbage import uncollected
 from ax_moo.trial import TrialStatus
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,8 @@ def _write(sweep: SweepFolder, out: Path | None, whole: bool) -> Path:
 
 
 def _analysed(sweep: SweepFolder) -> Mapping[str, Any]:
-    from ax_moo.html_report.surrogate import analyse
+    with uncollected():
+        from ax_moo.html_report.surrogate import analyse
 
     begin = time.monotonic()
     last_states = journal.last_states(sweep.path)

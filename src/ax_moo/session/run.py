@@ -38,6 +38,7 @@ from ax_moo.sweep.settings import Settings
 from ax_moo.sweep.state import Cause, Reason
 from ax_moo.system import disk, signals
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.garbage import uncollected
 from ax_moo.system.terminal import say
 from ax_moo.system.text import first_line
 from ax_moo.trial import Trial
@@ -212,7 +213,7 @@ def _save_config(config: DictConfig, folder: Path) -> None:
 
 def _optimizer(problem: Problem, settings: Settings, previous: Sequence[Trial]) -> Optimizer:
     # Ax takes seconds to import. The background thread calls this, so that the loop does not wait for the import.
-    with uninterrupted():
+    with uninterrupted(), uncollected():
         from ax_moo.optimizer.ax_client import AxOptimizer
 
     optimizer = AxOptimizer(problem, settings.method, settings.seed, settings.n_initial, settings.initial)

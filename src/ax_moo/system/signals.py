@@ -1,5 +1,6 @@
 """Signal handling: Ctrl-C, SIGTERM and SIGHUP raise KeyboardInterrupt, but not while a job is being submitted."""
 
+import os
 import signal
 import threading
 import time
@@ -146,6 +147,15 @@ def _remember(number: int) -> None:
 def _is_an_echo(number: int) -> bool:
     """Whether the signal belongs to the event that sent the one before. The same signal again is a new event."""
     return _Latest.number not in (None, number) and time.monotonic() - _Latest.time < _ONE_EVENT_S
+
+
+def warning_signal() -> signal.Signals:
+    """The signal that a job of Submitit's gets before its time limit and when it is preempted.
+
+    ``SUBMITIT_PREEMPT_SIGNAL`` is Submitit's setting for it, with or without ``SIG``.
+    """
+    name = os.environ.get("SUBMITIT_PREEMPT_SIGNAL", "USR2")
+    return signal.Signals[f"SIG{name.removeprefix('SIG')}"]
 
 
 def hold_back(number: int) -> None:
