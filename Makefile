@@ -104,7 +104,7 @@ clean:
 
 # The first Python of 3.11 or later that can make an environment. If there is none, we install Debian's where we may. The
 # system's Python comes first, because pyenv builds Python without optimizations unless it is asked for them. The newest pip
-# needs half the time of the one that comes with Python.
+# needs two thirds of the time of the one that comes with Python.
 $(PY):
 	@find_python() { \
 	    for python in $(or $(PYTHON),/usr/bin/python3 python3.11 python3 python3.12 python3.13); do \
