@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from command_line import Ended
+from command_line import Ended, command_line
 from wandb_command import ax_moo_wandb
 from wandb_group import CURVE, TRIALS, log_group, make_sweep
 from wandb_server import FakeWandb, running_server
@@ -163,6 +163,27 @@ def test_a_server_that_does_not_answer_is_not_waited_for(tmp_path: Path) -> None
     assert ended.code == 2
     assert "W&B" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+BUSY = """
+import psutil
+from ax_moo.system.errors import ConfigError
+from ax_moo.wandb.project import open_api
+
+try:
+    with open_api():
+        [service] = [child for child in psutil.Process().children() if child.name() == "wandb-core"]
+        service.suspend()
+        raise TimeoutError("it is busy")
+except ConfigError as error:
+    print(error)
+"""
+
+
+def test_a_service_that_does_not_answer_any_more_is_not_waited_for(server: FakeWandb, tmp_path: Path) -> None:
+    (tmp_path / "busy.py").write_text(BUSY)
+    ended = command_line("wandb").run(tmp_path, app=Path("busy.py"), environment=server.environment())
+    assert (ended.code, ended.stdout) == (0, "W&B: it is busy\n"), ended.stderr
 
 
 @pytest.mark.parametrize("act", [lambda copy: stop(copy, False), lambda copy: stop(copy, True), resume])

@@ -11,6 +11,7 @@ from typing import Any
 from ax_moo.problem.problem import Problem
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.text import first_line
+from ax_moo.wandb.service import GRACE, tear_down
 
 ANSWER_SECONDS = 20
 RETRIES = 2
@@ -64,6 +65,8 @@ def open_api() -> Iterator[Any]:
     except ConfigError:
         raise
     except Exception as error:
+        # At its exit Python would wait without limit for a service that no longer answers.
+        tear_down(wandb, GRACE)
         raise ConfigError(f"W&B: {first_line(error)}") from None
 
 
