@@ -4,6 +4,7 @@ It is run as ``python command_line_server.py FOLDER LOCK MODULE...``, and return
 LOCK is the descriptor of the lock that it holds until then.
 """
 
+import atexit
 import contextlib
 import fcntl
 import gc
@@ -18,6 +19,7 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 SOCKET = "socket"
@@ -157,7 +159,23 @@ def _become(request: dict[str, object], files: Path) -> None:
     script = Path(sys.argv[0]).absolute()
     sys.path[0] = str(script.parent)
     random.seed()
-    runpy.run_path(str(script), run_name="__main__")
+    code: object = None
+    try:
+        runpy.run_path(str(script), run_name="__main__")
+    except SystemExit as end:
+        code = end.code
+        if not isinstance(code, int | None):
+            raise
+    _exit_without_taking_apart(code or 0)
+
+
+def _exit_without_taking_apart(code: int) -> None:
+    """Exit as Python does, but leave the modules as they are: taking Ax apart object by object takes 0.3 s of CPU."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code & 0xFF)
 
 
 if __name__ == "__main__":

@@ -127,6 +127,7 @@ def test_every_way_to_fail_is_a_line_and_not_an_exception(tmp_path: Path, kind: 
     assert handle.result().error.startswith(expected[kind])
 
 
+@pytest.mark.one_hydra
 @pytest.mark.parametrize(
     ("end", "reason"),
     [
@@ -151,6 +152,7 @@ def test_a_job_that_dies_is_lost_at_once_with_its_exit_code(
     assert handle.result().error == reason
 
 
+@pytest.mark.one_hydra
 def test_a_killed_controller_is_said_so_once_its_task_is_gone_too(tmp_path: Path) -> None:
     (handle,) = submit(open_launcher(tmp_path, "async_local", sleep_on(tmp_path)), 0)
     task, child = pids_of(tmp_path)
@@ -165,6 +167,7 @@ def test_a_killed_controller_is_said_so_once_its_task_is_gone_too(tmp_path: Path
     assert not runs(child)
 
 
+@pytest.mark.one_hydra
 def test_cancel_leaves_no_process_and_does_not_block(tmp_path: Path) -> None:
     (handle,) = submit(open_launcher(tmp_path, "async_local", sleep_on(tmp_path)), 0)
     pids = [int(handle.job.job_id), *pids_of(tmp_path)]
@@ -178,6 +181,7 @@ def test_cancel_leaves_no_process_and_does_not_block(tmp_path: Path) -> None:
     wait_until_none_is_left(lambda: [pid for pid in pids if runs(pid)], seconds=5)
 
 
+@pytest.mark.one_hydra
 def test_the_command_that_a_user_gets_ends_the_jobs(tmp_path: Path) -> None:
     launcher = open_launcher(tmp_path, "async_local", sleep_on(tmp_path))
     handles = submit(launcher, 0, 1)
@@ -188,6 +192,7 @@ def test_the_command_that_a_user_gets_ends_the_jobs(tmp_path: Path) -> None:
     assert [pid for pid in pids if runs(pid)] == []
 
 
+@pytest.mark.one_hydra
 def test_a_job_leads_a_session_of_its_own(tmp_path: Path) -> None:
     def task(config: Any) -> Any:
         return os.getsid(0), os.getpgid(0)
@@ -197,6 +202,7 @@ def test_a_job_leads_a_session_of_its_own(tmp_path: Path) -> None:
     assert handle.result().value == (int(handle.job.job_id),) * 2
 
 
+@pytest.mark.one_hydra
 def test_the_time_limit_ends_a_job_and_does_not_start_it_again(tmp_path: Path) -> None:
     def task(config: Any) -> None:
         with open(folder / f"starts-{config.trial}", "a") as file:
@@ -215,6 +221,7 @@ def test_the_time_limit_ends_a_job_and_does_not_start_it_again(tmp_path: Path) -
     assert (tmp_path / f"starts-{trial}").read_text() == "x"
 
 
+@pytest.mark.one_hydra
 @pytest.mark.parametrize("when", ["while it is unpickled", "before its function has begun"])
 def test_a_time_limit_that_is_near_before_the_job_has_begun_ends_it_as_later(tmp_path: Path, when: str) -> None:
     """Unpickling imports the application, which can take longer than the time that a job has."""
@@ -254,6 +261,7 @@ def test_a_time_limit_that_is_near_before_the_job_has_begun_ends_it_as_later(tmp
     assert not (tmp_path / "begun").exists()
 
 
+@pytest.mark.one_hydra
 def test_a_job_is_found_and_attached_after_its_handle_was_forgotten(tmp_path: Path) -> None:
     def task(config: Any) -> str:
         deadline = time.monotonic() + 30
@@ -274,6 +282,7 @@ def test_a_job_is_found_and_attached_after_its_handle_was_forgotten(tmp_path: Pa
     assert attached.result().value == found.result().value == "went"
 
 
+@pytest.mark.one_hydra
 def test_another_process_watches_jobs_whose_parent_has_gone(tmp_path: Path) -> None:
     code = f"""
 import sys; sys.path[:0] = {[str(Path(__file__).parent)]!r}
@@ -296,6 +305,7 @@ submit(open_launcher(Path({str(tmp_path)!r}), "async_local", task), 0, 1)
     assert {handle.result().error for handle in handles} == {"exit code 9, no result written"}
 
 
+@pytest.mark.one_hydra
 def test_every_job_gets_a_gpu_of_the_parents_mask(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -310,6 +320,7 @@ def test_every_job_gets_a_gpu_of_the_parents_mask(
     assert "share the least used" not in caplog.text, "what ended jobs held is free"
 
 
+@pytest.mark.one_hydra
 def test_jobs_get_as_many_gpus_as_they_ask_for(tmp_path: Path) -> None:
     options = ["hydra.launcher.gpus=[0,1,GPU-x,3]", "hydra.launcher.gpus_per_node=2"]
     handles = submit(open_launcher(tmp_path, "async_local", environment_of("CUDA_VISIBLE_DEVICES"), *options), 0, 1)
@@ -317,6 +328,7 @@ def test_jobs_get_as_many_gpus_as_they_ask_for(tmp_path: Path) -> None:
     assert [handle.result().value for handle in handles] == [["0,1"], ["GPU-x,3"]]
 
 
+@pytest.mark.one_hydra
 @pytest.mark.parametrize(("mask", "seen"), [("", ""), ("-1", "-1"), (None, None)])
 def test_without_a_gpu_the_environment_stays_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mask: str | None, seen: str | None
@@ -341,6 +353,7 @@ def test_no_more_jobs_run_at_once_than_the_gpus_take(
     assert launcher.max_jobs == most
 
 
+@pytest.mark.one_hydra
 def test_the_jobs_garbage_collector_is_on(tmp_path: Path) -> None:
     """It is off while the job is unpickled."""
     (handle,) = submit(open_launcher(tmp_path, "async_local", lambda config: gc.isenabled()), 0)
@@ -348,6 +361,7 @@ def test_the_jobs_garbage_collector_is_on(tmp_path: Path) -> None:
     assert handle.result().value is True
 
 
+@pytest.mark.one_hydra
 def test_gpus_none_hides_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     launcher = open_launcher(

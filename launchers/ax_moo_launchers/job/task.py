@@ -27,8 +27,8 @@ def main() -> None:
         get_logger().info("An earlier run of this job has written its result: nothing is left to do.")
         return
     _clean_up(environment)
-    # Until a trial begins (job.run): imports leave little garbage behind, and looking for it takes a fifth of their time.
-    # The controller of `ax-moo submit`, which this program runs too, makes none.
+    # Until a trial begins (job.run): imports leave little garbage behind, and looking for it takes up to a fifth of
+    # their time. The controller of `ax-moo submit`, which this program runs too, makes none.
     gc.disable()
     try:
         process_job(folder)
