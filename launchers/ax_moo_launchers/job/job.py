@@ -27,14 +27,18 @@ def run(
     overrides: list[str],
     job_dir_key: str,
     job_num: int,
+    sweep: str = "",
 ) -> JobReturn:
-    """Run one trial. A process without a GPU can read its result. ``params`` are the launcher's."""
+    """Run one trial. A process without a GPU can read its result. ``params`` are the launcher's.
+
+    ``sweep`` is the id of the trial's sweep; it is empty under another sweeper.
+    """
     gc.enable()  # it is off while the job is unpickled
     end_is_near = warning_signal()
     with recorded(signal.SIGTERM, end_is_near) as came:
         try:
             with let_in(end_is_near):
-                result = _compose_and_run(hydra_context, config, task_function, overrides, job_dir_key, job_num)
+                result = _compose_and_run(hydra_context, config, task_function, overrides, job_dir_key, job_num, sweep)
         except (Exception, SystemExit) as error:
             result = JobReturn(overrides=overrides)
             result.return_value, result.status = error, JobStatus.FAILED
@@ -53,7 +57,9 @@ def _compose_and_run(
     overrides: list[str],
     job_dir_key: str,
     job_num: int,
+    sweep: str,
 ) -> JobReturn:
+    del sweep  # the job's folder will say whose it is
     import submitit
 
     # Hydra 1.3 warns about an application's own hydra/sweeper/ax_moo.yaml in the log of every trial.

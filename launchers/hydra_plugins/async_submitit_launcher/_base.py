@@ -116,14 +116,15 @@ class AsyncSubmititLauncher(Launcher, ABC):
         job_num: int,
         job_id: str,
         singleton_state: dict[type, Singleton],
+        sweep: str = "",
     ) -> JobReturn:
-        """Run one trial in the job's process."""
+        """Run one trial in the job's process. Jobs that an earlier version has queued do not know their sweep's id."""
         from ax_moo_launchers.job.job import run
 
         Singleton.set_state(singleton_state)
         setup_globals()
         hydra = (self.hydra_context, self.config, self.task_function)
-        return run(*hydra, self.params, sweep_overrides, job_dir_key, job_num)
+        return run(*hydra, self.params, sweep_overrides, job_dir_key, job_num, sweep)
 
     def checkpoint(self, *args: Any, **kwargs: Any) -> Any:
         """The call that Submitit submits when it requeues a job that is preempted or timed out: the same again."""
@@ -169,6 +170,7 @@ class AsyncSubmititLauncher(Launcher, ABC):
                     request.trial,
                     f"job_id_for_{request.trial}",
                     state,
+                    request.sweep,
                 )
                 for request in requests
             }

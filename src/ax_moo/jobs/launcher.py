@@ -27,12 +27,15 @@ class JobState(StrEnum):
 class JobRequest:
     """A job to be submitted: the number of its trial, its task overrides, and the number of the attempt.
 
-    Attempts are counted from 1. Each attempt has its own files, so that it is never taken for another one.
+    Attempts are counted from 1. Each attempt has its own files, so that it is never taken for another one. ``sweep`` is
+    the id of the sweep: two sweeps may keep the files of their jobs in one folder, and both have a trial 0. It is empty
+    for a job of another sweeper.
     """
 
     trial: int
     overrides: tuple[str, ...]
     attempt: int = 1
+    sweep: str = ""
 
 
 @dataclass(frozen=True)

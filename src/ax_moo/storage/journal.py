@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ax_moo.storage import journal_file
-from ax_moo.storage.journal_format import FORMAT, JOURNAL_FILE, PULLED, from_line, to_line
+from ax_moo.storage.journal_format import FORMAT, ID, JOURNAL_FILE, PULLED, from_line, id_of, new_id, to_line
 from ax_moo.storage.journal_reader import events, header, last_states, trials
 from ax_moo.storage.journal_tail import JournalTail
 from ax_moo.system.disk import CannotWrite, replace_file, sync_folder
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 __all__ = [
     "FORMAT",
+    "ID",
     "JOURNAL_FILE",
     "PULLED",
     "Journal",
@@ -36,7 +37,9 @@ __all__ = [
     "events",
     "from_line",
     "header",
+    "id_of",
     "last_states",
+    "new_id",
     "to_line",
     "trials",
 ]

@@ -1,6 +1,9 @@
 """The journal's lines: converting a trial to a JSON object, and back."""
 
 import dataclasses
+import hashlib
+import json
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +14,26 @@ JOURNAL_FILE = "sweep.jsonl"
 FORMAT = 1
 PULLED = "pulled"
 """The header's key that names the W&B run of which the folder is a copy."""
+
+ID = "id"
+"""The header's key with the sweep's id, by which its jobs are told from those of any other sweep."""
+
+_OF_EARLIER_VERSIONS = "earlier-"
+
+
+def new_id() -> str:
+    return uuid.uuid4().hex[:16]
+
+
+def id_of(header: Mapping[str, Any]) -> str:
+    """The id of the sweep with this header; journals of earlier versions have none, and theirs is made from the header.
+
+    It does not change while a sweep goes on, because the header is written once.
+    """
+    written = header.get(ID)
+    if isinstance(written, str) and written:
+        return written
+    return _OF_EARLIER_VERSIONS + hashlib.sha256(json.dumps(header).encode()).hexdigest()[:16]
 
 
 def to_line(trial: Trial) -> dict[str, Any]:

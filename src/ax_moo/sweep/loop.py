@@ -11,7 +11,7 @@ from ax_moo.jobs.launcher import AsyncLauncher, JobHandle
 from ax_moo.optimizer.background import BackgroundOptimizer
 from ax_moo.optimizer.base import Optimizer, SearchSpaceExhausted
 from ax_moo.problem.problem import Problem
-from ax_moo.storage import stop_request
+from ax_moo.storage import journal, stop_request
 from ax_moo.storage.base import Storage
 from ax_moo.storage.journal_storage import JournalStorage
 from ax_moo.sweep import finding
@@ -98,7 +98,8 @@ class Sweep:
         self._handles: dict[int, JobHandle] = {}
         self._staged: list[Trial] = []
         self._poll_errors: dict[int, str] = {}
-        self._submitter = Submitter(launcher, problem.search_space)
+        self._sweep_id = previous_run.sweep_id if previous_run else journal.new_id()
+        self._submitter = Submitter(launcher, problem.search_space, self._sweep_id)
         self._state: LoopState = Open()
         self._paused = False
 
@@ -167,7 +168,7 @@ class Sweep:
         """Write the journal's first line, or continue each trial from the state in which an earlier run left it."""
         self._started = self._previous_run.started if self._previous_run else self._clock()
         if not self._previous_run:
-            about = {"time": self._started, **self._about}
+            about = {"time": self._started, journal.ID: self._sweep_id, **self._about}
             disk.until_written(lambda: self._journal.begin(self._problem.to_dict(), about), self._journal.path)
         self._trials = {trial.index: trial for trial in sorted(previous, key=lambda trial: trial.index)}
         for trial in self._all_trials():

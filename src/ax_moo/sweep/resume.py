@@ -38,6 +38,10 @@ class PreviousRun:
         return None if header is None else cls(header, storage.last_states())
 
     @property
+    def sweep_id(self) -> str:
+        return journal.id_of(self.header)
+
+    @property
     def started(self) -> float:
         return float(self.header["time"])
 

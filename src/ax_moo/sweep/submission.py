@@ -20,8 +20,9 @@ class Submitter:
     ``one_by_one`` is True after a refusal: the queue may have room for one job, but not for a whole round.
     """
 
-    def __init__(self, launcher: AsyncLauncher, search_space: SearchSpace) -> None:
+    def __init__(self, launcher: AsyncLauncher, search_space: SearchSpace, sweep_id: str = "") -> None:
         self._launcher = launcher
+        self._sweep_id = sweep_id
         self._search_space = search_space
         self._not_before = 0.0
         self._refusals = 0
@@ -42,17 +43,18 @@ class Submitter:
         if not trials or time.monotonic() < self._not_before:
             return [], []
         batch = _consecutive(trials) if self._launcher.is_blocking else trials
-        requests = [
-            JobRequest(trial.index, self._search_space.to_overrides(trial.parameterization), trial.attempt)
-            for trial in batch
-        ]
         try:
-            handles = self._launcher.submit(requests)
+            handles = self._launcher.submit([self.request(trial) for trial in batch])
         except Exception as error:
             self._refused(error, len(batch), is_first)
             return [], []
         self._refusals, self._has_submitted = 0, True
         return batch, handles
+
+    def request(self, trial: Trial) -> JobRequest:
+        """The job of a trial's current attempt."""
+        overrides = self._search_space.to_overrides(trial.parameterization)
+        return JobRequest(trial.index, overrides, trial.attempt, sweep=self._sweep_id)
 
     def _refused(self, error: Exception, number: int, is_first: bool) -> None:
         """Raise for the sweep's first submission, which shows a mistake; later, the queue or the disk may be full."""
