@@ -443,19 +443,6 @@ def test_a_wrong_setting_is_found_before_any_job(
     assert not (tmp_path / "sweep").exists()
 
 
-def test_a_job_does_not_inherit_what_belongs_to_the_sweeps_own_process(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("WANDB_SERVICE", "SLURM_JOB_ID", "SLURM_NTASKS", "SLURM_PROCID", "SLURM_ARRAY_TASK_ID"):
-        monkeypatch.setenv(name, "4")
-    monkeypatch.setenv("SUBMITIT_EXECUTOR", "slurm")
-    monkeypatch.setenv("SLURM_CONF", "kept")
-    names = ["WANDB_SERVICE", "SLURM_JOB_ID", "SLURM_NTASKS", "SUBMITIT_EXECUTOR", "SLURM_CONF"]
-    (handle,) = submit(open_launcher(tmp_path, "async_local", environment_of(*names)), 0)
-    wait_for([handle])
-    assert handle.result().value == [None, None, None, "local", "kept"]
-
-
 def test_a_users_stock_launcher_is_driven_without_waiting(tmp_path: Path) -> None:
     stock = open_launcher(
         tmp_path, "submitit_local", environment_of("CUDA_VISIBLE_DEVICES"), "hydra.launcher.name=mine"

@@ -94,7 +94,7 @@ class Executor(local.LocalExecutor):
         replace_file(process_file(self.folder, str(pid)), json.dumps(record))
 
     def _environment(self) -> dict[str, str]:
-        environ = environment.inherited(os.environ)
+        environ = environment.of_local_job(os.environ)
         environ.update(
             SUBMITIT_EXECUTOR="local",
             SUBMITIT_LOCAL_NTASKS=str(self.n_tasks),

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ax_moo.jobs import folders
+from ax_moo.jobs import environment, folders
 from ax_moo.storage import stop_request
 from ax_moo.system.signals import let_in, recorded, warning_signal
 from ax_moo.trial import Job
@@ -82,7 +82,7 @@ class Controller:
 
     def _environment(self, environ: Mapping[str, str]) -> dict[str, str]:
         """The environment without this job's variables, because the sweep submits jobs of its own."""
-        kept = {key: value for key, value in environ.items() if not _is_of_the_job(key)}
+        kept = environment.inherited(environ)
         kept.pop("PYTHONPATH", None)
         return kept if self.python_path is None else {**kept, "PYTHONPATH": self.python_path}
 
@@ -98,10 +98,6 @@ def queued_controller(sweep_folder: Path) -> Job | None:
     if job is None or not states or states.get(job.job_id, "COMPLETED") in slurm.ENDED:
         return None
     return job
-
-
-def _is_of_the_job(key: str) -> bool:
-    return key.startswith(("SLURM_", "SUBMITIT_")) and key not in ("SLURM_CONF", "SUBMITIT_PREEMPT_SIGNAL")
 
 
 def _has_ended(pid: int) -> bool:

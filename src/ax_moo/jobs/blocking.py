@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ax_moo.jobs import environment
 from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult, JobState, result_of
 from ax_moo.system import signals
 from ax_moo.system.text import error_line
@@ -30,7 +31,7 @@ class _Round:
     def _run(self) -> list[JobResult]:
         overrides = [list(request.overrides) for request in self.requests]
         try:
-            with signals.reraised():
+            with signals.reraised(), environment.without_a_run():
                 returns = self.launcher.launch(overrides, initial_job_idx=self.requests[0].trial)
             results = [result_of(job_return) for job_return in returns]
         except (Exception, SystemExit) as error:

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ax_moo.jobs import environment
 from ax_moo.storage.journal import JournalTail
 from ax_moo.system.redaction import without_secrets
 from ax_moo.system.text import error_line
@@ -35,9 +36,6 @@ POLL_SECONDS = 1.0
 TABLE_SECONDS = 180.0
 ALONE_SECONDS = 60.0
 """How long to wait for the process of an earlier run of the sweep, which may still end the same W&B run."""
-
-ANOTHER_RUNS = ("WANDB_SERVICE", "WANDB_RUN_ID", "WANDB_RESUME", "WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH")
-"""Variables that this process inherits where its parent is itself a W&B run."""
 
 
 def main() -> None:
@@ -188,8 +186,8 @@ class SweepRun:
 
 
 def _settle_environment(options: RunOptions) -> None:
-    for name in ANOTHER_RUNS:
-        os.environ.pop(name, None)
+    for name in [name for name in os.environ if environment.RUNS.has(name)]:
+        del os.environ[name]  # this process's parent may itself be a W&B run
     for key in ("base_url", "api_key"):
         # The variables also apply where other runs are read.
         if options.settings.get(key):
