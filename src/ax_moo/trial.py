@@ -1,4 +1,4 @@
-"""The types that describe one trial of a sweep: Trial, CompletedTrial, TrialStatus, Attempt, Job, Outcome."""
+"""The types that describe one trial of a sweep: Trial, CompletedTrial, TrialStatus, Attempt, Fault, Job, Outcome."""
 
 import dataclasses
 import time
@@ -43,11 +43,40 @@ class Job:
     """A job by value, so that a restarted sweep finds it again: its id and its own submitit folder.
 
     ``scheduler`` says who gave the id: ``local`` or ``slurm``. It is empty for a job that ran inside the sweeper.
+    ``request`` are the resources that were requested for it, where they may differ from other jobs'.
     """
 
     job_id: str
     folder: str
     scheduler: str = ""
+    request: Mapping[str, Any] = dataclasses.field(default_factory=dict, compare=False)
+
+
+class Fault(StrEnum):
+    """What ended a job without a result, where the sweep's next step depends on it."""
+
+    PREEMPTED = "preempted"
+    """The scheduler or an administrator took the job's place away, or it never began."""
+    NODE_FAILED = "node failed"
+    DIED_AT_START = "died at start"
+    """It died within seconds, as every job does on a node that lacks something; it may be the trial's own fault."""
+    OUT_OF_MEMORY = "out of memory"
+    TIME_LIMIT = "time limit"
+
+    @property
+    def is_nobodys(self) -> bool:
+        """Whether neither the trial nor its resources are to blame, so that the attempt uses up no retry."""
+        return self in (Fault.PREEMPTED, Fault.NODE_FAILED)
+
+    @property
+    def is_suspicious(self) -> bool:
+        """Whether the node may be to blame, so that its next jobs may end in the same way."""
+        return self in (Fault.NODE_FAILED, Fault.DIED_AT_START)
+
+    @classmethod
+    def of(cls, word: object) -> "Fault | None":
+        """The fault of this name; None for a name of a later version."""
+        return next((fault for fault in cls if fault == word), None)
 
 
 @dataclass(frozen=True)
@@ -55,11 +84,15 @@ class Attempt:
     """An attempt at a trial that ended without a result.
 
     ``counts`` says whether it uses up one of the trial's retries. A cancelled attempt, for example, does not.
+    ``node`` is the cluster's node on which it ran, where that is known, and ``time`` is when it was found to be lost.
     """
 
     job: Job
     reason: str
     counts: bool = True
+    fault: Fault | None = None
+    node: str = ""
+    time: float | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +101,8 @@ class Trial:
 
     ``time`` is when the trial entered this state, ``start_time`` when it first entered RUNNING, both in seconds since
     the epoch. ``arm`` holds the optimizer's own coordinates where they differ from the parameterization.
-    ``generation_seconds`` is the time that the optimizer took to propose the candidate.
+    ``generation_seconds`` is the time that the optimizer took to propose the candidate. ``fault`` and ``node`` say
+    of a failed trial what ended its last attempt, and where, if the job was lost.
     """
 
     index: int
@@ -83,6 +117,8 @@ class Trial:
     reason: str | None = None
     time: float = dataclasses.field(default_factory=time.time)
     start_time: float | None = None
+    fault: Fault | None = None
+    node: str | None = None
 
     def to(self, status: TrialStatus, **changes: Any) -> "Trial":
         """This trial in a new state, entered now."""
@@ -91,11 +127,14 @@ class Trial:
             changes.setdefault("start_time", now)
         return dataclasses.replace(self, status=status, time=now, **changes)
 
-    def retry(self, reason: str, counts: bool = True, **changes: Any) -> "Trial":
+    def retry(
+        self, reason: str, counts: bool = True, fault: Fault | None = None, node: str = "", **changes: Any
+    ) -> "Trial":
         """This trial staged for another attempt, after its job ended without a result."""
         if self.job is None:
             raise ValueError(f"trial {self.index} must have a job before it can be retried")
-        lost = Attempt(self.job, reason, counts)
+        now = changes.setdefault("time", time.time())
+        lost = Attempt(self.job, reason, counts, fault, node, now)
         return self.to(
             TrialStatus.STAGED, job=None, reason=None, previous_attempts=(*self.previous_attempts, lost), **changes
         )
@@ -108,6 +147,11 @@ class Trial:
     @property
     def retries_used(self) -> int:
         return sum(attempt.counts for attempt in self.previous_attempts)
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What ended the earlier attempts, where it is known."""
+        return tuple(attempt.fault for attempt in self.previous_attempts if attempt.fault is not None)
 
     @property
     def end_time(self) -> float | None:

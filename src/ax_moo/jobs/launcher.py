@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from ax_moo.system import hydra_internals
 from ax_moo.system.text import error_line, one_line
-from ax_moo.trial import Job
+from ax_moo.trial import Fault, Job
 
 
 class JobState(StrEnum):
@@ -29,13 +29,16 @@ class JobRequest:
 
     Attempts are counted from 1. Each attempt has its own files, so that it is never taken for another one. ``sweep`` is
     the id of the sweep: two sweeps may keep the files of their jobs in one folder, and both have a trial 0. It is empty
-    for a job of another sweeper.
+    for a job of another sweeper. ``exclude`` are nodes that the job should avoid where the launcher can do that, the one
+    that it may use first in front; ``faults`` say what ended the trial's earlier attempts.
     """
 
     trial: int
     overrides: tuple[str, ...]
     attempt: int = 1
     sweep: str = ""
+    exclude: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,10 +46,13 @@ class JobResult:
     """The result of a job that has ended: the task function's return value, or why there is none.
 
     ``error`` is one line for people: the exception's type and message, or what the scheduler says about a lost job.
+    ``fault`` says of a lost job what ended it, if the launcher knows, and ``node`` where in a cluster it ran.
     """
 
     value: Any = None
     error: str | None = None
+    fault: Fault | None = None
+    node: str = ""
 
 
 def result_of(job_return: Any) -> JobResult:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ax_moo.system.records import from_record
-from ax_moo.trial import Attempt, Job, Outcome, Trial, TrialStatus
+from ax_moo.trial import Attempt, Fault, Job, Outcome, Trial, TrialStatus
 
 JOURNAL_FILE = "sweep.jsonl"
 FORMAT = 1
@@ -45,7 +45,7 @@ def to_line(trial: Trial) -> dict[str, Any]:
     if trial.job is not None:
         row["job"] = _job_row(trial.job)
     if trial.previous_attempts:  # "earlier" is the key of the format's first version
-        row["earlier"] = [{**dataclasses.asdict(each), "job": _job_row(each.job)} for each in trial.previous_attempts]
+        row["earlier"] = list(map(_attempt_row, trial.previous_attempts))
     return row
 
 
@@ -56,15 +56,24 @@ def from_line(row: Mapping[str, Any]) -> Trial:
         fields["job"] = from_record(Job, row["job"])
     if "earlier" in row:
         fields["previous_attempts"] = tuple(
-            from_record(Attempt, each, job=from_record(Job, each["job"])) for each in row["earlier"]
+            from_record(Attempt, each, job=from_record(Job, each["job"]), fault=Fault.of(each.get("fault")))
+            for each in row["earlier"]
         )
+    if "fault" in row:
+        fields["fault"] = Fault.of(row["fault"])
     if "outcome" in row:
         fields["outcome"] = _outcome(row["outcome"])
     return from_record(Trial, row, **fields)
 
 
-def _job_row(job: Job) -> dict[str, str]:
-    return {name: value for name, value in dataclasses.asdict(job).items() if value or name != "scheduler"}
+def _attempt_row(attempt: Attempt) -> dict[str, Any]:
+    """Without the fields that say nothing."""
+    row = {name: value for name, value in dataclasses.asdict(attempt).items() if value not in (None, "")}
+    return {**row, "reason": attempt.reason, "job": _job_row(attempt.job)}
+
+
+def _job_row(job: Job) -> dict[str, Any]:
+    return {name: value for name, value in dataclasses.asdict(job).items() if value or name in ("job_id", "folder")}
 
 
 def _outcome(row: Mapping[str, Any]) -> Outcome:

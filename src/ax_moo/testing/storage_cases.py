@@ -11,7 +11,7 @@ from ax_moo.problem.objectives import Objective
 from ax_moo.problem.problem import Problem
 from ax_moo.search_space.space import Choice, Fixed, Range, SearchSpace
 from ax_moo.storage.base import Storage
-from ax_moo.trial import Attempt, Job, Trial, TrialStatus
+from ax_moo.trial import Attempt, Fault, Job, Trial, TrialStatus
 
 PROBLEM = Problem(
     SearchSpace(
@@ -38,8 +38,9 @@ VALUES: dict[str, Any] = {
     "nested": [[], {}, [[1, [2.5, {"a": [None]}]]], {"": {"b.c": "d"}}],
 }
 RETRIED = (
-    Attempt(Job("17", "/jobs/a folder/0", "slurm"), "killed by signal 9 (SIGKILL)"),
+    Attempt(Job("17", "/jobs/a folder/0", "slurm", {"mem_gb": 0.5}), "killed by signal 9 (SIGKILL)"),
     Attempt(Job("18_2", "/jobs/a folder/0/attempt-2"), "cancelled: é", counts=False),
+    Attempt(Job("19", "/jobs/a folder/0/attempt-3", "slurm"), "NODE_FAIL", False, Fault.NODE_FAILED, "n1", 1.5),
 )
 
 
