@@ -29,8 +29,8 @@ class JobRequest:
 
     Attempts are counted from 1. Each attempt has its own files, so that it is never taken for another one. ``sweep`` is
     the id of the sweep: two sweeps may keep the files of their jobs in one folder, and both have a trial 0. It is empty
-    for a job of another sweeper. ``exclude`` are nodes that the job should avoid where the launcher can do that, the one
-    that it may use first in front; ``faults`` say what ended the trial's earlier attempts.
+    for a job of another sweeper. ``exclude`` are nodes that the job should avoid where the launcher can do that, the
+    one that it may use first in front; ``faults`` say what ended the trial's earlier attempts.
     """
 
     trial: int
