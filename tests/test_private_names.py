@@ -50,10 +50,6 @@ USES = {
             "hydra._internal.config_loader_impl:ConfigLoaderImpl",
         },
     ),
-    "hydra-submitit-launcher": Uses(
-        "hydra_plugins.async_submitit_launcher.launcher",
-        {"hydra_plugins.hydra_submitit_launcher.submitit_launcher:BaseSubmititLauncher._EXECUTOR"},
-    ),
     "submitit": Uses(
         "ax_moo_launchers.submitit_internals",
         {
@@ -69,6 +65,8 @@ USES = {
 UNDOCUMENTED = {
     "ax.adapter.transforms.one_hot:OH_PARAM_INFIX",
     "ax.analysis.utils:extract_relevant_adapter",
+    "hydra_plugins.hydra_submitit_launcher.submitit_launcher:LocalLauncher",
+    "hydra_plugins.hydra_submitit_launcher.submitit_launcher:SlurmLauncher",
     "submitit.core.submission:process_job",
     "submitit.core.utils:JobPaths.get_first_id_independent_folder",
     "submitit.slurm.slurm:read_job_id",

@@ -7,6 +7,7 @@ import traceback
 import warnings
 from typing import Any, NoReturn
 
+from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus, run_job
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
@@ -17,6 +18,7 @@ from ax_moo.system.text import error_line
 from ax_moo_launchers.files import leave_note
 from ax_moo_launchers.job import exit_codes
 from ax_moo_launchers.job.exit_codes import no_room
+from ax_moo_launchers.job.own_call import OwnCall
 
 
 def run(
@@ -28,17 +30,20 @@ def run(
     job_dir_key: str,
     job_num: int,
     sweep: str = "",
+    own_call: OwnCall | None = None,
 ) -> JobReturn:
     """Run one trial. A process without a GPU can read its result. ``params`` are the launcher's.
 
-    ``sweep`` is the id of the trial's sweep; it is empty under another sweeper.
+    ``sweep`` is the id of the trial's sweep; it is empty under another sweeper. ``own_call`` runs the trial in place of
+    Hydra's ``run_job``.
     """
     gc.enable()  # it is off while the job is unpickled
     end_is_near = warning_signal()
     with recorded(signal.SIGTERM, end_is_near) as came:
         try:
             with let_in(end_is_near):
-                result = _compose_and_run(hydra_context, config, task_function, overrides, job_dir_key, job_num, sweep)
+                hydra = (hydra_context, config, task_function)
+                result = _compose_and_run(*hydra, overrides, job_dir_key, job_num, sweep, own_call)
         except (Exception, SystemExit) as error:
             result = JobReturn(overrides=overrides)
             result.return_value, result.status = error, JobStatus.FAILED
@@ -58,6 +63,7 @@ def _compose_and_run(
     job_dir_key: str,
     job_num: int,
     sweep: str,
+    own_call: OwnCall | None,
 ) -> JobReturn:
     del sweep  # the job's folder will say whose it is
     import submitit
@@ -68,6 +74,8 @@ def _compose_and_run(
     with open_dict(config):
         config.hydra.job.id = submitit.JobEnvironment().job_id
         config.hydra.job.num = job_num
+    if own_call is not None:
+        return own_call(overrides, job_dir_key, job_num, f"job_id_for_{job_num}", Singleton.get_state())
     return run_job(
         hydra_context=hydra_context,
         task_function=task_function,

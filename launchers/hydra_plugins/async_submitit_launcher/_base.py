@@ -3,6 +3,7 @@
 Every Hydra application in the environment imports this module, so it imports our other modules only when it needs them.
 """
 
+import copy
 import logging
 import os
 import signal
@@ -10,7 +11,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, filter_overrides, setup_globals
@@ -22,8 +23,12 @@ if TYPE_CHECKING:
     from ax_moo.jobs.launcher import JobHandle, JobRequest
     from ax_moo.trial import Job
     from ax_moo_launchers.handle import Queue, SubmititHandle
+    from ax_moo_launchers.job.own_call import OwnCall
 
 log = logging.getLogger(__name__)
+
+_STOCK_ARGUMENTS = 5
+"""So many arguments of a job's call are those of a stock Submitit launcher's, which come first."""
 
 
 class AsyncSubmititLauncher(Launcher, ABC):
@@ -32,6 +37,7 @@ class AsyncSubmititLauncher(Launcher, ABC):
     name: ClassVar[str]
     is_blocking: bool = False
     max_jobs: int | None = None  # set by check()
+    own_call: "OwnCall | None" = None  # pickles of an earlier version do not have it
 
     def __init__(self, **params: Any) -> None:
         self.params = {key: _plain(value) for key, value in params.items()}
@@ -47,6 +53,13 @@ class AsyncSubmititLauncher(Launcher, ABC):
         self.config = config
         self.hydra_context = hydra_context
         self.task_function = task_function
+
+    def run_jobs_through(self, launcher: Launcher) -> None:
+        """Let the jobs call a launcher of the user's own in place of Hydra."""
+        from ax_moo_launchers.job.own_call import OwnCall
+
+        self.own_call = OwnCall(cast(Any, launcher))
+        log.info("%s's own __call__ and checkpoint run in its jobs", type(launcher).__name__)
 
     @property
     def queue(self) -> "Queue":
@@ -124,13 +137,18 @@ class AsyncSubmititLauncher(Launcher, ABC):
         Singleton.set_state(singleton_state)
         setup_globals()
         hydra = (self.hydra_context, self.config, self.task_function)
-        return run(*hydra, self.params, sweep_overrides, job_dir_key, job_num, sweep)
+        return run(*hydra, self.params, sweep_overrides, job_dir_key, job_num, sweep, self.own_call)
 
     def checkpoint(self, *args: Any, **kwargs: Any) -> Any:
         """The call that Submitit submits when it requeues a job that is preempted or timed out: the same again."""
         import submitit
 
-        return submitit.helpers.DelayedSubmission(self, *args, **kwargs)
+        again = copy.copy(self)
+        if self.own_call is not None:
+            again.own_call = self.own_call.checkpoint(*args[:_STOCK_ARGUMENTS])
+            if again.own_call is None:
+                return None
+        return submitit.helpers.DelayedSubmission(again, *args, **kwargs)
 
     def _run_batch(self, requests: "Sequence[JobRequest]") -> Sequence[JobReturn]:
         from ax_moo_launchers.batch import Batch

@@ -38,25 +38,27 @@ _OURS = {"local": "AsyncLocalLauncher", "slurm": "AsyncSlurmLauncher"}
 
 
 def adopt(launcher: Any) -> "AsyncLauncher | None":
-    """Our launcher with the params of a stock Submitit launcher; None for a launcher of another kind.
+    """Our launcher with the params of a stock Submitit launcher; None for a launcher that only itself can submit.
 
-    The stock launcher is recognized by its attributes, because Hydra 1.3 may load a plug-in's module twice, and then
-    its class exists twice.
+    The jobs of a user's class that derives from a stock launcher run through that class.
     """
     from ax_moo.jobs.launcher import AsyncLauncher
+    from ax_moo_launchers import stock
 
     if isinstance(launcher, AsyncLauncher):
         return launcher
-    kind, params = getattr(launcher, "_EXECUTOR", None), getattr(launcher, "params", None)
-    if kind not in _OURS or not isinstance(params, dict):
+    kind = stock.kind_of(launcher)
+    if kind is None or stock.why_in_rounds(launcher):
         return None
     from hydra_plugins.async_submitit_launcher import launcher as ours
 
-    adopted = getattr(ours, _OURS[kind])(**params)
+    adopted = getattr(ours, _OURS[kind])(**launcher.params)
     adopted.setup(
         hydra_context=launcher.hydra_context,
         task_function=launcher.task_function,
         config=launcher.config,
     )
+    if stock.has_own_job(launcher):
+        adopted.run_jobs_through(launcher)
     assert isinstance(adopted, AsyncLauncher)
     return adopted

@@ -63,22 +63,26 @@ class BlockingLauncherAdapter:
 
     ``submit`` only stores the requests; the first call of ``state`` for one of the jobs runs the whole round in the
     calling thread. The trials of a round must be consecutive. ``attach`` is for jobs that an earlier process of the
-    sweep left running under a launcher that does not block.
+    sweep left running under a launcher that does not block. ``why`` says why a launcher that looks as if it need not
+    block does so.
     """
 
     is_blocking: bool = True
 
-    def __init__(self, launcher: Any, attach: Callable[[Job], JobHandle]) -> None:
+    def __init__(self, launcher: Any, attach: Callable[[Job], JobHandle], why: str = "") -> None:
         self.launcher = launcher
         self._attach = attach
+        self._why = why
         # Hydra's basic launcher runs a batch one by one: all but its first candidate would miss the newest results.
-        self.max_jobs: int | None = 1 if type(launcher).__name__ == "BasicLauncher" else None
+        # A class that derives from it does the same, unless it has its own launch.
+        runs_one_by_one = getattr(type(launcher).launch, "__qualname__", "") == "BasicLauncher.launch"
+        self.max_jobs: int | None = 1 if runs_one_by_one else None
 
     @property
     def manner(self) -> str:
         """How the launcher runs trials, in words for the user."""
         how = "runs one trial at a time" if self.max_jobs == 1 else "waits for all of its jobs, so trials run in rounds"
-        return f"{type(self.launcher).__name__} {how}"
+        return f"{type(self.launcher).__name__} {how}" + (f" ({self._why})" if self._why else "")
 
     def check(self) -> None:
         """Do nothing: only the launcher itself knows its settings."""

@@ -96,7 +96,10 @@ def _asynchronous(launcher: Launcher) -> "AsyncLauncher":
     """Our launchers as they are, our counterparts of Submitit's stock launchers, and an adapter for any other."""
     from ax_moo.jobs.blocking import BlockingLauncherAdapter
     from ax_moo_launchers.attach import attacher
+    from ax_moo_launchers.stock import why_in_rounds
     from hydra_plugins.async_submitit_launcher.launcher import adopt
 
     adopted: AsyncLauncher | None = adopt(launcher)
-    return adopted if adopted is not None else BlockingLauncherAdapter(launcher, attacher())
+    if adopted is not None:
+        return adopted
+    return BlockingLauncherAdapter(launcher, attacher(), why_in_rounds(launcher))
