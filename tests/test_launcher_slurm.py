@@ -205,7 +205,7 @@ def test_a_refusal_after_the_first_job_is_no_mistake_and_leaves_nothing_behind(t
 def test_a_wrong_value_is_found_without_asking_slurm(tmp_path: Path) -> None:
     launcher = open_launcher(tmp_path, "async_slurm", where_it_runs(), "hydra.launcher.setup=module load cuda")
     with pytest.raises(
-        ConfigError, match=r"hydra\.launcher\.setup: must be a list of texts, or null, got 'module load cuda'"
+        ConfigError, match=r"hydra\.launcher\.setup: must be a list of lines of shell, or null, got 'module load cuda'"
     ):
         launcher.check()
 

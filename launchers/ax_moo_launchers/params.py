@@ -1,15 +1,38 @@
 """The rules for the launchers' config keys: which values each key may have."""
 
+import os
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
 from ax_moo.system.rules import FLAG, Rule, a_list, check_keys, check_values, number_above_0, or_null, whole_number
 
-_text = Rule("text", lambda value: isinstance(value, str) or type(value) is int)
+
+def has_control_characters(text: str) -> bool:
+    """Whether a text cannot be one line of a file: a line break in it would begin a line of its own."""
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:  # half a surrogate pair
+        return True
+    return any(unicodedata.category(each) == "Cc" and each != "\t" for each in text)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) or type(value) is int
+
+
+def is_line(value: Any) -> bool:
+    return _is_text(value) and not has_control_characters(str(value))
+
+
+_NO_BREAKS = "without line breaks or other control characters"
+_path = Rule("text", _is_text)
+TEXT = Rule(f"text {_NO_BREAKS}", is_line)
 _count = whole_number(1)
 _natural = whole_number(0)
 _positive = number_above_0()
-_strings = a_list("texts", lambda item: isinstance(item, str))
+_strings = a_list(f"texts {_NO_BREAKS}", lambda item: isinstance(item, str) and is_line(item))
+_shell = a_list("lines of shell", lambda item: isinstance(item, str) and is_line(item.replace("\n", "")))
 _mapping = Rule("a mapping", lambda value: isinstance(value, dict))
 _gpus = Rule(
     "auto, none, or a list of GPU ids or UUIDs",
@@ -17,14 +40,14 @@ _gpus = Rule(
 )
 
 _SHARED: dict[str, Rule] = {
-    "submitit_folder": _text,
+    "submitit_folder": _path,
     "timeout_min": _positive,
     "cpus_per_task": _count,
     "gpus_per_node": _natural,
     "tasks_per_node": _count,
     "mem_gb": _positive,
     "nodes": _count,
-    "name": _text,
+    "name": TEXT,
     "stderr_to_stdout": FLAG,
     "max_parallel": _count,
 }
@@ -32,17 +55,17 @@ LOCAL: dict[str, Rule] = {**_SHARED, "gpus": _gpus, "jobs_per_gpu": _count}
 SLURM: dict[str, Rule] = {
     **_SHARED,
     **dict.fromkeys(
-        ("partition", "qos", "comment", "constraint", "exclude", "gres", "mem_per_gpu", "mem_per_cpu"), _text
+        ("partition", "qos", "comment", "constraint", "exclude", "gres", "mem_per_gpu", "mem_per_cpu"), TEXT
     ),
     "cpus_per_gpu": _count,
     "gpus_per_task": _natural,
-    "account": _text,
+    "account": TEXT,
     "signal_delay_s": _natural,
     "max_num_timeout": _natural,
     "additional_parameters": _mapping,
     "array_parallelism": _count,
-    "setup": _strings,
-    "python": _text,
+    "setup": _shell,
+    "python": TEXT,
     "srun_args": _strings,
     "use_srun": FLAG,
 }

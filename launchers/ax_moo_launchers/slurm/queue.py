@@ -12,6 +12,7 @@ from ax_moo.jobs.folders import attempt_folder, base_of
 from ax_moo.jobs.launcher import JobHandle, JobRequest
 from ax_moo.system.errors import ConfigError
 from ax_moo_launchers.files import remove_unpublished
+from ax_moo_launchers.slurm import options
 from ax_moo_launchers.slurm.commands import output_folders
 from ax_moo_launchers.slurm.handle import SlurmHandle
 from ax_moo_launchers.slurm.sbatch import Refused, open_executor
@@ -47,6 +48,8 @@ class SlurmQueue:
                 f"hydra/launcher=async_slurm: Slurm's {' and '.join(missing)} must be on PATH; start the sweep on a "
                 "login node of the cluster, or use hydra/launcher=async_local"
             )
+        options.check_options(self.params)
+        options.check_path("hydra.launcher.submitit_folder", self.base)
         if "%" in str(self.base):
             raise ConfigError(
                 "hydra.launcher.submitit_folder: must not contain a %, which Slurm takes for a pattern, got"

@@ -17,6 +17,7 @@ from ax_moo.system.disk import replace_file
 from ax_moo.trial import Job
 from ax_moo_launchers import environment, submitit_internals
 from ax_moo_launchers.files import SLURM, submitted_file, task_command, tasks_file
+from ax_moo_launchers.slurm import options
 from ax_moo_launchers.slurm.commands import call, cancel
 
 _FOR_EVER_MIN = 60 * 24 * 365 * 10
@@ -40,7 +41,7 @@ class Executor(slurm.SlurmExecutor):
             for folder, submission in submissions.items():
                 made.append(folder / f"{uuid.uuid4().hex}.pkl")
                 self._dump(made[-1], submission)
-            made[0].write_text(self._script())
+            made[0].write_bytes(os.fsencode(self._script()))
             job_id = self._sbatch(made[0])
             made[0] = made[0].rename(base / f"{job_id}_submission.sh")
             return [self._publish(made, number, job_id, len(submissions) > 1) for number in range(len(submissions))]
@@ -64,6 +65,7 @@ class Executor(slurm.SlurmExecutor):
 
     def _sbatch(self, script: Path) -> str:
         environ = environment.handed_to_sbatch(os.environ)
+        environ = {key: value for key, value in environ.items() if key not in options.ENVIRONMENT}
         status, output, error = call(["sbatch", str(script)], _SBATCH_TIMEOUT_S, environ)
         if status != 0:
             raise Refused(" ".join(error.split()))
@@ -79,16 +81,18 @@ class Executor(slurm.SlurmExecutor):
         return Job(job_id, str(pickle.parent), SLURM)
 
     def _script(self) -> str:
-        text = submitit_internals.batch_script(self, task_command(self.python, self.folder))
+        text = options.with_escapes(submitit_internals.batch_script(self, task_command(self.python, self.folder)))
         # Submitit cannot leave the time limit to the partition, so its line is removed.
         return text if "time" in self.parameters else re.sub(r"^#SBATCH --time=.*\n", "", text, flags=re.MULTILINE)
 
 
 def open_executor(folder: Path, params: Mapping[str, Any]) -> Executor:
     given = {key: value for key, value in params.items() if value is not None}
-    executor = Executor(folder, max_num_timeout=given.pop("max_num_timeout", 0), python=given.pop("python", None))
+    python = options.python_command(str(given.pop("python"))) if "python" in given else None
+    executor = Executor(folder, max_num_timeout=given.pop("max_num_timeout", 0), python=python)
     for ours in ("submitit_folder", "max_parallel"):
         given.pop(ours, None)  # keys of the launcher that Submitit does not know
+    given["additional_parameters"] = options.additional(given.get("additional_parameters", {}))
     given["setup"] = [*_import_lines(), *given.get("setup", [])]
     with warnings.catch_warnings():
         # Submitit warns about its parameters for every job.

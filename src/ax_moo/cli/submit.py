@@ -17,6 +17,8 @@ from ax_moo.trial import Job
 
 _COMMANDS = ("sbatch", "squeue", "scancel", "scontrol", "srun")
 _FOR_EVER = 1_000_000
+_OPTIONS = {"timeout_min": "time", "cpus_per_task": "cpus"}
+"""The options whose names are not those of the launcher's keys."""
 
 
 def submit(command: Sequence[str], resources: Mapping[str, Any]) -> None:
@@ -25,6 +27,7 @@ def submit(command: Sequence[str], resources: Mapping[str, Any]) -> None:
     if missing:
         raise ConfigError(f"Slurm's {' and '.join(missing)} are not on PATH: submit from a login node of the cluster")
     cwd = Path.cwd()
+    _check(resources)
     check_runnable(command, cwd)
     folder = sweep_folder_of(command, cwd)
     _check_free(folder)
@@ -33,13 +36,26 @@ def submit(command: Sequence[str], resources: Mapping[str, Any]) -> None:
     _say(_sbatch(sweep, cwd, folder, resources), folder)
 
 
+def _check(resources: Mapping[str, Any]) -> None:
+    from ax_moo_launchers.slurm.options import check_resources
+
+    check_resources({_option(key): (key, value) for key, value in resources.items()})
+
+
+def _option(key: str) -> str:
+    return f"--{_OPTIONS.get(key, key).replace('_', '-')}"
+
+
 def _check_free(folder: Path) -> None:
+    from ax_moo_launchers.slurm.options import check_path
+
     holder = lock.holder(folder)
     if holder is not None and holder.is_alive:
         raise ConfigError(f"a sweep runs in {folder} already ({holder})")
     queued = queued_controller(folder)
     if queued is not None:
         raise ConfigError(f"Slurm job {queued.job_id} already runs the sweep in {folder}, or waits to run it")
+    check_path("the sweep folder", folder)
     if "%" in str(folder):
         raise ConfigError(f"the sweep folder must have no %, which Slurm takes for a pattern, got {folder}")
 
