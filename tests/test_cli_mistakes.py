@@ -165,6 +165,18 @@ SETTINGS: list[Mistake] = [
     ),
 ]
 
+FOLDERS: list[Mistake] = [
+    (
+        (X, "hydra.sweep.subdir='${act}'"),
+        "hydra.sweep.subdir",
+        "as the default does: hydra.sweep.subdir='${hydra.job",
+    ),
+    ((X, "hydra.sweep.subdir='${model}'"), "hydra.sweep.subdir", "give a value that every trial can resolve"),
+    ((X, "hydra.sweep.subdir='.submitit/${hydra.job.num}'"), "hydra.sweep.subdir", "which is the sweep's own"),
+    ((X, "hydra.sweep.dir="), "hydra.sweep.dir", "give the folder of the sweep"),
+    ((X, "hydra.sweep.dir='  '"), "hydra.sweep.dir", "give the folder of the sweep"),
+]
+
 LAUNCHERS: list[Mistake] = [
     ((*LOCAL, "hydra.launcher.gpus=[7,7]"), "hydra.launcher.gpus", "give jobs_per_gpu to share"),
     (
@@ -184,7 +196,7 @@ LAUNCHERS: list[Mistake] = [
 
 
 @pytest.mark.parametrize(
-    ("arguments", "key", "remedy"), [*OBJECTIVES, *PARAMETERS, *CONSTRAINTS, *SETTINGS, *LAUNCHERS]
+    ("arguments", "key", "remedy"), [*OBJECTIVES, *PARAMETERS, *CONSTRAINTS, *SETTINGS, *FOLDERS, *LAUNCHERS]
 )
 def test_a_mistake_ends_with_2_and_one_message_and_leaves_nothing(
     app: Path, tmp_path: Path, arguments: tuple[str, ...], key: str, remedy: str

@@ -28,16 +28,16 @@ def check_composes(
     """
     for parameter in space.parameters:
         _check_options(loader, parameter, arguments)
-    composed = _composed(config, loader, space, _examples(space))
+    composed = compose_trial(config, loader, space, example_point(space))
     if not isinstance(composed, Exception):
         _check_every_option(config, loader, space, arguments)
         return composed
     for parameter in space.parameters:
         alone = dataclasses.replace(space, parameters=(parameter,))
-        reason = _composed(config, loader, alone, _examples(alone))
+        reason = compose_trial(config, loader, alone, example_point(alone))
         if isinstance(reason, Exception):
             raise ConfigError(f"{_origin(parameter, arguments)}: {_why_not(reason, parameter, config)}")
-    overrides = " ".join(space.to_overrides(_examples(space)))
+    overrides = " ".join(space.to_overrides(example_point(space)))
     raise ConfigError(
         f"hydra.sweeper.params: Hydra cannot compose the config of a trial ({overrides}): {first_line(composed)}; "
         "correct these overrides"
@@ -49,8 +49,8 @@ def _check_every_option(config: DictConfig, loader: ConfigLoader, space: SearchS
         if not isinstance(parameter, Choice) or not loader.get_group_options(parameter.name.split("@")[0]):
             continue
         for option in parameter.values[1:]:
-            point = _examples(space) | {parameter.name: option}
-            error = _composed(config, loader, space, point)
+            point = example_point(space) | {parameter.name: option}
+            error = compose_trial(config, loader, space, point)
             if isinstance(error, Exception):
                 raise ConfigError(
                     f"{_origin(parameter, arguments)}: with {parameter.name}={option} the config of a trial cannot be "
@@ -58,7 +58,7 @@ def _check_every_option(config: DictConfig, loader: ConfigLoader, space: SearchS
                 )
 
 
-def _composed(
+def compose_trial(
     config: DictConfig, loader: ConfigLoader, space: SearchSpace, point: Mapping[str, ParameterValue]
 ) -> DictConfig | Exception:
     """The trial's config, or the error that composing it raised."""
@@ -113,7 +113,7 @@ def _check_options(loader: ConfigLoader, parameter: Parameter, arguments: Sequen
         )
 
 
-def _examples(space: SearchSpace) -> dict[str, ParameterValue]:
+def example_point(space: SearchSpace) -> dict[str, ParameterValue]:
     return {parameter.name: _example(parameter) for parameter in space.parameters}
 
 

@@ -28,6 +28,7 @@ from ax_moo.search_space.space import SearchSpace
 from ax_moo.session import provenance
 from ax_moo.session.ending import Interrupted, say_ending, say_unwritten
 from ax_moo.session.job_config import check_composes
+from ax_moo.session.trial_folders import CONFIG_FILE, first_folders
 from ax_moo.storage import journal, lock, stop_request
 from ax_moo.storage.journal import JOURNAL_FILE
 from ax_moo.sweep import resume
@@ -46,8 +47,6 @@ from ax_moo.wandb.process import SweepInWandb, check_installed, sweep_in_wandb
 from ax_moo.wandb.settings import ApplicationLogger, WandbSettings
 
 log = logging.getLogger(__name__)
-
-CONFIG_FILE = "multirun.yaml"
 
 
 def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, arguments: Sequence[str]) -> int:
@@ -106,6 +105,8 @@ def checked(
         ConfigError: the config has a mistake.
     """
     options = _options(config)
+    if not str(config.hydra.sweep.dir).strip():
+        raise ConfigError("hydra.sweep.dir: must not be empty; give the folder of the sweep")
     space = SearchSpace.from_config(options["params"], arguments, loader)
     problem = Problem.from_config(
         space, options["objectives"], options["outcome_constraints"], options["parameter_constraints"]
@@ -113,6 +114,7 @@ def checked(
     settings = Settings.from_config(options, space, problem.parameter_constraints)
     wandb = WandbSettings.from_config(options["wandb"])
     job_config = check_composes(config, loader, space, arguments)
+    first_folders(config, job_config, loader, space, settings.n_trials)
     return problem, settings, dataclasses.replace(wandb, application=ApplicationLogger.of(job_config))
 
 

@@ -1,0 +1,65 @@
+"""Predicts the folder that a trial's job will have, from the config of that job."""
+
+import copy
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
+
+from ax_moo.system.errors import ConfigError
+from ax_moo.system.text import first_line
+
+
+class NotKnownHere(Exception):
+    """A resolver needs what only a job has, such as a variable of its environment."""
+
+
+class OutputFolders:
+    """The folders of jobs that begin at the same moment, so that ``${now:...}`` is the same in all of them."""
+
+    def __init__(self, job_config: DictConfig) -> None:
+        self._now = dict(OmegaConf.get_cache(job_config)["now"])
+
+    def of(self, job_config: DictConfig, numbers: Iterable[int] = (0,)) -> list[Path]:
+        """The folders of trials with these numbers and this config.
+
+        Raises:
+            ConfigError: the config cannot have such a folder.
+            NotKnownHere: only the job knows it.
+        """
+        config = copy.deepcopy(job_config)  # once for all numbers: a copy takes longer than all the rest
+        return [self._of(config, number) for number in numbers]
+
+    def _of(self, config: DictConfig, number: int) -> Path:
+        OmegaConf.clear_cache(config)
+        OmegaConf.get_cache(config)["now"] = self._now
+        with read_write(config.hydra), open_dict(config.hydra):
+            config.hydra.job.num, config.hydra.job.id = number, f"{number}_0"
+        with _as_in_a_job(config):
+            parts = [_resolved(config, key) for key in ("hydra.sweep.dir", "hydra.sweep.subdir")]
+        return Path(os.path.abspath(os.path.join(*parts)))
+
+
+def _resolved(config: DictConfig, key: str) -> str:
+    try:
+        return str(OmegaConf.select(config, key))
+    except OmegaConfBaseException as error:
+        if type(error) is InterpolationResolutionError:  # of a resolver; its subclasses are mistakes in the config
+            raise NotKnownHere from error
+        raise ConfigError(f"{key}: {first_line(error)}; give a value that every trial can resolve") from None
+
+
+@contextmanager
+def _as_in_a_job(config: DictConfig) -> Iterator[None]:
+    """Within the block ``${hydra:...}`` is the job's config, as Hydra has it when it resolves the folder."""
+    hydra = HydraConfig.instance()
+    before = hydra.cfg
+    try:
+        hydra.set_config(config)
+        yield
+    finally:
+        hydra.cfg = before
