@@ -17,7 +17,7 @@ HUGE = 2**64 + 1
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    goals = problem(f"n=choice(2, {HUGE})", "x=choice([1], null)", objectives={"f": {"direction": "minimize"}})
+    goals = problem(f"n=choice(2, {HUGE})", "x=choice(['a\udcff'], null)", objectives={"f": {"direction": "minimize"}})
     events = life(0, {"n": HUGE, "x": ["a\udcff"]}, {"f": 0.1 + 0.2, "worst": float("inf")}, 0, 1)
     return write_journal(tmp_path / "swept", goals, [*events, *life(1, {"n": 2, "x": None}, "lost", 0, 1)])
 

@@ -11,7 +11,7 @@ import ax_moo
 from ax_moo.problem.problem import Problem
 from ax_moo.storage.journal import Journal
 from ax_moo.system.errors import ConfigError
-from ax_moo.trial import Trial, TrialStatus
+from ax_moo.trial import Job, Trial, TrialStatus
 
 pytestmark = pytest.mark.hydra_free
 
@@ -39,7 +39,7 @@ def _swept(folder: Path, method: str, objectives: dict[str, Any]) -> Path:
     waves = [(math.sin(i), (i % 4) / 4) for i in range(10)]
     trials = [_completed(i, f, g, ended=10.0 + i) for i, (f, g) in enumerate(waves)]
     trials.append(Trial(10, {"x": 0.9, "y": 0.05}, TrialStatus.FAILED, reason="boom", time=STARTED + 30))
-    trials.append(Trial(11, {"x": 0.95, "y": 0.9}, TrialStatus.RUNNING, time=STARTED + 31))
+    trials.append(Trial(11, {"x": 0.95, "y": 0.9}, TrialStatus.RUNNING, job=Job("11", ""), time=STARTED + 31))
     goals = problem("x=interval(0,1)", "y=interval(0,1)", objectives=objectives)
     return _write(folder, goals, trials, method)
 

@@ -18,6 +18,7 @@ from ax_moo.trial import Job, Trial, TrialStatus
 
 SPACE = ("x=interval(0, 1)", "y=choice(a, b)")
 TWO = problem(*SPACE, objectives=TWO_OBJECTIVES)
+POINT = {"x": 0.5, "y": "a"}
 
 
 def _begun(folder: Path, begun: Problem = TWO, **about: Any) -> Path:
@@ -125,7 +126,7 @@ def test_the_seed_of_the_journal_is_taken_unless_another_one_is_given(
 
 
 def test_trials_come_in_the_order_of_their_last_states(tmp_path: Path) -> None:
-    zero, one = Trial(0, {}, time=1001.0), Trial(1, {}, time=1002.0)
+    zero, one = Trial(0, POINT, time=1001.0), Trial(1, POINT, time=1002.0)
     previous_run = _with(
         tmp_path, zero, one, one.to(TrialStatus.FAILED, time=1003.0), zero.to(TrialStatus.FAILED, time=1004.0)
     )
@@ -134,7 +135,7 @@ def test_trials_come_in_the_order_of_their_last_states(tmp_path: Path) -> None:
 
 
 def _completed(index: int) -> Trial:
-    return Trial(index, {}, TrialStatus.COMPLETED, outcome={"f": 1.0, "g": 1.0}, time=1001.0)
+    return Trial(index, POINT, TrialStatus.COMPLETED, outcome={"f": 1.0, "g": 1.0}, time=1001.0)
 
 
 def test_a_sweep_with_nothing_left_to_do_is_over_and_what_would_make_it_go_on_is_said(tmp_path: Path) -> None:
@@ -146,7 +147,7 @@ def test_a_sweep_with_nothing_left_to_do_is_over_and_what_would_make_it_go_on_is
 
 
 def test_a_sweep_with_a_running_or_staged_trial_is_not_over(tmp_path: Path) -> None:
-    staged = Trial(3, {}, time=1001.0)
+    staged = Trial(3, POINT, time=1001.0)
     running = staged.to(TrialStatus.RUNNING, job=Job("1", "/jobs/3"), time=1002.0)
     previous_run = _with(tmp_path, *map(_completed, range(3)), staged)
     assert previous_run.why_over(Budget(4), 1002.0) is None
@@ -156,7 +157,7 @@ def test_a_sweep_with_a_running_or_staged_trial_is_not_over(tmp_path: Path) -> N
 
 def test_a_sweep_with_too_many_failures_is_over(tmp_path: Path) -> None:
     previous_run = _with(
-        tmp_path, *(Trial(index, {}, TrialStatus.FAILED, reason="no", time=1001.0) for index in range(5))
+        tmp_path, *(Trial(index, POINT, TrialStatus.FAILED, reason="no", time=1001.0) for index in range(5))
     )
     assert "max_failure_rate=0.5" in _words(previous_run.why_over(Budget(10), 1002.0))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ax_moo.problem.problem import Problem
-from ax_moo.storage import journal, lock
+from ax_moo.storage import journal, journal_check, lock
 from ax_moo.storage.lock import Owner
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Trial, TrialStatus
@@ -58,14 +58,12 @@ def open_folder(path: Path) -> SweepFolder:
         # The lock is read before the journal: a sweep that ends in between has then written its whole journal.
         holder = lock.holder(path)
         header = _header(path, holder)
-        return SweepFolder(path, header, Problem.from_dict(header["problem"]), journal.trials(path), holder)
+        file = path / journal.JOURNAL_FILE
+        problem = journal_check.described_problem(header, file)
+        trials = journal_check.last_states(header, problem, journal.events(path), file)
+        return SweepFolder(path, header, problem, sorted(trials, key=lambda trial: trial.index), holder)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from None
-    except (KeyError, TypeError, ValueError) as error:
-        raise ConfigError(
-            f"{path / journal.JOURNAL_FILE}: the first line does not describe a sweep ({error!r}); restore the file as"
-            " the sweep wrote it"
-        ) from None
 
 
 def _header(path: Path, holder: Owner | None) -> Mapping[str, Any]:

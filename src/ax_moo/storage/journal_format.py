@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from ax_moo.storage.journal_schema import trial_complaint
 from ax_moo.system.records import from_record
 from ax_moo.trial import Attempt, Fault, Job, Outcome, Trial, TrialStatus
 
@@ -50,9 +51,20 @@ def to_line(trial: Trial) -> dict[str, Any]:
 
 
 def from_line(row: Mapping[str, Any]) -> Trial:
-    """The trial that :func:`to_line` wrote; fields of a later version are ignored."""
+    """The trial that :func:`to_line` wrote; fields of a later version are ignored.
+
+    Raises:
+        TypeError: the row is not a trial's.
+    """
+    if complaint := trial_complaint(row):
+        raise TypeError(complaint)
+    return from_row(row)
+
+
+def from_row(row: Mapping[str, Any]) -> Trial:
+    """The trial of a row that is known to be a trial's."""
     fields: dict[str, Any] = {"index": row["trial"], "status": TrialStatus(row["status"])}
-    if "job" in row:
+    if row.get("job") is not None:
         fields["job"] = from_record(Job, row["job"])
     if "earlier" in row:
         fields["previous_attempts"] = tuple(
@@ -61,7 +73,7 @@ def from_line(row: Mapping[str, Any]) -> Trial:
         )
     if "fault" in row:
         fields["fault"] = Fault.of(row["fault"])
-    if "outcome" in row:
+    if row.get("outcome") is not None:
         fields["outcome"] = _outcome(row["outcome"])
     return from_record(Trial, row, **fields)
 

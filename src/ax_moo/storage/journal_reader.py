@@ -1,11 +1,11 @@
 """Reading a folder's journal: its header and its trials."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ax_moo.storage.journal_format import FORMAT, JOURNAL_FILE, from_line
+from ax_moo.storage.journal_format import FORMAT, JOURNAL_FILE, from_row
+from ax_moo.storage.journal_lines import BadJournal, Line, lines
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Trial
 
@@ -17,24 +17,34 @@ def header(folder: Path) -> dict[str, Any] | None:
         ConfigError: this version does not know the journal's format.
     """
     path = folder / JOURNAL_FILE
-    first = next(_rows(path), None)
-    if first is not None and (not isinstance(first, dict) or first.get("format") != FORMAT):
+    first = next(lines(path), None)
+    if first is None:
+        return None
+    if fault := header_fault(first):
+        raise BadJournal(path, 1, fault)
+    if first.row.get("format") != FORMAT:
         raise ConfigError(f"{path} is not a journal of this version of ax_moo; use the version that wrote it")
-    return first
+    header: dict[str, Any] = first.row
+    return header
+
+
+def header_fault(first: Line) -> str | None:
+    """What is wrong with the first line; another version's may be anything."""
+    if isinstance(first.row, dict) and "trial" in first.row:
+        return "is a trial, and the sweep's own line is missing before it"
+    is_another_versions = isinstance(first.row, dict) and first.row.get("format", FORMAT) != FORMAT
+    return None if is_another_versions else first.fault
 
 
 def events(folder: Path) -> Iterator[Trial]:
     """Every state that every trial of the folder's sweep has been in, in the order in which they were written."""
     path = folder / JOURNAL_FILE
-    rows = _rows(path)
-    next(rows, None)
-    for number, row in enumerate(rows, start=2):
-        try:
-            yield from_line(row)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ConfigError(
-                f"{path}: line {number} is not a trial ({error!r}); restore the file as the sweep wrote it"
-            ) from None
+    for line in lines(path):
+        if line.number == 1:
+            continue
+        if line.fault:
+            raise BadJournal(path, line.number, line.fault)
+        yield from_row(line.row)
 
 
 def trials(folder: Path) -> list[Trial]:
@@ -49,24 +59,3 @@ def last_states(folder: Path) -> list[Trial]:
         last.pop(trial.index, None)
         last[trial.index] = trial
     return list(last.values())
-
-
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    try:
-        file = open(path, "rb")  # noqa: SIM115 - closed by the with below
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except OSError as error:
-        why = "it is a directory" if isinstance(error, IsADirectoryError) else error.strerror
-        raise ConfigError(f"{path} cannot be read: {why}; make it readable, or name another folder") from None
-    with file:
-        for number, line in enumerate(file, start=1):
-            if not line.endswith(b"\n"):
-                return
-            try:
-                yield json.loads(line)
-            except ValueError as error:
-                raise ConfigError(
-                    f"{path}: line {number} is not what the sweep wrote ({error}); restore the file, or correct that"
-                    " line"
-                ) from None

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import IO
 
 from ax_moo.storage.journal_format import JOURNAL_FILE
+from ax_moo.system.regular_files import open_regular
 
 
 class JournalTail:
@@ -19,7 +20,7 @@ class JournalTail:
 
     def new_lines(self) -> Iterator[tuple[int, str]]:
         try:
-            file = open(self._path, "rb")  # noqa: SIM115 - closed by the with below
+            file = open_regular(self._path)
         except OSError:
             return  # the file does not exist yet, or cannot be read at this moment
         with file:

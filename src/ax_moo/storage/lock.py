@@ -20,6 +20,7 @@ import psutil
 from ax_moo.storage import heartbeat
 from ax_moo.system import disk
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.regular_files import read_regular
 
 _BOOT_TIME_JITTER = 2.5
 
@@ -70,7 +71,7 @@ def this_process(about: Mapping[str, Any]) -> Owner:
 def read(path: Path) -> Owner | None:
     """The process that the lock file names; None if it names none."""
     try:
-        row = json.loads(path.read_bytes().partition(b"\n")[0])
+        row = json.loads(read_regular(path).partition(b"\n")[0])
         found = Owner(str(row["host"]), int(row["pid"]), float(row["time"]))
         more = {key: row[key] for key in ("since_boot", "ended", "about") if key in row}
         return dataclasses.replace(found, **more)
@@ -279,7 +280,7 @@ def _refusal(path: Path, by: Owner) -> ConfigError:
 
 def _is_locked(path: Path) -> bool:
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
         return False
     try:

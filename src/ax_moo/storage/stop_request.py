@@ -4,6 +4,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from ax_moo.system.disk import replace_file
+from ax_moo.system.regular_files import read_regular
 
 STOP_FILE = "stop"
 
@@ -22,7 +23,7 @@ def ask(folder: Path, request: StopRequest) -> None:
 def asked(folder: Path) -> StopRequest | None:
     """The request to the sweep in this folder; None if there is no request."""
     try:
-        word = (folder / STOP_FILE).read_text().strip()
+        word = read_regular(folder / STOP_FILE).strip().decode(errors="replace")
     except OSError:
         return None
     return StopRequest.NOW if word == StopRequest.NOW else StopRequest.FINISH

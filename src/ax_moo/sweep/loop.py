@@ -292,7 +292,7 @@ class Sweep:
         candidate = self._background.take()
         if candidate is not None:
             trial = Trial(
-                index=len(self._trials),
+                index=self._next_number,
                 parameterization=dict(candidate.parameterization),
                 generation_node=candidate.generation_node,
                 generation_seconds=candidate.seconds,
@@ -301,13 +301,18 @@ class Sweep:
             )
             self._enter_staged(trial)
         if self._free_slots > len(self._staged) and self._budget.remaining(self._all_trials()) > 0 and self._is_open:
-            self._background.ask(index=len(self._trials), finished=self._finished())
+            self._background.ask(index=self._next_number, finished=self._finished())
             if self._background.gave_up:
                 self._stop_new_trials(_why_no_candidate(self._background.gave_up))
             elif self._background.is_waiting and not self._handles and not self._staged:
                 self._stop_new_trials(
                     Reason(Cause.NO_CANDIDATE, "Ax needs more results for a candidate, and no trial is running")
                 )
+
+    @property
+    def _next_number(self) -> int:
+        """One more than the largest: a number that was used is not used again, whatever the count of trials is."""
+        return max(self._trials, default=-1) + 1
 
     @property
     def _is_open(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ax_moo.problem.difference import differences
 from ax_moo.problem.problem import Problem
-from ax_moo.storage import journal
+from ax_moo.storage import journal, journal_check
 from ax_moo.storage.base import Storage
 from ax_moo.storage.journal_storage import JournalStorage
 from ax_moo.sweep.budget import Budget
@@ -32,10 +32,17 @@ class PreviousRun:
     trials: Sequence[Trial]
 
     @classmethod
-    def read(cls, storage: Storage) -> "PreviousRun | None":
-        """The run that the storage holds, or None where no sweep has begun in it."""
+    def read(cls, storage: Storage, path: Path = Path(journal.JOURNAL_FILE)) -> "PreviousRun | None":
+        """The run that the storage holds, or None where no sweep has begun in it; ``path`` is for messages.
+
+        Raises:
+            ConfigError: what the storage holds cannot be the course of one sweep.
+        """
         header = storage.header()
-        return None if header is None else cls(header, storage.last_states())
+        if header is None:
+            return None
+        problem = journal_check.described_problem(header, path)
+        return cls(header, journal_check.last_states(header, problem, storage.events(), path))
 
     @property
     def sweep_id(self) -> str:
@@ -92,7 +99,7 @@ def check(folder: Path, problem: Problem, resume: Resume) -> None:
             f"{where}: {folder} holds a sweep already; name another folder ({where}=..., or the key that your config"
             " makes it from), remove this folder, or go on with hydra.sweeper.resume=auto"
         )
-    found = differences(Problem.from_dict(header["problem"]), problem)
+    found = differences(journal_check.described_problem(header, folder / journal.JOURNAL_FILE), problem)
     if found:
         raise ConfigError(
             f"{where}: {folder} holds a sweep for another problem: {'; '.join(found)}; go back to that problem, or"
@@ -102,7 +109,7 @@ def check(folder: Path, problem: Problem, resume: Resume) -> None:
 
 def previous_run(folder: Path) -> PreviousRun | None:
     """The run that the folder's journal holds, or None where there is no journal."""
-    return PreviousRun.read(JournalStorage(folder))
+    return PreviousRun.read(JournalStorage(folder), folder / journal.JOURNAL_FILE)
 
 
 def as_recorded(problem: Problem, header: Mapping[str, Any]) -> Problem:

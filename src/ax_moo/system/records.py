@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 R = TypeVar("R")
@@ -18,5 +19,10 @@ def from_record(kind: type[R], record: Mapping[str, Any], **values: Any) -> R:
     """
     if not isinstance(record, Mapping):
         raise TypeError(f"must be a mapping, got {record!r}")
-    known = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    known = _names(kind)  # type: ignore[arg-type]
     return kind(**{name: value for name, value in record.items() if name in known} | values)
+
+
+@cache
+def _names(kind: type) -> frozenset[str]:
+    return frozenset(field.name for field in dataclasses.fields(kind))
