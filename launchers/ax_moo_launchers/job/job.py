@@ -39,12 +39,14 @@ def run(
     """
     gc.enable()  # it is off while the job is unpickled
     end_is_near = warning_signal()
-    with recorded(signal.SIGTERM, end_is_near) as came:
+    with recorded(signal.SIGTERM, end_is_near) as came, recorded(signal.SIGINT) as interrupted:
         try:
             with let_in(end_is_near):
                 hydra = (hydra_context, config, task_function)
                 result = _compose_and_run(*hydra, overrides, job_dir_key, job_num, sweep, own_call)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # also a Rust panic, or pytest.exit
+            if interrupted and isinstance(error, KeyboardInterrupt):
+                raise
             result = JobReturn(overrides=overrides)
             result.return_value, result.status = error, JobStatus.FAILED
         if result.status is JobStatus.FAILED:
@@ -133,10 +135,12 @@ def _portable(result: JobReturn) -> JobReturn:
     import cloudpickle
 
     if isinstance(returned(result), SystemExit):
-        # Reading a SystemExit would raise it, and end the reader's process.
         result.return_value = RuntimeError(f"the task function called sys.exit({returned(result).code!r})")
     if result.status is JobStatus.FAILED:
         result.error_line = error_line(returned(result))
+        if not isinstance(returned(result), Exception):
+            # Whoever reads the value raises it, and only an Exception does not end the reader's process.
+            result.return_value = RuntimeError(result.error_line)
     else:
         result.return_value = _on_cpu(returned(result))
     try:

@@ -6,6 +6,7 @@ It is run as ``python -m ax_moo_launchers.job.task FOLDER``.
 import gc
 import os
 import sys
+import traceback
 from pathlib import Path
 
 import submitit  # this module is a program of its own
@@ -35,6 +36,13 @@ def main() -> None:
     except Exception as error:
         _end_if_full(error, environment)
         raise
+    except (SystemExit, KeyboardInterrupt):
+        raise
+    except (
+        BaseException
+    ):  # an import of the application's has raised it: Submitit writes a result for an Exception only
+        _leave_failure(environment)
+        raise
 
 
 def _has_result(environment: "submitit.JobEnvironment") -> bool:
@@ -62,6 +70,12 @@ def _clean_up(environment: "submitit.JobEnvironment") -> None:
 def _torn(path: Path) -> Path:
     """The name under which Submitit writes a file before it renames it."""
     return path.with_name(f"{path.name}.save_tmp")
+
+
+def _leave_failure(environment: "submitit.JobEnvironment") -> None:
+    """Write the traceback of what is being handled as the job's result, as Submitit does for an Exception."""
+    with submitit.core.utils.temporary_save_path(environment.paths.result_pickle) as path:
+        submitit.core.utils.cloudpickle_dump(("error", traceback.format_exc()), path)
 
 
 def _end_if_full(error: Exception, environment: "submitit.JobEnvironment") -> None:

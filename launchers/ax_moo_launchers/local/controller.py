@@ -124,6 +124,7 @@ class Controller:
         if self._deadline is None:
             self._deadline = time.monotonic() + _GRACE_S
         self._tell_tasks(signal.SIGTERM)
+        self._tell_tasks(signal.SIGCONT)  # as Slurm does: a task that is stopped would not hear of it
 
     def _tell_tasks(self, signum: signal.Signals) -> None:
         for task in self.tasks:

@@ -63,6 +63,7 @@ class LocalHandle(SubmititHandle):
             log.warning("Job %s runs on %s and can only be cancelled there.", self.job.job_id, self._record.get("host"))
         elif self._has_controller():
             self._signal(os.kill, signal.SIGTERM)
+            self._signal(os.kill, signal.SIGCONT)  # a controller that is stopped would not hear of it
         else:
             self._end_now()
 

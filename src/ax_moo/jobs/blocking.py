@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ax_moo.jobs import environment
+from ax_moo.jobs.contained import contain
 from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult, JobState, result_of
 from ax_moo.system import signals
 from ax_moo.system.text import error_line
@@ -30,13 +31,15 @@ class _Round:
 
     def _run(self) -> list[JobResult]:
         overrides = [list(request.overrides) for request in self.requests]
-        try:
-            with signals.reraised(), environment.without_a_run():
-                returns = self.launcher.launch(overrides, initial_job_idx=self.requests[0].trial)
-            results = [result_of(job_return) for job_return in returns]
-        except (Exception, SystemExit) as error:
-            log.debug("The launcher raised", exc_info=True)
-            return [JobResult(error=error_line(error))] * len(self.requests)
+        # A signal that came is raised again after the block. What else is raised is the launcher's failure.
+        with signals.reraised():
+            try:
+                with environment.without_a_run():
+                    returns = self.launcher.launch(overrides, initial_job_idx=self.requests[0].trial)
+                results = [result_of(job_return) for job_return in returns]
+            except BaseException as error:
+                log.debug("The launcher raised", exc_info=True)
+                return [JobResult(error=error_line(error))] * len(self.requests)
         missing = len(self.requests) - len(results)
         return results + [JobResult(error="the launcher returned nothing for this job")] * missing
 
@@ -73,6 +76,7 @@ class BlockingLauncherAdapter:
         self.launcher = launcher
         self._attach = attach
         self._why = why
+        contain(launcher)
         # Hydra's basic launcher runs a batch one by one: all but its first candidate would miss the newest results.
         # A class that derives from it does the same, unless it has its own launch.
         runs_one_by_one = getattr(type(launcher).launch, "__qualname__", "") == "BasicLauncher.launch"

@@ -1,0 +1,42 @@
+"""A task function for launchers that block, which never ends the process that runs it.
+
+Hydra records only an Exception as a trial's failure. Anything else, such as a Rust panic or ``sys.exit``, would end the
+launcher's whole round, and with it trials that have done nothing wrong.
+"""
+
+import functools
+import signal
+from typing import Any
+
+from ax_moo.system.signals import recorded
+from ax_moo.system.text import error_line
+
+
+class NoException(Exception):
+    """The application raised what does not derive from Exception; the message is the line about that."""
+
+
+class Contained:
+    """Calls the task function; Ctrl-C and other signals still interrupt it."""
+
+    def __init__(self, task_function: Any) -> None:
+        self._task_function = task_function
+        functools.update_wrapper(self, task_function)
+
+    def __call__(self, config: Any) -> Any:
+        with recorded(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as came:
+            try:
+                return self._task_function(config)
+            except Exception:
+                raise
+            except BaseException as error:
+                if came:
+                    raise
+                raise NoException(error_line(error)) from error
+
+
+def contain(launcher: Any) -> None:
+    """Let a launcher that keeps its task function where Hydra's own launchers do call it contained."""
+    task_function = getattr(launcher, "task_function", None)
+    if callable(task_function) and not isinstance(task_function, Contained):
+        launcher.task_function = Contained(task_function)

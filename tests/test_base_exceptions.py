@@ -1,0 +1,111 @@
+"""An application that raises what does not derive from Exception: a Rust panic, pytest.exit, a cancelled coroutine."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from launching import open_launcher, submit, wait_for
+from test_launcher_local import pids_of, runs, sleep_on
+
+from ax_moo.jobs.blocking import BlockingLauncherAdapter
+from ax_moo.jobs.launcher import JobState
+from ax_moo_launchers.attach import attach
+from ax_moo_launchers.local.executor import Executor
+from ax_moo_launchers.local.handle import LocalHandle
+
+SAID = [
+    "PanicException: index out of bounds",
+    "Exit: enough",
+    "CancelledError",
+    "GeneratorExit",
+    "KeyboardInterrupt: by the application",
+]
+
+
+# Nested, so that the job gets it by value and does not import this module.
+def raising() -> Callable[[Any], Any]:
+    def task(config: Any) -> Any:
+        class PanicException(BaseException):
+            """As pyo3 makes it for polars and tokenizers."""
+
+        class Exit(BaseException):
+            """As pytest.exit raises it."""
+
+        errors = [PanicException("index out of bounds"), Exit("enough"), asyncio.CancelledError(), GeneratorExit()]
+        errors.append(KeyboardInterrupt("by the application"))
+        if config.trial < len(errors):
+            raise errors[config.trial]
+        return float(config.trial)
+
+    return task
+
+
+def test_it_is_the_applications_failure_and_has_its_name(tmp_path: Path) -> None:
+    handles = submit(open_launcher(tmp_path, "async_local", raising()), *range(len(SAID)))
+    assert wait_for(handles) == [JobState.FINISHED] * len(SAID)
+    assert [handle.result().error for handle in handles] == SAID
+    assert "raise errors[config.trial]" in Path(handles[0].job.folder, f"{handles[0].job.job_id}_0_log.err").read_text()
+
+
+@pytest.mark.one_hydra
+def test_who_reads_it_under_another_sweeper_is_not_ended_by_it(tmp_path: Path) -> None:
+    handles: Any = submit(open_launcher(tmp_path, "async_local", raising()), SAID.index("GeneratorExit"), len(SAID) - 1)
+    wait_for(handles)
+    for handle, said in zip(handles, SAID[-2:], strict=True):
+        with pytest.raises(RuntimeError, match=said):
+            _ = handle.job_return().return_value
+
+
+def test_in_a_round_only_the_trial_that_raises_it_fails(tmp_path: Path) -> None:
+    rounds = BlockingLauncherAdapter(open_launcher(tmp_path, "basic", raising()), attach)
+    trials = range(len(SAID) + 1)
+    handles = submit(rounds, *trials)
+    assert wait_for(handles) == [JobState.FINISHED] * len(trials)
+    assert [handle.result().error for handle in handles] == [*SAID, None]
+    assert handles[-1].result().value == len(SAID)
+
+
+def test_a_launcher_that_raises_it_itself_fails_its_round_and_not_the_sweep(tmp_path: Path) -> None:
+    class Blocking:
+        def launch(self, job_overrides: Any, initial_job_idx: int) -> Any:
+            raise GeneratorExit("in the launcher")
+
+    handles = submit(BlockingLauncherAdapter(Blocking(), attach), 0, 1)
+    assert wait_for(handles) == [JobState.FINISHED] * 2
+    assert [handle.result().error for handle in handles] == ["GeneratorExit: in the launcher"] * 2
+
+
+def test_ctrl_c_during_a_round_still_interrupts_the_sweep(tmp_path: Path) -> None:
+    def task(config: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    (handle,) = submit(BlockingLauncherAdapter(open_launcher(tmp_path, "basic", task), attach), 0)
+    with pytest.raises(KeyboardInterrupt):
+        handle.state()
+
+
+@pytest.mark.one_hydra
+def test_one_that_an_import_raises_in_the_job_fails_the_trial_as_well(tmp_path: Path) -> None:
+    class Unreadable:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return exec, ("class PanicException(BaseException): pass\nraise PanicException('while imported')",)
+
+    handle = LocalHandle(Executor(tmp_path / "jobs", None, {}).submit_call((Unreadable(),)))
+    assert wait_for([handle]) == [JobState.FINISHED]
+    assert str(handle.result().error).endswith("PanicException: while imported")
+
+
+@pytest.mark.one_hydra
+def test_a_job_that_is_stopped_can_be_cancelled(tmp_path: Path) -> None:
+    (handle,) = submit(open_launcher(tmp_path, "async_local", sleep_on(tmp_path)), 0)
+    pids = [int(handle.job.job_id), *pids_of(tmp_path)]
+    os.killpg(pids[0], signal.SIGSTOP)
+    assert handle.state() is JobState.RUNNING
+    handle.cancel()
+    assert wait_for([handle], 30) == [JobState.LOST]
+    assert handle.result().error == "cancelled"
+    assert not any(map(runs, pids))
