@@ -7,6 +7,8 @@ from hydra.core.singleton import Singleton
 from hydra.core.utils import run_job, setup_globals
 from omegaconf import open_dict
 
+from ax_moo.jobs.ownership import owned
+
 
 def run(launcher, folder, request, singletons):
     Singleton.set_state(singletons)
@@ -15,6 +17,7 @@ def run(launcher, folder, request, singletons):
     config = context.config_loader.load_sweep_config(launcher.config, list(request.overrides))
     with open_dict(config):
         config.hydra.job.num, config.hydra.job.id = request.trial, str(os.getpid())
-    result = run_job(launcher.task_function, config, "hydra.sweep.dir", "hydra.sweep.subdir", context)
+    task = owned(launcher.task_function, request.sweep)  # fails in a folder that is another trial's
+    result = run_job(task, config, "hydra.sweep.dir", "hydra.sweep.subdir", context)
     (folder / "result.new").write_bytes(cloudpickle.dumps(result))
     (folder / "result.new").rename(folder / "result")

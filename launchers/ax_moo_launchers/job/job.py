@@ -12,6 +12,7 @@ from hydra.core.utils import JobReturn, JobStatus, run_job
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
+from ax_moo.jobs.ownership import owned
 from ax_moo.system.hydra_internals import returned
 from ax_moo.system.signals import let_in, recorded, warning_signal
 from ax_moo.system.text import error_line
@@ -67,7 +68,6 @@ def _compose_and_run(
     sweep: str,
     own_call: OwnCall | None,
 ) -> JobReturn:
-    del sweep  # the job's folder will say whose it is
     import submitit
 
     # Hydra 1.3 warns about an application's own hydra/sweeper/ax_moo.yaml in the log of every trial.
@@ -77,10 +77,11 @@ def _compose_and_run(
         config.hydra.job.id = submitit.JobEnvironment().job_id
         config.hydra.job.num = job_num
     if own_call is not None:
+        own_call.own(sweep)
         return own_call(overrides, job_dir_key, job_num, f"job_id_for_{job_num}", Singleton.get_state())
     return run_job(
         hydra_context=hydra_context,
-        task_function=task_function,
+        task_function=owned(task_function, sweep),
         config=config,
         job_dir_key=job_dir_key,
         job_subdir_key="hydra.sweep.subdir",

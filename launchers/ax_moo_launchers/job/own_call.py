@@ -5,6 +5,8 @@ from typing import Any
 
 from hydra.core.utils import JobReturn
 
+from ax_moo.jobs.ownership import owned
+
 
 class OwnCall:
     """Calls the user's launcher as Submitit would, with the arguments of the stock launcher.
@@ -27,6 +29,12 @@ class OwnCall:
                 f"got {type(result).__name__}"
             )
         return result
+
+    def own(self, sweep: str) -> None:
+        """Let the user's launcher run the trial only in a folder of its own."""
+        task_function = getattr(self.function, "task_function", None)
+        if callable(task_function):
+            vars(self.function)["task_function"] = owned(task_function, sweep)
 
     def checkpoint(self, *args: Any) -> "OwnCall | None":
         """The call of a job that runs again; None if it must not, as the user's ``checkpoint`` says."""

@@ -1,12 +1,14 @@
 """An adapter for Hydra launchers that block: they run a whole batch of jobs and wait for its end."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ax_moo.jobs import environment
 from ax_moo.jobs.contained import contain
 from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult, JobState, result_of
+from ax_moo.jobs.ownership import owned
 from ax_moo.system import signals
 from ax_moo.system.text import error_line
 from ax_moo.trial import Job
@@ -34,7 +36,7 @@ class _Round:
         # A signal that came is raised again after the block. What else is raised is the launcher's failure.
         with signals.reraised():
             try:
-                with environment.without_a_run():
+                with environment.without_a_run(), self._in_own_folders():
                     returns = self.launcher.launch(overrides, initial_job_idx=self.requests[0].trial)
                 results = [result_of(job_return) for job_return in returns]
             except BaseException as error:
@@ -42,6 +44,19 @@ class _Round:
                 return [JobResult(error=error_line(error))] * len(self.requests)
         missing = len(self.requests) - len(results)
         return results + [JobResult(error="the launcher returned nothing for this job")] * missing
+
+    @contextmanager
+    def _in_own_folders(self) -> Iterator[None]:
+        """Within the block the launcher's jobs run only in folders of their own, wherever the launcher runs them."""
+        task_function = getattr(self.launcher, "task_function", None)
+        if not callable(task_function):
+            yield
+            return
+        self.launcher.task_function = owned(task_function, self.requests[0].sweep)
+        try:
+            yield
+        finally:
+            self.launcher.task_function = task_function
 
 
 class _RoundHandle:

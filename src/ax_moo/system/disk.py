@@ -116,6 +116,34 @@ def replace_file(path: Path, data: str | bytes) -> None:
     sync_folder(path.parent)
 
 
+def create_file(path: Path, data: str) -> bool:
+    """Write a file that does not exist yet, with its whole content at once; False if there is one already.
+
+    Of several processes that do so at the same time one succeeds.
+    """
+    aside = path.with_name(f".{path.name.lstrip('.')}.{secrets.token_hex(4)}.new")
+    try:
+        _write_new(aside, data.encode(errors="backslashreplace"), None)
+        return _link(aside, path)
+    finally:
+        with contextlib.suppress(OSError):
+            aside.unlink()
+
+
+def _link(aside: Path, path: Path) -> bool:
+    try:
+        os.link(aside, path)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without hard links: the name is taken first, and the content comes at once after it
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        except FileExistsError:
+            return False
+        os.replace(aside, path)
+    return True
+
+
 def sync_folder(folder: Path) -> None:
     """Write the folder's list of names to the disk, where the file system can sync a folder."""
     descriptor = os.open(folder, os.O_RDONLY)

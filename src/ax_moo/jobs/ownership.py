@@ -1,0 +1,92 @@
+"""Whose a job's output folder is: a record in it, which the job writes before the task function runs.
+
+A path is no proof: two trials, or two sweeps, can be given the same folder, and an application that goes on from a
+checkpoint would then return the other trial's result.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
+
+from ax_moo.system.disk import create_file, replace_file
+
+RECORD_FILE = ".ax_moo.json"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The trial that has the folder; ``sweep`` is the id of its sweep."""
+
+    sweep: str
+    trial: int
+
+
+class ForeignFolder(RuntimeError):
+    """The folder of a job is that of another trial."""
+
+
+def owner_of(folder: Path) -> Owner | None:
+    """The trial whose folder this is; None where no trial has said so, or its record was lost in a power failure.
+
+    Raises:
+        OSError: the record cannot be read now.
+    """
+    try:
+        found = json.loads((folder / RECORD_FILE).read_bytes())
+        return Owner(str(found["sweep"]), int(found["trial"]))
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, KeyError):
+        return None
+
+
+def claim(folder: Path, owner: Owner, overrides: Sequence[str]) -> None:
+    """Record that the folder is this trial's. A further attempt, or another task of the job, finds that it is.
+
+    A folder without a record is claimed whatever it holds: an earlier version left it, or an attempt that died early.
+
+    Raises:
+        ForeignFolder: it is another trial's.
+    """
+    record = json.dumps({"sweep": owner.sweep, "trial": owner.trial, "overrides": list(overrides)})
+    path = folder / RECORD_FILE
+    if owner_of(folder) is None and not create_file(path, record) and owner_of(folder) is None:
+        replace_file(path, record)
+    found = owner_of(folder)
+    if found is not None and found != owner:
+        raise ForeignFolder(_refusal(folder, found, owner))
+
+
+class OwnedTask:
+    """A task function that runs only in a folder of its own trial's. It can be pickled if the task function can."""
+
+    def __init__(self, task_function: Callable[[Any], Any], sweep: str) -> None:
+        self.task_function = task_function
+        self.sweep = sweep
+
+    def __call__(self, config: Any) -> Any:
+        hydra = HydraConfig.get()
+        if not OmegaConf.is_missing(hydra.job, "num"):  # of a launcher that gives its jobs no numbers
+            claim(Path(hydra.runtime.output_dir), Owner(self.sweep, hydra.job.num), list(hydra.overrides.task))
+        return self.task_function(config)
+
+
+def owned(task_function: Callable[[Any], Any], sweep: str) -> Callable[[Any], Any]:
+    """The task function for a job of this sweep; unchanged for a job of another sweeper, which has no sweep's id."""
+    return OwnedTask(task_function, sweep) if sweep else task_function
+
+
+def _refusal(folder: Path, found: Owner, owner: Owner) -> str:
+    if found.sweep == owner.sweep:
+        return (
+            f"{folder} is the folder of trial {found.trial}, and trial {owner.trial} must have one of its own;"
+            " set hydra.sweep.subdir='${hydra.job.num}', which is the default"
+        )
+    return (
+        f"{folder} is the folder of trial {found.trial} of another sweep ({found.sweep}), and trial {owner.trial} of"
+        f" this one ({owner.sweep}) must have one of its own; name another hydra.sweep.dir, and keep"
+        " hydra.sweep.subdir inside of it"
+    )
