@@ -151,8 +151,17 @@ def submit(
 
 
 @app.command()
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
-    """Check what works on this machine, and say what to do about the rest."""
+def doctor(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="A sweep's folder: what is wrong with its files.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Check what works on this machine, or what is wrong in DIR, and say what to do about it."""
+    if folder is not None:
+        from ax_moo.cli.doctor_folder import doctor_folder
+
+        raise typer.Exit(doctor_folder(folder, as_json))
     from ax_moo.cli import doctor
 
     raise typer.Exit(doctor.doctor(as_json))

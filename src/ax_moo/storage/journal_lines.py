@@ -19,6 +19,7 @@ class BadJournal(ConfigError):
     """A line of the journal cannot be what a sweep has written there."""
 
     def __init__(self, path: Path, number: int, what: str) -> None:
+        self.what = what
         super().__init__(
             f"{path}: line {number} {what}; put a copy of the file in its place, or see what is lost without that"
             f" line: ax-moo doctor {path.parent}"
