@@ -51,7 +51,8 @@ class ScriptedHandle:
         if self.polls > 0 and not self.cancelled:
             return JobState.RUNNING
         self.log.append(f"end {self.request.trial}")
-        return JobState.LOST if self.cancelled or self.request in self.lost else JobState.FINISHED
+        is_lost = self.cancelled or self.request in self.lost or self.answer(self.request).fault is not None
+        return JobState.LOST if is_lost else JobState.FINISHED
 
     def result(self) -> JobResult:
         return self.answer(self.request)
@@ -63,7 +64,8 @@ class ScriptedHandle:
 class ScriptedLauncher:
     """Remembers every submission; ``polls`` says how many questions a trial's job lives for.
 
-    A job whose request is in ``lost`` ends as one that was lost; its answer's error says why.
+    A job whose request is in ``lost``, or whose answer has a fault, ends as one that was lost; its answer's error says
+    why.
     """
 
     is_blocking = False

@@ -12,7 +12,7 @@ import pytest
 from launching import open_launcher, submit, wait_for
 
 from ax_moo.jobs.launcher import JobRequest, JobState
-from ax_moo.trial import Job
+from ax_moo.trial import Fault, Job
 from ax_moo_launchers import handle as job_handle
 from ax_moo_launchers.attach import attach, cancel_command
 from ax_moo_launchers.local import handle as local_handle
@@ -131,19 +131,22 @@ def test_a_job_whose_host_is_gone_is_lost_when_it_was_silent_for_long(
 
 
 @pytest.mark.parametrize(
-    ("changes", "reason"),
-    [({"start": "1"}, "killed together with its controller"), ({"boot": "before"}, "its machine was rebooted")],
+    ("changes", "reason", "fault"),
+    [
+        ({"start": "1"}, "killed together with its controller", None),
+        ({"boot": "before"}, "its machine was rebooted", Fault.NODE_FAILED),
+    ],
     ids=["another process", "another boot"],
 )
 def test_a_process_that_only_has_the_jobs_pid_is_left_alone(
-    tmp_path: Path, changes: dict[str, str], reason: str
+    tmp_path: Path, changes: dict[str, str], reason: str, fault: Fault | None
 ) -> None:
     other = subprocess.Popen(["sleep", "60"], start_new_session=True)
     try:
         (tmp_path / f"{other.pid}_process.json").write_text(record_of(other.pid, **changes))
         handle = attach(Job(str(other.pid), str(tmp_path)))
         assert handle.state() is JobState.LOST
-        assert handle.result().error.startswith(reason)
+        assert (handle.result().error.startswith(reason), handle.result().fault) == (True, fault)
         handle.cancel()
         with pytest.raises(subprocess.TimeoutExpired):
             other.wait(0.2)

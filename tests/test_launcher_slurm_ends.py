@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import waiting
 from launching import open_launcher, submit, wait_for, wait_until
-from slurm.cluster import SlurmCluster
+from slurm.cluster import NODES, SlurmCluster
 from waiting import wait_for_file
 
 from ax_moo.jobs.launcher import JobHandle, JobRequest, JobState
-from ax_moo.trial import Job
+from ax_moo.trial import Fault, Job
 from ax_moo_launchers import handle as job_handle
 from ax_moo_launchers.attach import attach, attacher
 from ax_moo_launchers.files import result_file
@@ -119,6 +119,48 @@ def test_running_pending_and_array_jobs_are_cancelled_with_slurms_own_reason(tmp
 
 def wait_states() -> list[JobState]:
     return [JobState.FINISHED, JobState.LOST]
+
+
+def test_a_job_that_is_cancelled_before_it_began_is_nobodys_fault(tmp_path: Path) -> None:
+    held = "+hydra.launcher.additional_parameters.hold=true"
+    (handle,) = submit(open_launcher(tmp_path, "async_slurm", sleeper(tmp_path), held), 0)
+    assert wait_until(handle, [JobState.PENDING, *wait_states()]) is JobState.PENDING
+    subprocess.run(["scancel", handle.job.job_id], check=True)
+    assert wait_for([handle], 60) == [JobState.LOST]
+    assert (handle.result().fault, handle.result().node) == (Fault.PREEMPTED, "")
+
+
+def test_a_job_that_ends_by_itself_to_make_room_was_preempted(tmp_path: Path, slurm_cluster: SlurmCluster) -> None:
+    """Slurm calls it FAILED."""
+
+    def task(config: Any) -> None:
+        signal.signal(signal.SIGUSR2, lambda number, frame: os._exit(143))
+        (tmp_path / "ready").write_text("yes")
+        time.sleep(120)
+
+    place = ("hydra.launcher.partition=taken", "hydra.launcher.gpus_per_node=1")
+    slurm_cluster.call("scontrol", "update", "partitionname=taken", "gracetime=30")
+    try:
+        (handle,) = submit(open_launcher(tmp_path, "async_slurm", task, *place), 0)
+        wait_for_file(tmp_path / "ready")
+        slurm_cluster.preempt(handle.job.job_id)
+        assert wait_for([handle], 60) == [JobState.LOST]
+    finally:
+        slurm_cluster.call("scontrol", "update", "partitionname=taken", "gracetime=0")
+    result = handle.result()
+    assert (result.error, result.fault) == ("FAILED, exit code 15, no result written", Fault.PREEMPTED)
+    assert result.node in NODES
+
+
+@pytest.mark.parametrize("way", ["by accounting", "by the controller"])
+def test_a_job_that_dies_at_its_start_says_so_and_where(
+    tmp_path: Path, slurm_cluster: SlurmCluster, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    if way == "by the controller":
+        monkeypatch.setattr(watcher.commands, "account_ends", lambda job_ids: None)
+    (handle,) = submit(open_launcher(tmp_path, "async_slurm", lambda config: os._exit(9)), 0)
+    assert wait_for([handle], 60) == [JobState.LOST]
+    assert (handle.result().fault, handle.result().node in NODES) == (Fault.DIED_AT_START, True)
 
 
 def test_a_cancellation_that_the_controller_did_not_hear_is_sent_again(

@@ -137,3 +137,22 @@ def test_a_sweep_goes_on_while_the_controller_restarts_and_accounting_is_away(
     assert sorted(begun.trial for begun in orders.begun()) == list(range(5))
     assert "Submission failed" in swept.out
     assert [trial["attempt"] for trial in swept.last] == [1] * 5
+
+
+def test_preemptions_that_cancel_use_up_no_retry(fragile_cluster: SlurmCluster, tmp_path: Path) -> None:
+    orders = Orders(tmp_path)
+    size = ("hydra.sweeper.n_trials=1", "hydra.sweeper.n_jobs=1", "hydra.sweeper.retries=1")
+    place = ("hydra.launcher.partition=taken", "hydra.launcher.gpus_per_node=1", "+deaf=true")
+    with sweep_of(tmp_path, *OPTIONS, *size, *place) as sweep:
+        for times in (1, 2):
+            orders.wait_until_begun(times)
+            wait_until(lambda: orders.rows(0)[-1]["status"] == "RUNNING", "the job's id in the journal")
+            fragile_cluster.preempt(orders.job_id(0))
+        orders.wait_until_begun(3)
+        orders.finish(0)
+        swept = wait_for_sweep(tmp_path, sweep)
+
+    (trial,) = swept.last
+    assert (swept.code, trial["status"]) == (0, "COMPLETED"), (trial, swept.err)
+    lost = [(each["reason"], each["counts"], each["fault"]) for each in trial["earlier"]]
+    assert lost == [("PREEMPTED, no result written", False, "preempted")] * 2

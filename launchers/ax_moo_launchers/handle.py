@@ -54,7 +54,10 @@ class SubmititHandle(ABC):
 
     def result(self) -> JobResult:
         left = self._left_behind()
-        return JobResult(error=left) if isinstance(left, str) else result_of(left)
+        return self._without_result(left) if isinstance(left, str) else result_of(left)
+
+    def _without_result(self, why: str) -> JobResult:
+        return JobResult(error=why)
 
     def job_return(self) -> JobReturn:
         """The result as a Hydra launcher returns it; reading the value of a lost job raises."""

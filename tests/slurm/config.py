@@ -109,6 +109,7 @@ NodeName=NODE NodeHostname={host} NodeAddr=127.0.0.1 Port={NODE} CPUs=8 RealMemo
 """
 _PARTITIONS = """\
 PartitionName=gpu Nodes=NODES Default=YES MaxTime=60 State=UP PriorityTier=1 GraceTime=30
+PartitionName=taken Nodes=NODES MaxTime=60 State=UP PriorityTier=1 PreemptMode=CANCEL
 PartitionName=urgent Nodes=NODES MaxTime=60 State=UP PriorityTier=2 PreemptMode=OFF
 """
 _SLURMDBD = """\

@@ -14,6 +14,10 @@ NO_ROOM = os.EX_IOERR
 NO_SPACE_LEFT = "no space left on device"
 NO_RESULT = "no result written"
 
+TIME_LIMIT = "time limit"
+COULD_NOT_BE_REQUEUED = "preempted, and could not be requeued"
+"""The first words of notes that jobs leave; whoever reads a note knows them by these."""
+
 
 def exit_words(code: int) -> str:
     if code == NO_ROOM:

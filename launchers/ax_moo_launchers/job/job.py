@@ -18,7 +18,7 @@ from ax_moo.system.signals import let_in, recorded, warning_signal
 from ax_moo.system.text import error_line
 from ax_moo_launchers.files import leave_note
 from ax_moo_launchers.job import exit_codes
-from ax_moo_launchers.job.exit_codes import no_room
+from ax_moo_launchers.job.exit_codes import COULD_NOT_BE_REQUEUED, TIME_LIMIT, no_room
 from ax_moo_launchers.job.own_call import OwnCall
 
 
@@ -97,14 +97,14 @@ def _end_if_not_its_own_fault(error: BaseException, came: set[int], params: dict
 
     if type(error) is submitit.core.utils.UncompletedJobError and "not requeued" in str(error):
         limit = params.get("timeout_min")
-        _end(exit_codes.TERMINATED, f"time limit of {limit} min reached" if limit else "time limit reached")
+        _end(exit_codes.TERMINATED, f"{TIME_LIMIT} of {limit} min reached" if limit else f"{TIME_LIMIT} reached")
     if signal.SIGTERM in came:
         # Without a note: the sender of the signal knows better why, and Slurm may run the job again.
         _end(exit_codes.TERMINATED)
     if came and isinstance(error, SystemExit):
         raise error  # Submitit has requeued the job
     if came:
-        _end(exit_codes.TERMINATED, f"preempted, and could not be requeued: {error_line(error)}")
+        _end(exit_codes.TERMINATED, f"{COULD_NOT_BE_REQUEUED}: {error_line(error)}")
     why = no_room(error, submitit.JobEnvironment().paths.folder)
     if why is not None:
         _end(exit_codes.NO_ROOM, why)

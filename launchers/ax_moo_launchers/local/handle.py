@@ -10,8 +10,8 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-from ax_moo.jobs.launcher import JobState
-from ax_moo.trial import Job
+from ax_moo.jobs.launcher import JobResult, JobState
+from ax_moo.trial import Fault, Job
 from ax_moo_launchers.files import exit_file, process_file, read_json
 from ax_moo_launchers.handle import SubmititHandle
 from ax_moo_launchers.job.exit_codes import NO_RESULT, exit_words
@@ -156,6 +156,10 @@ class LocalHandle(SubmititHandle):
         if heartbeat != self._heartbeat:
             self._heartbeat, self._heard_at = heartbeat, time.monotonic()
         return time.monotonic() - self._heard_at < _SILENCE_S
+
+    def _without_result(self, why: str) -> JobResult:
+        is_rebooted = self.is_here and not self._is_same_boot and not self._has_ended()
+        return JobResult(error=why, fault=Fault.NODE_FAILED if is_rebooted else None)
 
     def _why_lost(self) -> str:
         note = read_json(exit_file(self.folder, self.job.job_id))

@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ax_moo_launchers.slurm.faults import End
+
 log = logging.getLogger(__name__)
 
 _TIMEOUT_S = 30.0
@@ -78,22 +80,22 @@ def output_folders() -> dict[str, str]:
     return {job_id: folder.replace("%a", job_id.rpartition("_")[2]) for job_id, folder in found.items()}
 
 
-def account_words(job_ids: Iterable[str]) -> dict[str, str] | None:
+def account_ends(job_ids: Iterable[str]) -> dict[str, End] | None:
     """How each job ended that has ended according to accounting, by job id; None if accounting does not answer."""
     wanted = ",".join(job_ids)
-    columns = "--format=JobID,State,ExitCode,DerivedExitCode"
+    columns = "--format=JobID,State,ExitCode,DerivedExitCode,NodeList,ElapsedRaw"
     command = ["sacct", "--noheader", "--parsable2", "--allocations", columns, f"--jobs={wanted}"]
     status, output, error = call(command)
     if status != 0:
         if "accounting storage is disabled" in error:
-            return {NO_ACCOUNTING: ""}
+            return {NO_ACCOUNTING: End("")}
         log.debug("sacct does not answer: %s", error.strip())
         return None
     rows = [line.split("|") for line in output.splitlines()]
     return {
-        job_id: _words(*row[1:])
+        job_id: End(_words(*row[1:4]), row[4], float(row[5]) if row[5].isdigit() else None)
         for row in rows
-        if len(row) == 4 and row[1].split(" ")[0] in ENDED
+        if len(row) == 6 and row[1].split(" ")[0] in ENDED
         for job_id in _expanded(row[0])
     }
 
@@ -109,13 +111,34 @@ def _expanded(job_id: str) -> list[str]:
     return found
 
 
-def controller_words(job_id: str) -> str | None:
-    status, output, _ = call(["scontrol", "--oneliner", "--details", "show", "job", job_id])
-    state = re.search(r"\bJobState=(\S+)", output)
-    if status != 0 or state is None:
+def controller_end(job_id: str) -> End | None:
+    """How a job ended according to the controller; None if it does not know the job any more."""
+    facts = _facts(job_id)
+    if "JobState" not in facts:
         return None
-    codes = dict(re.findall(r"\b(ExitCode|DerivedExitCode)=(\d+:\d+)", output))
-    return _words(state.group(1), codes.get("ExitCode", "0:0"), codes.get("DerivedExitCode", "0:0"))
+    words = _words(facts["JobState"], facts.get("ExitCode", "0:0"), facts.get("DerivedExitCode", "0:0"))
+    return End(words, facts.get("NodeList", "").replace("(null)", ""), _seconds(facts.get("RunTime", "")))
+
+
+def was_preempted(job_id: str) -> bool:
+    """Whether the controller has told the job in its last life to make room for another one."""
+    facts = _facts(job_id)
+    told, began = facts.get("PreemptTime", ""), facts.get("StartTime", "")
+    return told[:1].isdigit() and told >= began
+
+
+def _facts(job_id: str) -> dict[str, str]:
+    status, output, _ = call(["scontrol", "--oneliner", "--details", "show", "job", job_id])
+    return dict(re.findall(r"(?:^|\s)(\w+)=(\S*)", output)) if status == 0 else {}
+
+
+def _seconds(time: str) -> float | None:
+    """The seconds in Slurm's ``[days-]hours:minutes:seconds``."""
+    match = re.fullmatch(r"(?:(\d+)-)?(\d+):(\d+):(\d+)", time)
+    if match is None:
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
 
 
 def _words(state: str, exit_code: str, of_step: str) -> str:

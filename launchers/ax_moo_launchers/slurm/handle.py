@@ -1,20 +1,24 @@
 """SlurmHandle: watching and ending a Slurm job, from the process that submitted it or any later one."""
 
 import contextlib
+import dataclasses
 import os
 import re
 import time
 from functools import cached_property
 
-from ax_moo.jobs.launcher import JobState
+from ax_moo.jobs.launcher import JobResult, JobState
 from ax_moo.trial import Job
 from ax_moo_launchers.files import read_json, tasks_file
 from ax_moo_launchers.handle import SubmititHandle
 from ax_moo_launchers.job.exit_codes import NO_RESULT, exit_words
+from ax_moo_launchers.slurm import commands
+from ax_moo_launchers.slurm.faults import End, fault_of
 from ax_moo_launchers.slurm.watcher import Phase, SlurmWatcher
 
 _REFRESH_S = 5.0
 _TAIL = 10_000
+_BY_ITSELF = ("FAILED", "COMPLETED")
 _TOO_MUCH = re.compile(rb"^slurmstepd\S*: error: .*\b(?:exceeded memory limit|oom-kill event)", re.MULTILINE)
 
 
@@ -74,11 +78,23 @@ class SlurmHandle(SubmititHandle):
         with contextlib.suppress(OSError):
             os.chmod(self.folder, self.folder.stat().st_mode)
 
+    @cached_property
+    def _end(self) -> End:
+        """How the job ended, asked for once it is lost."""
+        end = self._watcher.how_it_ended(self.job.job_id)
+        if end.state in ("FAILED", "CANCELLED") and self._took_too_much():
+            return dataclasses.replace(end, words="OUT_OF_MEMORY by its log")
+        return end
+
     def _why_lost(self) -> str:
-        words = re.sub(r"exit code (\d+):0", _in_words, self._watcher.how_it_ended(self.job.job_id))
-        if words.startswith("FAILED") and self._took_too_much():
-            words = "OUT_OF_MEMORY by its log"
+        words = re.sub(r"exit code (\d+):0", _in_words, self._end.words)
         return f"{words}, {NO_RESULT}"
+
+    def _without_result(self, why: str) -> JobResult:
+        if self.has_results(every=False):  # one that cannot be read
+            return JobResult(error=why)
+        was_preempted = self._end.state in _BY_ITSELF and commands.was_preempted(self.job.job_id)
+        return JobResult(error=why, fault=fault_of(self._end, self._note() or "", was_preempted), node=self._end.node)
 
     def _took_too_much(self) -> bool:
         """Whether the log says that the job ran out of memory.

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ax_moo_launchers.slurm import commands
+from ax_moo_launchers.slurm.faults import End
 
 _INTERVAL_S = 2.0
 _FORGOTTEN_S = 300.0
 
-_FORGOTTEN = "no longer known to Slurm"
+_FORGOTTEN = End("no longer known to Slurm")
 
 _PENDING = {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT", "RESV_DEL_HOLD"}
 
@@ -23,15 +24,15 @@ class Phase(Enum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """A job's phase, and since when by ``time.monotonic``; ``words`` say how a job has ended."""
+    """A job's phase, and since when by ``time.monotonic``; ``end`` says how a job has ended."""
 
     phase: Phase
     since: float
-    words: str = ""
+    end: End | None = None
 
     @property
     def ended_well(self) -> bool:
-        return self.words == "COMPLETED"
+        return self.end is not None and self.end.words == "COMPLETED"
 
 
 class SlurmWatcher:
@@ -71,10 +72,10 @@ class SlurmWatcher:
         # If Slurm has never answered, nothing is known about the job but that it was submitted.
         return self._verdicts.get(job_id, Verdict(Phase.RUNNING, time.monotonic()))
 
-    def how_it_ended(self, job_id: str) -> str:
-        """How a job ended in words, from accounting if possible, which may learn of the end after the controller."""
-        accounts = commands.account_words([job_id]) or {}
-        return accounts.get(job_id) or self.verdict(job_id).words or "ended"
+    def how_it_ended(self, job_id: str) -> End:
+        """How a job ended, from accounting if possible, which may learn of the end after the controller."""
+        accounts = commands.account_ends([job_id]) or {}
+        return accounts.get(job_id) or self.verdict(job_id).end or End("ended")
 
     def _ask(self) -> None:
         """Ask about all watched jobs, also those that have ended: Slurm may run them again."""
@@ -100,14 +101,14 @@ class SlurmWatcher:
 
     def _look_up(self, job_ids: Sequence[str], states: dict[str, str]) -> None:
         """Find out how jobs ended: from accounting, else from the controller, if it still knows them."""
-        accounts = commands.account_words(job_ids)
-        has_accounting = accounts != {commands.NO_ACCOUNTING: ""}
+        accounts = commands.account_ends(job_ids)
+        has_accounting = accounts is None or commands.NO_ACCOUNTING not in accounts
         for job_id in job_ids:
-            words = (accounts or {}).get(job_id)
-            if words is None and job_id in states:
-                words = commands.controller_words(job_id) or states[job_id]
-            if words is not None:
-                self._note(job_id, Phase.ENDED, words)
+            end = (accounts or {}).get(job_id)
+            if end is None and job_id in states:
+                end = commands.controller_end(job_id) or End(states[job_id])
+            if end is not None:
+                self._note(job_id, Phase.ENDED, end)
             elif not has_accounting:
                 self._note(job_id, Phase.ENDED, _FORGOTTEN)
             else:
@@ -119,10 +120,10 @@ class SlurmWatcher:
         if time.monotonic() - since > _FORGOTTEN_S:
             self._note(job_id, Phase.ENDED, _FORGOTTEN)
 
-    def _note(self, job_id: str, phase: Phase, words: str = "") -> None:
+    def _note(self, job_id: str, phase: Phase, end: End | None = None) -> None:
         before = self._verdicts.get(job_id)
         if before is None or before.phase is not phase:
-            self._verdicts[job_id] = Verdict(phase, time.monotonic(), words)
+            self._verdicts[job_id] = Verdict(phase, time.monotonic(), end)
         if phase is not Phase.ENDED:
             self._unknown_since.pop(job_id, None)
 

@@ -218,7 +218,7 @@ def _controller() -> Check:
 
 
 def _accounting() -> Check:
-    answer = slurm.account_words(["1"])
+    answer = slurm.account_ends(["1"])
     advice = "sweeps work without it, but the reason of a lost job is known only while scontrol remembers the job"
     if answer is None:
         return Check("Slurm's accounting", False, "sacct does not answer", advice)

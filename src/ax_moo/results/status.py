@@ -50,6 +50,8 @@ def retries(trial: Trial) -> list[dict[str, Any]]:
             "attempt": number,
             "reason": attempt.reason,
             "counts": attempt.counts,
+            "fault": attempt.fault,
+            "node": attempt.node or None,
             **where(attempt.job),
         }
         for number, attempt in enumerate(trial.previous_attempts, start=1)

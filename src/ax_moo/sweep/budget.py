@@ -31,16 +31,16 @@ class Budget:
         return None if self.timeout_hours is None else max(0.0, self.timeout_hours * 3600 - seconds)
 
     def has_failed(self, trials: Sequence[Trial]) -> bool:
-        """Whether more than ``max_failure_rate`` of the finished trials have failed."""
-        finished = [trial for trial in trials if trial.status.is_finished]
+        """Whether more than ``max_failure_rate`` of the finished trials have failed by a fault of theirs."""
+        finished = _finished(trials)
         failed = sum(trial.status is TrialStatus.FAILED for trial in finished)
         return len(finished) >= FIRST_LOOK and failed > self.max_failure_rate * len(finished)
 
 
 def failure_sentence(trials: Sequence[Trial], max_failure_rate: float) -> str:
     """The message that too many trials have failed, with the most frequent reason and a log that shows it."""
-    failed = [trial for trial in trials if trial.status is TrialStatus.FAILED]
-    finished = sum(trial.status.is_finished for trial in trials)
+    failed = [trial for trial in _finished(trials) if trial.status is TrialStatus.FAILED]
+    finished = len(_finished(trials))
     reason, times = Counter(trial.reason for trial in failed).most_common(1)[0]
     first = next(trial for trial in failed if trial.reason == reason)
     where = f"; see {log_of(first.job)}" if first.job and first.job.folder else ""
@@ -48,3 +48,8 @@ def failure_sentence(trials: Sequence[Trial], max_failure_rate: float) -> str:
         f"{len(failed)} of {finished} trials failed (max_failure_rate={max_failure_rate}),"
         f" {times} of them with: {reason}{where}"
     )
+
+
+def _finished(trials: Sequence[Trial]) -> list[Trial]:
+    """The finished trials, without those that failed by nobody's fault: they say nothing about the others."""
+    return [trial for trial in trials if trial.status.is_finished and not (trial.fault and trial.fault.is_nobodys)]

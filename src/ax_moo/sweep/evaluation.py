@@ -8,7 +8,7 @@ import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ax_moo.jobs.launcher import JobHandle, JobState
+from ax_moo.jobs.launcher import JobHandle, JobResult, JobState
 from ax_moo.problem.problem import Problem
 from ax_moo.sweep.cancellation import CANCELLED
 from ax_moo.system.text import error_line, one_line
@@ -32,8 +32,8 @@ def next_state(
     if state is JobState.LOST and trial.reason == CANCELLED:
         return trial.retry(CANCELLED, counts=False, time=now)
     if result.error is not None:
-        if state is JobState.LOST and trial.retries_used < retries:
-            return trial.retry(result.error, time=now)
+        if state is JobState.LOST:
+            return _after_loss(trial, result, retries, now)
         return trial.to(TrialStatus.FAILED, reason=result.error, time=now)
     try:
         outcome = to_outcome(result.value, problem)
@@ -45,6 +45,23 @@ def next_state(
         return trial.to(TrialStatus.FAILED, reason=reason, time=now)
     return trial.to(TrialStatus.COMPLETED, outcome=outcome, reason=None, time=now)
 
+
+def _after_loss(trial: Trial, result: JobResult, retries: int, now: float) -> Trial:
+    """The trial staged for another attempt, or failed. A loss that is nobody's fault uses up no retry."""
+    why, is_nobodys = result.error or "", result.fault is not None and result.fault.is_nobodys
+    if is_nobodys:
+        has_another = sum(fault.is_nobodys for fault in trial.faults) + 1 < MOST_BY_NOBODYS_FAULT
+    else:
+        has_another = trial.retries_used < retries
+    if has_another:
+        return trial.retry(why, not is_nobodys, result.fault, result.node, time=now)
+    if is_nobodys:
+        why = f"{why}; {MOST_BY_NOBODYS_FAULT} attempts ended like this by nobody's fault, and it gets no more"
+    return trial.to(TrialStatus.FAILED, reason=why, fault=result.fault, node=result.node or None, time=now)
+
+
+MOST_BY_NOBODYS_FAULT = 20
+"""So many attempts of a trial may be preempted or lose their node: then something is wrong with the cluster."""
 
 LARGEST = 1e100
 """A larger value overflows the surrogate's variances, and Ax then proposes no further candidate."""

@@ -54,7 +54,7 @@ class Submitter:
     def request(self, trial: Trial) -> JobRequest:
         """The job of a trial's current attempt."""
         overrides = self._search_space.to_overrides(trial.parameterization)
-        return JobRequest(trial.index, overrides, trial.attempt, sweep=self._sweep_id)
+        return JobRequest(trial.index, overrides, trial.attempt, sweep=self._sweep_id, faults=trial.faults)
 
     def _refused(self, error: Exception, number: int, is_first: bool) -> None:
         """Raise for the sweep's first submission, which shows a mistake; later, the queue or the disk may be full."""
