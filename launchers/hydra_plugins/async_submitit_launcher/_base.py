@@ -42,6 +42,7 @@ class AsyncSubmititLauncher(Launcher, ABC):
     def __init__(self, **params: Any) -> None:
         self.params = {key: _plain(value) for key, value in params.items()}
         self._queue: Queue | None = None
+        self._travels = False  # whether a pickle of a job was found possible
 
     @abstractmethod
     def _open_queue(self) -> "Queue": ...
@@ -73,7 +74,18 @@ class AsyncSubmititLauncher(Launcher, ABC):
 
         check_params(self.params, FIELDS[self.name])
         self.queue.check()
+        self._check_travels()
         self.max_jobs = self.queue.max_jobs
+
+    def _check_travels(self) -> None:
+        if self._travels:
+            return
+        import cloudpickle
+
+        from ax_moo_launchers.job.unpicklable import check_travels
+
+        check_travels(self, cloudpickle.dumps)
+        self._travels = True
 
     def submit(self, requests: "Sequence[JobRequest]") -> "Sequence[JobHandle]":
         return self._submit(requests)
