@@ -118,7 +118,7 @@ def test_a_resolver(tmp_path: Path) -> None:
         with lock:
             return name
 
-    with warnings.catch_warnings(action="ignore"):  # the name is deprecated in omegaconf 2.4, and its successor is in 2.3
+    with warnings.catch_warnings(action="ignore"):  # omegaconf 2.3 and 2.4 each deprecate a name of it
         OmegaConf.register_new_resolver("locked", locked)
     try:
         assert f"`lock` in the closure of {locked.__qualname__}" in check(tmp_path, lambda config: 1)
