@@ -75,9 +75,10 @@ class Batch:
             self._refused(error)
 
     def _refused(self, error: OSError) -> None:
-        """Submit again later, if the refusal can end by itself and jobs that have begun are worth the wait."""
+        """Submit again later, if the refusal can end by itself, and is no mistake that the first submission shows."""
         self._refusals += 1
-        has_begun = bool(self._running or self._returned)
+        # The first submission shows a mistake, unless the scheduler says that it is busy.
+        has_begun = bool(self._running or self._returned) or isinstance(error, refusals.NotNow)
         passes = error.errno is None or error.errno in PASSING  # a refusal by the scheduler has no errno
         has_given_up = self._refusals >= refusals.MOST_REFUSALS and not self._running
         if not has_begun or not passes or has_given_up:

@@ -1,6 +1,6 @@
 """SlurmQueue: submits jobs to Slurm, the first round as one job array."""
 
-import re
+import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,18 +11,16 @@ from submitit.core import utils  # this module is imported when a job is submitt
 from ax_moo.jobs.folders import attempt_folder, base_of
 from ax_moo.jobs.launcher import JobHandle, JobRequest
 from ax_moo.system.errors import ConfigError
-from ax_moo_launchers.files import remove_unpublished
-from ax_moo_launchers.slurm import options
+from ax_moo_launchers.files import remove_unpublished, submitted_file
+from ax_moo_launchers.slurm import options, refusals
 from ax_moo_launchers.slurm.commands import output_folders
 from ax_moo_launchers.slurm.handle import SlurmHandle
 from ax_moo_launchers.slurm.sbatch import Refused, open_executor
 from ax_moo_launchers.slurm.watcher import SlurmWatcher
 
+log = logging.getLogger(__name__)
+
 _COMMANDS = ("sbatch", "squeue", "scancel")
-_BUSY = re.compile(
-    r"unable to contact|connect failure|connection refused|timed out|temporarily|slurmctld|submit.?job|try again",
-    re.IGNORECASE,
-)
 
 
 class SlurmQueue:
@@ -32,6 +30,7 @@ class SlurmQueue:
         self.params = params
         self.watcher = SlurmWatcher()
         self._has_submitted = False
+        self._doubtful: set[Path] = set()
 
     max_jobs: int | None = None
     default_parallel: int | None = None  # Slurm queues the jobs
@@ -59,17 +58,32 @@ class SlurmQueue:
     def submit(self, calls: Mapping[JobRequest, tuple[Any, ...]]) -> Sequence[SlurmHandle]:
         self.check()
         submissions = {self._folder(request): utils.DelayedSubmission(*call) for request, call in calls.items()}
+        self._end_doubtful(submissions)
         first_round = [(trial, 1) for trial in range(len(calls))]
         if len(calls) > 1 and [(request.trial, request.attempt) for request in calls] == first_round:
+            return self._submit_array(submissions)
+        return self._submit_each(submissions)
+
+    def _submit_array(self, submissions: Mapping[Path, utils.DelayedSubmission]) -> Sequence[SlurmHandle]:
+        try:
             return self._sbatch(self.base / "%a", submissions)
+        except Refused as error:
+            if not refusals.is_of_arrays(str(error)):
+                raise self._refusal(submissions, error) from None
+            log.info("Slurm takes no array of %d jobs, which are submitted one by one: %s", len(submissions), error)
+        return self._submit_each(submissions)
+
+    def _submit_each(self, submissions: Mapping[Path, utils.DelayedSubmission]) -> Sequence[SlurmHandle]:
         handles: list[SlurmHandle] = []
         try:
             for folder, submission in submissions.items():
                 handles += self._sbatch(folder, {folder: submission})
-        except BaseException:
+        except BaseException as error:
             # The caller would not know the jobs that were submitted.
             for handle in handles:
                 handle.withdraw()
+            if isinstance(error, Refused):
+                raise self._refusal(submissions, error) from None
             raise
         return handles
 
@@ -82,7 +96,8 @@ class SlurmQueue:
         """Cancel jobs that wait for a pickle that never comes, because their sweeper was killed meanwhile."""
         if folder.exists():
             for job_id, output_folder in output_folders().items():
-                if Path(output_folder) == folder.absolute():
+                is_published = submitted_file(folder, job_id).exists()
+                if Path(output_folder) == folder.absolute() and not is_published:
                     self.watcher.cancel(job_id)
             remove_unpublished(folder)
 
@@ -91,18 +106,17 @@ class SlurmQueue:
 
     def _sbatch(self, folder: Path, submissions: Mapping[Path, utils.DelayedSubmission]) -> list[SlurmHandle]:
         executor = open_executor(folder, self.params)
-        try:
-            jobs = executor.submit_calls(self.base, submissions)
-        except Refused as error:
-            raise self._refusal(str(error)) from None
+        jobs = executor.submit_calls(self.base, submissions)
         self._has_submitted = True
         return [SlurmHandle(job, self.watcher) for job in jobs]
 
-    def _refusal(self, message: str) -> Exception:
-        """The error for a refused job: a config mistake if Slurm has accepted no job yet, else one that may pass."""
-        if self._has_submitted or _BUSY.search(message):
-            return OSError(f"Slurm did not take a job: {message}")
-        return ConfigError(
-            f"Slurm refuses the job that hydra.launcher describes: {message}; correct its partition, account, qos or "
-            "resources, or use hydra/launcher=async_local if no Slurm controller can be reached"
-        )
+    def _refusal(self, submissions: Mapping[Path, utils.DelayedSubmission], error: Refused) -> Exception:
+        # The controller may have taken a job whose answer was lost; without its pickle that job does no work.
+        self._doubtful |= set(submissions)
+        return refusals.refusal(str(error), self._has_submitted)
+
+    def _end_doubtful(self, submissions: Mapping[Path, utils.DelayedSubmission]) -> None:
+        """Cancel what an earlier submission of these jobs, whose answer was lost, may have left in the queue."""
+        for folder in self._doubtful & set(submissions):
+            self.end_orphans(folder)
+            self._doubtful.discard(folder)

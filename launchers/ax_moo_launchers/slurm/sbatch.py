@@ -1,6 +1,7 @@
 """Writing the batch script of a job or an array, and submitting it with sbatch."""
 
 import json
+import math
 import os
 import re
 import shlex
@@ -92,6 +93,11 @@ def open_executor(folder: Path, params: Mapping[str, Any]) -> Executor:
     executor = Executor(folder, max_num_timeout=given.pop("max_num_timeout", 0), python=python)
     for ours in ("submitit_folder", "max_parallel"):
         given.pop(ours, None)  # keys of the launcher that Submitit does not know
+    # Slurm counts whole minutes and megabytes; it takes no memory at all for all of the node's.
+    if "timeout_min" in given:
+        given["timeout_min"] = math.ceil(given["timeout_min"])
+    if "mem_gb" in given:
+        given["mem_gb"] = math.ceil(given["mem_gb"] * 1024) / 1024
     given["additional_parameters"] = options.additional(given.get("additional_parameters", {}))
     given["setup"] = [*_import_lines(), *given.get("setup", [])]
     with warnings.catch_warnings():

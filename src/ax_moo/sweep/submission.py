@@ -57,11 +57,13 @@ class Submitter:
         return JobRequest(trial.index, overrides, trial.attempt, sweep=self._sweep_id, faults=trial.faults)
 
     def _refused(self, error: Exception, number: int, is_first: bool) -> None:
-        """Raise for the sweep's first submission, which shows a mistake; later, the queue or the disk may be full."""
+        """Raise for a mistake, which the sweep's first submission shows; later, the queue or the disk may be full."""
         no_room = isinstance(error, OSError) and error.errno in disk.NO_ROOM
-        if isinstance(error, ConfigError) and not self._has_submitted:
+        is_answer = isinstance(error, refusals.Refused)  # of the scheduler, which may have taken earlier jobs
+        if isinstance(error, ConfigError) and not self._has_submitted and (is_first or not is_answer):
             raise error
-        if is_first and not no_room and not (isinstance(error, OSError) and number > 1):
+        may_pass = no_room or isinstance(error, refusals.NotNow) or (isinstance(error, OSError) and number > 1)
+        if is_first and not may_pass:
             raise ConfigError(f"hydra/launcher: {error}") from error
         if not no_room:
             self._refusals += 1
