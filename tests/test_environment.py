@@ -68,6 +68,13 @@ def test_a_job_inherits_settings() -> None:
     assert handed_to_sbatch(environ) == environ
 
 
+def test_a_job_does_not_inherit_what_the_sweeps_libraries_set_for_their_own_process() -> None:
+    """Otherwise the first jobs would have another environment than those that start after Ax was imported."""
+    later = {"KMP_SET_WHEN_ALL_WAS_IMPORTED": "FALSE"}
+    assert handed_to_sbatch(later) == {}
+    assert of_local_job(later).keys() & later.keys() == set()
+
+
 def test_gpus_of_the_sweeps_own_allocation_are_not_asked_for_on_another_node() -> None:
     masked = {"CUDA_VISIBLE_DEVICES": "1", "SLURM_JOB_ID": "7"}
     assert handed_to_sbatch(masked) == {}

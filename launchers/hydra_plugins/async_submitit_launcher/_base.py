@@ -70,9 +70,13 @@ class AsyncSubmititLauncher(Launcher, ABC):
 
     def check(self) -> None:
         """Raise a ConfigError if no job could run with the launcher's settings."""
+        from ax_moo.system.signals import check_warning_signal
+        from ax_moo_launchers.job_folders import check_can_be_made
         from ax_moo_launchers.params import FIELDS, check_params
 
         check_params(self.params, FIELDS[self.name])
+        check_warning_signal()
+        check_can_be_made(self.queue.base, Path(str(self.config.hydra.sweep.dir)))
         self.queue.check()
         self._check_travels()
         self.max_jobs = self.queue.max_jobs

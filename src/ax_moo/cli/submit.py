@@ -13,6 +13,7 @@ from ax_moo.cli.resume import check_runnable, resume_override, sweep_dir_overrid
 from ax_moo.storage import lock
 from ax_moo.sweep.settings import Resume
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.signals import check_warning_signal
 from ax_moo.trial import Job
 
 _COMMANDS = ("sbatch", "squeue", "scancel", "scontrol", "srun")
@@ -28,6 +29,7 @@ def submit(command: Sequence[str], resources: Mapping[str, Any]) -> None:
         raise ConfigError(f"Slurm's {' and '.join(missing)} are not on PATH: submit from a login node of the cluster")
     cwd = Path.cwd()
     _check(resources)
+    check_warning_signal()
     check_runnable(command, cwd)
     folder = sweep_folder_of(command, cwd)
     _check_free(folder)

@@ -65,7 +65,14 @@ _MPI = Group(
 NOT_INHERITED = (RUNS, _ALLOCATION, _SUBMITIT, _RANKS, _MPI)
 
 
+_OPENMP = "KMP_"
+_OPENMP_AT_START = frozenset(name for name in os.environ if name.startswith(_OPENMP))
+"""What the user has set for OpenMP: later scikit-learn, which Ax imports, sets more for the sweep's own process."""
+
+
 def is_inherited(variable: str) -> bool:
+    if variable.startswith(_OPENMP) and variable not in _OPENMP_AT_START:
+        return False
     return not any(group.has(variable) for group in NOT_INHERITED)
 
 

@@ -8,12 +8,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ax_moo.system.errors import ConfigError
+
 Handler = Callable[[int, Any], Any]
 Found = Handler | int | None
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _ONE_EVENT_S = 1.0
 """A closed terminal or systemd sends two different signals at once. Within this time the second says nothing new."""
+
+
+_PREEMPT_SIGNAL = "SUBMITIT_PREEMPT_SIGNAL"
+"""Submitit's variable for the signal that tells a job of its near end."""
+_OF_ANOTHER_MEANING = {"KILL", "STOP", "TERM", "CONT", "INT"}
+"""Signals that no job can handle, or that end it or let it go on."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -150,12 +158,20 @@ def _is_an_echo(number: int) -> bool:
 
 
 def warning_signal() -> signal.Signals:
-    """The signal that a job of Submitit's gets before its time limit and when it is preempted.
-
-    ``SUBMITIT_PREEMPT_SIGNAL`` is Submitit's setting for it, with or without ``SIG``.
-    """
-    name = os.environ.get("SUBMITIT_PREEMPT_SIGNAL", "USR2")
+    """The signal that a job of Submitit's gets before its time limit and when it is preempted."""
+    name = os.environ.get(_PREEMPT_SIGNAL, "USR2")
     return signal.Signals[f"SIG{name.removeprefix('SIG')}"]
+
+
+def check_warning_signal() -> None:
+    """Raise a ConfigError if Submitit or a job cannot handle the signal that the environment names."""
+    name = os.environ.get(_PREEMPT_SIGNAL, "USR2")
+    known = {each.name.removeprefix("SIG") for each in signal.Signals}
+    if name not in known - _OF_ANOTHER_MEANING:
+        raise ConfigError(
+            f"{_PREEMPT_SIGNAL}: must be the name of a signal without SIG, such as USR2 or USR1, got {name!r}; it is a "
+            "variable of the environment"
+        )
 
 
 def hold_back(number: int) -> None:
