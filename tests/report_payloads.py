@@ -91,6 +91,7 @@ def hostile() -> Payload:
     payload["surrogate"]["metrics"][HOSTILE] = model
     payload["failures"][0]["reason"] = payload["failures"][0]["log"] = HOSTILE
     payload["retries"][0]["reason"] = HOSTILE
+    payload["avoided_nodes"] = [{"node": HOSTILE, "losses": 2, "reason": HOSTILE, "until": BEGAN}]
     payload["timeline"]["spans"][5]["reason"] = HOSTILE
     payload["outcome_constraints"] = [f"{HOSTILE} <= 3"]
     payload["reproduce"] |= {"command": HOSTILE, "config": f"a: {HOSTILE}"}
@@ -257,6 +258,7 @@ def _payload(trials: list[dict[str, Any]], objectives: Sequence[str], n_jobs: in
                 "log": None,
             }
         ],
+        "avoided_nodes": [],
         "reproduce": {
             "command": "python train.py -m hydra/sweeper=ax_moo sweep_name=nas",
             "resume": "ax-moo resume /home/ada/sweeps/nas",

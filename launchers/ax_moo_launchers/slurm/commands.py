@@ -20,6 +20,9 @@ NO_ACCOUNTING = "no accounting"
 _OUT_OF_MEMORY = "0:125"
 """The exit code with which Slurm says that the kernel killed a process because of its memory use."""
 
+_OUT_OF_SERVICE = ("down", "drain", "drng", "fail", "unk")
+"""The beginnings of the states of nodes that take no jobs; a * at the end says that a node does not answer."""
+
 ENDED = {
     "BOOT_FAIL",
     "CANCELLED",
@@ -78,6 +81,19 @@ def output_folders() -> dict[str, str]:
     rows = [line.split(" ", 1) for line in output.splitlines()] if status == 0 else []
     found = {row[0]: os.path.dirname(row[1].strip()) for row in rows if len(row) == 2}
     return {job_id: folder.replace("%a", job_id.rpartition("_")[2]) for job_id, folder in found.items()}
+
+
+def usable_nodes(partitions: str) -> set[str]:
+    """The nodes of these partitions, or of the default one, that take jobs or soon will; empty if nobody says so."""
+    status, output, _ = call(["sinfo", "--noheader", "--Node", "--format=%N %P %t"])
+    rows = [fields for line in output.splitlines() if len(fields := line.split()) == 3] if status == 0 else []
+    return {
+        node
+        for node, partition, state in rows
+        if (partition.rstrip("*") in partitions.split(",") if partitions else partition.endswith("*"))
+        and not state.startswith(_OUT_OF_SERVICE)
+        and not state.endswith("*")
+    }
 
 
 def account_ends(job_ids: Iterable[str]) -> dict[str, End] | None:

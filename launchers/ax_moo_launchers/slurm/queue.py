@@ -12,13 +12,15 @@ from ax_moo.jobs.folders import attempt_folder, base_of
 from ax_moo.jobs.launcher import JobHandle, JobRequest
 from ax_moo.system.errors import ConfigError
 from ax_moo_launchers.files import remove_unpublished, submitted_file
-from ax_moo_launchers.slurm import options, refusals
+from ax_moo_launchers.slurm import excluding, options, refusals
 from ax_moo_launchers.slurm.commands import output_folders
 from ax_moo_launchers.slurm.handle import SlurmHandle
 from ax_moo_launchers.slurm.sbatch import Refused, open_executor
 from ax_moo_launchers.slurm.watcher import SlurmWatcher
 
 log = logging.getLogger(__name__)
+
+_Submissions = Mapping[JobRequest, utils.DelayedSubmission]
 
 _COMMANDS = ("sbatch", "squeue", "scancel")
 
@@ -57,14 +59,14 @@ class SlurmQueue:
 
     def submit(self, calls: Mapping[JobRequest, tuple[Any, ...]]) -> Sequence[SlurmHandle]:
         self.check()
-        submissions = {self._folder(request): utils.DelayedSubmission(*call) for request, call in calls.items()}
+        submissions = {request: utils.DelayedSubmission(*call) for request, call in calls.items()}
         self._end_doubtful(submissions)
         first_round = [(trial, 1) for trial in range(len(calls))]
         if len(calls) > 1 and [(request.trial, request.attempt) for request in calls] == first_round:
             return self._submit_array(submissions)
         return self._submit_each(submissions)
 
-    def _submit_array(self, submissions: Mapping[Path, utils.DelayedSubmission]) -> Sequence[SlurmHandle]:
+    def _submit_array(self, submissions: _Submissions) -> Sequence[SlurmHandle]:
         try:
             return self._sbatch(self.base / "%a", submissions)
         except Refused as error:
@@ -73,11 +75,11 @@ class SlurmQueue:
             log.info("Slurm takes no array of %d jobs, which are submitted one by one: %s", len(submissions), error)
         return self._submit_each(submissions)
 
-    def _submit_each(self, submissions: Mapping[Path, utils.DelayedSubmission]) -> Sequence[SlurmHandle]:
+    def _submit_each(self, submissions: _Submissions) -> Sequence[SlurmHandle]:
         handles: list[SlurmHandle] = []
         try:
-            for folder, submission in submissions.items():
-                handles += self._sbatch(folder, {folder: submission})
+            for request, submission in submissions.items():
+                handles += self._sbatch(self._folder(request), {request: submission})
         except BaseException as error:
             # The caller would not know the jobs that were submitted.
             for handle in handles:
@@ -104,19 +106,23 @@ class SlurmQueue:
     def _folder(self, request: JobRequest) -> Path:
         return attempt_folder(self.base, request.trial, request.attempt)
 
-    def _sbatch(self, folder: Path, submissions: Mapping[Path, utils.DelayedSubmission]) -> list[SlurmHandle]:
-        executor = open_executor(folder, self.params)
-        jobs = executor.submit_calls(self.base, submissions)
+    def _sbatch(self, folder: Path, submissions: _Submissions) -> list[SlurmHandle]:
+        by_folder = {self._folder(request): submission for request, submission in submissions.items()}
+        jobs = excluding.submitted_without(
+            next(iter(submissions)).exclude,
+            self.params,
+            lambda params: open_executor(folder, params).submit_calls(self.base, by_folder),
+        )
         self._has_submitted = True
         return [SlurmHandle(job, self.watcher) for job in jobs]
 
-    def _refusal(self, submissions: Mapping[Path, utils.DelayedSubmission], error: Refused) -> Exception:
+    def _refusal(self, submissions: _Submissions, error: Refused) -> Exception:
         # The controller may have taken a job whose answer was lost; without its pickle that job does no work.
-        self._doubtful |= set(submissions)
+        self._doubtful |= set(map(self._folder, submissions))
         return refusals.refusal(str(error), self._has_submitted)
 
-    def _end_doubtful(self, submissions: Mapping[Path, utils.DelayedSubmission]) -> None:
+    def _end_doubtful(self, submissions: _Submissions) -> None:
         """Cancel what an earlier submission of these jobs, whose answer was lost, may have left in the queue."""
-        for folder in self._doubtful & set(submissions):
+        for folder in self._doubtful & set(map(self._folder, submissions)):
             self.end_orphans(folder)
             self._doubtful.discard(folder)

@@ -45,9 +45,14 @@ def is_of_arrays(message: str) -> bool:
     return _NO_ARRAY.search(message) is not None
 
 
+def passes(message: str) -> bool:
+    """Whether the same submission may succeed later."""
+    return _PASSES.search(message) is not None
+
+
 def refusal(message: str, has_taken_jobs: bool) -> Exception:
     """The exception for what sbatch has said; a cluster that has taken such jobs before may take them again."""
-    if has_taken_jobs or _PASSES.search(message):
+    if has_taken_jobs or passes(message):
         return refusals.NotNow(f"Slurm did not take a job: {message}")
     return refusals.Refused(
         f"Slurm refuses the job that hydra.launcher describes: {message}; correct its partition, account, qos or "

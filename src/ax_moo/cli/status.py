@@ -1,5 +1,6 @@
 """``ax-moo status``: prints the state of a sweep, its trials, jobs, frontier and failures."""
 
+import dataclasses
 import json
 import math
 import shlex
@@ -24,6 +25,7 @@ from ax_moo.problem.frontier import hypervolume_of
 from ax_moo.results.status import SweepState, elapsed, failures, retries, state_of, where
 from ax_moo.results.tables import optimization_results
 from ax_moo.storage.folder import NotBegun, SweepFolder
+from ax_moo.sweep.nodes import AvoidedNode, avoided_nodes
 from ax_moo.trial import Job, Trial, TrialStatus
 
 WATCH_SECONDS = 2.0
@@ -96,6 +98,7 @@ def _head(sweep: SweepFolder, facts: dict[str, Any]) -> list[str]:
         f"sweep in {facts['folder']}",
         f"{_sentence(sweep, facts)}; {clock(facts['elapsed_s'])} since its first start",
         f"{of}: {counts or 'none was started'}",
+        *(str(AvoidedNode(**each)) for each in facts["avoided_nodes"]),
     ]
 
 
@@ -154,6 +157,7 @@ def facts_of(sweep: SweepFolder, now: float) -> dict[str, Any]:
         "running": _all_running(sweep, now),
         "retries": [retry for trial in sweep.trials for retry in retries(trial)],
         "failures": failures(sweep.trials),
+        "avoided_nodes": list(map(dataclasses.asdict, avoided_nodes(sweep.trials, now))),
         "frontier": solutions,
         "hypervolume": hypervolume_of(sweep.trials, sweep.problem) if multi else None,
         "best": solutions[0] if solutions and not multi else None,

@@ -1,5 +1,6 @@
 """Builds the data of the page as one JSON object: trials, frontier, timeline, curves and how to run it again."""
 
+import dataclasses
 import math
 import shlex
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from ax_moo.search_space.space import Choice, Fixed, Parameter, Range
 from ax_moo.storage import journal
 from ax_moo.storage.folder import SweepFolder
 from ax_moo.storage.journal import PULLED
+from ax_moo.sweep.nodes import avoided_nodes
 from ax_moo.system.redaction import redacted
 from ax_moo.trial import CompletedTrial, Outcome, Trial, TrialStatus
 
@@ -40,6 +42,7 @@ def payload(sweep: SweepFolder, surrogate: Mapping[str, Any] | None, now: float)
         "surrogate": surrogate,
         "failures": failures(trials),
         "retries": [retry for trial in trials for retry in retries(trial)],
+        "avoided_nodes": list(map(dataclasses.asdict, avoided_nodes(trials, now))),
         "reproduce": reproduction(sweep),
     }
     safe: dict[str, Any] = _for_javascript(found)

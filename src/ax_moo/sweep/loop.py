@@ -18,6 +18,7 @@ from ax_moo.sweep import finding
 from ax_moo.sweep.budget import Budget, failure_sentence
 from ax_moo.sweep.cancellation import cancel_and_wait
 from ax_moo.sweep.evaluation import next_state
+from ax_moo.sweep.nodes import NodeWatch, to_avoid
 from ax_moo.sweep.observers import Observer, Observers, Progress
 from ax_moo.sweep.resume import PreviousRun
 from ax_moo.sweep.settings import Settings
@@ -100,6 +101,7 @@ class Sweep:
         self._poll_errors: dict[int, str] = {}
         self._sweep_id = previous_run.sweep_id if previous_run else journal.new_id()
         self._submitter = Submitter(launcher, problem.search_space, self._sweep_id)
+        self._node_watch = NodeWatch()
         self._state: LoopState = Open()
         self._paused = False
 
@@ -335,7 +337,7 @@ class Sweep:
         ready = self._staged[: self._free_slots]
         with signals.deferred():
             trials = ready if self._submits_whole_rounds else ready[:1]
-            batch, handles = self._submitter.submit(trials, is_first=not self._has_submitted)
+            batch, handles = self._submitter.submit(trials, not self._has_submitted, self._nodes_to_avoid())
             # All handles are kept before the first is recorded: all these jobs run, also where recording fails.
             self._handles |= {trial.index: handle for trial, handle in zip(batch, handles, strict=True)}
             for trial, handle in zip(batch, handles, strict=True):
@@ -343,6 +345,11 @@ class Sweep:
                 self._note_running(trial, handle)
         if self._submitter.has_given_up and not self._handles:
             self._close(Cause.NO_JOB_TAKEN, self._submitter.stop_reason)
+
+    def _nodes_to_avoid(self) -> Callable[[Trial], tuple[str, ...]]:
+        now = self._clock()
+        avoided = self._node_watch.look(self._all_trials(), now)
+        return lambda trial: to_avoid(trial, avoided, now)
 
     def _note_running(self, trial: Trial, handle: JobHandle) -> None:
         self._handles[trial.index] = handle

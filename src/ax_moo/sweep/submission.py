@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ax_moo.jobs import refusals
 from ax_moo.jobs.launcher import AsyncLauncher, JobHandle, JobRequest
@@ -34,8 +34,12 @@ class Submitter:
     def has_given_up(self) -> bool:
         return self._refusals >= refusals.MOST_REFUSALS
 
-    def submit(self, trials: Sequence[Trial], is_first: bool) -> tuple[Sequence[Trial], Sequence[JobHandle]]:
+    def submit(
+        self, trials: Sequence[Trial], is_first: bool, exclude: Callable[[Trial], tuple[str, ...]] = lambda trial: ()
+    ) -> tuple[Sequence[Trial], Sequence[JobHandle]]:
         """The trials that were submitted, with their jobs; ``is_first`` says that the sweep never had a job.
+
+        ``exclude`` returns the nodes that a trial's job is to avoid.
 
         Raises:
             ConfigError: the launcher's config is wrong, or the sweep's first submission failed.
@@ -44,17 +48,17 @@ class Submitter:
             return [], []
         batch = _consecutive(trials) if self._launcher.is_blocking else trials
         try:
-            handles = self._launcher.submit([self.request(trial) for trial in batch])
+            handles = self._launcher.submit([self.request(trial, exclude(trial)) for trial in batch])
         except Exception as error:
             self._refused(error, len(batch), is_first)
             return [], []
         self._refusals, self._has_submitted = 0, True
         return batch, handles
 
-    def request(self, trial: Trial) -> JobRequest:
+    def request(self, trial: Trial, exclude: tuple[str, ...] = ()) -> JobRequest:
         """The job of a trial's current attempt."""
         overrides = self._search_space.to_overrides(trial.parameterization)
-        return JobRequest(trial.index, overrides, trial.attempt, sweep=self._sweep_id, faults=trial.faults)
+        return JobRequest(trial.index, overrides, trial.attempt, self._sweep_id, exclude, trial.faults)
 
     def _refused(self, error: Exception, number: int, is_first: bool) -> None:
         """Raise for a mistake, which the sweep's first submission shows; later, the queue or the disk may be full."""

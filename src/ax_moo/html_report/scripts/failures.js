@@ -1,4 +1,4 @@
-// Why trials have no result, and which attempts were made again.
+// Why trials have no result, which attempts were made again, and which nodes jobs avoid.
 
 function drawFailures() {
   const body = bodyOf("failures");
@@ -6,8 +6,13 @@ function drawFailures() {
     body.append(empty("No trial has failed, and none had to be tried again."));
     return;
   }
+  for (const node of sweep.avoided_nodes) body.append(el("p", {}, avoided(node)));
   for (const failure of sweep.failures) body.append(failureGroup(failure));
   if (sweep.retries.length) body.append(el("h3", {}, "Retries"), retriesTable());
+}
+
+function avoided({ node, losses, reason, until }) {
+  return `${count(losses, "job")} lost on node ${node} (${reason}); later jobs avoid it until ${moment(until)}.`;
 }
 
 function failureGroup({ reason, trials, log }) {
