@@ -16,7 +16,6 @@ from waiting import wait_until_none_is_left
 from ax_moo.jobs.blocking import BlockingLauncherAdapter
 from ax_moo.jobs.launcher import AsyncLauncher, JobRequest, JobState
 from ax_moo.system.errors import ConfigError
-from ax_moo_launchers import environment
 from ax_moo_launchers.attach import attach
 from ax_moo_launchers.job import job as job_program
 from ax_moo_launchers.local import gpus as local_gpus
@@ -511,15 +510,6 @@ def test_a_script_finds_the_module_beside_it_also_under_an_ugly_path(tmp_path: P
     assert done.returncode == 0, done.stderr
     logs = [log.read_text() for log in (project / "out/.submitit").glob("*/*_log.out")]
     assert sorted(line for log in logs for line in log.splitlines() if "twice" in line) == ["twice 1", "twice 2"]
-
-
-def test_what_comes_before_the_standard_library_comes_before_it_in_the_job(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.syspath_prepend("/first")
-    assert environment.import_paths()[0] == "/first"
-    assert os.getcwd() in environment.import_paths()
-    assert not any("site-packages" in path for path in environment.import_paths())
 
 
 def test_finding_the_launchers_loads_nothing_heavy() -> None:

@@ -25,7 +25,7 @@ TASK = "ax_moo_launchers.job.task"
 
 
 def task_command(python: str, folder: Path) -> str:
-    # With -P the working directory keeps its place in PYTHONPATH, after the script's folder.
+    # Without -P the working directory would come first on sys.path, before the script's folder.
     return f"{python} -P -u -m {TASK} {shlex.quote(str(folder))}"
 
 

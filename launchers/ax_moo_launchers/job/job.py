@@ -18,6 +18,7 @@ from ax_moo.system.signals import let_in, recorded, warning_signal
 from ax_moo.system.text import error_line
 from ax_moo_launchers.files import leave_note
 from ax_moo_launchers.job import exit_codes
+from ax_moo_launchers.job.children import leave_signals_to_the_job
 from ax_moo_launchers.job.exit_codes import COULD_NOT_BE_REQUEUED, TIME_LIMIT, no_room
 from ax_moo_launchers.job.own_call import OwnCall
 
@@ -41,6 +42,7 @@ def run(
     gc.enable()  # it is off while the job is unpickled
     end_is_near = warning_signal()
     with recorded(signal.SIGTERM, end_is_near) as came, recorded(signal.SIGINT) as interrupted:
+        leave_signals_to_the_job(signal.SIGTERM, end_is_near)
         try:
             with let_in(end_is_near):
                 hydra = (hydra_context, config, task_function)

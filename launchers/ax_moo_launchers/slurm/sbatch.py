@@ -18,6 +18,7 @@ from ax_moo.system.disk import replace_file
 from ax_moo.trial import Job
 from ax_moo_launchers import environment, submitit_internals
 from ax_moo_launchers.files import SLURM, submitted_file, task_command, tasks_file
+from ax_moo_launchers.search_path import before_library
 from ax_moo_launchers.slurm import options
 from ax_moo_launchers.slurm.commands import call, cancel
 
@@ -112,6 +113,6 @@ def _import_lines() -> list[str]:
 
     Without SLURM_EXPORT_ENV, srun passes the script's environment to the task.
     """
-    paths = [*environment.import_paths(), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    paths = [*before_library(), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     joined = shlex.quote(os.pathsep.join(dict.fromkeys(path for path in paths if path)))
     return ["unset SLURM_EXPORT_ENV WANDB_SERVICE", f'export PYTHONPATH={joined}"${{PYTHONPATH:+:$PYTHONPATH}}"']

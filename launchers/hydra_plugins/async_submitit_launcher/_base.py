@@ -84,11 +84,10 @@ class AsyncSubmititLauncher(Launcher, ABC):
     def _check_travels(self) -> None:
         if self._travels:
             return
-        import cloudpickle
-
+        from ax_moo_launchers.job.call import pickled
         from ax_moo_launchers.job.unpicklable import check_travels
 
-        check_travels(self, cloudpickle.dumps)
+        check_travels(self, pickled)
         self._travels = True
 
     def submit(self, requests: "Sequence[JobRequest]") -> "Sequence[JobHandle]":
@@ -194,21 +193,15 @@ class AsyncSubmititLauncher(Launcher, ABC):
 
     def _submit(self, requests: "Sequence[JobRequest]") -> "Sequence[SubmititHandle]":
         self._make_sweep_dir()
-        state = Singleton.get_state()
-        return self.queue.submit(
-            {
-                request: (
-                    self,
-                    list(request.overrides),
-                    "hydra.sweep.dir",
-                    request.trial,
-                    f"job_id_for_{request.trial}",
-                    state,
-                    request.sweep,
-                )
-                for request in requests
-            }
-        )
+        return self.queue.submit({request: (self._call(request),) for request in requests})
+
+    def _call(self, request: "JobRequest") -> Any:
+        """What the job of a request does: :meth:`__call__` with these arguments, in the user's program."""
+        from ax_moo_launchers.job.call import pack
+
+        job_id, state = f"job_id_for_{request.trial}", Singleton.get_state()
+        overrides = list(request.overrides)
+        return pack(self, overrides, "hydra.sweep.dir", request.trial, job_id, state, request.sweep)
 
     def _make_sweep_dir(self) -> None:
         sweep = self.config.hydra.sweep

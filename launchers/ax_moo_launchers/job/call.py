@@ -1,0 +1,92 @@
+"""A call that a job makes as a part of the user's program: with its ``sys.path``, its arguments, and its ``__main__``.
+
+A job unpickles a :class:`PackedCall` of ours first. The user's modules are needed only for the call that it contains.
+"""
+
+import pickle
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ax_moo.system.text import error_line
+from ax_moo_launchers.job.by_reference import by_reference, small_by_value
+from ax_moo_launchers.job.script import Script
+from ax_moo_launchers.search_path import SearchPath
+
+
+@dataclass
+class PackedCall:
+    """``fallback`` is the call with the script's code by value, for a job that cannot execute the script again."""
+
+    path: SearchPath
+    arguments: tuple[str, ...]
+    script: Script | None
+    call: bytes
+    fallback: bytes | None = None
+
+    def __post_init__(self) -> None:
+        self._unpacked: tuple[Any, ...] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_unpacked": None}
+
+    def __call__(self) -> Any:
+        path = sys.path[:] = self.path.merged(sys.path)
+        sys.argv[:] = self.arguments
+        self._unpacked = self._unpack()
+        # The script, executed again, has appended its folders once more.
+        sys.path[:], sys.argv[:] = path, self.arguments
+        function, *arguments = self._unpacked
+        return function(*arguments)
+
+    def checkpoint(self) -> Any:
+        """The call that Submitit submits when it requeues a job that is preempted or timed out.
+
+        It is the same again, unless the user's own launcher has a checkpoint that decides.
+        """
+        import submitit
+
+        if self._unpacked is None or getattr(self._unpacked[0], "own_call", None) is None:
+            return submitit.helpers.DelayedSubmission(self)
+        function, *arguments = self._unpacked
+        again = function.checkpoint(*arguments)
+        return None if again is None else submitit.helpers.DelayedSubmission(self._with(again.function, *again.args))
+
+    def _with(self, *call: Any) -> "PackedCall":
+        defined = self.script.defined if self.script else ()
+        return replace(self, call=by_reference(call, defined), fallback=small_by_value(call) if self.script else None)
+
+    def _unpack(self) -> tuple[Any, ...]:
+        try:
+            if self.script is not None:
+                self.script.become_main()
+            return _loaded(self.call)
+        except (Exception, SystemExit) as error:
+            if self.script is None:
+                raise
+            traceback.print_exc()
+            why = f"{self.script.file} cannot be executed again in a job: {error_line(error)}"
+            if self.fallback is None:
+                raise RuntimeError(f"{why}; put what can run only once under `if __name__ == '__main__':`") from error
+        print(f"{why}; its functions are those that the sweeper has pickled", file=sys.stderr)
+        self.script, self.call = None, self.fallback
+        return _loaded(self.call)
+
+
+def pack(function: Callable[..., Any], *arguments: Any) -> PackedCall:
+    call, script = (function, *arguments), Script.here()
+    fallback = small_by_value(call) if script else None
+    return PackedCall(SearchPath.here(), tuple(sys.argv), script, pickled(call), fallback)
+
+
+def pickled(value: Any) -> bytes:
+    """The pickle of a value as it travels to a job."""
+    script = Script.here()
+    return by_reference(value, script.defined if script else ())
+
+
+def _loaded(call: bytes) -> tuple[Any, ...]:
+    loaded: tuple[Any, ...] = pickle.loads(call)
+    return loaded
