@@ -101,9 +101,8 @@ class ScriptedLauncher:
         (handle,) = (handle for handle in self.handles if handle.job == job)
         return handle
 
-    def find(self, trial: int, attempt: int = 1) -> JobHandle | None:
-        found = [h for h in self.handles if (h.request.trial, h.request.attempt) == (trial, attempt)]
-        return found[0] if found else None
+    def find(self, request: JobRequest) -> JobHandle | None:
+        return next((handle for handle in self.handles if handle.request == request), None)
 
 
 def values_of(request: JobRequest) -> dict[str, float]:

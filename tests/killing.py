@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from command_line import SWEEPER, Ended, command_line
-from sweeping import SWEEP_DIR, journal_rows, write_app
+from sweeping import SWEEP_DIR, write_app
 
 from ax_moo.optimizer.ax_client import AxOptimizer
 from ax_moo.problem.problem import Problem
@@ -30,9 +30,11 @@ from omegaconf import DictConfig
 @hydra.main(version_base="1.3", config_path=None, config_name=None)
 def main(config: DictConfig) -> dict[str, float]:
     # One write of one line: trials of several processes do not mix.
-    begun = os.open(Path(hydra.utils.get_original_cwd(), "begun"), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    begun = os.open(Path(HydraConfig.get().sweep.dir, "begun"), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(begun, f"{HydraConfig.get().job.num}\\n".encode())
     time.sleep(0.2 + config.x)
+    while config.get("hold") and not Path(hydra.utils.get_original_cwd(), "go").exists():
+        time.sleep(0.05)
     return {"near": config.x**2, "far": (config.x - 1) ** 2}
 
 
@@ -43,7 +45,6 @@ OPTIONS = (
     "-m",
     "hydra/sweeper=ax_moo",
     "hydra.sweeper.report=false",
-    f"hydra.sweep.dir={SWEEP_DIR}",
     "+x=interval(0,1)",
     "+hydra.sweeper.objectives={near: {direction: minimize}, far: {direction: minimize}}",
     "hydra.sweeper.method=sobol",
@@ -54,13 +55,19 @@ OPTIONS = (
 class Killable:
     """One sweep and its lives."""
 
-    def __init__(self, project: Path, launcher: str) -> None:
+    def __init__(self, project: Path, launcher: str, *options: str, folder: str = SWEEP_DIR) -> None:
         self.project = write_app(project, APP)
-        self._options = (*OPTIONS, f"hydra/launcher={launcher}")
+        self.name = folder
+        self._launcher = launcher
+        self._given = options
 
     @property
     def folder(self) -> Path:
-        return self.project / SWEEP_DIR
+        return self.project / self.name
+
+    @property
+    def _options(self) -> tuple[str, ...]:
+        return (*OPTIONS, f"hydra/launcher={self._launcher}", f"hydra.sweep.dir='{self.name}'", *self._given)
 
     def live(self, *options: str, kill_at: str | None = None, kill_after_s: float | None = None) -> Ended:
         """One life of the sweep: to its end, to a point such as staged:3, or for some seconds."""
@@ -91,9 +98,15 @@ def check_nothing_was_lost_or_run_twice(swept: Killable, ended: Ended) -> None:
     assert Counter(trial.status for trial in trials) == {"COMPLETED": len(trials)}
     assert [trial.index for trial in trials] == list(range(len(trials)))
     assert [trial.attempt for trial in trials] == [1] * len(trials)
-    begun = (swept.project / "begun").read_text().split()
+    begun = (swept.folder / "begun").read_text().split()
     assert Counter(map(int, begun)) == dict.fromkeys(range(len(trials)), 1)
     check_ax_holds_each_observation_once(swept)
+
+
+def check_each_result_is_the_trials_own(swept: Killable) -> None:
+    for trial in journal.trials(swept.folder):
+        x = trial.parameterization["x"]
+        assert trial.outcome == {"near": x**2, "far": (x - 1) ** 2}, f"trial {trial.index} of {swept.name}"
 
 
 def check_ax_holds_each_observation_once(swept: Killable) -> None:
@@ -103,7 +116,7 @@ def check_ax_holds_each_observation_once(swept: Killable) -> None:
     optimizer.replay(journal.last_states(swept.folder))
     rows = optimizer.client._experiment.lookup_data().df
     held = Counter(zip(rows["trial_index"], rows["metric_name"], strict=True))
-    completed = [row for row in journal_rows(swept.project)[1:] if row["status"] == "COMPLETED"]
-    expected = [(row["trial"], name) for row in completed for name in ("near", "far")]
+    completed = [trial for trial in journal.last_states(swept.folder) if trial.status == "COMPLETED"]
+    expected = [(trial.index, name) for trial in completed for name in ("near", "far")]
     assert held == Counter(expected)
     assert set(held.values()) == {1}

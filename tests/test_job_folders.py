@@ -20,6 +20,12 @@ def killed_before_it_noted_a_job(project: Path, *options: str) -> Killable:
     return swept
 
 
+def sweep_id(swept: Killable) -> str:
+    header = journal.header(swept.folder)
+    assert header is not None
+    return str(header["id"])
+
+
 def elsewhere(project: Path) -> str:
     return f"hydra.launcher.submitit_folder='{project}/job files/%j'"
 
@@ -45,8 +51,10 @@ def test_a_resumed_sweep_finds_the_jobs_of_a_life_with_the_default_folder(tmp_pa
 
 @pytest.mark.parametrize("folder", [".submitit", "job files"])
 def test_status_shows_a_job_that_was_not_noted_wherever_its_files_are(tmp_path: Path, folder: str) -> None:
-    base = tmp_path / ("swept" if folder == ".submitit" else "") / folder
+    is_in_sweep = folder == ".submitit"
+    base = tmp_path / ("swept" if is_in_sweep else "") / folder
     swept = killed_before_it_noted_a_job(tmp_path, f"hydra.launcher.submitit_folder='{base}/%j'")
+    base = base if is_in_sweep else base / sweep_id(swept)
     shown = {row["trial"]: row for row in facts(swept.folder)["running"]}
     assert {trial: row["folder"] for trial, row in shown.items()} == {i: str(base / f"{i}") for i in range(3)}
     assert {row["state"] for row in shown.values()} <= {"RUNNING", "FINISHED"}
@@ -61,7 +69,7 @@ def test_stop_now_ends_a_job_that_was_not_noted_wherever_its_files_are(tmp_path:
     trials = journal.trials(swept.folder)
     assert trials[1].job or trials[1].previous_attempts, "the job was not found"
     job = trials[1].job or trials[1].previous_attempts[0].job
-    assert job.folder == str(tmp_path / "job files" / "1")
+    assert job.folder == str(tmp_path / "job files" / sweep_id(swept) / "1")
     assert job.job_id in left.out
     check_nothing_was_left_running(swept)
 
@@ -78,6 +86,7 @@ def test_the_folder_is_what_all_jobs_have_in_common_and_is_named_from_the_sweeps
     assert inside == {"job_folders": ["jobs"]}
     both = job_folders.noted(sweep, {"time": 0.0}, f"{tmp_path}/of-%j")
     assert both == {"job_folders": [".submitit", str(tmp_path)]}
+    assert job_folders.noted(sweep, {}, f"{sweep}/../sweep-2/%j") == {"job_folders": [f"{tmp_path}/sweep-2"]}
     assert job_folders.noted(sweep, both, None) == both, "a launcher without files of its own"
     moved = tmp_path / "moved"
     assert job_folders.bases(moved, both) == [tmp_path, moved / ".submitit"]

@@ -30,11 +30,10 @@ def test_every_attempt_has_files_of_its_own_and_is_found_by_its_number(tmp_path:
     again = open_launcher(tmp_path, "async_local", lambda config: 0)
     assert first.job.folder == str(tmp_path / "sweep/.submitit/4")
     assert second.job.folder == str(tmp_path / "sweep/.submitit/4/attempt-2")
-    assert again.find(4).job == again.find(4, 1).job == first.job
-    assert again.find(4, 2).job == second.job
-    assert again.find(4, 3) is None
-    assert wait_for([first, again.find(4, 2)]) == [JobState.FINISHED] * 2
-    assert [again.find(4, number).result().value for number in (1, 2)] == [1, 2]
+    assert [again.find(each).job for each in requests[:2]] == [first.job, second.job]
+    assert again.find(requests[2]) is None
+    assert wait_for([first, again.find(requests[1])]) == [JobState.FINISHED] * 2
+    assert [again.find(each).result().value for each in requests[:2]] == [1, 2]
 
 
 def test_every_attempt_runs_in_the_same_job_folder(tmp_path: Path) -> None:

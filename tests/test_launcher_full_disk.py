@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 import pytest
-from launching import open_launcher, submit, wait_for
+from launching import open_launcher, request, submit, wait_for
 from tmpfs import mounted
 from waiting import wait_until
 
@@ -154,7 +154,7 @@ def test_jobs_that_were_taken_are_withdrawn_when_another_finds_no_room(tmpfs: Pa
     with pytest.raises(OSError, match="No space left"):
         submit(launcher, *range(1, 10))
     assert processes_in(tmpfs) == []
-    assert [launcher.find(trial) for trial in range(1, 10)] == [None] * 9
+    assert [launcher.find(request(trial)) for trial in range(1, 10)] == [None] * 9
 
 
 @pytest.mark.slurm

@@ -18,9 +18,10 @@ from launching import open_launcher, submit, wait_for, wait_until
 from ax_moo.jobs.launcher import JobState
 from ax_moo.storage import lock
 from ax_moo_launchers.attach import attach
-from ax_moo_launchers.files import remove_unpublished, submitted_job
+from ax_moo_launchers.files import remove_unpublished
 from ax_moo_launchers.local import handle as local_handle
 from ax_moo_launchers.local import processes
+from ax_moo_launchers.records import submitted_job
 
 pytestmark = pytest.mark.one_hydra
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
-from launching import ENDED, open_launcher, submit, wait_for, wait_until
+from launching import ENDED, open_launcher, request, submit, wait_for, wait_until
 from waiting import wait_until_none_is_left
 
 from ax_moo.jobs.blocking import BlockingLauncherAdapter
@@ -271,9 +271,9 @@ def test_a_job_is_found_and_attached_after_its_handle_was_forgotten(tmp_path: Pa
     folder = tmp_path
     job = submit(open_launcher(tmp_path, "async_local", task), 5)[0].job
     again = open_launcher(tmp_path, "async_local", task)
-    attached, found = again.attach(job), again.find(5)
+    attached, found = again.attach(job), again.find(request(5))
 
-    assert again.find(6) is None
+    assert again.find(request(6)) is None
     assert found.job == job
     assert attached.state() is found.state() is JobState.RUNNING
     (tmp_path / "go").touch()
@@ -296,7 +296,7 @@ submit(open_launcher(Path({str(tmp_path)!r}), "async_local", task), 0, 1)
 """
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
     launcher = open_launcher(tmp_path, "async_local", environment_of())
-    handles = [launcher.find(0), launcher.find(1)]
+    handles = [launcher.find(request(0)), launcher.find(request(1))]
 
     assert [handle.state() for handle in handles] == [JobState.RUNNING] * 2
     (tmp_path / "go").touch()
@@ -471,7 +471,7 @@ def test_a_launcher_of_another_kind_runs_in_rounds(tmp_path: Path) -> None:
     assert handles[0].result().value == 4
     assert handles[1].result().error == "ValueError: boom"
     assert rounds.attach(handles[0].job).state() is JobState.LOST
-    assert rounds.find(4) is None
+    assert rounds.find(request(4)) is None
 
 
 def test_a_round_that_exits_fails_all_its_jobs(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from launching import open_launcher, submit, wait_for
+from launching import open_launcher, request, submit, wait_for
 from slurm.cluster import SlurmCluster
 from waiting import wait_for_file
 
@@ -83,11 +83,11 @@ def test_later_jobs_go_out_one_by_one_and_are_found_again(tmp_path: Path) -> Non
     launcher = open_launcher(tmp_path, "async_slurm", where_it_runs())
     handles = submit(launcher, 5, 9)
     again = open_launcher(tmp_path, "async_slurm", where_it_runs())
-    found, attached = again.find(9), again.attach(handles[0].job)
+    found, attached = again.find(request(9)), again.attach(handles[0].job)
 
     assert found.job == handles[1].job
     assert found.job.folder == str(tmp_path / "sweep/.submitit/9")
-    assert again.find(6) is None
+    assert again.find(request(6)) is None
     assert wait_for([attached, found]) == [JobState.FINISHED] * 2
     assert [attached.result().value[2], found.result().value[2]] == [5, 9]
 

@@ -5,12 +5,13 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import waiting
-from launching import open_launcher, submit, wait_for, wait_until
+from launching import open_launcher, request, submit, wait_for, wait_until
 from slurm.cluster import NODES, SlurmCluster
 from waiting import wait_for_file
 
@@ -77,10 +78,10 @@ def test_attempts_have_files_of_their_own_and_are_no_array(tmp_path: Path) -> No
     ]
     assert not any("_" in handle.job.job_id for handle in handles)
     again = open_launcher(tmp_path, "async_slurm", lambda config: 0)
-    assert again.find(1) is None
-    assert again.find(1, 2).job == handles[1].job
-    assert wait_for([again.find(0, 1), again.find(1, 2)], 60) == [JobState.FINISHED] * 2
-    assert again.find(1, 2).result().value == 2
+    assert again.find(replace(requests[1], attempt=1)) is None
+    assert again.find(requests[1]).job == handles[1].job
+    assert wait_for([again.find(each) for each in requests], 60) == [JobState.FINISHED] * 2
+    assert again.find(requests[1]).result().value == 2
     assert list((tmp_path / "sweep/.submitit/1/attempt-2").glob("*_log.out"))
 
 
@@ -95,8 +96,8 @@ def test_jobs_are_attached_whatever_the_launcher_is(tmp_path: Path, slurm_cluste
     by_slurm = open_launcher(tmp_path, "async_slurm", task)
     none = attacher()
     handles = [by_local.attach(slurm.job), by_slurm.attach(local.job), none(slurm.job), none(local.job)]
-    assert by_local.find(0).job == slurm.job
-    assert by_slurm.find(1).job == local.job
+    assert by_local.find(request(0)).job == slurm.job
+    assert by_slurm.find(request(1)).job == local.job
     assert by_slurm.cancel_command([slurm.job, local.job]) == f"kill -9 -{local.job.job_id}; scancel {slurm.job.job_id}"
     assert wait_for(handles, 60) == [JobState.FINISHED] * 4
     values = [handle.result().value for handle in handles]
@@ -434,7 +435,11 @@ def test_a_job_of_several_tasks_is_finished_when_all_of_them_are_also_after_a_re
     # In an array, and by itself.
     handles = [*submit(launcher, 0, 1), *submit(launcher, 5)]
     again = open_launcher(tmp_path, "async_slurm", task, "hydra.launcher.tasks_per_node=2")
-    known = [*handles, *(attach(handle.job) for handle in handles), *(again.find(trial) for trial in (0, 1, 5))]
+    known = [
+        *handles,
+        *(attach(handle.job) for handle in handles),
+        *(again.find(request(trial)) for trial in (0, 1, 5)),
+    ]
     for handle in handles:
         first = result_file(Path(handle.job.folder), handle.job.job_id)
         waiting.wait_until(first.exists, "the result of the first task")

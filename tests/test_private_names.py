@@ -53,6 +53,7 @@ USES = {
     "submitit": Uses(
         "ax_moo_launchers.submitit_internals",
         {
+            "submitit.core.utils:JobPaths._format_id",
             "submitit.slurm.slurm:SlurmExecutor._convert_parameters",
             "submitit.slurm.slurm:SlurmExecutor._make_submission_file_text",
             "submitit.slurm.slurm:SlurmExecutor._get_job_id_from_submission_command",

@@ -245,7 +245,7 @@ def test_a_retried_trial_that_was_staged_when_the_sweep_was_killed_is_not_taken_
             run(tmp_path, launcher)
     ending = run(tmp_path, launcher)
     assert (ending.trials[2].status, ending.trials[2].attempt) == (TrialStatus.COMPLETED, 2)
-    assert launcher.find(2, 2) is not None
+    assert launcher.requests[2].attempt == 2
 
 
 def test_a_larger_budget_goes_on_with_the_next_numbers(tmp_path: Path) -> None:
@@ -533,10 +533,10 @@ def test_a_resumed_sweep_waits_until_it_can_look_for_its_jobs(tmp_path: Path, mo
             run(tmp_path, launcher)
     find, errors = launcher.find, iter([OSError(116, "Stale file handle")])
 
-    def shaky(trial: int, attempt: int = 1) -> Any:
+    def shaky(request: JobRequest) -> Any:
         if (error := next(errors, None)) is not None:
             raise error
-        return find(trial, attempt)
+        return find(request)
 
     launcher.find = shaky  # type: ignore[method-assign]
     monkeypatch.setattr(finding, "TRY_AGAIN_SECONDS", 0.001)

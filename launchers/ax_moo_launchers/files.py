@@ -11,14 +11,16 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from ax_moo.system.disk import replace_file
-from ax_moo.trial import Job
+from ax_moo.system.disk import PASSING, replace_file
 
 LOCAL, SLURM = "local", "slurm"
 """The schedulers of ``Job.scheduler``."""
 
 _UNPUBLISHED = re.compile(r"[0-9a-f]{32}\.pkl")
 """The first name of a pickle of ours. The folder may also be a training's, with pickles of the training."""
+
+ARRAY_TASK = "%a"
+"""The last part of the folder in which an array's jobs have theirs: each job puts its own number there."""
 
 TASK = "ax_moo_launchers.job.task"
 """The module that a job's process runs."""
@@ -57,31 +59,14 @@ def exit_file(folder: Path, job_id: str) -> Path:
     return folder / f"{job_id}_exit.json"
 
 
-def tasks_file(folder: Path, job_id: str) -> Path:
-    """The file that says how many tasks a Slurm job has, if it has several."""
-    return folder / f"{job_id}_tasks.json"
+def job_file(folder: Path, job_id: str) -> Path:
+    """The file with the job's record: its sweep, trial, attempt and overrides, and the number of its tasks."""
+    return folder / f"{job_id}_job.json"
 
 
-def submitted_job(folder: Path) -> Job | None:
-    """The latest job that was submitted from an attempt's folder."""
-    # Listed twice, because a file that is renamed meanwhile may appear under neither of its names.
-    pickle = _latest_pickle(folder) or _latest_pickle(folder)
-    if pickle is None:
-        return None
-    job_id = pickle.name.partition("_submitted.pkl")[0]
-    return Job(job_id, str(folder), LOCAL if process_file(folder, job_id).exists() else SLURM)
-
-
-def _latest_pickle(folder: Path) -> Path | None:
-    """The newest pickle; it may vanish while it is looked at, because Submitit replaces it when a job is requeued."""
-    while listed := list(folder.glob("*_submitted.pkl*")):
-        found = {}
-        for path in listed:
-            with contextlib.suppress(FileNotFoundError):
-                found[path] = path.stat().st_mtime
-        if found:
-            return max(found, key=lambda path: found[path])
-    return None
+def has_pickle(folder: Path, job_id: str) -> bool:
+    """Whether a job was submitted from the folder; without its pickle it waits, and does no work."""
+    return any(path.name.startswith(f"{job_id}_submitted.pkl") for path in folder.glob("*_submitted.pkl*"))
 
 
 def remove_unpublished(folder: Path) -> None:
@@ -89,6 +74,28 @@ def remove_unpublished(folder: Path) -> None:
     for path in folder.glob("*.pkl*"):
         if _UNPUBLISHED.match(path.name):
             path.unlink(missing_ok=True)
+
+
+def is_whole(result: Path) -> bool:
+    """Whether a result was written to its end. A machine that loses its power may leave an empty or a torn file.
+
+    The file is not unpickled: that would import the application.
+    """
+    import pickletools
+
+    try:
+        content = result.read_bytes()
+        for _ in pickletools.genops(content):
+            pass
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        if error.errno in PASSING:
+            raise
+        return True  # whoever reads it finds out
+    except Exception:  # whatever pickletools raises for bytes that are no pickle
+        return False
+    return True
 
 
 def leave_note(folder: Path, job_id: str, text: str) -> None:

@@ -13,7 +13,7 @@ from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult, JobState, res
 from ax_moo.system.disk import PASSING
 from ax_moo.system.text import error_line, one_line
 from ax_moo.trial import Job
-from ax_moo_launchers.files import note_file, result_file, submitted_file
+from ax_moo_launchers.files import is_whole, note_file, result_file, submitted_file
 
 LATE_RESULT_S = 120.0
 """How long to wait for the result of a job that ended well: a network file system may show the file late."""
@@ -72,7 +72,7 @@ class SubmititHandle(ABC):
     def has_results(self, every: bool = True) -> bool:
         """Whether the results of all tasks have been written; without ``every``, that of the first, which counts."""
         tasks = range(self.n_tasks) if every else range(1)
-        return all(result_file(self.folder, self.job.job_id, task).exists() for task in tasks)
+        return all(is_whole(result_file(self.folder, self.job.job_id, task)) for task in tasks)
 
     def _is_overdue(self, ended_at: float, ended_well: bool) -> bool:
         """Whether to stop waiting for the results of a job that ended at this time of ``time.monotonic``."""
@@ -138,7 +138,11 @@ class Queue(Protocol):
 
     @property
     def base(self) -> Path:
-        """The folder that contains the folders of all attempts."""
+        """The folder that contains the folders of all jobs, and perhaps those of other sweeps' jobs."""
+        ...
+
+    def folder(self, request: JobRequest) -> Path:
+        """The folder with the files of the request's job."""
         ...
 
     def end_orphans(self, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """All private names of Submitit that we use. A test checks that they exist."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,3 +25,19 @@ def submitted_id(sbatch_output: str) -> str:
     from submitit.slurm.slurm import SlurmExecutor
 
     return str(SlurmExecutor._get_job_id_from_submission_command(sbatch_output))
+
+
+def take_folders_as_they_are() -> None:
+    """Let this process replace ``%j`` and the like in the names of a job's files alone, and not in their folder.
+
+    A sweep in ``10%training`` would else have its jobs look for their files in ``100raining``.
+    """
+    from submitit.core.utils import JobPaths
+
+    replaced = JobPaths._format_id
+
+    def format_id(paths: JobPaths, path: Path | str) -> Path:
+        name: Path = replaced(paths, Path(path).name)
+        return Path(path).parent / name
+
+    JobPaths._format_id = format_id

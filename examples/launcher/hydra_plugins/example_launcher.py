@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import functools
+import hashlib
 import os
 import pickle
 import signal
@@ -17,6 +18,7 @@ from hydra.plugins.launcher import Launcher
 from hydra_plugins.example_job import run
 
 from ax_moo.jobs.launcher import JobResult, JobState, result_of
+from ax_moo.jobs.records import record_of
 from ax_moo.trial import Job
 
 CONFIG = {"_target_": "hydra_plugins.example_launcher.ExampleLauncher"}
@@ -62,7 +64,7 @@ class ExampleLauncher(Launcher):
         """A launcher with keys of its own raises a ConfigError here for a value that it cannot work with."""
 
     def submit(self, requests):
-        folders = [self.folder(request.trial, request.attempt) for request in requests]
+        folders = [self.folder(request) for request in requests]
         with contextlib.ExitStack() as if_it_fails:
             pipes = [self.start(*job, if_it_fails) for job in zip(folders, requests, strict=True)]
             if_it_fails.pop_all()
@@ -89,12 +91,14 @@ class ExampleLauncher(Launcher):
     def attach(self, job):
         return ExampleHandle(Path(job.folder))
 
-    def find(self, trial, attempt=1):
-        folder = self.folder(trial, attempt)
+    def find(self, request):
+        folder = self.folder(request)
         return ExampleHandle(folder) if (folder / "pid").exists() else None
 
     def cancel_command(self, jobs):
         return f"kill -9 {' '.join(f'-{job.job_id}' for job in jobs)}" if jobs else ""
 
-    def folder(self, trial, attempt):
-        return Path(str(self.config.hydra.sweep.dir)).absolute() / ".example" / f"{trial}-{attempt}"
+    def folder(self, request):  # named after all that tells this job from those of other sweeps and trials
+        name = hashlib.sha256(repr(record_of(request)).encode()).hexdigest()[:16]
+        sweep = Path(str(self.config.hydra.sweep.dir)).absolute()
+        return sweep / ".example" / f"{request.trial}-{request.attempt}" / name

@@ -14,13 +14,15 @@ from submitit.core.logger import get_logger
 from submitit.core.submission import process_job
 
 from ax_moo.system.signals import hold_back, warning_signal
-from ax_moo_launchers.files import leave_note, note_file, result_file
+from ax_moo_launchers import submitit_internals
+from ax_moo_launchers.files import ARRAY_TASK, is_whole, leave_note, note_file, result_file
 from ax_moo_launchers.job import exit_codes
 from ax_moo_launchers.job.exit_codes import no_room
 
 
 def main() -> None:
-    os.environ["SUBMITIT_FOLDER"] = folder = sys.argv[1]
+    submitit_internals.take_folders_as_they_are()
+    os.environ["SUBMITIT_FOLDER"] = folder = _folder(sys.argv[1])
     environment = submitit.JobEnvironment()
     # The signal may come before the job has begun, so it waits for the call that handles it.
     hold_back(warning_signal())
@@ -45,12 +47,18 @@ def main() -> None:
         raise
 
 
+def _folder(given: str) -> str:
+    """The job's folder: all jobs of an array are given the same one, and put their own number into it."""
+    parent, name = os.path.split(given)
+    return os.path.join(parent, os.environ["SLURM_ARRAY_TASK_ID"]) if name == ARRAY_TASK else given
+
+
 def _has_result(environment: "submitit.JobEnvironment") -> bool:
     """Whether this is a requeued job that has done its work: its own task has a result, or its first task has."""
-    if environment.paths.result_pickle.exists():
+    if is_whole(environment.paths.result_pickle):
         return True
     first = result_file(environment.paths.folder, environment.job_id)
-    return os.environ.get("SLURM_RESTART_COUNT", "0") != "0" and first.exists()
+    return os.environ.get("SLURM_RESTART_COUNT", "0") != "0" and is_whole(first)
 
 
 def _clean_up(environment: "submitit.JobEnvironment") -> None:

@@ -15,11 +15,13 @@ from typing import Any
 from submitit.core import utils  # this module is imported when a job is submitted
 from submitit.local import local
 
+from ax_moo.jobs.launcher import JobRequest
 from ax_moo.system.disk import replace_file
 from ax_moo.trial import Job
 from ax_moo_launchers import environment
 from ax_moo_launchers.files import LOCAL, process_file, submitted_file, task_command
 from ax_moo_launchers.local.processes import boot_of_machine, start_of
+from ax_moo_launchers.records import write_record
 
 CONTROLLER = "ax_moo_launchers.local.controller"
 _FOR_EVER_MIN = 60 * 24 * 365 * 10
@@ -35,7 +37,7 @@ class Executor(local.LocalExecutor):
         self.n_tasks = params.get("tasks_per_node") or 1
         self.stderr_to_stdout = bool(params.get("stderr_to_stdout"))
 
-    def submit_call(self, call: tuple[Any, ...]) -> Job:
+    def submit_call(self, call: tuple[Any, ...], request: JobRequest) -> Job:
         """Start a job for a call. If this raises, no process runs and no file is left."""
         submission = utils.DelayedSubmission(*call)
         submission.set_timeout(self.limit_min or _FOR_EVER_MIN, self.max_num_timeout)
@@ -47,6 +49,7 @@ class Executor(local.LocalExecutor):
             process = self._start_controller()
             self._forget_earlier(process.pid)
             self._record(process.pid)
+            write_record(self.folder, str(process.pid), request)
             # The controller waits for this pickle. After the rename the job runs, and is found by its folder.
             pickle.rename(submitted_file(self.folder, str(process.pid)))
         except BaseException:

@@ -9,11 +9,11 @@ from typing import Any
 
 import psutil
 
-from ax_moo.jobs.folders import attempt_folder, base_of
+from ax_moo.jobs.folders import attempt_folder, base_of, of_sweep
 from ax_moo.jobs.launcher import JobHandle, JobRequest, JobState
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Job
-from ax_moo_launchers.files import remove_unpublished
+from ax_moo_launchers.files import has_pickle, remove_unpublished
 from ax_moo_launchers.local import gpus
 from ax_moo_launchers.local.cores import available_cores
 from ax_moo_launchers.local.executor import CONTROLLER, Executor
@@ -23,15 +23,20 @@ from ax_moo_launchers.local.handle import LocalHandle
 class LocalQueue:
     """Submits jobs to this machine, and remembers the unfinished ones, whose GPUs are in use."""
 
-    def __init__(self, params: Mapping[str, Any]) -> None:
+    def __init__(self, params: Mapping[str, Any], sweep_folder: Path) -> None:
         self.params = params
+        self._sweep_folder = sweep_folder
         self._pool: gpus.GpuPool | None = None
         self._checked = False
         self._jobs: dict[Job, LocalHandle] = {}
 
     @property
     def base(self) -> Path:
-        return base_of(str(self.params["submitit_folder"]))
+        return base_of(str(self.params["submitit_folder"]), self._sweep_folder)
+
+    def folder(self, request: JobRequest) -> Path:
+        of_this_sweep = of_sweep(self.base, self._sweep_folder, request.sweep)
+        return attempt_folder(of_this_sweep, request.trial, request.attempt)
 
     @property
     def max_jobs(self) -> int | None:
@@ -79,14 +84,14 @@ class LocalQueue:
         """End controllers that wait for a pickle that never comes, because their sweeper was killed meanwhile."""
         for process in psutil.process_iter(["cmdline"]):
             command = process.info["cmdline"] or []
-            if CONTROLLER in command and str(folder.absolute()) in command:
+            is_of_folder = CONTROLLER in command and str(folder.absolute()) in command
+            if is_of_folder and not has_pickle(folder, str(process.pid)):
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(process.pid, signal.SIGKILL)
         remove_unpublished(folder)
 
     def _submit_one(self, request: JobRequest, call: tuple[Any, ...]) -> LocalHandle:
-        folder = attempt_folder(self.base, request.trial, request.attempt)
-        job = Executor(folder, self._next_gpus(), self.params).submit_call(call)
+        job = Executor(self.folder(request), self._next_gpus(), self.params).submit_call(call, request)
         self._jobs[job] = LocalHandle(job)
         return self._jobs[job]
 

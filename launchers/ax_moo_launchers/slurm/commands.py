@@ -80,7 +80,12 @@ def output_folders() -> dict[str, str]:
     status, output, _ = call(["squeue", "--noheader", "--array", "--me", "--Format=JobArrayID: ,StdOut: "])
     rows = [line.split(" ", 1) for line in output.splitlines()] if status == 0 else []
     found = {row[0]: os.path.dirname(row[1].strip()) for row in rows if len(row) == 2}
-    return {job_id: folder.replace("%a", job_id.rpartition("_")[2]) for job_id, folder in found.items()}
+    return {job_id: _unescaped(folder, job_id.rpartition("_")[2]) for job_id, folder in found.items()}
+
+
+def _unescaped(folder: str, array_task: str) -> str:
+    """The folder that a pattern of Slurm's names."""
+    return re.sub("%(.)", lambda match: {"a": array_task, "%": "%"}.get(match[1], match[0]), folder)
 
 
 def usable_nodes(partitions: str) -> set[str]:

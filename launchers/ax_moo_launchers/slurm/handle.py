@@ -9,9 +9,9 @@ from functools import cached_property
 
 from ax_moo.jobs.launcher import JobResult, JobState
 from ax_moo.trial import Job
-from ax_moo_launchers.files import read_json, tasks_file
 from ax_moo_launchers.handle import SubmititHandle
 from ax_moo_launchers.job.exit_codes import NO_RESULT, exit_words
+from ax_moo_launchers.records import n_tasks_of
 from ax_moo_launchers.slurm import commands
 from ax_moo_launchers.slurm.faults import End, fault_of
 from ax_moo_launchers.slurm.watcher import Phase, SlurmWatcher
@@ -38,7 +38,7 @@ class SlurmHandle(SubmititHandle):
 
     @cached_property
     def n_tasks(self) -> int:
-        return int((read_json(tasks_file(self.folder, self.job.job_id)) or {}).get("n_tasks", 1))
+        return n_tasks_of(self.folder, self.job.job_id)
 
     def state(self) -> JobState:
         if self._is_lost:

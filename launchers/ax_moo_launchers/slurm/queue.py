@@ -8,10 +8,10 @@ from typing import Any
 
 from submitit.core import utils  # this module is imported when a job is submitted
 
-from ax_moo.jobs.folders import attempt_folder, base_of
+from ax_moo.jobs.folders import attempt_folder, base_of, of_sweep
 from ax_moo.jobs.launcher import JobHandle, JobRequest
 from ax_moo.system.errors import ConfigError
-from ax_moo_launchers.files import remove_unpublished, submitted_file
+from ax_moo_launchers.files import ARRAY_TASK, has_pickle, remove_unpublished
 from ax_moo_launchers.slurm import excluding, options, refusals
 from ax_moo_launchers.slurm.commands import output_folders
 from ax_moo_launchers.slurm.handle import SlurmHandle
@@ -28,8 +28,9 @@ _COMMANDS = ("sbatch", "squeue", "scancel")
 class SlurmQueue:
     """Submits jobs with sbatch: a first round as one array whose task ids are the trial numbers, others one by one."""
 
-    def __init__(self, params: Mapping[str, Any]) -> None:
+    def __init__(self, params: Mapping[str, Any], sweep_folder: Path) -> None:
         self.params = params
+        self._sweep_folder = sweep_folder
         self.watcher = SlurmWatcher()
         self._has_submitted = False
         self._doubtful: set[Path] = set()
@@ -39,7 +40,13 @@ class SlurmQueue:
 
     @property
     def base(self) -> Path:
-        return base_of(str(self.params["submitit_folder"]))
+        return base_of(str(self.params["submitit_folder"]), self._sweep_folder)
+
+    def folder(self, request: JobRequest) -> Path:
+        return attempt_folder(self._of_sweep(request.sweep), request.trial, request.attempt)
+
+    def _of_sweep(self, sweep: str) -> Path:
+        return of_sweep(self.base, self._sweep_folder, sweep)
 
     def check(self) -> None:
         needed = [*_COMMANDS, *(["srun"] if self.params.get("use_srun") is not False else [])]
@@ -51,11 +58,6 @@ class SlurmQueue:
             )
         options.check_options(self.params)
         options.check_path("hydra.launcher.submitit_folder", self.base)
-        if "%" in str(self.base):
-            raise ConfigError(
-                "hydra.launcher.submitit_folder: must not contain a %, which Slurm takes for a pattern, got"
-                f" {self.base}/...; choose a sweep folder without it"
-            )
 
     def submit(self, calls: Mapping[JobRequest, tuple[Any, ...]]) -> Sequence[SlurmHandle]:
         self.check()
@@ -68,7 +70,7 @@ class SlurmQueue:
 
     def _submit_array(self, submissions: _Submissions) -> Sequence[SlurmHandle]:
         try:
-            return self._sbatch(self.base / "%a", submissions)
+            return self._sbatch(self._of_sweep(next(iter(submissions)).sweep) / ARRAY_TASK, submissions)
         except Refused as error:
             if not refusals.is_of_arrays(str(error)):
                 raise self._refusal(submissions, error) from None
@@ -79,7 +81,7 @@ class SlurmQueue:
         handles: list[SlurmHandle] = []
         try:
             for request, submission in submissions.items():
-                handles += self._sbatch(self._folder(request), {request: submission})
+                handles += self._sbatch(self.folder(request), {request: submission})
         except BaseException as error:
             # The caller would not know the jobs that were submitted.
             for handle in handles:
@@ -98,31 +100,29 @@ class SlurmQueue:
         """Cancel jobs that wait for a pickle that never comes, because their sweeper was killed meanwhile."""
         if folder.exists():
             for job_id, output_folder in output_folders().items():
-                is_published = submitted_file(folder, job_id).exists()
-                if Path(output_folder) == folder.absolute() and not is_published:
+                if Path(output_folder) == folder.absolute() and not has_pickle(folder, job_id):
                     self.watcher.cancel(job_id)
             remove_unpublished(folder)
 
-    def _folder(self, request: JobRequest) -> Path:
-        return attempt_folder(self.base, request.trial, request.attempt)
-
     def _sbatch(self, folder: Path, submissions: _Submissions) -> list[SlurmHandle]:
-        by_folder = {self._folder(request): submission for request, submission in submissions.items()}
+        requests = {self.folder(request): request for request in submissions}
+        calls = {own: submissions[request] for own, request in requests.items()}
+        first = next(iter(submissions))
         jobs = excluding.submitted_without(
-            next(iter(submissions)).exclude,
+            first.exclude,
             self.params,
-            lambda params: open_executor(folder, params).submit_calls(self.base, by_folder),
+            lambda params: open_executor(folder, params).submit_calls(self._of_sweep(first.sweep), calls, requests),
         )
         self._has_submitted = True
         return [SlurmHandle(job, self.watcher) for job in jobs]
 
     def _refusal(self, submissions: _Submissions, error: Refused) -> Exception:
         # The controller may have taken a job whose answer was lost; without its pickle that job does no work.
-        self._doubtful |= set(map(self._folder, submissions))
+        self._doubtful |= set(map(self.folder, submissions))
         return refusals.refusal(str(error), self._has_submitted)
 
     def _end_doubtful(self, submissions: _Submissions) -> None:
         """Cancel what an earlier submission of these jobs, whose answer was lost, may have left in the queue."""
-        for folder in self._doubtful & set(map(self._folder, submissions)):
+        for folder in self._doubtful & set(map(self.folder, submissions)):
             self.end_orphans(folder)
             self._doubtful.discard(folder)

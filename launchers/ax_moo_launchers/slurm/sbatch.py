@@ -1,6 +1,6 @@
 """Writing the batch script of a job or an array, and submitting it with sbatch."""
 
-import json
+import copy
 import math
 import os
 import re
@@ -14,16 +14,19 @@ from typing import Any
 from submitit.core import utils  # this module is imported when a job is submitted
 from submitit.slurm import slurm
 
-from ax_moo.system.disk import replace_file
+from ax_moo.jobs.launcher import JobRequest
 from ax_moo.trial import Job
 from ax_moo_launchers import environment, submitit_internals
-from ax_moo_launchers.files import SLURM, submitted_file, task_command, tasks_file
+from ax_moo_launchers.files import ARRAY_TASK, SLURM, job_file, submitted_file, task_command
+from ax_moo_launchers.records import write_record
 from ax_moo_launchers.search_path import before_library
 from ax_moo_launchers.slurm import options
 from ax_moo_launchers.slurm.commands import call, cancel
 
 _FOR_EVER_MIN = 60 * 24 * 365 * 10
 _SBATCH_TIMEOUT_S = 300.0
+_PERCENT = f"@{uuid.uuid4().hex}@"
+"""What stands for a ``%`` of a folder until Submitit has made the script; a shell quotes it just as little."""
 
 
 class Refused(Exception):
@@ -33,11 +36,20 @@ class Refused(Exception):
 class Executor(slurm.SlurmExecutor):
     """Submitit's Slurm executor, with a folder for each job of an array."""
 
-    def submit_calls(self, base: Path, submissions: Mapping[Path, utils.DelayedSubmission]) -> list[Job]:
-        """Submit the call of each folder, several as one array: all of them, or none if this raises."""
+    def submit_calls(
+        self,
+        base: Path,
+        submissions: Mapping[Path, utils.DelayedSubmission],
+        requests: Mapping[Path, JobRequest] | None = None,
+    ) -> list[Job]:
+        """Submit the call of each folder, several as one array: all of them, or none if this raises.
+
+        The record of a job says for which request it is; the sweep's own job (``ax-moo submit``) has no record.
+        """
         made = [base / f".submission_{uuid.uuid4().hex}.sh"]
         job_id: str | None = None
-        if len(submissions) > 1:
+        is_array = len(submissions) > 1
+        if is_array:
             self.parameters["map_count"] = len(submissions)
         try:
             for folder, submission in submissions.items():
@@ -46,7 +58,10 @@ class Executor(slurm.SlurmExecutor):
             made[0].write_bytes(os.fsencode(self._script()))
             job_id = self._sbatch(made[0])
             made[0] = made[0].rename(base / f"{job_id}_submission.sh")
-            return [self._publish(made, number, job_id, len(submissions) > 1) for number in range(len(submissions))]
+            return [
+                self._publish(made, number, f"{job_id}_{number}" if is_array else job_id, (requests or {}).get(folder))
+                for number, folder in enumerate(submissions)
+            ]
         except BaseException:
             # A job that cannot be cancelled does no work without its pickle.
             for path in made:
@@ -73,19 +88,27 @@ class Executor(slurm.SlurmExecutor):
             raise Refused(" ".join(error.split()))
         return submitit_internals.submitted_id(output)
 
-    def _publish(self, made: list[Path], number: int, first: str, is_array: bool) -> Job:
+    def _publish(self, made: list[Path], number: int, job_id: str, request: JobRequest | None) -> Job:
         """Give a job the pickle for which it waits: from now on it runs, and is found by its folder."""
-        job_id, pickle = f"{first}_{number}" if is_array else first, made[1 + number]
-        if self.n_tasks > 1:
-            made.append(tasks_file(pickle.parent, job_id))
-            replace_file(made[-1], json.dumps({"n_tasks": self.n_tasks}))
+        pickle = made[1 + number]
+        if request is not None:
+            made.append(job_file(pickle.parent, job_id))
+            write_record(pickle.parent, job_id, request, n_tasks=self.n_tasks)
         made[1 + number] = pickle.rename(submitted_file(pickle.parent, job_id))
         return Job(job_id, str(pickle.parent), SLURM)
 
     def _script(self) -> str:
-        text = options.with_escapes(submitit_internals.batch_script(self, task_command(self.python, self.folder)))
+        command = task_command(self.python, self.folder)
+        patterns = copy.copy(self)
+        patterns.folder = _without_percent(self.folder)
+        text = options.with_escapes(submitit_internals.batch_script(patterns, command)).replace(_PERCENT, "%%")
         # Submitit cannot leave the time limit to the partition, so its line is removed.
         return text if "time" in self.parameters else re.sub(r"^#SBATCH --time=.*\n", "", text, flags=re.MULTILINE)
+
+
+def _without_percent(folder: Path) -> Path:
+    """The folder of the logs, in whose names both Submitit and Slurm replace what begins with a ``%``."""
+    return Path(*(part if part == ARRAY_TASK else part.replace("%", _PERCENT) for part in folder.parts))
 
 
 def open_executor(folder: Path, params: Mapping[str, Any]) -> Executor:

@@ -105,12 +105,15 @@ class AsyncSubmititLauncher(Launcher, ABC):
 
         return cancel_command(jobs)
 
-    def find(self, trial: int, attempt: int = 1) -> "JobHandle | None":
-        from ax_moo.jobs.folders import attempt_folder
-        from ax_moo_launchers.files import submitted_job
+    @property
+    def sweep_folder(self) -> Path:
+        return Path(str(self.config.hydra.sweep.dir)).absolute()
 
-        folder = attempt_folder(self.queue.base, trial, attempt)
-        job = submitted_job(folder)
+    def find(self, request: "JobRequest") -> "JobHandle | None":
+        from ax_moo_launchers.records import requested_job
+
+        folder = self.queue.folder(request)
+        job = requested_job(folder, request)
         if job is not None:
             return self.attach(job)
         self.queue.end_orphans(folder)

@@ -14,7 +14,7 @@ from ax_moo.jobs import environment, folders
 from ax_moo.storage import stop_request
 from ax_moo.system.signals import let_in, recorded, warning_signal
 from ax_moo.trial import Job
-from ax_moo_launchers.files import submitted_job
+from ax_moo_launchers.records import submitted_job
 from ax_moo_launchers.slurm import commands as slurm
 
 LINGER_SECONDS = 600.0

@@ -11,8 +11,9 @@ from ax_moo.storage import folder
 from ax_moo.storage.folder import NoSweep, NotBegun, SweepFolder
 from ax_moo.storage.journal import PULLED
 from ax_moo.sweep.finding import unnoted_job
+from ax_moo.sweep.submission import request_of
 from ax_moo.system.errors import ConfigError
-from ax_moo.trial import Job
+from ax_moo.trial import Job, Trial
 
 log = logging.getLogger(__name__)
 
@@ -74,12 +75,18 @@ def left_jobs(sweep: SweepFolder) -> Mapping[int, Job]:
     """
     if sweep.is_swept:
         return {}
-    jobs = {
-        trial.index: trial.job or unnoted_job(trial, sweep.path, sweep.about)
-        for trial in sweep.trials
-        if not trial.status.is_finished
-    }
+    jobs = {trial.index: job_of(trial, sweep) for trial in sweep.trials if not trial.status.is_finished}
     return {index: job for index, job in jobs.items() if job is not None}
+
+
+def job_of(trial: Trial, sweep: SweepFolder) -> Job | None:
+    """The job of an unfinished trial, also one that a killed sweeper did not record; never one of another sweep."""
+    from ax_moo_launchers.records import is_anothers
+
+    request = request_of(trial, sweep.problem.search_space, sweep.sweep_id)
+    if trial.job is None:
+        return unnoted_job(request, sweep.path, sweep.about)
+    return None if is_anothers(trial.job, request) else trial.job
 
 
 def say_left_jobs(sweep: SweepFolder) -> None:

@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ax_moo.cli.controller import queued_controller
-from ax_moo.cli.folder import open_folder, open_own_folder, say_left_jobs
+from ax_moo.cli.folder import job_of, open_folder, open_own_folder, say_left_jobs
 from ax_moo.jobs.launcher import JobHandle
 from ax_moo.storage import lock, stop_request
 from ax_moo.storage.folder import NotBegun, SweepFolder
@@ -14,7 +14,6 @@ from ax_moo.storage.journal import Journal
 from ax_moo.storage.lock import Owner
 from ax_moo.storage.stop_request import StopRequest
 from ax_moo.sweep.cancellation import cancel_and_wait
-from ax_moo.sweep.finding import unnoted_job
 from ax_moo.system import disk
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Trial, TrialStatus
@@ -102,9 +101,10 @@ def _attached(sweep: SweepFolder, enter: Callable[[Trial], None]) -> dict[int, t
     attach = attacher()
     running = {}
     for trial in sweep.trials:
-        if trial.status is TrialStatus.STAGED and (job := unnoted_job(trial, sweep.path, sweep.about)):
+        job = None if trial.status.is_finished else job_of(trial, sweep)
+        if job is not None and trial.status is TrialStatus.STAGED:
             trial = trial.to(TrialStatus.RUNNING, job=job)
             enter(trial)
-        if trial.status is TrialStatus.RUNNING and trial.job and trial.job.folder:
-            running[trial.index] = trial, attach(trial.job)
+        if job is not None and job.folder:
+            running[trial.index] = trial, attach(job)
     return running

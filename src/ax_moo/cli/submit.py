@@ -58,8 +58,6 @@ def _check_free(folder: Path) -> None:
     if queued is not None:
         raise ConfigError(f"Slurm job {queued.job_id} already runs the sweep in {folder}, or waits to run it")
     check_path("the sweep folder", folder)
-    if "%" in str(folder):
-        raise ConfigError(f"the sweep folder must have no %, which Slurm takes for a pattern, got {folder}")
 
 
 def _sbatch(sweep: Sequence[str], cwd: Path, folder: Path, resources: Mapping[str, Any]) -> Job:

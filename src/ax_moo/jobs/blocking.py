@@ -119,7 +119,7 @@ class BlockingLauncherAdapter:
     def attach(self, job: Job) -> JobHandle:
         return self._attach(job)
 
-    def find(self, trial: int, attempt: int = 1) -> JobHandle | None:
+    def find(self, request: JobRequest) -> JobHandle | None:
         """None: the launcher's jobs have ended with the sweeper."""
-        del trial, attempt
+        del request
         return None

@@ -31,7 +31,8 @@ class JobRequest:
     Attempts are counted from 1. Each attempt has its own files, so that it is never taken for another one. ``sweep`` is
     the id of the sweep: two sweeps may keep the files of their jobs in one folder, and both have a trial 0. It is empty
     for a job of another sweeper. ``exclude`` are nodes that the job should avoid where the launcher can do that, the
-    one that it may use first in front; ``faults`` say what ended the trial's earlier attempts.
+    one that it may use first in front; ``faults`` say what ended the trial's earlier attempts. The first ``common`` of
+    the overrides are not the trial's own: all trials have them, and they may change when the sweep is resumed.
     """
 
     trial: int
@@ -40,6 +41,12 @@ class JobRequest:
     sweep: str = ""
     exclude: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
+    common: int = 0
+
+    @property
+    def own_overrides(self) -> tuple[str, ...]:
+        """The overrides that are this trial's parameterization."""
+        return self.overrides[self.common :]
 
 
 @dataclass(frozen=True)
@@ -113,6 +120,10 @@ class AsyncLauncher(Protocol):
         """The shell command with which a user ends these jobs when no sweep runs."""
         ...
 
-    def find(self, trial: int, attempt: int = 1) -> JobHandle | None:
-        """The job of this attempt, if a process submitted it and died before it recorded the job's id; else None."""
+    def find(self, request: JobRequest) -> JobHandle | None:
+        """The job of this request, if a process submitted it and died before it recorded the job's id; else None.
+
+        The job's sweep, trial, attempt and own overrides must be those of the request: a job of another sweep, or of
+        another parameterization, is never returned, and never ended.
+        """
         ...

@@ -41,6 +41,10 @@ class SweepFolder:
         return {**self.header, **(self.holder.about if self.holder else {})}
 
     @property
+    def sweep_id(self) -> str:
+        return journal.id_of(self.header)
+
+    @property
     def running(self) -> list[Trial]:
         return [trial for trial in self.trials if trial.status is TrialStatus.RUNNING]
 

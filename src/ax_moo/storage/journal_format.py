@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from ax_moo.jobs import records
 from ax_moo.storage.journal_schema import trial_complaint
 from ax_moo.system.records import from_record
 from ax_moo.trial import Attempt, Fault, Job, Outcome, Trial, TrialStatus
@@ -18,8 +19,6 @@ PULLED = "pulled"
 
 ID = "id"
 """The header's key with the sweep's id, by which its jobs are told from those of any other sweep."""
-
-_OF_EARLIER_VERSIONS = "earlier-"
 
 
 def new_id() -> str:
@@ -34,7 +33,7 @@ def id_of(header: Mapping[str, Any]) -> str:
     written = header.get(ID)
     if isinstance(written, str) and written:
         return written
-    return _OF_EARLIER_VERSIONS + hashlib.sha256(json.dumps(header).encode()).hexdigest()[:16]
+    return records.EARLIER + hashlib.sha256(json.dumps(header).encode()).hexdigest()[:16]
 
 
 def to_line(trial: Trial) -> dict[str, Any]:

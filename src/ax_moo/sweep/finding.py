@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ax_moo.jobs.folders import attempt_folders
-from ax_moo.jobs.launcher import AsyncLauncher, JobHandle
-from ax_moo.trial import Job, Trial
+from ax_moo.jobs.launcher import AsyncLauncher, JobHandle, JobRequest
+from ax_moo.trial import Job
 
 log = logging.getLogger(__name__)
 
@@ -17,27 +17,35 @@ T = TypeVar("T")
 TRY_AGAIN_SECONDS = 2.0
 
 
-def unnoted_job(trial: Trial, sweep_folder: Path, about: Mapping[str, Any]) -> Job | None:
+def unnoted_job(request: JobRequest, sweep_folder: Path, about: Mapping[str, Any]) -> Job | None:
     """The job of a staged trial where a sweeper was killed between submitting it and recording its id."""
-    from ax_moo_launchers.files import submitted_job
+    from ax_moo_launchers.records import requested_job
 
-    jobs = map(submitted_job, attempt_folders(sweep_folder, about, trial.index, trial.attempt))
+    jobs = (requested_job(folder, request) for folder in attempt_folders(sweep_folder, about, request))
     return next((job for job in jobs if job is not None), None)
 
 
-def find(launcher: AsyncLauncher, trial: Trial, sweep_folder: Path, about: Mapping[str, Any]) -> JobHandle | None:
+def find(
+    launcher: AsyncLauncher, request: JobRequest, sweep_folder: Path, about: Mapping[str, Any]
+) -> JobHandle | None:
     """The job of a staged trial, if it was submitted, by any launcher and with any folder for its files."""
 
     def search() -> JobHandle | None:
-        handle = launcher.find(trial.index, trial.attempt)
-        job = None if handle is not None else unnoted_job(trial, sweep_folder, about)
+        handle = launcher.find(request)
+        job = None if handle is not None else unnoted_job(request, sweep_folder, about)
         return handle if job is None else launcher.attach(job)
 
-    return _until_readable(search, f"the job of trial {trial.index}")
+    return _until_readable(search, f"the job of trial {request.trial}")
 
 
-def attach(launcher: AsyncLauncher, job: Job) -> JobHandle:
-    return _until_readable(lambda: launcher.attach(job), f"job {job.job_id}")
+def attach(launcher: AsyncLauncher, job: Job, request: JobRequest) -> JobHandle | None:
+    """The job of a running trial; None if its files are those of another sweep's job by now."""
+    from ax_moo_launchers.records import is_anothers
+
+    def take_up() -> JobHandle | None:
+        return None if is_anothers(job, request) else launcher.attach(job)
+
+    return _until_readable(take_up, f"job {job.job_id}")
 
 
 def _until_readable(search: Callable[[], T], job_name: str) -> T:

@@ -180,17 +180,20 @@ class Sweep:
                 self._take_up_running(trial)
 
     def _take_up_staged(self, trial: Trial) -> None:
-        handle = finding.find(self._launcher, trial, self._folder, self._about)
+        handle = finding.find(self._launcher, self._submitter.request(trial), self._folder, self._about)
         if handle is None:
             self._staged.append(trial)
         else:
             self._note_running(trial, handle)
 
     def _take_up_running(self, trial: Trial) -> None:
+        handle, reason = None, "the job ran inside a sweeper that has ended"
         if trial.job is not None and trial.job.folder:
-            self._handles[trial.index] = finding.attach(self._launcher, trial.job)
+            handle = finding.attach(self._launcher, trial.job, self._submitter.request(trial))
+            reason = "another sweep's job has taken the place of its files"
+        if handle is not None:
+            self._handles[trial.index] = handle
         else:
-            reason = "the job ran inside a sweeper that has ended"
             self._enter_staged(trial.retry(reason, counts=False, time=self._clock()))
 
     def _step(self) -> Reason | None:

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ax_moo.jobs import refusals
 from ax_moo.jobs.launcher import AsyncLauncher, JobHandle, JobRequest
@@ -57,8 +58,7 @@ class Submitter:
 
     def request(self, trial: Trial, exclude: tuple[str, ...] = ()) -> JobRequest:
         """The job of a trial's current attempt."""
-        overrides = self._search_space.to_overrides(trial.parameterization)
-        return JobRequest(trial.index, overrides, trial.attempt, self._sweep_id, exclude, trial.faults)
+        return replace(request_of(trial, self._search_space, self._sweep_id), exclude=exclude)
 
     def _refused(self, error: Exception, number: int, is_first: bool) -> None:
         """Raise for a mistake, which the sweep's first submission shows; later, the queue or the disk may be full."""
@@ -75,6 +75,12 @@ class Submitter:
         self.stop_reason = f"the launcher refused {self._refusals} submissions in a row: {error}"
         log.warning("Submission failed, the sweep tries again in %.0f s: %s", refusals.AGAIN_SECONDS, error)
         self._not_before = time.monotonic() + refusals.AGAIN_SECONDS
+
+
+def request_of(trial: Trial, search_space: SearchSpace, sweep_id: str) -> JobRequest:
+    """The job of a trial's current attempt in the sweep with this id."""
+    overrides, common = search_space.to_overrides(trial.parameterization), len(search_space.overrides)
+    return JobRequest(trial.index, overrides, trial.attempt, sweep_id, faults=trial.faults, common=common)
 
 
 def _consecutive(trials: Sequence[Trial]) -> Sequence[Trial]:

@@ -1,12 +1,12 @@
 """Tests that every launcher must pass: the contract of :class:`ax_moo.jobs.launcher.AsyncLauncher`."""
 
-import dataclasses
 import multiprocessing
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -97,8 +97,8 @@ class JobSuite:
     def test_no_job_is_found_that_was_not_submitted(self, tmp_path: Path) -> None:
         launcher = self.open_launcher(tmp_path, tasks.returning())
         launcher.check()
-        assert launcher.find(0) is None
-        assert launcher.find(0, 2) is None
+        assert launcher.find(JobRequest(0, ())) is None
+        assert launcher.find(JobRequest(0, (), 2)) is None
         assert launcher.cancel_command([]) == ""
 
     def test_settings_that_are_wrong_are_refused_with_a_sentence(self, tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ class LauncherSuite(JobSuite):
 
     def test_a_job_outlives_the_process_that_submitted_it_and_is_attached_by_value(self, tmp_path: Path) -> None:
         job, result = self._submitted_by_a_process_that_is_killed(tmp_path)
-        handle = self.open_launcher(tmp_path, tasks.returning()).attach(Job(**dataclasses.asdict(job)))
+        handle = self.open_launcher(tmp_path, tasks.returning()).attach(Job(**asdict(job)))
         assert handle.job == job
         _wait_for_file(tmp_path / "begun-5", self.seconds)
         assert self._begun(handle) is JobState.RUNNING
@@ -188,13 +188,32 @@ class LauncherSuite(JobSuite):
     def test_a_job_is_found_whose_submitter_died_before_noting_its_id(self, tmp_path: Path) -> None:
         job, result = self._submitted_by_a_process_that_is_killed(tmp_path)
         launcher = self.open_launcher(tmp_path, tasks.returning())
-        handle = launcher.find(5, 2)
+        handle = launcher.find(_LEFT)
         assert handle is not None
         assert handle.job == job
-        assert [launcher.find(5), launcher.find(5, 3), launcher.find(4, 2)] == [None, None, None]
+        others = [replace(_LEFT, attempt=1), replace(_LEFT, attempt=3), replace(_LEFT, trial=4)]
+        assert [launcher.find(other) for other in others] == [None, None, None]
         (tmp_path / "go").touch()
         assert wait_for([handle], self.seconds) == [JobState.FINISHED]
         assert handle.result().value == result
+
+    def test_a_job_of_another_sweep_or_parameterization_is_neither_found_nor_ended(self, tmp_path: Path) -> None:
+        job, result = self._submitted_by_a_process_that_is_killed(tmp_path)
+        launcher = self.open_launcher(tmp_path, tasks.returning())
+        others = [replace(_LEFT, sweep="another"), replace(_LEFT, overrides=("+trial=5", "+answer=51"))]
+        assert [launcher.find(other) for other in others] == [None, None]
+        (tmp_path / "go").touch()
+        handle = launcher.attach(job)
+        assert wait_for([handle], self.seconds) == [JobState.FINISHED]
+        assert handle.result().value == result
+
+    def test_overrides_that_are_not_the_trials_own_may_have_changed_when_its_job_is_found(self, tmp_path: Path) -> None:
+        requests = [JobRequest(4, (f"+epochs={epochs}", "+returned=1"), sweep="one", common=1) for epochs in (3, 5)]
+        (handle,) = self.submitted(tmp_path, tasks.returning(), requests[0])
+        wait_for([handle], self.seconds)
+        found = self.open_launcher(tmp_path, tasks.returning()).find(requests[1])
+        assert found is not None
+        assert found.job == handle.job
 
     def test_a_job_that_was_attached_can_be_cancelled(self, tmp_path: Path) -> None:
         job, _ = self._submitted_by_a_process_that_is_killed(tmp_path)
@@ -208,11 +227,11 @@ class LauncherSuite(JobSuite):
         first, second = self.submitted(tmp_path, tasks.returning(), *requests)
         assert wait_for([first, second], self.seconds) == [JobState.FINISHED] * 2
         launcher = self.open_launcher(tmp_path, tasks.returning())
-        found = [launcher.find(4), launcher.find(4, 2)]
+        found = [launcher.find(request) for request in requests]
         assert [handle and handle.job for handle in found] == [first.job, second.job]
         assert [handle and handle.result().value for handle in found] == [1, 2]
         assert first.job != second.job
-        assert launcher.find(4, 3) is None
+        assert launcher.find(replace(requests[0], attempt=3)) is None
 
     def test_attempts_of_a_trial_have_one_folder_of_hydra(self, tmp_path: Path) -> None:
         handles = self.submitted(tmp_path, tasks.what_it_was_given(), JobRequest(4, (), 1), JobRequest(4, (), 2))
@@ -228,7 +247,7 @@ class LauncherSuite(JobSuite):
         with pytest.raises(Exception, match=r".") as refusal:
             launcher.submit(requests)
         assert isinstance(refusal.value, Exception)
-        assert [launcher.find(trial) for trial in range(3)] == [None, None, None]
+        assert [launcher.find(request) for request in requests] == [None, None, None]
         clear()
         (tmp_path / "go").touch()
         handles = launcher.submit(requests)
@@ -258,13 +277,17 @@ class LauncherSuite(JobSuite):
 def _submit_and_die(suite: type[LauncherSuite], folder: Path, submitted: Any) -> None:
     launcher = suite.open_launcher(folder, tasks.waiting_for(folder / "go"))
     launcher.check()
-    (handle,) = launcher.submit([dataclasses.replace(_waiting(5, answer=50), attempt=2)])
+    (handle,) = launcher.submit([_LEFT])
     submitted.send(handle.job)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _waiting(trial: int, answer: int | None = None) -> JobRequest:
     return JobRequest(trial, (f"+trial={trial}", f"+answer={trial if answer is None else answer}"))
+
+
+_LEFT = replace(_waiting(5, answer=50), attempt=2, sweep="one")
+"""The job that its submitter left behind."""
 
 
 def _wait_for_file(path: Path, seconds: float) -> None:
