@@ -64,14 +64,13 @@ class ExampleLauncher(Launcher):
         """A launcher with keys of its own raises a ConfigError here for a value that it cannot work with."""
 
     def submit(self, requests):
-        folders = [self.folder(request) for request in requests]
         with contextlib.ExitStack() as if_it_fails:
-            pipes = [self.start(*job, if_it_fails) for job in zip(folders, requests, strict=True)]
+            pipes = [self.start(self.folder(request), request, if_it_fails) for request in requests]
             if_it_fails.pop_all()
         for pipe in pipes:
             with pipe:
                 pipe.write(b"go\n")
-        return [ExampleHandle(folder) for folder in folders]
+        return [ExampleHandle(self.folder(request)) for request in requests]
 
     def start(self, folder, request, if_it_fails):
         folder.mkdir(parents=True, exist_ok=True)
@@ -99,6 +98,5 @@ class ExampleLauncher(Launcher):
         return f"kill -9 {' '.join(f'-{job.job_id}' for job in jobs)}" if jobs else ""
 
     def folder(self, request):  # named after all that tells this job from those of other sweeps and trials
-        name = hashlib.sha256(repr(record_of(request)).encode()).hexdigest()[:16]
-        sweep = Path(str(self.config.hydra.sweep.dir)).absolute()
-        return sweep / ".example" / f"{request.trial}-{request.attempt}" / name
+        name = f"{request.trial}-{request.attempt}/{hashlib.sha256(repr(record_of(request)).encode()).hexdigest()[:16]}"
+        return Path(str(self.config.hydra.sweep.dir)).absolute() / ".example" / name
