@@ -1,11 +1,11 @@
 """Handles for jobs that an earlier process submitted; no launcher is needed to make them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from ax_moo.jobs.launcher import JobHandle, JobResult, JobState
 from ax_moo.trial import Job
-from ax_moo_launchers.files import LOCAL, process_file
+from ax_moo_launchers.files import LOCAL, SLURM, process_file, result_file
 from ax_moo_launchers.local.handle import LocalHandle
 from ax_moo_launchers.slurm.handle import SlurmHandle
 from ax_moo_launchers.slurm.watcher import SlurmWatcher
@@ -56,3 +56,12 @@ def cancel_command(jobs: Sequence[Job]) -> str:
     # A local job is a process group: its controller, whose pid is the job's id, and the tasks, which ignore SIGTERM.
     kill = [f"kill -9 {' '.join(f'-{job_id}' for job_id in local)}"] if local else []
     return "; ".join([*kill, *([f"scancel {' '.join(slurm)}"] if slurm else [])])
+
+
+def jobs_without_result(base: Path) -> Iterator[Job]:
+    """The jobs with files below the folder that were submitted, by whatever sweep, and have written no result."""
+    ending = "_submitted.pkl"
+    for path in sorted(base.glob(f"**/*{ending}")):
+        job_id = path.name.removesuffix(ending)
+        if not result_file(path.parent, job_id).exists():
+            yield Job(job_id, str(path.parent), LOCAL if process_file(path.parent, job_id).exists() else SLURM)

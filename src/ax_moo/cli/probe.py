@@ -13,12 +13,16 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from ax_moo.session.run import checked
-from ax_moo.sweep import resume
+from ax_moo.session.run import check_folder, checked
+from ax_moo.sweep.settings import Resume
 from ax_moo.system.errors import ConfigError
 
 _CALLBACK = "+hydra.callbacks.ax_moo_probe._target_=ax_moo.cli.probe.Probe"
 _ANSWER_VARIABLE = "AX_MOO_PROBE"
+_NOT_FRESH = (
+    "hydra.sweeper.resume: fresh would begin anew whenever the sweep's Slurm job is requeued; move the earlier sweep"
+    " aside yourself, or name another hydra.sweep.dir"
+)
 _OURS = "hydra_plugins.ax_moo_sweeper.sweeper.AxMooSweeper"
 
 
@@ -30,8 +34,10 @@ class Probe(Callback):
         if sweeper == _OURS:
             try:
                 loader = GlobalHydra.instance().config_loader()
-                problem, settings, _ = checked(config, loader, list(config.hydra.overrides.task))
-                resume.check(Path(str(config.hydra.sweep.dir)).absolute(), problem, settings.resume)
+                problem, settings, _, folders = checked(config, loader, list(config.hydra.overrides.task))
+                if settings.resume is Resume.FRESH:
+                    raise ConfigError(_NOT_FRESH)
+                check_folder(Path(str(config.hydra.sweep.dir)).absolute(), problem, settings.resume, folders)
             except ConfigError as error:
                 sys.exit(f"hydra/sweeper=ax_moo: {error}")
         _answer(sweeper, os.path.abspath(str(config.hydra.sweep.dir)))

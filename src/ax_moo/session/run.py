@@ -27,7 +27,9 @@ from ax_moo.results.tables import RESULTS_FILE, TRIALS_FILE, is_written, write_r
 from ax_moo.search_space.space import SearchSpace
 from ax_moo.session import provenance
 from ax_moo.session.ending import Interrupted, say_ending, say_unwritten
+from ax_moo.session.fresh import check_no_job_runs, move_aside
 from ax_moo.session.job_config import check_composes
+from ax_moo.session.leftovers import check_unused
 from ax_moo.session.trial_folders import CONFIG_FILE, first_folders
 from ax_moo.storage import journal, lock, stop_request
 from ax_moo.storage.journal import JOURNAL_FILE
@@ -35,7 +37,7 @@ from ax_moo.sweep import resume
 from ax_moo.sweep.budget import Budget
 from ax_moo.sweep.loop import Sweep, SweepResult
 from ax_moo.sweep.resume import PreviousRun
-from ax_moo.sweep.settings import Settings
+from ax_moo.sweep.settings import Resume, Settings
 from ax_moo.sweep.state import Cause, Reason
 from ax_moo.system import disk, signals
 from ax_moo.system.errors import ConfigError
@@ -55,16 +57,21 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
     Raises:
         ConfigError: the config has a mistake that shows before the first job is submitted.
     """
-    problem, settings, wandb = checked(config, loader, arguments)
+    problem, settings, wandb, trial_folders = checked(config, loader, arguments)
     check_installed(wandb)
     launcher.check()
     folder = Path(str(config.hydra.sweep.dir)).absolute()
-    resume.check(folder, problem, settings.resume)
+    is_fresh = settings.resume is Resume.FRESH
+    check_folder(folder, problem, settings.resume, trial_folders)
+    if is_fresh:
+        check_no_job_runs(folder, launcher.attach, launcher.cancel_command)
     disk.until_written(lambda: folder.mkdir(parents=True, exist_ok=True), folder)
-    about = {**_about(config, settings), **_job_folders(config, folder)}
+    about = {**_about(config, settings), **_job_folders(config, folder, is_fresh)}
     in_wandb: SweepInWandb | None = None
     with signals.sigterm_as_ctrl_c():
         with lock.held(folder, about) as final_record:
+            if is_fresh:
+                move_aside(folder, trial_folders)
             _check_names(folder)
             disk.until_written(lambda: stop_request.clear(folder), folder)  # an old request was for an earlier run
             previous_run = resume.previous_run(folder)
@@ -98,8 +105,8 @@ def _report(folder: Path, is_interrupted: bool, is_over: bool) -> None:
 
 def checked(
     config: DictConfig, loader: ConfigLoader, arguments: Sequence[str]
-) -> tuple[Problem, Settings, WandbSettings]:
-    """The problem and the settings of the config, after every check that needs nothing but the config.
+) -> tuple[Problem, Settings, WandbSettings, Sequence[Path]]:
+    """The problem, the settings and the first trials' folders, after every check that needs nothing but the config.
 
     Raises:
         ConfigError: the config has a mistake.
@@ -114,8 +121,21 @@ def checked(
     settings = Settings.from_config(options, space, problem.parameter_constraints)
     wandb = WandbSettings.from_config(options["wandb"])
     job_config = check_composes(config, loader, space, arguments)
-    first_folders(config, job_config, loader, space, settings.n_trials)
-    return problem, settings, dataclasses.replace(wandb, application=ApplicationLogger.of(job_config))
+    folders = first_folders(config, job_config, loader, space, settings.n_trials)
+    return problem, settings, dataclasses.replace(wandb, application=ApplicationLogger.of(job_config)), folders
+
+
+def check_folder(folder: Path, problem: Problem, how: Resume, trial_folders: Sequence[Path]) -> None:
+    """Check that a sweep for this problem may begin, or go on, in the folder.
+
+    Raises:
+        ConfigError: it may not.
+    """
+    if how is Resume.FRESH:
+        return
+    resume.check(folder, problem, how)
+    if journal.header(folder) is None:
+        check_unused(folder, trial_folders)
 
 
 def _as_recorded(problem: Problem, settings: Settings, previous_run: PreviousRun | None) -> tuple[Problem, Settings]:
@@ -237,10 +257,13 @@ def _about(config: DictConfig, settings: Settings) -> Mapping[str, Any]:
     }
 
 
-def _job_folders(config: DictConfig, folder: Path) -> Mapping[str, Any]:
+def _job_folders(config: DictConfig, folder: Path, is_fresh: bool) -> Mapping[str, Any]:
+    setting = OmegaConf.select(config, "hydra.launcher.submitit_folder")
+    if is_fresh:
+        return job_folders.noted(folder, {}, setting)
     before = lock.holder(folder)
     about = {**(journal.header(folder) or {}), **(before.about if before else {})}
-    return job_folders.noted(folder, about, OmegaConf.select(config, "hydra.launcher.submitit_folder"))
+    return job_folders.noted(folder, about, setting)
 
 
 def _wandb_facts(settings: Settings, problem: Problem) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from ax_moo.results.tables import RESULTS_FILE, TRIALS_FILE
 from ax_moo.search_space.space import Choice, Fixed, Parameter, Range, SearchSpace
 from ax_moo.session.job_config import compose_trial, example_point
 from ax_moo.session.job_output import NotKnownHere, OutputFolders
+from ax_moo.storage.earlier import is_earlier
 from ax_moo.storage.journal import JOURNAL_FILE
 from ax_moo.storage.lock import LOCK_FILE
 from ax_moo.storage.stop_request import STOP_FILE
@@ -57,7 +58,7 @@ def first_folders(
 def _check_not_own(job_config: DictConfig, folder: Path) -> None:
     sweep = Path(os.path.abspath(str(job_config.hydra.sweep.dir)))
     inside = folder.relative_to(sweep).parts if folder.is_relative_to(sweep) else ()
-    if inside and inside[0] in (*OWN_FILES, *OWN_FOLDERS):
+    if inside and (inside[0] in (*OWN_FILES, *OWN_FOLDERS) or is_earlier(inside[0])):
         raise ConfigError(
             f"{_KEY}: must not lead to {inside[0]}, which is the sweep's own, got {_written(job_config)!r}; {_REMEDY}"
         )

@@ -97,13 +97,15 @@ def check(folder: Path, problem: Problem, resume: Resume) -> None:
     if resume == Resume.NEVER:
         raise ConfigError(
             f"{where}: {folder} holds a sweep already; name another folder ({where}=..., or the key that your config"
-            " makes it from), remove this folder, or go on with hydra.sweeper.resume=auto"
+            " makes it from), go on with hydra.sweeper.resume=auto, or move that sweep aside with"
+            " hydra.sweeper.resume=fresh"
         )
     found = differences(journal_check.described_problem(header, folder / journal.JOURNAL_FILE), problem)
     if found:
         raise ConfigError(
             f"{where}: {folder} holds a sweep for another problem: {'; '.join(found)}; go back to that problem, or"
-            f" name another folder ({where}=..., or the key that your config makes it from)"
+            f" name another folder ({where}=..., or the key that your config makes it from), or move that sweep aside"
+            " with hydra.sweeper.resume=fresh"
         )
 
 

@@ -36,11 +36,15 @@ _WHERE = "hydra.sweeper"
 
 
 class Resume(StrEnum):
-    """Whether the folder must hold a sweep (REQUIRE), must not hold one (NEVER), or may (AUTO)."""
+    """Whether the folder must hold a sweep (REQUIRE), must not hold one (NEVER), or may (AUTO).
+
+    FRESH moves aside what an earlier sweep has left in it.
+    """
 
     AUTO = "auto"
     NEVER = "never"
     REQUIRE = "require"
+    FRESH = "fresh"
 
 
 class ProgressStyle(StrEnum):
