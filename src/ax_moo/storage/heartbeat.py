@@ -16,14 +16,18 @@ _LOOK_SECONDS = 1.0
 
 
 @contextmanager
-def beating(descriptor: int, also: Callable[[], None]) -> Iterator[None]:
-    """Within the block, a thread calls ``also`` and then touches the open file, every ten seconds."""
+def beating(descriptor: int, keep: Callable[[], bool]) -> Iterator[None]:
+    """Within the block, a thread calls ``keep`` and then touches the open file, every ten seconds.
+
+    It stops where ``keep`` says that the file is another's.
+    """
     ended = threading.Event()
 
     def beat() -> None:
         while not ended.wait(BEAT_SECONDS):
             with contextlib.suppress(OSError):
-                also()
+                if not keep():
+                    return
                 os.utime(descriptor)
 
     thread = threading.Thread(target=beat, name="heartbeat", daemon=True)

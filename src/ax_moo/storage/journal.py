@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ax_moo.storage import journal_file
+from ax_moo.storage import journal_file, lock
 from ax_moo.storage.journal_format import FORMAT, ID, JOURNAL_FILE, PULLED, from_line, id_of, new_id, to_line
 from ax_moo.storage.journal_reader import events, header, last_states, trials
 from ax_moo.storage.journal_tail import JournalTail
@@ -52,20 +52,35 @@ class JournalReplaced(CannotWrite):
         super().__init__(f"{path} is another file than the one that this sweep has written", "name another folder")
 
 
+class JournalTaken(CannotWrite):
+    """Another sweeper goes on with the sweep; the journal is that sweeper's."""
+
+    def __init__(self, path: Path, by: lock.Owner | None) -> None:
+        what = f"the sweep in {path.parent} was taken over by {by}" if by else f"another process writes {path}"
+        super().__init__(what, "leave the sweep to that process, or end it first")
+
+
 class Journal:
     """Opens or creates the journal of a sweep folder for writing.
 
     The whole content is also kept in memory. If somebody removes or truncates the file, it is written again byte for
     byte, because a resume depends on the order of the lines.
+
+    Where the file system has no locks, another sweeper may have taken over while this process was stopped. So this
+    class looks before each line whether the file is as it has left it, and whether the folder's lock is still its own,
+    and never cuts what it has not written itself.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / JOURNAL_FILE
+        self._check_lock()
+        self._unfinished = b""
         self._file = journal_file.open_locked(self.path)
         try:
             content = journal_file.read_all(self._file)
             self._content = bytearray(content[: content.rfind(b"\n") + 1])
-            self._cut()
+            if len(content) > len(self._content):
+                os.ftruncate(self._file.fileno(), len(self._content))
             self._touched = os.fstat(self._file.fileno()).st_mtime_ns
             sync_folder(folder)
         except BaseException:
@@ -85,14 +100,17 @@ class Journal:
 
         Raises:
             JournalReplaced: another file is in its place.
+            JournalTaken: another sweeper goes on with the sweep.
             OSError: the file cannot be examined, or cannot be restored.
         """
+        self._check_lock()
         if not self._is_in_place():
             self._restore()
 
     def remove(self) -> None:
-        """Remove the file if possible; after that the folder holds no sweep."""
-        with contextlib.suppress(OSError):
+        """Remove the file if possible, and if it is this sweep's; after that the folder holds no sweep."""
+        with contextlib.suppress(OSError, JournalTaken):
+            self._check_lock()
             if self._is_in_place():
                 self.path.unlink()
 
@@ -103,8 +121,11 @@ class Journal:
             OSError: neither the sweep folder nor the system's folder for temporary files can be written to.
         """
         with contextlib.suppress(OSError):
-            if self._is_in_place():
-                return None
+            try:
+                if self._is_in_place():
+                    return None
+            except JournalTaken:
+                return None  # the other sweeper has added its lines to ours
         saved = self.path.with_name(f"{self.path.name}.saved-{os.getpid()}")
         try:
             replace_file(saved, bytes(self._content))
@@ -121,16 +142,25 @@ class Journal:
         self.keep()
         data = json.dumps(row).encode() + b"\n"
         try:
-            self._cut()
+            self._cut_unfinished()
+            self._unfinished = data
             journal_file.write_all(self._file, data)
             os.fsync(self._file.fileno())
         except OSError:
             with contextlib.suppress(OSError):  # where this fails, the next _append cuts the half line off
-                self._cut()
+                self._cut_unfinished()
             raise
+        if not self._ends_with(data):
+            self._cut_unfinished()
+            raise JournalTaken(self.path, lock.taken_over_by(self.path.parent))
         self._content += data
+        self._unfinished = b""
         self._touched = os.fstat(self._file.fileno()).st_mtime_ns
         self.keep()
+
+    def _check_lock(self) -> None:
+        if (by := lock.taken_over_by(self.path.parent)) is not None:
+            raise JournalTaken(self.path, by)
 
     def _is_in_place(self) -> bool:
         try:
@@ -147,6 +177,8 @@ class Journal:
             if not journal_file.read_all(self._file).startswith(self._content):
                 return False
             self._touched = own.st_mtime_ns
+        if own.st_size > len(self._content) and not self._unfinished.startswith(self._rest()):
+            raise JournalTaken(self.path, lock.taken_over_by(self.path.parent))
         return True
 
     def _restore(self) -> None:
@@ -170,7 +202,16 @@ class Journal:
         if len(found) < len(self._content):
             log.warning("%s was removed or truncated while the sweep runs; it was written again from memory", self.path)
 
-    def _cut(self) -> None:
-        """Cut off what follows the last complete line."""
-        if os.fstat(self._file.fileno()).st_size > len(self._content):
+    def _rest(self) -> bytes:
+        """What the file holds after the lines of this sweep."""
+        self._file.seek(len(self._content))
+        return self._file.read()
+
+    def _ends_with(self, data: bytes) -> bool:
+        return self._rest() == data
+
+    def _cut_unfinished(self) -> None:
+        """Cut off what a failed append has written, unless something of another writer follows it."""
+        rest = self._rest()
+        if rest and self._unfinished.startswith(rest):
             os.ftruncate(self._file.fileno(), len(self._content))

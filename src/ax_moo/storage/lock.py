@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 
 from ax_moo.storage import heartbeat
+from ax_moo.storage.journal_format import JOURNAL_FILE
 from ax_moo.system import disk
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.regular_files import read_regular
@@ -55,6 +56,10 @@ class Owner:
     def is_seen(self) -> bool:
         """Whether this host can tell if the process runs: it is the process's host, and lets us look at it."""
         return self.is_here and not _is_hidden(self.pid)
+
+    def is_same(self, other: "Owner | None") -> bool:
+        """Whether both are the same process, holding the lock for the same time."""
+        return other is not None and (self.host, self.pid, self.time) == (other.host, other.pid, other.time)
 
     def runs_here(self) -> bool:
         """Whether the process runs on this host, and its pid has not been given to another process."""
@@ -161,19 +166,23 @@ def held(folder: Path, about: Mapping[str, Any] | None = None) -> Iterator[dict[
     descriptor = disk.until_written(lambda: os.open(path, os.O_RDWR | os.O_CREAT, 0o666), folder)
     try:
         is_locked = disk.until_written(lambda: _acquire(descriptor, path), path)
-        _check_gone(read(path), path)
+        before = read(path) if is_locked else _until_named(path)
+        _check_gone(before, path)
         me, record = this_process(about or {}), LockRecord(descriptor)
         record.write(me)
         if not is_locked:
             _check_won(me, path)
+        claim = _Claim(path, descriptor, me, before)
         final_record: dict[str, Any] = {}
         try:
-            with heartbeat.beating(descriptor, lambda: _keep(path, descriptor, record, me)):
+            with claim.noted(), heartbeat.beating(descriptor, lambda: _keep(claim, record)):
                 yield final_record
         finally:
+            is_ours = True
             with contextlib.suppress(OSError):
-                _keep(path, descriptor, record, me)
-            record.write(dataclasses.replace(me, ended=time.time(), about={**me.about, **final_record}))
+                is_ours = _keep(claim, record)
+            if is_ours:
+                record.write(dataclasses.replace(me, ended=time.time(), about={**me.about, **final_record}))
     finally:
         os.close(descriptor)
 
@@ -188,6 +197,45 @@ def holder(folder: Path) -> Owner | None:
     if found is None or found.ended is not None:
         return found
     return dataclasses.replace(found, is_alive=found.runs_here() if found.is_seen else heartbeat.is_fresh(path))
+
+
+def taken_over_by(folder: Path) -> Owner | None:
+    """The process that has taken over the lock that this process holds; None if it holds the lock still, or never did.
+
+    Without locks, or with locks that do not work between hosts, another sweeper takes over where the heart of this
+    process has stood still: it was stopped, or its host was.
+    """
+    claim = _CLAIMS.get(folder.absolute())
+    return claim.taken_by() if claim is not None else None
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """The lock file of a folder while ``me`` holds the lock; ``before`` is who was named there at the beginning."""
+
+    path: Path
+    descriptor: int
+    me: Owner
+    before: Owner | None
+
+    def taken_by(self) -> Owner | None:
+        """The process that the file names instead of this one; another file may name one that has long been gone."""
+        now = read(self.path)
+        if now is None or now.is_same(self.me) or now.is_same(self.before):
+            return None
+        return now if _is_in_place(self.path, self.descriptor) or _counts(now, self.path) else None
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        folder = self.path.parent.absolute()
+        _CLAIMS[folder] = self
+        try:
+            yield
+        finally:
+            _CLAIMS.pop(folder, None)
+
+
+_CLAIMS: dict[Path, _Claim] = {}
 
 
 def _acquire(descriptor: int, path: Path) -> bool:
@@ -207,6 +255,18 @@ def _acquire(descriptor: int, path: Path) -> bool:
         time.sleep(_TRY_SECONDS)
 
 
+def _until_named(path: Path) -> Owner | None:
+    """The process that the file names. Without locks, a live sweeper whose file was removed names itself in a new one.
+
+    It does so with its next heartbeat, which is waited for where the folder has a journal.
+    """
+    until = time.monotonic() + heartbeat.WATCH_SECONDS
+    journal = path.with_name(JOURNAL_FILE)
+    while (found := read(path)) is None and journal.exists() and time.monotonic() < until:
+        time.sleep(_TRY_SECONDS)
+    return found
+
+
 def _check_gone(before: Owner | None, path: Path) -> None:
     """Refuse if the process that the lock file names still lives, although the lock was free."""
     if before is None or before.ended is not None:
@@ -224,26 +284,38 @@ def _check_won(me: Owner, path: Path) -> None:
     """Without locks, the process that has written the file last holds it; refuse all others."""
     time.sleep(SETTLE_SECONDS)
     now = read(path)
-    if now is not None and (now.host, now.pid, now.time) != (me.host, me.pid, me.time):
+    if now is not None and not now.is_same(me):
         raise _refusal(path, now)
 
 
-def _keep(path: Path, descriptor: int, record: LockRecord, me: Owner) -> None:
-    """Create the lock file again if somebody has removed it: another sweeper must not find the folder free."""
+def _keep(claim: _Claim, record: LockRecord) -> bool:
+    """Create the lock file again if somebody has removed it: another sweeper must not find the folder free.
+
+    Returns False where the lock is another's now. It is left alone then, also by the heartbeat.
+    """
+    path, descriptor = claim.path, claim.descriptor
+    if claim.taken_by() is not None:
+        _say_replaced(path)
+        return False
     record.write_again()
     if _is_in_place(path, descriptor):
-        return
+        return True
     anew = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        if _is_taken(anew, path, me):
-            log.error("%s was replaced while the sweep runs, and names %s", path, read(path) or "another process")
-            return
+        if _is_taken(anew, path, claim.me):
+            _say_replaced(path)
+            return False
         # The new file takes over the descriptor's number, which the heartbeat and the record use.
         os.dup2(anew, descriptor, inheritable=False)
     finally:
         os.close(anew)
-    record.write(me)
+    record.write(claim.me)
     log.warning("%s was removed while the sweep runs; it was created again", path)
+    return True
+
+
+def _say_replaced(path: Path) -> None:
+    log.error("%s was replaced while the sweep runs, and names %s", path, read(path) or "another process")
 
 
 def _is_in_place(path: Path, descriptor: int) -> bool:
@@ -265,8 +337,11 @@ def _is_taken(descriptor: int, path: Path, me: Owner) -> bool:
         if error.errno not in _WITHOUT_LOCKS:
             return _is_contention(error)
     found = read(path)
-    if found is None or (found.host, found.pid, found.time) == (me.host, me.pid, me.time):
-        return False
+    return found is not None and not found.is_same(me) and _counts(found, path)
+
+
+def _counts(found: Owner, path: Path) -> bool:
+    """Whether the process lives, or has ended as a sweeper does; one that was killed leaves its name behind."""
     if found.ended is not None:
         return True
     return found.runs_here() if found.is_seen else heartbeat.is_fresh(path)
