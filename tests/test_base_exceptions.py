@@ -2,17 +2,22 @@
 
 import asyncio
 import os
+import pickle
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from fakes import problem
 from launching import open_launcher, submit, wait_for
 from test_launcher_local import pids_of, runs, sleep_on
 
 from ax_moo.jobs.blocking import BlockingLauncherAdapter
-from ax_moo.jobs.launcher import JobState
+from ax_moo.jobs.launcher import JobResult, JobState
+from ax_moo.sweep.evaluation import next_state
+from ax_moo.trial import Trial, TrialStatus
 from ax_moo_launchers.attach import attach
 from ax_moo_launchers.local.executor import Executor
 from ax_moo_launchers.local.handle import LocalHandle
@@ -97,6 +102,43 @@ def test_one_that_an_import_raises_in_the_job_fails_the_trial_as_well(tmp_path: 
     handle = LocalHandle(Executor(tmp_path / "jobs", None, {}).submit_call((Unreadable(),)))
     assert wait_for([handle]) == [JobState.FINISHED]
     assert str(handle.result().error).endswith("PanicException: while imported")
+
+
+class PanicException(BaseException):
+    pass
+
+
+def panics(*args: object) -> Any:
+    raise PanicException("while it is read")
+
+
+class Hostile:
+    """A result that runs code of its own when it is read."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return panics, ()
+
+    item = shape = property(panics)
+
+
+@pytest.mark.one_hydra
+def test_a_result_that_raises_it_when_it_is_read_fails_its_trial_and_not_the_sweep(tmp_path: Path) -> None:
+    (handle,) = submit(open_launcher(tmp_path, "async_local", lambda config: 1), 0)
+    wait_for([handle])
+    (result,) = Path(handle.job.folder).glob("*_result.pkl")
+    result.write_bytes(pickle.dumps(("success", Hostile())))
+    assert handle.result().error == "the result cannot be read: PanicException: while it is read"
+
+
+@pytest.mark.one_hydra
+def test_a_value_that_raises_it_when_it_is_read_fails_its_trial_and_not_the_sweep() -> None:
+    handle: Any = SimpleNamespace(result=lambda: JobResult(value=Hostile()))
+    trial = Trial(0, {"x": 1.0}, TrialStatus.RUNNING)
+    failed = next_state(trial, handle, JobState.FINISHED, problem(), None, 0, 1.0)
+    assert (failed.status, failed.reason) == (
+        TrialStatus.FAILED,
+        "the app's return value cannot be read: PanicException: while it is read",
+    )
 
 
 @pytest.mark.one_hydra

@@ -17,10 +17,11 @@ from slurm.cluster import SlurmCluster
 from sweeping import Swept, sweep_command, wait_for_sweep, write_app
 from waiting import wait_until
 
-from ax_moo.jobs.launcher import AsyncLauncher, JobState
+from ax_moo.jobs.launcher import AsyncLauncher, JobHandle, JobRequest, JobState
 from ax_moo_launchers.local.executor import Executor
 from ax_moo_launchers.local.handle import LocalHandle
-from hydra_plugins.async_submitit_launcher.launcher import adopt
+from ax_moo_launchers.stock import why_in_rounds
+from hydra_plugins.async_submitit_launcher.launcher import AsyncLocalLauncher, adopt
 
 Stock = type[Any]
 
@@ -111,6 +112,29 @@ class Mixed(Mixin, LocalLauncher):
 @pytest.mark.parametrize("cls", [OwnLaunch, OwnInit, OwnExecutor, OwnKind, Mixed])
 def test_a_class_that_changes_more_than_its_call_is_never_replaced(tmp_path: Path, cls: Stock) -> None:
     assert adopt(of_class(cls, tmp_path, lambda config: 1)) is None
+
+
+class OursWithOwnLaunch(AsyncLocalLauncher):
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        return super().launch(job_overrides, initial_job_idx)
+
+
+class OursWithOwnCall(AsyncLocalLauncher):
+    def __call__(self, *args: Any) -> JobReturn:
+        return super().__call__(*args)
+
+
+class OursWithOwnSubmitAndLaunch(OursWithOwnLaunch):
+    def submit(self, requests: Sequence[JobRequest]) -> Sequence[JobHandle]:
+        return super().submit(requests)
+
+
+def test_a_class_on_our_own_launcher_is_driven_as_it_is_unless_only_its_launch_submits_as_it_wants() -> None:
+    for cls in (OursWithOwnCall, OursWithOwnSubmitAndLaunch):
+        launcher = cls()
+        assert adopt(launcher) is launcher
+    assert adopt(OursWithOwnLaunch()) is None
+    assert "OursWithOwnLaunch has its own launch" in why_in_rounds(OursWithOwnLaunch())
 
 
 def test_a_launcher_that_only_looks_like_a_stock_one_is_never_replaced() -> None:

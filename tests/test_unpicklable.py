@@ -126,6 +126,35 @@ def test_a_resolver(tmp_path: Path) -> None:
         OmegaConf.clear_resolver("locked")
 
 
+def test_a_cell_that_is_empty_and_an_object_that_cannot_be_looked_at_are_in_nobodys_way(tmp_path: Path) -> None:
+    lock = threading.Lock()
+
+    class Hostile:
+        __slots__ = ("lock",)
+
+        def __getattr__(self, name: str) -> Any:
+            raise RuntimeError(name)
+
+        def __reduce__(self) -> Any:
+            raise RuntimeError("not me")
+
+    hostile = Hostile()
+
+    def task(config: Any) -> None:
+        if config is later:
+            lock.acquire()
+        later()
+
+    assert "`lock` in the closure of" in check(tmp_path / "1", task)
+
+    def other(config: Any) -> None:
+        hostile.lock()
+
+    assert "`hostile` in the closure of" in check(tmp_path / "2", other)
+    if tmp_path is None:
+        later = task
+
+
 def test_an_application_that_can_be_pickled_is_none_of_these(tmp_path: Path) -> None:
     open_launcher(tmp_path, "async_local", lambda config: 1).check()
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from hydra.core.utils import JobReturn, JobStatus
 
 from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult, JobState, result_of
+from ax_moo.system.contained import contained
 from ax_moo.system.disk import PASSING
 from ax_moo.system.text import error_line, one_line
 from ax_moo.trial import Job
@@ -90,7 +91,8 @@ class SubmititHandle(ABC):
                 raise
             return _unreadable(error)
         try:
-            outcome, result = pickle.loads(content)
+            with contained():
+                outcome, result = pickle.loads(content)
         except Exception as error:  # whatever the application's own classes raise
             return _unreadable(error)
         return result if outcome == "success" else _last_exception(result)

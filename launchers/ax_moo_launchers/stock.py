@@ -8,6 +8,7 @@ from typing import Any
 from ax_moo_launchers.files import LOCAL, SLURM
 
 _MODULE = "hydra_plugins.hydra_submitit_launcher.submitit_launcher"
+_OURS = "hydra_plugins.async_submitit_launcher."
 _KINDS = {"LocalLauncher": LOCAL, "SlurmLauncher": SLURM}
 _OF_THE_JOB = {"__call__", "checkpoint"}
 _HOW_IT_IS_SHOWN_OR_PICKLED = {
@@ -29,10 +30,9 @@ def has_own_job(launcher: Any) -> bool:
 
 
 def why_in_rounds(launcher: Any) -> str:
-    """What a class that derives from a stock launcher changes of how jobs are submitted; empty if nothing.
-
-    Nobody else can submit the jobs of such a launcher.
-    """
+    """What a class of the user's changes of how jobs are submitted, so that only its launch can; empty if nothing."""
+    if _launches_otherwise_than_it_submits(launcher):
+        return f"{type(launcher).__name__} has its own launch, and a sweep that does not wait calls submit"
     changed = sorted(_changed(launcher) - _OF_THE_JOB)
     if not changed:
         return ""
@@ -40,6 +40,15 @@ def why_in_rounds(launcher: Any) -> str:
         f"{type(launcher).__name__} has its own {' and '.join(changed)}, and of {_stock_class(launcher).__qualname__} "
         "only __call__ and checkpoint can be changed"
     )
+
+
+def _launches_otherwise_than_it_submits(launcher: Any) -> bool:
+    """Whether a class that derives from one of our launchers changes launch, and submits as ours does."""
+    classes = type(launcher).__mro__
+    if not any(cls.__module__.startswith(_OURS) for cls in classes):
+        return False
+    launch, submit = ([name in vars(cls) for cls in classes].index(True) for name in ("launch", "submit"))
+    return launch < submit
 
 
 def _stock_class(launcher: Any) -> Any:

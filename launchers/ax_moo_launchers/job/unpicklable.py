@@ -2,9 +2,10 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FunctionType, MethodType
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 from hydra.core.singleton import Singleton
@@ -82,7 +83,8 @@ def _given(launcher: Any, state: Mapping[str, Any]) -> Found:
 
 def _registered(resolver: Any) -> Any:
     """The function that was registered, which OmegaConf wraps."""
-    return inspect.getclosurevars(resolver).nonlocals.get("resolver", resolver)
+    parts = {place.expression: part for place, part in _parts(Place("resolver"), resolver)}
+    return parts.get("resolver", resolver)
 
 
 def _first(candidates: Found, pickle: Pickle, seen: set[int]) -> tuple[Place, Any] | None:
@@ -112,6 +114,12 @@ def _why_not(value: Any, pickle: Pickle) -> Exception | None:
 
 
 def _parts(place: Place, value: Any) -> Found:
+    """What the pickle of a value contains. Some objects do not let themselves be looked into."""
+    with suppress(Exception):
+        yield from _parts_of(place, value)
+
+
+def _parts_of(place: Place, value: Any) -> Found:
     if OmegaConf.is_config(value):
         # A node of a config refers to its parent, so that none can be pickled alone.
         yield from _items(place, OmegaConf.to_container(value, resolve=False))
@@ -136,16 +144,22 @@ def _items(place: Place, container: Any) -> Found:
 def _of_function(function: FunctionType) -> Found:
     code = function.__code__
     here = f"{function.__qualname__} ({Path(code.co_filename).name}, line {code.co_firstlineno})"
-    used = inspect.getclosurevars(function)
-    for name, value in used.nonlocals.items():
-        yield Place(name, f" in the closure of {here}"), value
-    for name, value in used.globals.items():
-        yield Place(name, f" of module {function.__module__}, which {here} uses"), value
+    for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+        with suppress(ValueError):  # a cell that has no value yet
+            yield Place(name, f" in the closure of {here}"), cell.cell_contents
+    for name in sorted(_names(code) & function.__globals__.keys()):
+        yield Place(name, f" of module {function.__module__}, which {here} uses"), function.__globals__[name]
     for name, parameter in inspect.signature(function, follow_wrapped=False).parameters.items():
         if parameter.default is not parameter.empty:
             yield Place(name, f", a default value of {here},"), parameter.default
     for name, value in vars(function).items():
         yield Place(f"{function.__name__}.{name}", f" of {here}"), value
+
+
+def _names(code: CodeType) -> set[str]:
+    """The names that the code, and the code of functions inside it, looks up."""
+    inner = [_names(each) for each in code.co_consts if isinstance(each, CodeType)]
+    return set(code.co_names).union(*inner)
 
 
 def _of_object(place: Place, value: Any) -> Found:

@@ -45,10 +45,12 @@ def adopt(launcher: Any) -> "AsyncLauncher | None":
     from ax_moo.jobs.launcher import AsyncLauncher
     from ax_moo_launchers import stock
 
+    if stock.why_in_rounds(launcher):
+        return None
     if isinstance(launcher, AsyncLauncher):
         return launcher
     kind = stock.kind_of(launcher)
-    if kind is None or stock.why_in_rounds(launcher):
+    if kind is None:
         return None
     from hydra_plugins.async_submitit_launcher import launcher as ours
 

@@ -5,15 +5,9 @@ launcher's whole round, and with it trials that have done nothing wrong.
 """
 
 import functools
-import signal
 from typing import Any
 
-from ax_moo.system.signals import recorded
-from ax_moo.system.text import error_line
-
-
-class NoException(Exception):
-    """The application raised what does not derive from Exception; the message is the line about that."""
+from ax_moo.system.contained import contained
 
 
 class Contained:
@@ -24,15 +18,8 @@ class Contained:
         functools.update_wrapper(self, task_function)
 
     def __call__(self, config: Any) -> Any:
-        with recorded(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as came:
-            try:
-                return self._task_function(config)
-            except Exception:
-                raise
-            except BaseException as error:
-                if came:
-                    raise
-                raise NoException(error_line(error)) from error
+        with contained():
+            return self._task_function(config)
 
 
 def contain(launcher: Any) -> None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
-from ax_moo.jobs.contained import NoException
 from ax_moo.system import hydra_internals
 from ax_moo.system.text import error_line, one_line
 from ax_moo.trial import Fault, Job
@@ -69,8 +68,6 @@ def result_of(job_return: Any) -> JobResult:
     if job_return.status.name == "COMPLETED":
         return JobResult(value=value)
     line = getattr(job_return, "error_line", None)
-    if line is None and isinstance(value, NoException):
-        line = str(value)
     if line is None:
         line = error_line(value) if isinstance(value, BaseException) else f"Hydra returned {job_return.status}"
     return JobResult(error=one_line(line))

@@ -11,6 +11,7 @@ from typing import Any
 from ax_moo.jobs.launcher import JobHandle, JobResult, JobState
 from ax_moo.problem.problem import Problem
 from ax_moo.sweep.cancellation import CANCELLED
+from ax_moo.system.contained import contained
 from ax_moo.system.text import error_line, one_line
 from ax_moo.trial import Measured, Outcome, Trial, TrialStatus
 
@@ -36,7 +37,8 @@ def next_state(
             return _after_loss(trial, result, retries, now)
         return trial.to(TrialStatus.FAILED, reason=result.error, time=now)
     try:
-        outcome = to_outcome(result.value, problem)
+        with contained():
+            outcome = to_outcome(result.value, problem)
         check_sems(outcome, earlier_outcome, problem)
     except BadOutcome as error:
         return trial.to(TrialStatus.FAILED, reason=one_line(str(error)), time=now)

@@ -3,11 +3,15 @@
 import difflib
 from collections.abc import Iterable, Sequence
 
+from ax_moo.system.errors import NoException
+
 _LONGEST = 500
 
 
 def error_line(error: BaseException) -> str:
     """Type and message of an exception, and of its root cause (the first exception of the chain), on one line."""
+    if isinstance(error, NoException):
+        return one_line(str(error))
     line = _headline(error)
     root = error
     while root.__cause__ is not None:
