@@ -15,12 +15,10 @@ from launching import open_launcher, submit, wait_for
 from test_launcher_local import pids_of, runs, sleep_on
 
 from ax_moo.jobs.blocking import BlockingLauncherAdapter
-from ax_moo.jobs.launcher import JobResult, JobState
+from ax_moo.jobs.launcher import JobRequest, JobResult, JobState
 from ax_moo.sweep.evaluation import next_state
 from ax_moo.trial import Trial, TrialStatus
 from ax_moo_launchers.attach import attach
-from ax_moo_launchers.local.executor import Executor
-from ax_moo_launchers.local.handle import LocalHandle
 
 SAID = [
     "PanicException: index out of bounds",
@@ -99,7 +97,9 @@ def test_one_that_an_import_raises_in_the_job_fails_the_trial_as_well(tmp_path: 
         def __reduce__(self) -> tuple[Any, ...]:
             return exec, ("class PanicException(BaseException): pass\nraise PanicException('while imported')",)
 
-    handle = LocalHandle(Executor(tmp_path / "jobs", None, {}).submit_call((Unreadable(),)))
+    (handle,) = open_launcher(tmp_path, "async_local", lambda config: 1).queue.submit(
+        {JobRequest(0, ()): (Unreadable(),)}
+    )
     assert wait_for([handle]) == [JobState.FINISHED]
     assert str(handle.result().error).endswith("PanicException: while imported")
 

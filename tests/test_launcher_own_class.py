@@ -18,8 +18,6 @@ from sweeping import Swept, sweep_command, wait_for_sweep, write_app
 from waiting import wait_until
 
 from ax_moo.jobs.launcher import AsyncLauncher, JobHandle, JobRequest, JobState
-from ax_moo_launchers.local.executor import Executor
-from ax_moo_launchers.local.handle import LocalHandle
 from ax_moo_launchers.stock import why_in_rounds
 from hydra_plugins.async_submitit_launcher.launcher import AsyncLocalLauncher, adopt
 
@@ -241,8 +239,7 @@ def test_the_checkpoint_of_a_class_of_the_users_own_decides_what_a_requeued_job_
     assert launcher.checkpoint(*call(0)) is None
     again = launcher.checkpoint(*call(1))
     assert again.args == call(1)
-    job = Executor(tmp_path / "jobs", None, launcher.params).submit_call((again.function, *again.args))
-    handle = LocalHandle(job)
+    (handle,) = launcher.queue.submit({JobRequest(1, ()): (again.function, *again.args)})
     assert wait_for([handle]) == [JobState.FINISHED]
     assert handle.result().value == {"trial": 1, "again": 1}
 
