@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,15 @@ from journals import BEGUN, life, running, staged, write_journal
 from sweeping import run_sweep, start_sweep, wait_for_sweep, write_app
 from waiting import wait_until
 
+from ax_moo.cli.probe import sweep_folder_of
+from ax_moo.html_report.curves import curves
 from ax_moo.jobs.launcher import JobResult, JobState
 from ax_moo.jobs.ownership import Owner, claim
 from ax_moo.session import fresh
-from ax_moo.session.leftovers import check_unused
+from ax_moo.session.leftovers import check_none_ahead, check_unused
 from ax_moo.storage import earlier, journal
 from ax_moo.system.errors import ConfigError
-from ax_moo.trial import Job
+from ax_moo.trial import Job, Trial
 
 APP = """
 import time
@@ -303,3 +306,44 @@ def test_jobs_are_asked_for_that_the_journal_has_as_running_or_does_not_know(
     monkeypatch.setattr(fresh, "ENDED_WITHIN_SECONDS", 0.0)
     with pytest.raises(ConfigError, match=r"may still run: 13; end them with ax-moo stop --now .*, or kill 13"):
         fresh.check_no_job_runs(tmp_path, lambda job: Ended(job, is_readable=False), lambda jobs: "kill 13")
+
+
+def test_the_curves_of_an_earlier_sweep_are_not_taken_for_those_of_the_new_one(tmp_path: Path) -> None:
+    aside = tmp_path / "earlier-2026-11-30_10-12-03"
+    write(aside / "0/.hydra/hydra.yaml", A_JOB.replace("num: 3", "num: 0"))
+    write(aside / "0/metrics.jsonl", '{"step": 1, "time": 1.0, "metrics": {"objective": 0.5}}\n')
+    trials = [Trial(0, {"x": 0.5})]
+    assert curves(aside, trials, ["objective"])["trials"], "they are there"
+    assert curves(tmp_path, trials, ["objective"])["trials"] == []
+
+
+def test_a_sweep_whose_journal_has_lost_a_trial_does_not_go_on_from_that_trials_folder(tmp_path: Path) -> None:
+    swept = run_sweep(write_app(tmp_path, APP), *ONE, "hydra.sweeper.n_trials=2")
+    journal_file = swept.folder / "sweep.jsonl"
+    lines = journal_file.read_text().splitlines(keepends=True)
+    journal_file.write_text("".join(line for line in lines if '"trial": 1' not in line))
+    before = files_below(swept.folder)
+    refused = run_sweep(tmp_path, *ONE, "hydra.sweeper.n_trials=3")
+    assert (refused.code, refused.out) == (2, "")
+    assert "trials that its sweep.jsonl does not know, from which trials could go on (1); move them away" in refused.err
+    assert files_below(swept.folder) == before
+
+
+def test_folders_of_trials_that_the_journal_knows_are_no_obstacle(tmp_path: Path) -> None:
+    for number in (0, 1, 2):
+        write(tmp_path / f"{number}/last.ckpt")
+    (tmp_path / "3").mkdir()
+    check_none_ahead(tmp_path, numbered(tmp_path), next_trial=3)
+    write(tmp_path / "40/last.ckpt")
+    with pytest.raises(ConfigError, match=r"\(40\);"):
+        check_none_ahead(tmp_path, numbered(tmp_path), next_trial=3)
+    with pytest.raises(ConfigError, match=r"\(2, 40\);"):
+        check_none_ahead(tmp_path, numbered(tmp_path), next_trial=2)
+
+
+def test_ax_moo_submit_does_not_take_fresh(tmp_path: Path) -> None:
+    project = write_app(tmp_path, APP)
+    command = [sys.executable, "app.py", "-m", "hydra/sweeper=ax_moo", "hydra.sweep.dir=swept", *ONE]
+    assert sweep_folder_of(command, project) == project / "swept"
+    with pytest.raises(ConfigError, match="fresh would begin anew whenever the sweep's Slurm job is requeued"):
+        sweep_folder_of([*command, FRESH], project)

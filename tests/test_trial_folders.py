@@ -136,6 +136,12 @@ def test_a_folder_that_is_the_sweeps_own_is_refused(conf: Path, subdir: str, own
         folders(conf, f"'{subdir}'")
 
 
+def test_a_folder_whose_name_no_file_system_takes_is_refused(conf: Path) -> None:
+    space = [f"+a_parameter_with_a_long_name_{number}=interval(0, 1)" for number in range(9)]
+    with pytest.raises(ConfigError, match=r"at most 255 bytes, got .*override_dirname.* which gives one of \d{3} "):
+        folders(conf, "'${hydra.job.override_dirname}'", *space)
+
+
 def test_a_folder_that_no_trial_can_resolve_is_refused(conf: Path) -> None:
     with pytest.raises(ConfigError, match=r"hydra\.sweep\.subdir: .*'nope' not found; give a value"):
         folders(conf, "'${nope}'")

@@ -9,6 +9,7 @@ from typing import Any
 from ax_moo import measurements
 from ax_moo.jobs import folders
 from ax_moo.measurements import Measurement
+from ax_moo.storage.earlier import is_earlier
 from ax_moo.trial import Trial
 
 MOST_POINTS = 200_000
@@ -47,7 +48,7 @@ def job_folders(folder: Path) -> dict[int, Path]:
                 folders[int(number[1])] = Path(at)
             below.clear()
         elif Path(at) == folder:
-            below[:] = [name for name in below if not name.isdecimal() and name not in _NO_JOBS]
+            below[:] = [name for name in below if not (name.isdecimal() or name in _NO_JOBS or is_earlier(name))]
     return folders
 
 

@@ -53,11 +53,34 @@ def check_unused(folder: Path, first_folders: Sequence[Path]) -> None:
         )
 
 
+def check_none_ahead(folder: Path, first_folders: Sequence[Path], next_trial: int) -> None:
+    """Refuse a sweep that goes on if a trial which the journal does not know has a folder that holds something.
+
+    The journal has lost the lines of that trial, or the folder is another's. The next trial with this number would go
+    on from it.
+
+    Raises:
+        ConfigError: there is such a folder.
+    """
+    ahead = [path for path in first_folders[next_trial:] if _holds_something(path)]
+    if folder / "0" in first_folders:
+        ahead += [path for path in _numbered(folder) if int(path.name) >= next_trial and path not in ahead]
+    if ahead:
+        raise ConfigError(
+            f"{_KEY}: {folder} holds job folders of trials that its {JOURNAL_FILE} does not know, from which trials"
+            f" could go on ({_shown(folder, ahead)}); move them away, or put a copy of the whole journal in its place"
+        )
+
+
+def _numbered(folder: Path) -> list[Path]:
+    return [path for path in _below(folder, 1) if path.name.isdecimal() and _holds_something(path)]
+
+
 def trial_folders(folder: Path, first_folders: Sequence[Path]) -> list[Path]:
     """The folders that a trial can have and that hold something, in the sweep's folder and outside of it."""
     found = dict.fromkeys(path for path in first_folders if _holds_something(path))
     if folder / "0" in first_folders:
-        found |= dict.fromkeys(path for path in _below(folder, 1) if path.name.isdecimal() and _holds_something(path))
+        found |= dict.fromkeys(_numbered(folder))
     depths = {len(path.relative_to(folder).parts) for path in first_folders if path.is_relative_to(folder)}
     for depth in depths | {1}:
         found |= dict.fromkeys(path for path in _below(folder, depth) if _is_of_a_job(path))

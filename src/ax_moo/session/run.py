@@ -29,7 +29,7 @@ from ax_moo.session import provenance
 from ax_moo.session.ending import Interrupted, say_ending, say_unwritten
 from ax_moo.session.fresh import check_no_job_runs, move_aside
 from ax_moo.session.job_config import check_composes
-from ax_moo.session.leftovers import check_unused
+from ax_moo.session.leftovers import check_none_ahead, check_unused
 from ax_moo.session.trial_folders import CONFIG_FILE, first_folders
 from ax_moo.storage import journal, lock, stop_request
 from ax_moo.storage.journal import JOURNAL_FILE
@@ -134,8 +134,14 @@ def check_folder(folder: Path, problem: Problem, how: Resume, trial_folders: Seq
     if how is Resume.FRESH:
         return
     resume.check(folder, problem, how)
+    holder = lock.holder(folder)
+    if holder is not None and holder.is_alive:
+        return  # the lock refuses this start
     if journal.header(folder) is None:
         check_unused(folder, trial_folders)
+    else:
+        known = [trial.index for trial in journal.trials(folder)]
+        check_none_ahead(folder, trial_folders, next_trial=max(known, default=-1) + 1)
 
 
 def _as_recorded(problem: Problem, settings: Settings, previous_run: PreviousRun | None) -> tuple[Problem, Settings]:

@@ -31,6 +31,8 @@ _REMEDY = f"let it name the trial, as the default does: {_KEY}='${{hydra.job.num
 _MOST_NUMBERS = 32
 _MOST_OPTIONS = 8
 _NEIGHBOURS = 4
+_LONGEST_NAME = 255
+"""Of a file or folder, in bytes, on all usual file systems."""
 
 
 def first_folders(
@@ -48,6 +50,7 @@ def first_folders(
     try:
         found = folders.of(job_config, range(max(2, min(n_trials, _MOST_NUMBERS))))
         _check_not_own(job_config, found[0])
+        _check_length(job_config, found[0])
         if len(set(found)) < len(found):  # the number of a trial is not in the name, so its values must be
             _check_values(config, job_config, loader, space, folders)
     except NotKnownHere:
@@ -61,6 +64,15 @@ def _check_not_own(job_config: DictConfig, folder: Path) -> None:
     if inside and (inside[0] in (*OWN_FILES, *OWN_FOLDERS) or is_earlier(inside[0])):
         raise ConfigError(
             f"{_KEY}: must not lead to {inside[0]}, which is the sweep's own, got {_written(job_config)!r}; {_REMEDY}"
+        )
+
+
+def _check_length(job_config: DictConfig, folder: Path) -> None:
+    longest = max(folder.parts, key=lambda part: len(os.fsencode(part)))
+    if len(os.fsencode(longest)) > _LONGEST_NAME:
+        raise ConfigError(
+            f"{_KEY}: must give folders whose names have at most {_LONGEST_NAME} bytes, got {_written(job_config)!r},"
+            f" which gives one of {len(os.fsencode(longest))} ({longest[:40]}...); {_REMEDY}"
         )
 
 
