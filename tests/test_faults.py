@@ -43,6 +43,8 @@ def _run(folder: Path, launcher: ScriptedLauncher, **settings: object) -> SweepR
         (End(f"CANCELLED by {os.getuid()}", "n1", 700.0), None),
         (End(f"CANCELLED by {os.getuid()}", "None assigned", 0.0), Fault.PREEMPTED),
         (End("CANCELLED", "n1", 700.0), None),
+        (End("CANCELLED by 0", "n1", 0.0), Fault.NODE_FAILED),
+        (End("LAUNCH_FAILED, requeued and held", "n1", 0.0), Fault.NODE_FAILED),
         (End("CANCELLED", "", 0.0), Fault.PREEMPTED),
         (End("TIMEOUT", "n1", 60.0), Fault.TIME_LIMIT),
         (End("OUT_OF_MEMORY", "n1", 2.0), Fault.OUT_OF_MEMORY),

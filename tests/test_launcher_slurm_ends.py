@@ -153,6 +153,30 @@ def test_a_job_that_ends_by_itself_to_make_room_was_preempted(tmp_path: Path, sl
     assert result.node in NODES
 
 
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ((), "LAUNCH_FAILED, requeued and held"),
+        (("+hydra.launcher.additional_parameters.no_requeue=true",), "CANCELLED by 0"),
+    ],
+)
+def test_a_job_that_its_node_could_not_start_is_lost_by_the_nodes_fault(
+    tmp_path: Path, slurm_cluster: SlurmCluster, options: tuple[str, ...], reason: str
+) -> None:
+    """Slurm holds it until an administrator has looked at it, which may be never, or cancels it after 0 s."""
+    slurm_cluster.free_nodes()
+    slurm_cluster.break_node("n1")
+    try:
+        (handle,) = submit(open_launcher(tmp_path, "async_slurm", lambda config: 7, *options), 0)
+        assert wait_for([handle], 60) == [JobState.LOST]
+        result = handle.result()
+        assert (result.error, result.fault) == (f"{reason}, no result written", Fault.NODE_FAILED)
+        assert result.node == "n1"
+        assert wait_for_end(slurm_cluster, handle.job.job_id) == "CANCELLED"
+    finally:
+        slurm_cluster.repair_nodes()
+
+
 @pytest.mark.parametrize("way", ["by accounting", "by the controller"])
 def test_a_job_that_dies_at_its_start_says_so_and_where(
     tmp_path: Path, slurm_cluster: SlurmCluster, monkeypatch: pytest.MonkeyPatch, way: str

@@ -118,6 +118,15 @@ class SlurmCluster:
         # It would find out by itself after SlurmdTimeout, which has to be longer than a busy machine takes to answer.
         self.call("scontrol", "update", f"nodename={node}", "state=down", "reason=vanished")
 
+    def break_node(self, node: str) -> None:
+        """No job can be started there: the cluster's prolog fails."""
+        (self.folder / f"broken-{node}").touch()
+
+    def repair_nodes(self) -> None:
+        for node in NODES:
+            (self.folder / f"broken-{node}").unlink(missing_ok=True)
+        self._daemons.wait("both nodes", self._are_in_service)
+
     def return_node(self, node: str) -> None:
         self._start_node(node)
         self._wait_for_nodes()

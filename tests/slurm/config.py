@@ -37,7 +37,7 @@ def write_config(
     for name, text in _texts(nodes, accounting).items():
         path = folder / name
         path.write_text(text.format_map(values))
-        path.chmod(0o600 if name == "slurmdbd.conf" else 0o644)
+        path.chmod({"slurmdbd.conf": 0o600, "prolog": 0o755}.get(name, 0o644))
 
 
 def _texts(nodes: Sequence[str], accounting: bool) -> dict[str, str]:
@@ -50,6 +50,7 @@ def _texts(nodes: Sequence[str], accounting: bool) -> dict[str, str]:
     cgroup = "CgroupPlugin=cgroup/v1\nConstrainRAMSpace=yes\n" if by_cgroup else ""
     return {
         "slurm.conf": "".join(slurm),
+        "prolog": _PROLOG,
         "gres.conf": "".join(gres),
         "cgroup.conf": f"CgroupAutomount=no\n{cgroup}",
         "slurmdbd.conf": _SLURMDBD,
@@ -85,6 +86,7 @@ GresTypes=gpu
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 SlurmctldParameters=preempt_send_user_signal
+Prolog={dir}/prolog
 """
 _BY_CGROUP = """\
 TaskPlugin=task/cgroup
@@ -111,6 +113,10 @@ _PARTITIONS = """\
 PartitionName=gpu Nodes=NODES Default=YES MaxTime=60 State=UP PriorityTier=1 GraceTime=30
 PartitionName=taken Nodes=NODES MaxTime=60 State=UP PriorityTier=1 PreemptMode=CANCEL
 PartitionName=urgent Nodes=NODES MaxTime=60 State=UP PriorityTier=2 PreemptMode=OFF
+"""
+_PROLOG = """\
+#!/bin/sh
+[ ! -e {dir}/broken-$SLURMD_NODENAME ]
 """
 _SLURMDBD = """\
 AuthType=auth/munge

@@ -20,6 +20,10 @@ NO_ACCOUNTING = "no accounting"
 _OUT_OF_MEMORY = "0:125"
 """The exit code with which Slurm says that the kernel killed a process because of its memory use."""
 
+HELD = "LAUNCH_FAILED"
+_HELD_FOR = ("launch failed requeued held", "JobHoldMaxRequeue")
+"""Why Slurm holds a job that failed to start, and that will not start until somebody releases it."""
+
 _OUT_OF_SERVICE = ("down", "drain", "drng", "fail", "unk")
 """The beginnings of the states of nodes that take no jobs; a * at the end says that a node does not answer."""
 
@@ -65,14 +69,18 @@ def cancel(job_ids: Sequence[str]) -> bool:
 
 
 def queue_states(job_ids: Iterable[str]) -> dict[str, str] | None:
-    """The state of each job that the controller knows, by job id; None if it does not answer."""
+    """The state of each job that the controller knows, by job id; None if it does not answer.
+
+    A job that could not be started, and that Slurm holds for an administrator to look at, is in the state HELD.
+    """
     wanted = ",".join(job_ids)
-    command = ["squeue", "--noheader", "--array", "--states=all", "--format=%i %T", f"--jobs={wanted}"]
+    command = ["squeue", "--noheader", "--array", "--states=all", "--format=%i|%T|%r", f"--jobs={wanted}"]
     status, output, error = call(command)
     if status != 0 and "Invalid job id" not in error:
         log.debug("squeue does not answer: %s", error.strip())
         return None
-    return {fields[0]: fields[1] for line in output.splitlines() if len(fields := line.split()) == 2}
+    rows = [fields for line in output.splitlines() if len(fields := line.strip().split("|")) == 3]
+    return {job_id: HELD if reason.replace("_", " ") in _HELD_FOR else state for job_id, state, reason in rows}
 
 
 def output_folders() -> dict[str, str]:
@@ -119,6 +127,15 @@ def account_ends(job_ids: Iterable[str]) -> dict[str, End] | None:
         if len(row) == 6 and row[1].split(" ")[0] in ENDED
         for job_id in _expanded(row[0])
     }
+
+
+def earlier_nodes(job_id: str) -> str:
+    """The nodes of the last life of a job that is queued again; empty if accounting does not know them."""
+    columns = ["--format=State,NodeList", f"--jobs={job_id}"]
+    status, output, _ = call(["sacct", "--noheader", "--parsable2", "--allocations", "--duplicates", *columns])
+    rows = [line.split("|") for line in output.splitlines()] if status == 0 else []
+    nodes = [row[1] for row in rows if len(row) == 2 and row[0] in ("REQUEUED", "NODE_FAIL")]
+    return nodes[-1] if nodes else ""
 
 
 def _expanded(job_id: str) -> list[str]:

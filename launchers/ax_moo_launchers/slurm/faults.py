@@ -17,6 +17,7 @@ _FAULTS = {
     "REVOKED": Fault.PREEMPTED,
     "NODE_FAIL": Fault.NODE_FAILED,
     "BOOT_FAIL": Fault.NODE_FAILED,
+    "LAUNCH_FAILED": Fault.NODE_FAILED,
     "OUT_OF_MEMORY": Fault.OUT_OF_MEMORY,
     "TIMEOUT": Fault.TIME_LIMIT,
 }
@@ -51,13 +52,18 @@ def fault_of(end: End, note: str, was_preempted: bool) -> Fault | None:
     if was_preempted or note.startswith(COULD_NOT_BE_REQUEUED):
         return Fault.PREEMPTED
     if end.state == "CANCELLED":
-        return Fault.PREEMPTED if _is_not_the_users(end) else None
+        return _of_cancelled(end)
     if end.state in ("FAILED", "COMPLETED") and not note and end.seconds is not None and end.seconds <= AT_START_S:
         return Fault.DIED_AT_START
     return _FAULTS.get(end.state)
 
 
-def _is_not_the_users(end: End) -> bool:
-    """Whether a job was cancelled before it began, or by somebody else: the system or an administrator."""
+def _of_cancelled(end: End) -> Fault | None:
+    """Slurm itself cancels a job that cannot be started on its node, if it must not be requeued.
+
+    Otherwise a job that was cancelled before it began, or by somebody else than the user, is nobody's fault.
+    """
+    if end.seconds == 0:
+        return Fault.NODE_FAILED if end.node else Fault.PREEMPTED
     by = _CANCELLED_BY.match(end.words)
-    return end.seconds == 0 or (by is not None and int(by.group(1)) != os.getuid())
+    return Fault.PREEMPTED if by is not None and int(by.group(1)) != os.getuid() else None

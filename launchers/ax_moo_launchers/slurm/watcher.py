@@ -74,6 +74,9 @@ class SlurmWatcher:
 
     def how_it_ended(self, job_id: str) -> End:
         """How a job ended, from accounting if possible, which may learn of the end after the controller."""
+        seen = self.verdict(job_id).end
+        if seen is not None and seen.state == commands.HELD:
+            return seen  # accounting will say that it was cancelled, which was our doing
         accounts = commands.account_ends([job_id]) or {}
         return accounts.get(job_id) or self.verdict(job_id).end or End("ended")
 
@@ -88,7 +91,9 @@ class SlurmWatcher:
         lookups = []
         for job_id in sorted(self._watched):
             state = states.get(job_id)
-            if state is not None and state not in commands.ENDED:
+            if state == commands.HELD:
+                self._note_held(job_id)
+            elif state is not None and state not in commands.ENDED:
                 self._note(job_id, Phase.PENDING if state in _PENDING else Phase.RUNNING)
             elif not self._is_ended(job_id):
                 lookups.append(job_id)
@@ -113,6 +118,12 @@ class SlurmWatcher:
                 self._note(job_id, Phase.ENDED, _FORGOTTEN)
             else:
                 self._note_unknown(job_id)
+
+    def _note_held(self, job_id: str) -> None:
+        """Call a job ended that could not be started and will not be: another attempt may run elsewhere."""
+        if not self._is_ended(job_id):
+            end = End(f"{commands.HELD}, requeued and held", commands.earlier_nodes(job_id), 0.0)
+            self._note(job_id, Phase.ENDED, end)
 
     def _note_unknown(self, job_id: str) -> None:
         """Call a job ended if neither the controller nor accounting has known it for five minutes."""
