@@ -37,6 +37,14 @@ class Parent:
         self.stream = threading.Lock()
 
 
+class Called:
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+    def __call__(self, name: str) -> str:
+        return name
+
+
 def check(folder: Path, task: Callable[[Any], Any]) -> str:
     launcher = open_launcher(folder, "async_local", task)
     with pytest.raises(ConfigError) as caught:
@@ -68,7 +76,7 @@ def test_an_object_deep_inside_another(tmp_path: Path) -> None:
 
     said = check(tmp_path, task)
     assert f"`client.sessions['first'][0]` in the closure of {helper.__qualname__}" in said
-    assert LOCK in said
+    assert "because it is a _thread.lock of a test_unpicklable.Client (" in said
 
 
 def test_an_object_beside_one_that_refers_back_to_it(tmp_path: Path) -> None:
@@ -121,9 +129,15 @@ def test_a_resolver(tmp_path: Path) -> None:
     with warnings.catch_warnings(action="ignore"):  # omegaconf 2.3 and 2.4 each deprecate a name of it
         OmegaConf.register_new_resolver("locked", locked)
     try:
-        assert f"`lock` in the closure of {locked.__qualname__}" in check(tmp_path, lambda config: 1)
+        assert f"`lock` in the closure of {locked.__qualname__}" in check(tmp_path / "1", lambda config: 1)
+        OmegaConf.clear_resolver("locked")
+        with warnings.catch_warnings(action="ignore"):
+            OmegaConf.register_new_resolver("locked", Parent)
+            OmegaConf.register_new_resolver("called", Called())
+        assert "`resolver.lock` of the OmegaConf resolver 'called'" in check(tmp_path / "2", lambda config: 1)
     finally:
         OmegaConf.clear_resolver("locked")
+        OmegaConf.clear_resolver("called")
 
 
 def test_a_cell_that_is_empty_and_an_object_that_cannot_be_looked_at_are_in_nobodys_way(tmp_path: Path) -> None:
@@ -201,7 +215,7 @@ def test_a_sweep_of_it_ends_before_it_begins(tmp_path: Path, options: tuple[str,
     swept = run_sweep(project, "+x=interval(0,1)", "hydra/launcher=async_local", *options)
     assert swept.code == 2
     assert what in swept.err
-    assert LOCK in swept.err
+    assert "because it is a _thread.lock" in swept.err
     assert "Traceback" not in swept.err
     assert "A sweep of" not in swept.out
     assert not swept.folder.exists()

@@ -19,13 +19,15 @@ Pickle = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class Place:
-    """How a person finds an object: an expression, and where that is."""
+    """How a person finds an object: an expression, where that is, and the class of the object of which it is a part."""
 
     expression: str
     where: str = ""
+    owner: str = ""
 
-    def attribute(self, name: str) -> "Place":
-        return replace(self, expression=f"{self.expression}.{name}")
+    def attribute(self, name: str, owner: object = None) -> "Place":
+        of = self.owner if owner is None else f" of a {_kind(owner)}"
+        return Place(f"{self.expression}.{name}", self.where, of)
 
     def item(self, key: object) -> "Place":
         return replace(self, expression=f"{self.expression}[{key!r}]")
@@ -57,8 +59,8 @@ def check_travels(launcher: Any, pickle: Pickle) -> None:
         )
     place, value = found
     raise ConfigError(
-        f"hydra/launcher={launcher.name}: {place} cannot be sent to a job, because it is a {_kind(value)} "
-        f"({first_line(_why_not(value, pickle) or why)}); {_REMEDY}"
+        f"hydra/launcher={launcher.name}: {place} cannot be sent to a job, because it is a {_kind(value)}"
+        f"{place.owner} ({first_line(_why_not(value, pickle) or why)}); {_REMEDY}"
     )
 
 
@@ -75,7 +77,7 @@ def _given(launcher: Any, state: Mapping[str, Any]) -> Found:
     yield Place("config"), launcher.config
     yield Place("hydra.launcher"), launcher.params
     for name, resolver in state.get("omegaconf_resolvers", {}).items():
-        yield Place(f"resolver {name}"), _registered(resolver)
+        yield Place("resolver", f" of the OmegaConf resolver {name!r}"), _registered(resolver)
     for instance in state.get("instances", {}).values():
         yield Place(type(instance).__name__, " of Hydra"), instance
     yield Place("hydra_context"), launcher.hydra_context
@@ -166,14 +168,14 @@ def _of_object(place: Place, value: Any) -> Found:
     """The attributes of an object, and the items of a container class."""
     for name in ("func", "args", "keywords"):  # of functools.partial, whose attributes are not in its __dict__
         if type(value).__module__ == "functools" and hasattr(value, name):
-            yield place.attribute(name), getattr(value, name)
+            yield place.attribute(name, value), getattr(value, name)
     for name, part in getattr(value, "__dict__", {}).items():
-        yield place.attribute(name), part
+        yield place.attribute(name, value), part
     for cls in type(value).__mro__:
         slots = vars(cls).get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:
             if hasattr(value, name) and name not in ("__dict__", "__weakref__"):
-                yield place.attribute(name), getattr(value, name)
+                yield place.attribute(name, value), getattr(value, name)
     yield place.attribute("__class__"), type(value)
 
 

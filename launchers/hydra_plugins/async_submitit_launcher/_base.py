@@ -76,7 +76,7 @@ class AsyncSubmititLauncher(Launcher, ABC):
 
         check_params(self.params, FIELDS[self.name])
         check_warning_signal()
-        check_can_be_made(self.queue.base, Path(str(self.config.hydra.sweep.dir)))
+        check_can_be_made(self.queue.base, self.sweep_folder)
         self.queue.check()
         self._check_travels()
         self.max_jobs = self.queue.max_jobs
