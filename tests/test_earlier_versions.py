@@ -126,6 +126,13 @@ def test_the_journals_of_3f45ae9_are_read(killed: Path) -> None:
     assert constraint.text == "lr - 10*wd <= 0"
 
 
+def test_the_jobs_of_3f45ae9_are_found_in_a_folder_that_was_moved(killed: Path) -> None:
+    (killed / SWEEP_DIR).rename(killed / "moved")
+    folder = killed / "moved"
+    running = [trial.job for trial in journal.trials(folder) if trial.status is TrialStatus.RUNNING]
+    assert [job and job.folder for job in running] == [str(folder / ".submitit/3"), str(folder / ".submitit/4")]
+
+
 def test_the_lock_of_3f45ae9_names_its_process_which_is_gone(killed: Path) -> None:
     holder = lock.holder(killed / SWEEP_DIR)
     assert holder is not None

@@ -55,4 +55,4 @@ def test_a_sweep_runs_its_trials_with_it(tmp_path: Path) -> None:
     ended = [row for row in journal_rows(tmp_path)[1:] if row["status"] == "COMPLETED"]
     assert sorted(row["trial"] for row in ended) == [0, 1, 2, 3]
     assert {row["job"]["scheduler"] for row in ended} == {"example"}
-    assert all("pid" in (Path(row["job"]["folder"]) / "log").read_text() for row in ended)
+    assert all("pid" in (tmp_path / "swept" / row["job"]["folder"] / "log").read_text() for row in ended)

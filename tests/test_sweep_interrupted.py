@@ -137,7 +137,7 @@ def test_a_job_that_was_killed_is_tried_again_and_its_first_attempts_files_are_k
     retried = next(row for row in swept.last if row["attempt"] == 2)
     assert retried["earlier"][0]["job"] == job
     assert retried["job"]["folder"] == f"{job['folder']}/attempt-2"
-    assert list(Path(job["folder"]).glob(f"{job['job_id']}_0_log.out"))
+    assert list((swept.folder / job["folder"]).glob(f"{job['job_id']}_0_log.out"))
     assert f"Trial {retried['trial']}: attempt 1 ended: {retried['earlier'][0]['reason']}" in swept.out
 
 

@@ -131,7 +131,7 @@ def test_what_failed_is_told_as_it_happens_and_counted_at_the_end(failing: Swept
 
 
 def test_a_failed_trials_traceback_is_in_the_log_that_is_named_and_nothing_is_in_the_others(failing: Swept) -> None:
-    logs = {row["trial"]: list(Path(row["job"]["folder"]).glob("*_log.err")) for row in failing.last}
+    logs = {row["trial"]: list((failing.folder / row["job"]["folder"]).glob("*_log.err")) for row in failing.last}
     assert f"Trial 2 failed: ValueError: the loss exploded (log: {logs[2][0]})" in failing.out
     assert 'raise ValueError("the loss exploded")' in logs[2][0].read_text()
     assert [logs[trial][0].read_text() for trial in (0, 1, 3)] == ["", "", ""]

@@ -13,7 +13,7 @@ from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult, JobState, res
 from ax_moo.system.contained import contained
 from ax_moo.system.disk import PASSING
 from ax_moo.system.text import error_line, one_line
-from ax_moo.trial import Job
+from ax_moo.trial import Fault, Job
 from ax_moo_launchers.files import is_whole, note_file, result_file, submitted_file
 
 LATE_RESULT_S = 120.0
@@ -21,6 +21,8 @@ LATE_RESULT_S = 120.0
 
 NO_RESULT_S = 10.0
 """How long to wait for the result of a job that ended badly: it has probably written none."""
+
+_TORN = "its result file is empty or incomplete, as after a power failure"
 
 
 class SubmititHandle(ABC):
@@ -55,7 +57,9 @@ class SubmititHandle(ABC):
 
     def result(self) -> JobResult:
         left = self._left_behind()
-        return self._without_result(left) if isinstance(left, str) else result_of(left)
+        if isinstance(left, str):
+            return JobResult(error=left, fault=Fault.NODE_FAILED) if self._is_torn() else self._without_result(left)
+        return result_of(left)
 
     def _without_result(self, why: str) -> JobResult:
         return JobResult(error=why)
@@ -75,13 +79,20 @@ class SubmititHandle(ABC):
         tasks = range(self.n_tasks) if every else range(1)
         return all(is_whole(result_file(self.folder, self.job.job_id, task)) for task in tasks)
 
+    def _is_torn(self) -> bool:
+        """Whether the job has written its result, and a part of the file is lost."""
+        path = result_file(self.folder, self.job.job_id)
+        return path.exists() and not is_whole(path)
+
     def _is_overdue(self, ended_at: float, ended_well: bool) -> bool:
         """Whether to stop waiting for the results of a job that ended at this time of ``time.monotonic``."""
-        patience = LATE_RESULT_S if ended_well else NO_RESULT_S
+        patience = LATE_RESULT_S if ended_well and not self._is_torn() else NO_RESULT_S
         return self._note() is not None or time.monotonic() - ended_at >= patience
 
     def _left_behind(self) -> JobReturn | str:
         """What the job returned, or one line that says why it returned nothing."""
+        if self._is_torn():
+            return f"{_TORN}: {result_file(self.folder, self.job.job_id)}"
         if not self.has_results(every=False):
             return one_line(self._note() or self._why_lost())
         try:

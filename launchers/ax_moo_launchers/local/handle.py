@@ -94,7 +94,7 @@ class LocalHandle(SubmititHandle):
             self._gone_at = time.monotonic()
         note = read_json(exit_file(self.folder, self.job.job_id))
         ended_well = note is not None and not note.get("reason") and not any(note.get("exit_codes", [1]))
-        return (self.is_here and not ended_well) or self._is_overdue(self._gone_at, ended_well)
+        return (self.is_here and (not ended_well or self._is_torn())) or self._is_overdue(self._gone_at, ended_well)
 
     @property
     def _pid(self) -> int:

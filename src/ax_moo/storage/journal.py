@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ax_moo.storage import journal_file, lock
+from ax_moo.storage.journal_folders import relative
 from ax_moo.storage.journal_format import FORMAT, ID, JOURNAL_FILE, PULLED, from_line, id_of, new_id, to_line
 from ax_moo.storage.journal_reader import events, header, last_states, trials
 from ax_moo.storage.journal_tail import JournalTail
@@ -93,7 +94,7 @@ class Journal:
 
     def record(self, trial: Trial) -> None:
         """Write a trial's new state; when this returns, the state is on the disk."""
-        self._append(to_line(trial))
+        self._append(to_line(relative(trial, self.path.parent)))
 
     def keep(self) -> None:
         """Restore the file if it was removed or truncated.

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ax_moo.storage.journal_format import FORMAT, JOURNAL_FILE, from_row
+from ax_moo.storage.journal_folders import resolved
+from ax_moo.storage.journal_format import FORMAT, ID, JOURNAL_FILE, from_row
 from ax_moo.storage.journal_lines import BadJournal, Line, lines
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Trial
@@ -38,13 +39,14 @@ def header_fault(first: Line) -> str | None:
 
 def events(folder: Path) -> Iterator[Trial]:
     """Every state that every trial of the folder's sweep has been in, in the order in which they were written."""
-    path = folder / JOURNAL_FILE
+    path, has_whole_paths = folder / JOURNAL_FILE, False
     for line in lines(path):
         if line.number == 1:
+            has_whole_paths = isinstance(line.row, dict) and ID not in line.row
             continue
         if line.fault:
             raise BadJournal(path, line.number, line.fault)
-        yield from_row(line.row)
+        yield resolved(from_row(line.row), folder, has_whole_paths)
 
 
 def trials(folder: Path) -> list[Trial]:
