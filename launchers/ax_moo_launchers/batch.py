@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from hydra.core.utils import JobReturn
 
@@ -14,8 +15,11 @@ from ax_moo.system.terminal import say_as_error
 from ax_moo.system.text import error_line
 from ax_moo.trial import Job
 from ax_moo_launchers.handle import SubmititHandle
+from ax_moo_launchers.no_job import NoJob
 
 log = logging.getLogger(__name__)
+
+Handle: TypeAlias = SubmititHandle | NoJob
 
 _POLL_S = 0.1
 _GONE_S = 60.0
@@ -31,7 +35,7 @@ class Batch:
     def __init__(
         self,
         requests: Sequence[JobRequest],
-        submit: Callable[[Sequence[JobRequest]], Sequence[SubmititHandle]],
+        submit: Callable[[Sequence[JobRequest]], Sequence[Handle]],
         cancel_command: Callable[[Sequence[Job]], str],
         limit: int | None,
     ) -> None:
@@ -40,7 +44,7 @@ class Batch:
         self._cancel_command = cancel_command
         self._limit = limit
         self._waiting = list(requests)
-        self._running: dict[JobRequest, SubmititHandle] = {}
+        self._running: dict[JobRequest, Handle] = {}
         self._returned: dict[JobRequest, JobReturn] = {}
         self._refusals = 0
         self._not_before = 0.0
@@ -148,7 +152,7 @@ class Batch:
         return f"these jobs may still run: {self._ids()} (end them with: {command})"
 
 
-def _cancel(handle: SubmititHandle) -> None:
+def _cancel(handle: Handle) -> None:
     """Cancel a job; where that fails, the others must still be cancelled."""
     try:
         handle.cancel()
@@ -156,7 +160,7 @@ def _cancel(handle: SubmititHandle) -> None:
         log.warning("Job %s could not be cancelled: %s", handle.job.job_id, error_line(error))
 
 
-def _has_ended(handle: SubmititHandle) -> bool:
+def _has_ended(handle: Handle) -> bool:
     try:
         return handle.state().has_ended
     except OSError:

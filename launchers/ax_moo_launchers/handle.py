@@ -15,6 +15,7 @@ from ax_moo.system.disk import PASSING
 from ax_moo.system.text import error_line, one_line
 from ax_moo.trial import Fault, Job
 from ax_moo_launchers.files import is_whole, note_file, result_file, submitted_file
+from ax_moo_launchers.no_job import NoJob
 
 LATE_RESULT_S = 120.0
 """How long to wait for the result of a job that ended well: a network file system may show the file late."""
@@ -141,8 +142,18 @@ class Queue(Protocol):
 
     def check(self) -> None: ...
 
-    def submit(self, calls: Mapping[JobRequest, tuple[Any, ...]]) -> Sequence[SubmititHandle]:
-        """Submit one call (a function and its arguments) for each request: all calls, or none if this raises."""
+    def check_params(self, params: Mapping[str, Any]) -> None:
+        """Raise a ConfigError if no job can have these settings, which are those of one trial."""
+        ...
+
+    def submit(
+        self, calls: Mapping[JobRequest, tuple[Any, ...]], params: Mapping[JobRequest, Mapping[str, Any]]
+    ) -> Sequence[SubmititHandle | NoJob]:
+        """Submit one call (a function and its arguments) for each request: all calls, or none if this raises.
+
+        ``params`` are the launcher's settings for each request. A trial whose own settings the scheduler refuses, while
+        it takes those of others, has no job.
+        """
         ...
 
     def adopt(self, handle: JobHandle) -> None:

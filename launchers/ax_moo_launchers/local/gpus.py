@@ -29,8 +29,10 @@ class GpuPool:
         self.gpus_per_job = gpus_per_job
         self._warned = False
 
-    def take(self, held: Sequence[Sequence[str]], fading: Sequence[Sequence[str]] = ()) -> tuple[str, ...]:
-        """The GPUs for one more job.
+    def take(
+        self, held: Sequence[Sequence[str]], fading: Sequence[Sequence[str]] = (), number: int | None = None
+    ) -> tuple[str, ...]:
+        """The GPUs for one more job, ``number`` of them if it needs another number than most.
 
         ``held`` are the GPUs of the running jobs, ``fading`` those of jobs that have written their results, but whose
         processes have not ended yet.
@@ -38,10 +40,17 @@ class GpuPool:
         users = Counter(gpu for job in held for gpu in job)
         leaving = Counter(gpu for job in fading for gpu in job)
         # sorted() is stable: among equals the order of the list decides.
-        taken = sorted(self.gpus, key=lambda gpu: (users[gpu], leaving[gpu]))[: self.gpus_per_job]
+        taken = sorted(self.gpus, key=lambda gpu: (users[gpu], leaving[gpu]))[
+            : self.gpus_per_job if number is None else number
+        ]
         if any(users[gpu] >= self.jobs_per_gpu for gpu in taken):
             self._warn()
         return tuple(taken)
+
+    def free(self, held: Sequence[Sequence[str]]) -> int:
+        """The number of GPUs that take one more job."""
+        users = Counter(gpu for job in held for gpu in job)
+        return sum(users[gpu] < self.jobs_per_gpu for gpu in self.gpus)
 
     def _warn(self) -> None:
         if not self._warned:
@@ -67,12 +76,16 @@ def open_pool(params: Mapping[str, Any], environ: Mapping[str, str] = os.environ
         if per_job:
             log.warning("hydra.launcher.gpus_per_node is %d, but there is no GPU here; jobs run without one.", per_job)
         return None
-    if (per_job or 1) > len(gpus):
+    check_number(per_job or 1, gpus)
+    return GpuPool(gpus, params.get("jobs_per_gpu") or 1, per_job or 1)
+
+
+def check_number(per_job: int, gpus: Sequence[str]) -> None:
+    if per_job > len(gpus):
         raise ConfigError(
             f"hydra.launcher.gpus_per_node: must be at most {len(gpus)}, the number of GPUs that can be used here"
             f" ({', '.join(gpus)}), got {per_job}"
         )
-    return GpuPool(gpus, params.get("jobs_per_gpu") or 1, per_job or 1)
 
 
 def masked_gpus(environ: Mapping[str, str]) -> list[str] | None:

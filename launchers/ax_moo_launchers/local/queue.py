@@ -11,6 +11,7 @@ import psutil
 
 from ax_moo.jobs.folders import attempt_folder, base_of, of_sweep
 from ax_moo.jobs.launcher import JobHandle, JobRequest, JobState
+from ax_moo.jobs.refusals import NotNow
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Job
 from ax_moo_launchers.files import has_pickle, remove_unpublished
@@ -53,21 +54,24 @@ class LocalQueue:
         return self.max_jobs or max(1, available_cores() // cores_per_job)
 
     def check(self) -> None:
-        if (self.params.get("nodes") or 1) > 1:
-            raise ConfigError(
-                "hydra.launcher.nodes: must be 1, because a local job runs on this machine only, got"
-                f" {self.params['nodes']}"
-            )
+        _check_nodes(self.params)
         if not self._checked:
             self._pool = gpus.open_pool(self.params)
             self._checked = True
 
-    def submit(self, calls: Mapping[JobRequest, tuple[Any, ...]]) -> Sequence[LocalHandle]:
+    def check_params(self, params: Mapping[str, Any]) -> None:
+        _check_nodes(params)
+        if self._pool is not None and self._pool.gpus:
+            gpus.check_number(params.get("gpus_per_node") or 1, self._pool.gpus)
+
+    def submit(
+        self, calls: Mapping[JobRequest, tuple[Any, ...]], params: Mapping[JobRequest, Mapping[str, Any]]
+    ) -> Sequence[LocalHandle]:
         self.check()
         handles: list[LocalHandle] = []
         try:
             for request, call in calls.items():
-                handles.append(self._submit_one(request, call))
+                handles.append(self._submit_one(request, call, params[request]))
         except BaseException:
             # The caller would not know the jobs that already run.
             for handle in handles:
@@ -90,16 +94,27 @@ class LocalQueue:
                     os.killpg(process.pid, signal.SIGKILL)
         remove_unpublished(folder)
 
-    def _submit_one(self, request: JobRequest, call: tuple[Any, ...]) -> LocalHandle:
-        job = Executor(self.folder(request), self._next_gpus(), self.params).submit_call(call, request)
+    def _submit_one(self, request: JobRequest, call: tuple[Any, ...], params: Mapping[str, Any]) -> LocalHandle:
+        own_gpus = self._next_gpus(params.get("gpus_per_node"))
+        job = Executor(self.folder(request), own_gpus, params).submit_call(call, request)
         self._jobs[job] = LocalHandle(job)
         return self._jobs[job]
 
-    def _next_gpus(self) -> tuple[str, ...] | None:
+    def _next_gpus(self, number: int | None) -> tuple[str, ...] | None:
         self._jobs = {job: handle for job, handle in self._jobs.items() if handle.is_alive()}
         if self._pool is None:
             return None
         states = [(handle, handle.state()) for handle in self._jobs.values()]
         held = [handle.gpus for handle, state in states if state is JobState.RUNNING]
         fading = [handle.gpus for handle, state in states if state is not JobState.RUNNING]
-        return self._pool.take(held, fading)
+        # More than most jobs need may not be free yet.
+        if held and number is not None and self._pool.gpus_per_job < number > self._pool.free(held):
+            raise NotNow(f"{number} GPUs are not free yet")
+        return self._pool.take(held, fading, number)
+
+
+def _check_nodes(params: Mapping[str, Any]) -> None:
+    if (params.get("nodes") or 1) > 1:
+        raise ConfigError(
+            f"hydra.launcher.nodes: must be 1, because a local job runs on this machine only, got {params['nodes']}"
+        )

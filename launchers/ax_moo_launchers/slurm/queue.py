@@ -1,7 +1,9 @@
 """SlurmQueue: submits jobs to Slurm, the first round as one job array."""
 
+import json
 import logging
 import shutil
+from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from ax_moo.jobs.folders import attempt_folder, base_of, of_sweep
 from ax_moo.jobs.launcher import JobHandle, JobRequest
 from ax_moo.system.errors import ConfigError
 from ax_moo_launchers.files import ARRAY_TASK, has_pickle, remove_unpublished
+from ax_moo_launchers.no_job import NoJob
 from ax_moo_launchers.slurm import excluding, options, refusals
 from ax_moo_launchers.slurm.commands import output_folders
 from ax_moo_launchers.slurm.handle import SlurmHandle
@@ -26,7 +29,7 @@ _COMMANDS = ("sbatch", "squeue", "scancel")
 
 
 class SlurmQueue:
-    """Submits jobs with sbatch: a first round as one array whose task ids are the trial numbers, others one by one."""
+    """Submits jobs with sbatch: a first round as arrays whose task ids are the trial numbers, others one by one."""
 
     def __init__(self, params: Mapping[str, Any], sweep_folder: Path) -> None:
         self.params = params
@@ -34,6 +37,7 @@ class SlurmQueue:
         self.watcher = SlurmWatcher()
         self._has_submitted = False
         self._doubtful: set[Path] = set()
+        self._taken: set[str] = set()
 
     max_jobs: int | None = None
     default_parallel: int | None = None  # Slurm queues the jobs
@@ -59,42 +63,68 @@ class SlurmQueue:
         options.check_options(self.params)
         options.check_path("hydra.launcher.submitit_folder", self.base)
 
-    def submit(self, calls: Mapping[JobRequest, tuple[Any, ...]]) -> Sequence[SlurmHandle]:
+    def check_params(self, params: Mapping[str, Any]) -> None:
+        options.check_options(params)
+
+    def submit(
+        self, calls: Mapping[JobRequest, tuple[Any, ...]], params: Mapping[JobRequest, Mapping[str, Any]]
+    ) -> Sequence[SlurmHandle | NoJob]:
         self.check()
         submissions = {request: utils.DelayedSubmission(*call) for request, call in calls.items()}
         self._end_doubtful(submissions)
-        first_round = [(trial, 1) for trial in range(len(calls))]
-        if len(calls) > 1 and [(request.trial, request.attempt) for request in calls] == first_round:
-            return self._submit_array(submissions)
-        return self._submit_each(submissions)
-
-    def _submit_array(self, submissions: _Submissions) -> Sequence[SlurmHandle]:
+        handles: dict[JobRequest, SlurmHandle | NoJob] = {}
+        waiting = deque(self._groups(params))
         try:
-            return self._sbatch(self._of_sweep(next(iter(submissions)).sweep) / ARRAY_TASK, submissions)
-        except Refused as error:
-            if not refusals.is_of_arrays(str(error)):
-                raise self._refusal(submissions, error) from None
-            log.info("Slurm takes no array of %d jobs, which are submitted one by one: %s", len(submissions), error)
-        return self._submit_each(submissions)
-
-    def _submit_each(self, submissions: _Submissions) -> Sequence[SlurmHandle]:
-        handles: list[SlurmHandle] = []
-        try:
-            for request, submission in submissions.items():
-                handles += self._sbatch(self.folder(request), {request: submission})
+            while waiting:
+                group = waiting.popleft()
+                try:
+                    handles |= self._submit_group({each: submissions[each] for each in group}, params[group[0]])
+                except Refused as error:
+                    if len(group) == 1 or not refusals.is_of_arrays(str(error)):
+                        raise
+                    log.info("Slurm takes no array of %d jobs, which are submitted one by one: %s", len(group), error)
+                    waiting.extendleft([each] for each in reversed(group))
         except BaseException as error:
             # The caller would not know the jobs that were submitted.
-            for handle in handles:
+            for handle in handles.values():
                 handle.withdraw()
             if isinstance(error, Refused):
                 raise self._refusal(submissions, error) from None
             raise
-        return handles
+        return [handles[request] for request in calls]
+
+    def _groups(self, params: Mapping[JobRequest, Mapping[str, Any]]) -> list[list[JobRequest]]:
+        """The requests of each submission: an array for those of a sweep's first round that ask for the same."""
+        requests = list(params)
+        if [(each.trial, each.attempt) for each in requests] != [(trial, 1) for trial in range(len(requests))]:
+            return [[each] for each in requests]
+        groups: dict[str, list[JobRequest]] = {}
+        for each in requests:
+            groups.setdefault(_key(params[each]), []).append(each)
+        return list(groups.values())
+
+    def _submit_group(
+        self, submissions: _Submissions, params: Mapping[str, Any]
+    ) -> Mapping[JobRequest, SlurmHandle | NoJob]:
+        """Submit jobs with the same settings; where Slurm refuses just these settings, their trials have no job."""
+        first = next(iter(submissions))
+        try:
+            array = self._of_sweep(first.sweep) / ARRAY_TASK
+            jobs = self._sbatch(array if len(submissions) > 1 else self.folder(first), submissions, params)
+        except Refused as error:
+            is_new = self._has_submitted and _key(params) not in self._taken
+            if not (is_new and refusals.is_of_the_request(str(error))):
+                raise
+            return dict.fromkeys(submissions, NoJob(f"Slurm refuses the resources of this trial: {error}"))
+        self._has_submitted = True
+        self._taken.add(_key(params))
+        return dict(zip(submissions, jobs, strict=True))
 
     def adopt(self, handle: JobHandle) -> None:
         """Let a job that an earlier process submitted share this queue's queries to Slurm."""
         if isinstance(handle, SlurmHandle):
             handle.ask_through(self.watcher)
+            self._has_submitted = True
 
     def end_orphans(self, folder: Path) -> None:
         """Cancel jobs that wait for a pickle that never comes, because their sweeper was killed meanwhile."""
@@ -104,16 +134,15 @@ class SlurmQueue:
                     self.watcher.cancel(job_id)
             remove_unpublished(folder)
 
-    def _sbatch(self, folder: Path, submissions: _Submissions) -> list[SlurmHandle]:
+    def _sbatch(self, folder: Path, submissions: _Submissions, params: Mapping[str, Any]) -> list[SlurmHandle]:
         requests = {self.folder(request): request for request in submissions}
         calls = {own: submissions[request] for own, request in requests.items()}
         first = next(iter(submissions))
         jobs = excluding.submitted_without(
             first.exclude,
-            self.params,
-            lambda params: open_executor(folder, params).submit_calls(self._of_sweep(first.sweep), calls, requests),
+            params,
+            lambda left: open_executor(folder, left).submit_calls(self._of_sweep(first.sweep), calls, requests),
         )
-        self._has_submitted = True
         return [SlurmHandle(job, self.watcher) for job in jobs]
 
     def _refusal(self, submissions: _Submissions, error: Refused) -> Exception:
@@ -126,3 +155,7 @@ class SlurmQueue:
         for folder in self._doubtful & set(map(self.folder, submissions)):
             self.end_orphans(folder)
             self._doubtful.discard(folder)
+
+
+def _key(params: Mapping[str, Any]) -> str:
+    return json.dumps(params, sort_keys=True, default=str)

@@ -37,6 +37,7 @@ _PASSING = {
 """The texts that are no mistake of the user, and where each comes from."""
 
 _PASSES = re.compile("|".join(map(re.escape, _PASSING)), re.IGNORECASE)
+_CLOSED = re.compile(r"not available \(|not available now|inactive|disabled|in use|unavailable|is down", re.IGNORECASE)
 _NO_ARRAY = re.compile("array specification", re.IGNORECASE)
 
 
@@ -48,6 +49,11 @@ def is_of_arrays(message: str) -> bool:
 def passes(message: str) -> bool:
     """Whether the same submission may succeed later."""
     return _PASSES.search(message) is not None
+
+
+def is_of_the_request(message: str) -> bool:
+    """Whether the job can never run with what it asks for: neither a busy controller nor a closed partition says so."""
+    return not passes(message) and _CLOSED.search(message) is None
 
 
 def refusal(message: str, has_taken_jobs: bool) -> Exception:

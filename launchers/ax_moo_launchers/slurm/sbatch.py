@@ -7,7 +7,7 @@ import re
 import shlex
 import uuid
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +48,10 @@ class Executor(slurm.SlurmExecutor):
         """
         made = [base / f".submission_{uuid.uuid4().hex}.sh"]
         job_id: str | None = None
+        numbers = [request.trial for request in (requests or {}).values()]  # the task ids of an array
         is_array = len(submissions) > 1
         if is_array:
-            self.parameters["map_count"] = len(submissions)
+            self._make_array(numbers)
         try:
             for folder, submission in submissions.items():
                 made.append(folder / f"{uuid.uuid4().hex}.pkl")
@@ -58,9 +59,10 @@ class Executor(slurm.SlurmExecutor):
             made[0].write_bytes(os.fsencode(self._script()))
             job_id = self._sbatch(made[0])
             made[0] = made[0].rename(base / f"{job_id}_submission.sh")
+            ids = [f"{job_id}_{number}" for number in numbers] if is_array else [job_id]
             return [
-                self._publish(made, number, f"{job_id}_{number}" if is_array else job_id, (requests or {}).get(folder))
-                for number, folder in enumerate(submissions)
+                self._publish(made, position, ids[position], (requests or {}).get(folder))
+                for position, folder in enumerate(submissions)
             ]
         except BaseException:
             # A job that cannot be cancelled does no work without its pickle.
@@ -69,6 +71,15 @@ class Executor(slurm.SlurmExecutor):
             if job_id is not None:
                 cancel([job_id])
             raise
+
+    def _make_array(self, numbers: Sequence[int]) -> None:
+        """Let the script be an array's with these task ids; Submitit's own ids are counted from 0."""
+        self.parameters["map_count"] = len(numbers)
+        most = min(len(numbers), self.parameters.get("array_parallelism", len(numbers)))
+        first, last = numbers[0], numbers[-1]
+        ids = f"{first}-{last}" if last - first + 1 == len(numbers) else ",".join(map(str, numbers))
+        more = self.parameters.get("additional_parameters") or {}
+        self.parameters["additional_parameters"] = {**more, "array": f"{ids}%{most}"}
 
     @property
     def n_tasks(self) -> int:

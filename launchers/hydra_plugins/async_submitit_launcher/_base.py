@@ -4,6 +4,7 @@ Every Hydra application in the environment imports this module, so it imports ou
 """
 
 import copy
+import dataclasses
 import logging
 import os
 import signal
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from ax_moo.trial import Job
     from ax_moo_launchers.handle import Queue, SubmititHandle
     from ax_moo_launchers.job.own_call import OwnCall
+    from ax_moo_launchers.no_job import NoJob
+    from ax_moo_launchers.trial_params import TrialParams
 
 log = logging.getLogger(__name__)
 
@@ -42,13 +45,14 @@ class AsyncSubmititLauncher(Launcher, ABC):
     def __init__(self, **params: Any) -> None:
         self.params = {key: _plain(value) for key, value in params.items()}
         self._queue: Queue | None = None
+        self._trial_params: TrialParams | None = None
         self._travels = False  # whether a pickle of a job was found possible
 
     @abstractmethod
     def _open_queue(self) -> "Queue": ...
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_queue": None}
+        return {**self.__dict__, "_queue": None, "_trial_params": None}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.config = config
@@ -74,12 +78,38 @@ class AsyncSubmititLauncher(Launcher, ABC):
         from ax_moo_launchers.job_folders import check_can_be_made
         from ax_moo_launchers.params import FIELDS, check_params
 
-        check_params(self.params, FIELDS[self.name])
+        check_params(self.common_params, FIELDS[self.name])
         check_warning_signal()
         check_can_be_made(self.queue.base, self.sweep_folder)
         self.queue.check()
         self._check_travels()
         self.max_jobs = self.queue.max_jobs
+
+    def check_trials(self, overrides: Sequence[Sequence[str]]) -> None:
+        """Raise a ConfigError if the settings of a job with such overrides would be wrong."""
+        if self.trial_params.depend_on_trial:
+            for trial, each in enumerate(overrides):
+                self._params_of(trial, each)
+
+    @property
+    def trial_params(self) -> "TrialParams":
+        if self._trial_params is None:
+            from ax_moo_launchers.params import FIELDS
+            from ax_moo_launchers.trial_params import TrialParams
+
+            self._trial_params = TrialParams(self.params, self.config, FIELDS[self.name])
+        return self._trial_params
+
+    @property
+    def common_params(self) -> dict[str, Any]:
+        """The settings without those that depend on the trial."""
+        return {key: value for key, value in self.params.items() if key not in self.trial_params.keys}
+
+    def _params_of(self, trial: int, overrides: Sequence[str]) -> dict[str, Any]:
+        params = self.trial_params.of(self.hydra_context.config_loader, trial, overrides)
+        if self.trial_params.depend_on_trial:
+            self.queue.check_params(params)
+        return params
 
     def _check_travels(self) -> None:
         if self._travels:
@@ -172,6 +202,7 @@ class AsyncSubmititLauncher(Launcher, ABC):
         from ax_moo_launchers.batch import Batch
 
         self.check()
+        self.check_trials([request.overrides for request in requests])
         log.info("%s sweep output dir : %s", self.name, self.config.hydra.sweep.dir)
         limit = self._most_at_once()
         if limit is not None and limit < len(requests):
@@ -188,23 +219,41 @@ class AsyncSubmititLauncher(Launcher, ABC):
             return self.max_jobs
         return wanted
 
-    def _announced(self, requests: "Sequence[JobRequest]") -> "Sequence[SubmititHandle]":
+    def _announced(self, requests: "Sequence[JobRequest]") -> "Sequence[SubmititHandle | NoJob]":
         handles = self._submit(requests)
         for request in requests:
             log.info("\t#%d : %s", request.trial, " ".join(filter_overrides(request.overrides)))
         return handles
 
-    def _submit(self, requests: "Sequence[JobRequest]") -> "Sequence[SubmititHandle]":
-        self._make_sweep_dir()
-        return self.queue.submit({request: (self._call(request),) for request in requests})
+    def _submit(self, requests: "Sequence[JobRequest]") -> "Sequence[SubmititHandle | NoJob]":
+        """Submit the jobs; a trial for which the launcher's settings cannot be resolved has none, and fails."""
+        from ax_moo.system.errors import ConfigError
+        from ax_moo_launchers.no_job import NoJob
 
-    def _call(self, request: "JobRequest") -> Any:
+        self._make_sweep_dir()
+        params: dict[JobRequest, dict[str, Any]] = {}
+        handles: dict[JobRequest, SubmititHandle | NoJob] = {}
+        for request in requests:
+            try:
+                params[request] = self._params_of(request.trial, request.overrides)
+            except ConfigError as error:
+                handles[request] = NoJob(str(error))
+        calls = {request: (self._call(request, params[request]),) for request in params}
+        handles |= dict(zip(calls, self.queue.submit(calls, params), strict=True))
+        for request, own in params.items():
+            asked = {key: own[key] for key in self.trial_params.keys}
+            handles[request].job = dataclasses.replace(handles[request].job, request=asked)
+        return [handles[request] for request in requests]
+
+    def _call(self, request: "JobRequest", params: dict[str, Any]) -> Any:
         """What the job of a request does: :meth:`__call__` with these arguments, in the user's program."""
         from ax_moo_launchers.job.call import pack
 
+        function = copy.copy(self)
+        function.params = params
         job_id, state = f"job_id_for_{request.trial}", Singleton.get_state()
         overrides = list(request.overrides)
-        return pack(self, overrides, "hydra.sweep.dir", request.trial, job_id, state, request.sweep)
+        return pack(function, overrides, "hydra.sweep.dir", request.trial, job_id, state, request.sweep)
 
     def _make_sweep_dir(self) -> None:
         sweep = self.config.hydra.sweep

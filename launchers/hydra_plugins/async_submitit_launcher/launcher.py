@@ -20,7 +20,7 @@ class AsyncLocalLauncher(_base.AsyncSubmititLauncher):
     def _open_queue(self) -> "Queue":
         from ax_moo_launchers.local.queue import LocalQueue
 
-        return LocalQueue(self.params, self.sweep_folder)
+        return LocalQueue(self.common_params, self.sweep_folder)
 
 
 class AsyncSlurmLauncher(_base.AsyncSubmititLauncher):
@@ -31,7 +31,7 @@ class AsyncSlurmLauncher(_base.AsyncSubmititLauncher):
     def _open_queue(self) -> "Queue":
         from ax_moo_launchers.slurm.queue import SlurmQueue
 
-        return SlurmQueue(self.params, self.sweep_folder)
+        return SlurmQueue(self.common_params, self.sweep_folder)
 
 
 _OURS = {"local": "AsyncLocalLauncher", "slurm": "AsyncSlurmLauncher"}

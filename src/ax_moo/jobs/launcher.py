@@ -124,3 +124,12 @@ class AsyncLauncher(Protocol):
         another parameterization, is never returned, and never ended.
         """
         ...
+
+
+@runtime_checkable
+class ChecksTrials(Protocol):
+    """A launcher whose settings may depend on the trial's config, and that can tell before any job whether they fit."""
+
+    def check_trials(self, overrides: Sequence[Sequence[str]]) -> None:
+        """Raise a ConfigError if the settings would be wrong for a trial with such overrides."""
+        ...

@@ -117,6 +117,24 @@ def example_point(space: SearchSpace) -> dict[str, ParameterValue]:
     return {parameter.name: _example(parameter) for parameter in space.parameters}
 
 
+def corner_points(space: SearchSpace) -> list[dict[str, ParameterValue]]:
+    """The example, the same with each other end or option of one parameter, and the ends of all parameters together."""
+    first = example_point(space)
+    others = {parameter.name: _others(parameter) for parameter in space.parameters}
+    points = [first | {name: value} for name, values in others.items() for value in values]
+    return [first, *points, first | {name: values[-1] for name, values in others.items() if values}]
+
+
+def _others(parameter: Parameter) -> Sequence[ParameterValue]:
+    match parameter:
+        case Range():
+            return (parameter.upper,)
+        case Choice():
+            return parameter.values[1:]
+        case Fixed():
+            return ()
+
+
 def _example(parameter: Parameter) -> ParameterValue:
     match parameter:
         case Range():

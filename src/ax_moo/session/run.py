@@ -19,7 +19,7 @@ from ax_moo.html_report.observer import ReportObserver, start_writing, write_at_
 from ax_moo.html_report.writing import is_current
 from ax_moo.jobs import folders as job_folders
 from ax_moo.jobs.blocking import BlockingLauncherAdapter
-from ax_moo.jobs.launcher import AsyncLauncher
+from ax_moo.jobs.launcher import AsyncLauncher, ChecksTrials
 from ax_moo.optimizer.base import Optimizer
 from ax_moo.optimizer.interruptible import uninterrupted
 from ax_moo.problem.problem import Problem
@@ -28,7 +28,7 @@ from ax_moo.search_space.space import SearchSpace
 from ax_moo.session import provenance
 from ax_moo.session.ending import Interrupted, say_ending, say_unwritten
 from ax_moo.session.fresh import check_no_job_runs, move_aside
-from ax_moo.session.job_config import check_composes
+from ax_moo.session.job_config import check_composes, corner_points
 from ax_moo.session.leftovers import check_none_ahead, check_unused
 from ax_moo.session.trial_folders import CONFIG_FILE, first_folders
 from ax_moo.storage import journal, lock, stop_request
@@ -60,6 +60,8 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
     problem, settings, wandb, trial_folders = checked(config, loader, arguments)
     check_installed(wandb)
     launcher.check()
+    if isinstance(launcher, ChecksTrials):
+        launcher.check_trials([problem.search_space.to_overrides(p) for p in corner_points(problem.search_space)])
     folder = Path(str(config.hydra.sweep.dir)).absolute()
     is_fresh = settings.resume is Resume.FRESH
     check_folder(folder, problem, settings.resume, trial_folders)

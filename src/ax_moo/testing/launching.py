@@ -16,16 +16,16 @@ ENDED = (JobState.FINISHED, JobState.LOST)
 Task = Callable[[Any], Any]
 
 
-def open_launcher(folder: Path, name: str, task: Task, *overrides: str) -> Any:
-    """The launcher ``hydra/launcher=name``, for a sweep in ``folder`` whose config is an empty file."""
+def open_launcher(folder: Path, name: str, task: Task, *overrides: str, config: str = "{}") -> Any:
+    """The launcher ``hydra/launcher=name``, for a sweep in ``folder`` whose config file has this text."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.yaml").write_text("{}")
+    (folder / "config.yaml").write_text(config)
     setup_globals()
     JobRuntime.instance().set("name", "test")
     context = hydra_context(str(folder))
     overrides = (f"hydra/launcher={name}", f"hydra.sweep.dir='{folder}/sweep'", "hydra.job.chdir=false", *overrides)
-    config = context.config_loader.load_configuration("config", list(overrides), RunMode.MULTIRUN)
-    return Plugins.instance().instantiate_launcher(context, task, config)
+    composed = context.config_loader.load_configuration("config", list(overrides), RunMode.MULTIRUN)
+    return Plugins.instance().instantiate_launcher(context, task, composed)
 
 
 def wait_for(handles: Sequence[JobHandle], seconds: float = 90.0) -> list[JobState]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 _INTERRUPTED = 130
+_RESOLVABLE = "give a value that can be resolved"
 
 
 class AxMooSweeper(Sweeper):
@@ -33,12 +34,26 @@ class AxMooSweeper(Sweeper):
         self.hydra_context = hydra_context
         self.config = config
         _settle_sweep_dir(config)
+        self._unresolved: OmegaConfBaseException | None = None
+        context = {"hydra_context": hydra_context, "task_function": task_function}
         try:
-            self.launcher = Plugins.instance().instantiate_launcher(
-                config=config, hydra_context=hydra_context, task_function=task_function
-            )
+            self.launcher = Plugins.instance().instantiate_launcher(config=config, **context)
         except OmegaConfBaseException as error:  # an interpolation in the launcher's config
-            _end_for_a_mistake("hydra.launcher", error, "give a value that can be resolved")
+            self._unresolved = error
+            self.launcher = self._without_what_depends_on_the_trial(context)
+
+    def _without_what_depends_on_the_trial(self, context: dict[str, Any]) -> Launcher:
+        """The launcher where its config refers to what only a trial's config has; ours resolves it for each trial."""
+        from hydra.core.plugins import Plugins
+
+        from ax_moo_launchers.trial_params import without_varying
+
+        try:
+            launcher = Plugins.instance().instantiate_launcher(config=without_varying(self.config), **context)
+        except OmegaConfBaseException as error:
+            _end_for_a_mistake("hydra.launcher", error, _RESOLVABLE)
+        launcher.setup(config=self.config, **context)
+        return launcher
 
     def sweep(self, arguments: list[str]) -> None:
         """Run the sweep that the config describes.
@@ -56,11 +71,14 @@ class AxMooSweeper(Sweeper):
             sys.exit(code)
 
     def _sweep(self, arguments: list[str]) -> int:
+        from ax_moo.jobs.launcher import ChecksTrials
         from ax_moo.session.run import run
         from ax_moo.system.errors import ConfigError
 
         try:
             launcher = _asynchronous(self.launcher)
+            if self._unresolved is not None and not isinstance(launcher, ChecksTrials):
+                _end_for_a_mistake("hydra.launcher", self._unresolved, _RESOLVABLE)
             return run(self.config, self.hydra_context.config_loader, launcher, arguments)
         except ConfigError as error:
             print(f"hydra/sweeper=ax_moo: {error}", file=sys.stderr)

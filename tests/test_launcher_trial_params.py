@@ -1,0 +1,184 @@
+"""Settings of the launcher that depend on the trial: each job has those of its own config."""
+
+import re
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from launching import open_launcher, wait_for
+from slurm.cluster import SlurmCluster
+from sweeping import run_sweep, write_app
+
+from ax_moo.jobs.launcher import JobHandle, JobRequest, JobState
+from ax_moo.system.errors import ConfigError
+from hydra_plugins.async_submitit_launcher.launcher import adopt
+
+CONFIG = """
+model: small
+minutes: {small: 2, large: 30, wrong: soon}
+gigabytes: {small: 1, large: 2, wrong: 1}
+"""
+BY_MODEL = ("hydra.launcher.timeout_min='${minutes.${model}}'", "hydra.launcher.mem_gb='${gigabytes.${model}}'")
+
+APP = """
+import hydra
+
+
+@hydra.main(version_base="1.3", config_path=".", config_name="config")
+def main(config):
+    return float(config.x)
+
+
+if __name__ == "__main__":
+    main()
+"""
+SWEEP = ("+x=interval(0,1)", "hydra.sweeper.method=sobol", "hydra.sweeper.n_trials=4", "hydra.sweeper.n_jobs=4")
+
+
+def request(trial: int, *overrides: str) -> JobRequest:
+    return JobRequest(trial, overrides)
+
+
+def open_with(folder: Path, name: str, task: Callable[[Any], Any], *overrides: str) -> Any:
+    return open_launcher(folder, name, task, *overrides, config=CONFIG)
+
+
+def shown(handle: JobHandle) -> Mapping[str, str]:
+    text = subprocess.check_output(["scontrol", "show", "job", handle.job.job_id], text=True)
+    return dict(re.findall(r"\b(TimeLimit|MinMemoryNode|JobName|ArrayJobId)=(\S+)", text))
+
+
+@pytest.mark.slurm
+@pytest.mark.usefixtures("slurm_cluster")
+@pytest.mark.parametrize("launcher", ["async_slurm", "submitit_slurm"])
+def test_each_slurm_job_asks_for_what_its_own_config_says(tmp_path: Path, launcher: str) -> None:
+    name = "hydra.launcher.name='job-${model}'"
+    opened = adopt(open_with(tmp_path, launcher, lambda config: config.model, *BY_MODEL, name))
+    assert opened is not None
+    opened.check()
+    handles = opened.submit([request(0, "model=small"), request(1, "model=large"), request(2, "model=small")])
+    found = [shown(handle) for handle in handles]
+    assert wait_for(handles) == [JobState.FINISHED] * 3
+    assert [handle.result().value for handle in handles] == ["small", "large", "small"]
+    assert [each["TimeLimit"] for each in found] == ["00:02:00", "00:30:00", "00:02:00"]
+    assert [each["MinMemoryNode"] for each in found] == ["1G", "2G", "1G"]
+    assert [each["JobName"] for each in found] == ["job-small", "job-large", "job-small"]
+    assert handles[1].job.request == {"timeout_min": 30, "mem_gb": 2, "name": "job-large"}
+
+
+@pytest.mark.slurm
+@pytest.mark.one_hydra
+@pytest.mark.usefixtures("slurm_cluster")
+def test_jobs_of_a_first_round_that_ask_for_the_same_are_one_array(tmp_path: Path) -> None:
+    launcher = open_with(tmp_path, "async_slurm", lambda config: config.model, *BY_MODEL)
+    models = ["small", "large", "small", "large", "large"]
+    handles = launcher.submit([request(trial, f"model={model}") for trial, model in enumerate(models)])
+    assert wait_for(handles) == [JobState.FINISHED] * 5
+    assert [handle.result().value for handle in handles] == models
+    small, large = handles[0].job.job_id.split("_")[0], handles[1].job.job_id.split("_")[0]
+    assert [handle.job.job_id for handle in handles] == [
+        f"{small}_0", f"{large}_1", f"{small}_2", f"{large}_3", f"{large}_4"
+    ]  # fmt: skip
+    assert [Path(handle.job.folder).name for handle in handles] == list("01234")
+
+
+@pytest.mark.slurm
+@pytest.mark.one_hydra
+def test_a_trial_whose_resources_slurm_refuses_fails_and_the_others_run(
+    tmp_path: Path, slurm_cluster: SlurmCluster
+) -> None:
+    launcher = open_with(
+        tmp_path, "async_slurm", lambda config: config.model, "hydra.launcher.mem_gb='${gigabytes.${model}}'"
+    )
+    handles = launcher.submit([request(0, "model=small"), request(1, "model=large", "gigabytes.large=900")])
+    assert wait_for(handles) == [JobState.FINISHED] * 2
+    assert handles[0].result().value == "small"
+    assert "Slurm refuses the resources of this trial: sbatch: error" in str(handles[1].result().error)
+
+
+def test_a_local_job_has_the_time_limit_of_its_own_config(tmp_path: Path) -> None:
+    def task(config: Any) -> str:
+        import time
+
+        time.sleep(0 if config.model == "small" else 60)
+        return str(config.model)
+
+    limit = "hydra.launcher.timeout_min='${minutes.${model}}'"
+    launcher = open_with(tmp_path, "async_local", task, limit)
+    handles = launcher.submit([request(3, "model=small"), request(4, "model=large", "minutes.large=0.05")])
+    assert wait_for(handles) == [JobState.FINISHED, JobState.LOST]
+    assert handles[0].result().value == "small"
+    assert handles[1].result().error == "time limit of 0.05 min reached"
+
+
+def test_a_trial_whose_settings_are_wrong_fails_with_a_sentence(tmp_path: Path) -> None:
+    launcher = open_with(tmp_path, "async_local", lambda config: config.model, *BY_MODEL)
+    handles = launcher.submit([request(0, "model=wrong"), request(1), request(2, "model=unknown")])
+    assert wait_for(handles) == [JobState.FINISHED] * 3
+    assert handles[0].result().error == "hydra.launcher.timeout_min: must be a number above 0, or null, got 'soon'"
+    assert handles[1].result().value == "small"
+    assert re.match(
+        r"hydra\.launcher\.timeout_min: '\$\{minutes\.\$\{model\}\}' cannot be resolved in the config of a trial: .*"
+        r"'minutes\.unknown' not found",
+        str(handles[2].result().error),
+    )
+
+
+def test_settings_that_do_not_depend_on_the_trial_cost_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    launcher = open_with(
+        tmp_path, "async_local", lambda config: config.model, "hydra.launcher.name='${hydra.job.name}'"
+    )
+    assert not launcher.trial_params.depend_on_trial
+    monkeypatch.setattr(launcher.hydra_context, "config_loader", None)
+    assert launcher.trial_params.of(None, 0, []) == launcher.params
+
+
+@pytest.mark.parametrize("launcher", ["async_local", "submitit_local"])
+def test_a_sweep_resolves_what_only_a_trials_config_has(tmp_path: Path, launcher: str) -> None:
+    project = write_app(tmp_path, APP)
+    (project / "config.yaml").write_text(CONFIG)
+    limit = "hydra.launcher.timeout_min='${oc.select:minutes.${size},5}'"
+    name = "hydra.launcher.name='${size}-${hydra.job.num}'"
+    swept = run_sweep(project, f"hydra/launcher={launcher}", limit, name, "+size=choice(small,large,other)", *SWEEP)
+    assert swept.code == 0, swept.err
+    minutes = {"small": 2, "large": 30, "other": 5}
+    for row in swept.last:
+        size = row["parameterization"]["size"]
+        assert row["job"]["request"] == {"timeout_min": minutes[size], "name": f"{size}-{row['trial']}"}
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("hydra.launcher.timeout_min='${minutes.${model}}'", "model=choice(small,large,wrong)"), "got 'soon'"),
+        (("hydra.launcher.timeout_min='${minutes.${model}}'", "model=choice(small,huge)"), "'minutes.huge' not found"),
+        (("hydra.launcher.mem_gb='${x}'", "model=small"), "hydra.launcher.mem_gb: must be a number above 0"),
+        (("hydra.launcher.mem_gb='${modl}'", "model=small"), "hydra.launcher.mem_gb: '${modl}' cannot be resolved"),
+        (("hydra/launcher=basic", "+hydra.launcher.mem_gb='${modl}'", "model=small"), "hydra.launcher: Inter"),
+    ],
+)
+def test_a_mistake_shows_before_the_first_job(tmp_path: Path, options: tuple[str, ...], sentence: str) -> None:
+    project = write_app(tmp_path, APP)
+    (project / "config.yaml").write_text(CONFIG)
+    swept = run_sweep(project, "hydra/launcher=async_local", *options, *SWEEP)
+    assert (swept.code, "Traceback" in swept.err) == (2, False), swept.err
+    assert sentence in swept.err
+    assert not swept.folder.exists() or not list(swept.folder.glob("*/.hydra"))
+
+
+def test_another_sweeper_gets_them_too(tmp_path: Path) -> None:
+    launcher = open_with(tmp_path, "async_local", lambda config: config.model, *BY_MODEL)
+    returned = launcher.launch([["model=small"], ["model=large"]], initial_job_idx=0)
+    assert [each.return_value for each in returned] == ["small", "large"]
+    with pytest.raises(SystemExit):
+        launcher.launch([["model=small"], ["model=wrong"]], initial_job_idx=2)
+    assert not (tmp_path / "sweep/2").exists()
+
+
+def test_config_error_is_raised_for_the_examples(tmp_path: Path) -> None:
+    launcher = open_with(tmp_path, "async_local", lambda config: config.model, *BY_MODEL)
+    launcher.check_trials([["model=small"], ["model=large"]])
+    with pytest.raises(ConfigError, match="got 'soon'"):
+        launcher.check_trials([["model=small"], ["model=wrong"]])
