@@ -78,6 +78,20 @@ def test_a_trial_whose_folder_is_another_sweeps_fails_and_names_both(tmp_path: P
     assert "is the folder of trial 7 of another sweep (a), and trial 7 of this one (b)" in result.error
 
 
+def test_all_tasks_of_a_job_work_in_the_folder_of_its_trial(tmp_path: Path) -> None:
+    def task(config: Any) -> Any:
+        import os
+
+        return os.environ["SUBMITIT_LOCAL_GLOBALID"]
+
+    launcher = open_launcher(tmp_path, "async_local", task, "hydra.launcher.tasks_per_node=2")
+    [handle] = launcher.submit([JobRequest(7, ("+trial=7",), sweep="a")])
+    wait_for([handle])
+    results = [pickle.loads(path.read_bytes())[1] for path in sorted(handle.folder.glob("*_result.pkl"))]
+    assert [result.return_value for result in results] == ["0", "1"]
+    assert owner_of(tmp_path / "sweep/7") == Owner("a", 7)
+
+
 def test_under_another_sweeper_jobs_may_share_a_folder_as_they_always_could(tmp_path: Path) -> None:
     launcher = launcher_of(tmp_path, "async_local", SHARED)
     assert [result.value for result in run(launcher, 0, 1, sweep="")] == [0, 0]

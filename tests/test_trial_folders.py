@@ -30,11 +30,13 @@ def conf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def folders(conf: Path, subdir: str, *arguments: str, hydra: Sequence[str] = (), n_trials: int = 20) -> list[str]:
+def folders(
+    conf: Path, subdir: str, *arguments: str, hydra: Sequence[str] = (), n_trials: int = 20, of: str = "/swept"
+) -> list[str]:
     """The folders of the first trials, from a sweep's folder."""
     setup_globals()
     loader = hydra_context(str(conf)).config_loader
-    options = ["hydra.sweep.dir=/swept", f"hydra.sweep.subdir={subdir}", *hydra]
+    options = [f"hydra.sweep.dir={of}", f"hydra.sweep.subdir={subdir}", *hydra]
     config = loader.load_configuration("config", options, RunMode.MULTIRUN)
     swept = arguments or SPACE
     space = SearchSpace.from_config({}, swept, loader)
@@ -44,6 +46,13 @@ def folders(conf: Path, subdir: str, *arguments: str, hydra: Sequence[str] = (),
 
 def test_the_default_gives_each_trial_the_folder_of_its_number(conf: Path) -> None:
     assert folders(conf, "'${hydra.job.num}'", n_trials=3) == ["/swept/0", "/swept/1", "/swept/2"]
+
+
+def test_a_folder_in_the_sweeps_is_named_as_the_sweeps_own_is(conf: Path) -> None:
+    here = Path("../swept").absolute()
+    assert folders(conf, "'x/../${hydra.job.num}'", n_trials=2, of="../swept") == [f"{here}/0", f"{here}/1"]
+    beside = folders(conf, "'../trials/${hydra.job.num}'", n_trials=2, of="../swept")
+    assert beside[0] == str(Path("..").resolve() / "trials/0")
 
 
 @pytest.mark.parametrize(

@@ -40,8 +40,15 @@ class OutputFolders:
         with read_write(config.hydra), open_dict(config.hydra):
             config.hydra.job.num, config.hydra.job.id = number, f"{number}_0"
         with _as_in_a_job(config):
-            parts = [_resolved(config, key) for key in ("hydra.sweep.dir", "hydra.sweep.subdir")]
-        return Path(os.path.abspath(os.path.join(*parts)))
+            return _joined(_resolved(config, "hydra.sweep.dir"), _resolved(config, "hydra.sweep.subdir"))
+
+
+def _joined(sweep_dir: str, subdir: str) -> Path:
+    """The folder as a path that begins with the sweep's own, as that is written, if it lies in that."""
+    below = os.path.normpath(subdir)
+    if os.path.isabs(below) or below.split(os.sep)[0] == os.pardir:
+        return Path(os.path.abspath(os.path.join(sweep_dir, below)))
+    return Path(sweep_dir).absolute() / below
 
 
 def _resolved(config: DictConfig, key: str) -> str:

@@ -39,12 +39,8 @@ def check_unused(folder: Path, first_folders: Sequence[Path]) -> None:
             f"{_KEY}: an earlier sweep in {folder} was being moved to {aside.name} when that process ended; finish this"
             f" with hydra.sweeper.resume=fresh, or name another folder ({_KEY}=...)"
         )
-    try:
+    with _readable():
         found = [*trial_folders(folder, first_folders), *_folders_of_jobs(folder)]
-    except OSError as error:
-        raise ConfigError(
-            f"{_KEY}: {error.filename} cannot be read: {error.strerror}; name another folder ({_KEY}=...)"
-        ) from None
     if found:
         raise ConfigError(
             f"{_KEY}: {folder} has no {JOURNAL_FILE}, but something of an earlier sweep, from which trials could go on"
@@ -62,14 +58,25 @@ def check_none_ahead(folder: Path, first_folders: Sequence[Path], next_trial: in
     Raises:
         ConfigError: there is such a folder.
     """
-    ahead = [path for path in first_folders[next_trial:] if _holds_something(path)]
-    if folder / "0" in first_folders:
-        ahead += [path for path in _numbered(folder) if int(path.name) >= next_trial and path not in ahead]
+    with _readable():
+        ahead = [path for path in first_folders[next_trial:] if _holds_something(path)]
+        if folder / "0" in first_folders:
+            ahead += [path for path in _numbered(folder) if int(path.name) >= next_trial and path not in ahead]
     if ahead:
         raise ConfigError(
             f"{_KEY}: {folder} holds job folders of trials that its {JOURNAL_FILE} does not know, from which trials"
             f" could go on ({_shown(folder, ahead)}); move them away, or put a copy of the whole journal in its place"
         )
+
+
+@contextlib.contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"{_KEY}: {error.filename} cannot be read: {error.strerror}; name another folder ({_KEY}=...)"
+        ) from None
 
 
 def _numbered(folder: Path) -> list[Path]:

@@ -59,7 +59,7 @@ def first_folders(
 
 
 def _check_not_own(job_config: DictConfig, folder: Path) -> None:
-    sweep = Path(os.path.abspath(str(job_config.hydra.sweep.dir)))
+    sweep = Path(str(job_config.hydra.sweep.dir)).absolute()
     inside = folder.relative_to(sweep).parts if folder.is_relative_to(sweep) else ()
     if inside and (inside[0] in (*OWN_FILES, *OWN_FOLDERS) or is_earlier(inside[0])):
         raise ConfigError(
