@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from journals import BEGUN, life, running, staged, write_journal
 import ax_moo
 from ax_moo.html_report.payload import payload
 from ax_moo.html_report.timeline import timeline
+from ax_moo.jobs.ownership import RECORD_FILE, Owner, claim
 from ax_moo.results.tables import write_results
 from ax_moo.storage.folder import open_folder
 from ax_moo.trial import Trial
@@ -124,6 +126,37 @@ def test_curves_are_found_in_job_folders_of_any_name(tmp_path: Path) -> None:
         (job_folder / "metrics.jsonl").write_text(json.dumps({"step": 1, "time": 5.0, "metrics": {"f": number}}) + "\n")
     found = {each["trial"]: each["metrics"]["f"]["value"] for each in shown(tmp_path)["curves"]["trials"]}
     assert found == {0: [0.0], 1: [1.0]}
+
+
+def measured(folder: Path, value: float, owner: Owner | None = None) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    if owner is not None:
+        claim(folder, owner, [])
+    (folder / "metrics.jsonl").write_text(json.dumps({"step": 1, "time": 5.0, "metrics": {"f": value}}) + "\n")
+
+
+def drawn(folder: Path) -> dict[int, list[float]]:
+    return {each["trial"]: each["metrics"]["f"]["value"] for each in shown(folder)["curves"]["trials"]}
+
+
+def test_a_folder_is_a_trials_if_its_own_record_says_so_whatever_its_name_is(tmp_path: Path) -> None:
+    _results(tmp_path, *(life(i, {"x": 0.1}, {"f": 0.5, "g": 0.5}, 0, 1) for i in range(5)))
+    sweep = open_folder(tmp_path).sweep_id
+    measured(tmp_path / "3", 1.0, Owner(sweep, 1))
+    measured(tmp_path / "1", 2.0, Owner(sweep, 2))
+    measured(tmp_path / "2", 0.0, Owner("another", 3))
+    measured(tmp_path / "by width/7", 4.0, Owner(sweep, 4))
+    measured(tmp_path / "8/9", 0.5, Owner(sweep, 0))
+    assert drawn(tmp_path) == {0: [0.5], 1: [1.0], 2: [2.0], 4: [4.0]}
+
+
+def test_a_trial_whose_attempts_had_folders_of_their_own_has_one_curve(tmp_path: Path) -> None:
+    _results(tmp_path, life(0, {"x": 0.1}, {"f": 0.5, "g": 0.5}, 0, 1))
+    sweep = open_folder(tmp_path).sweep_id
+    for time, name in enumerate(("4711", "815"), start=1):
+        measured(tmp_path / name, float(time), Owner(sweep, 0))
+        os.utime(tmp_path / name / RECORD_FILE, (time, time))
+    assert drawn(tmp_path) == {0: [2.0]}
 
 
 def test_a_value_that_javascript_cannot_hold_is_text_and_a_measured_infinity_is_nothing(tmp_path: Path) -> None:

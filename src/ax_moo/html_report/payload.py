@@ -38,7 +38,7 @@ def payload(sweep: SweepFolder, surrogate: Mapping[str, Any] | None, now: float)
         "hypervolume": _hypervolume(sweep, front) if problem.is_multi_objective else None,
         "best": None if problem.is_multi_objective else _best(sweep, front),
         "timeline": timeline(journal.events(sweep.path), end),
-        "curves": curves(sweep.path, trials, [objective.name for objective in problem.objectives]),
+        "curves": curves(sweep.path, sweep.sweep_id, trials, [objective.name for objective in problem.objectives]),
         "surrogate": surrogate,
         "failures": failures(trials),
         "retries": [retry for trial in trials for retry in retries(trial)],
