@@ -125,6 +125,23 @@ def test_how_a_sweep_ended_is_said_in_its_own_words(tmp_path: Path) -> None:
     assert "finished (the time is up); 0:01:00" in run("status", tmp_path).stdout
 
 
+def test_a_finished_sweep_of_which_no_trial_completed_is_told_from_one_with_a_result(tmp_path: Path) -> None:
+    write_journal(tmp_path, Trial(0, {"x": 0.5}).to(TrialStatus.FAILED, reason="no"))
+    with lock.held(tmp_path, {"n_trials": 3}) as final_record:
+        final_record.update(exit_code=1, why="the search space is exhausted", is_over=True)
+    assert "finished, and no trial completed (the search space is exhausted)" in run("status", tmp_path).stdout
+
+
+def test_stop_does_not_advise_to_go_on_with_a_finished_sweep(tmp_path: Path) -> None:
+    write_journal(tmp_path, completed(0, 0.5))
+    with lock.held(tmp_path, {"n_trials": 1}) as final_record:
+        final_record.update(exit_code=0, why="all 1 trials were started", is_over=True)
+    for options in ((), ("--now",)):
+        said = run("stop", tmp_path, *options).stdout
+        assert "the sweep has finished; its command with a larger hydra.sweeper.n_trials goes on with it" in said
+        assert "ax-moo resume" not in said
+
+
 def test_failures_with_markup_and_without_a_job_are_shown_as_they_are(tmp_path: Path) -> None:
     failed = Trial(0, {"x": 0.5}).to(TrialStatus.FAILED, reason="KeyError: '[bold]'")
     assert "KeyError: '[bold]'" in run("status", write_journal(tmp_path, failed)).stdout

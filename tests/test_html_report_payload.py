@@ -65,8 +65,8 @@ def _results(folder: Path, *trials: list[Trial], **about: Any) -> Path:
 
 
 def test_page_and_files_agree_on_frontier_and_hypervolume(tmp_path: Path) -> None:
-    measured = [(0.2, 0.1), (0.5, 0.5), None, (0.4, 0.6), ((0.9, 0.02), 0.8)]
-    outcomes = ["boom" if each is None else {"f": each[0], "g": each[1]} for each in measured]
+    measured = [(0.2, 0.1), (0.5, 0.5), None, (0.4, 0.6), (0.9, 0.8)]
+    outcomes = ["boom" if each is None else {"f": (each[0], 0.02), "g": each[1]} for each in measured]
     trials = [life(i, {"x": i / 10}, outcome, i, i + 3) for i, outcome in enumerate(outcomes)]
     page = shown(_results(tmp_path, *trials))
     sweep = open_folder(tmp_path)

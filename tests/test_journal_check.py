@@ -95,6 +95,8 @@ def _swap(one: int, other: int) -> Callable[[list[Row]], Any]:
         (_set(4, outcome={"f": [0.5], "g": 1.0}), 4, "outcome must be a mapping"),
         (_set(4, outcome={"f": float("nan"), "g": 1.0}), 4, "value of 'f' that is not finite"),
         (_set(4, outcome={"f": 0.5}), 4, "COMPLETED without a value of 'g'"),
+        (_set(10, attempt=1), 10, "attempt is 1, and there are 1 earlier ones"),
+        (_set(10, attempt=3), 10, "attempt is 3, and there are 1 earlier ones"),
         (_unset(4, "outcome"), 4, "COMPLETED without a value of 'f'"),
         (_set(7, reason=3), 7, "reason must be a text"),
         (_set(10, earlier={"job": {}}), 10, "earlier must be a list"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ax_moo.cli.controller import queued_controller
 from ax_moo.jobs.launcher import JobHandle, JobState
+from ax_moo.results.status import SweepState, state_of
 from ax_moo.storage import folder
 from ax_moo.storage.folder import NoSweep, NotBegun, SweepFolder
 from ax_moo.storage.journal import PULLED
@@ -101,7 +102,10 @@ def say_left_jobs(sweep: SweepFolder) -> None:
         print(f"jobs that have finished, and whose results a resume collects: {_ids(done)}")
     if not states:
         print("no job is left")
-    print(f"go on with the sweep: ax-moo resume {shlex.quote(str(sweep.path))}")
+    if state_of(sweep) is SweepState.FINISHED:
+        print("the sweep has finished; its command with a larger hydra.sweeper.n_trials goes on with it")
+    else:
+        print(f"go on with the sweep: ax-moo resume {shlex.quote(str(sweep.path))}")
 
 
 def _how_to_end(sweep: SweepFolder, jobs: Sequence[Job]) -> str:

@@ -109,13 +109,17 @@ def _sentence(sweep: SweepFolder, facts: dict[str, Any]) -> str:
     sentences = {
         SweepState.RUNNING: f"running: {sweep.holder}",
         SweepState.QUEUED: f"queued: Slurm job {facts['controller']} goes on with it as soon as it runs",
-        SweepState.FINISHED: f"finished{why}",
+        SweepState.FINISHED: f"finished{_without_result(sweep)}{why}",
         SweepState.STOPPED: f"stopped{_before_its_last_trial(sweep)}{why}; {goes_on} goes on",
         SweepState.INTERRUPTED: f"interrupted{why}; {goes_on} goes on with its jobs, ax-moo stop --now {folder} "
         "cancels those that still run",
         SweepState.KILLED: f"killed: its sweeper, {sweep.holder}, ended without recording why; {goes_on} goes on",
     }
     return sentences[facts["state"]]
+
+
+def _without_result(sweep: SweepFolder) -> str:
+    return "" if any(trial.status is TrialStatus.COMPLETED for trial in sweep.trials) else ", and no trial completed"
 
 
 def _before_its_last_trial(sweep: SweepFolder) -> str:

@@ -60,6 +60,7 @@ class JournalCheck:
         self._problem = problem
         self._last: dict[int, Trial] = {}
         self._begun: dict[int, int] = {}
+        self._first_outcome: Outcome | None = None
 
     @property
     def trials(self) -> list[Trial]:
@@ -84,6 +85,8 @@ class JournalCheck:
         self._begun.setdefault(trial.index, number)
         self._last.pop(trial.index, None)
         self._last[trial.index] = trial
+        if trial.status is TrialStatus.COMPLETED and self._first_outcome is None:
+            self._first_outcome = trial.outcome
 
     def gap(self) -> tuple[int, str] | None:
         """The line and the complaint where a trial begins although one with a smaller number never does."""
@@ -121,6 +124,8 @@ class JournalCheck:
             mean, sem = measured if isinstance(measured, tuple) else (measured, 0.0)
             if not (is_finite_number(mean) and is_finite_number(sem) and sem >= 0):
                 return f"has a value of {name!r} that is not finite: {measured}"
+            if isinstance(measured, tuple) is not isinstance((self._first_outcome or outcome)[name], tuple):
+                return f"has a value of {name!r} with an SEM, or without one, other than the trials before it"
         return None
 
 

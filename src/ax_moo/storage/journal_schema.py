@@ -130,6 +130,9 @@ def _in_trial(row: Any) -> Iterator[str]:
         where = f"earlier attempt {number_}: "
         yield from _in(attempt, ATTEMPT, where)
         yield from _in(attempt["job"], JOB, f"{where}job.")
+    earlier = len(row.get("earlier", ()))
+    if row.get("attempt", earlier + 1) != earlier + 1:
+        yield f"attempt is {row['attempt']}, and there are {earlier} earlier ones"
 
 
 def _in_problem(problem: Any) -> Iterator[str]:
