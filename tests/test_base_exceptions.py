@@ -97,9 +97,8 @@ def test_one_that_an_import_raises_in_the_job_fails_the_trial_as_well(tmp_path: 
         def __reduce__(self) -> tuple[Any, ...]:
             return exec, ("class PanicException(BaseException): pass\nraise PanicException('while imported')",)
 
-    (handle,) = open_launcher(tmp_path, "async_local", lambda config: 1).queue.submit(
-        {JobRequest(0, ()): (Unreadable(),)}
-    )
+    launcher, request = open_launcher(tmp_path, "async_local", lambda config: 1), JobRequest(0, ())
+    (handle,) = launcher.queue.submit({request: (Unreadable(),)}, {request: launcher.params})
     assert wait_for([handle]) == [JobState.FINISHED]
     assert str(handle.result().error).endswith("PanicException: while imported")
 

@@ -239,7 +239,8 @@ def test_the_checkpoint_of_a_class_of_the_users_own_decides_what_a_requeued_job_
     assert launcher.checkpoint(*call(0)) is None
     again = launcher.checkpoint(*call(1))
     assert again.args == call(1)
-    (handle,) = launcher.queue.submit({JobRequest(1, ()): (again.function, *again.args)})
+    request = JobRequest(1, ())
+    (handle,) = launcher.queue.submit({request: (again.function, *again.args)}, {request: launcher.params})
     assert wait_for([handle]) == [JobState.FINISHED]
     assert handle.result().value == {"trial": 1, "again": 1}
 
