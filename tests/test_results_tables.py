@@ -1,4 +1,5 @@
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -7,7 +8,7 @@ import yaml
 from fakes import TWO_OBJECTIVES, problem
 
 from ax_moo.results.tables import optimization_results, trials_frame, write_results
-from ax_moo.trial import Job, Trial, TrialStatus
+from ax_moo.trial import Attempt, Job, Trial, TrialStatus
 
 pytestmark = pytest.mark.hydra_free
 
@@ -39,6 +40,20 @@ def test_the_table_has_the_documented_columns_in_their_order(tmp_path: Path) -> 
     assert table.pareto.tolist() == [True, False, False]
     assert table.feasible.tolist()[0] is True
     assert pd.isna(table.f[1])
+
+
+def test_what_was_requested_has_columns_where_attempts_may_differ() -> None:
+    first, failed, last = _trials()
+    assert first.job is not None
+    again = first.to(TrialStatus.RUNNING, job=replace(first.job, request={"mem_gb": 8, "timeout_min": 60}), time=12.0)
+    lost = Attempt(Job("6", "/jobs/0", "slurm", {"mem_gb": 4, "timeout_min": 60}), "OUT_OF_MEMORY")
+    table = trials_frame([replace(again, previous_attempts=(lost,)), failed, last], TWO)
+    assert list(table.columns)[-3:] == ["attempt", "requested_mem_gb", "requested_timeout_min"]
+    assert table.iloc[0][["attempt", "requested_mem_gb", "requested_timeout_min"]].tolist() == [2, 8, 60]
+    assert table.attempt.tolist() == [2, 1, 1]
+    named = problem("attempt=interval(0, 1)")
+    trial = replace(again, parameterization={"attempt": 0.5})
+    assert list(trials_frame([trial], named).columns)[7] == "param.attempt"
 
 
 def test_the_frontier_is_written_with_exact_values(tmp_path: Path) -> None:

@@ -146,6 +146,10 @@ class Queue(Protocol):
         """Raise a ConfigError if no job can have these settings, which are those of one trial."""
         ...
 
+    def for_attempt(self, params: Mapping[str, Any], faults: Sequence[Fault]) -> dict[str, Any]:
+        """A trial's settings for its attempt after others that ended with these faults."""
+        ...
+
     def submit(
         self, calls: Mapping[JobRequest, tuple[Any, ...]], params: Mapping[JobRequest, Mapping[str, Any]]
     ) -> Sequence[SubmititHandle | NoJob]:

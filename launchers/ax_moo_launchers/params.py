@@ -5,7 +5,18 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from ax_moo.system.rules import FLAG, Rule, a_list, check_keys, check_values, number_above_0, or_null, whole_number
+from ax_moo.system.rules import (
+    FLAG,
+    Rule,
+    a_list,
+    check_keys,
+    check_values,
+    is_number,
+    number_above_0,
+    or_null,
+    whole_number,
+)
+from ax_moo.trial import Fault
 
 
 def has_control_characters(text: str) -> bool:
@@ -39,6 +50,26 @@ _gpus = Rule(
     lambda value: value in ("auto", "none") or isinstance(value, list),
 )
 
+RETRY_RESOURCES = {
+    "mem_gb": Fault.OUT_OF_MEMORY,
+    "mem_per_cpu": Fault.OUT_OF_MEMORY,
+    "mem_per_gpu": Fault.OUT_OF_MEMORY,
+    "timeout_min": Fault.TIME_LIMIT,
+}
+"""The resources of which a trial's next attempt may get more, and the fault after which it does."""
+
+MOST_TIMES = 8.0
+"""No attempt gets more than so many times what the first one got."""
+
+
+def _are_factors(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        key in RETRY_RESOURCES and is_number(factor) and 1 <= factor <= MOST_TIMES for key, factor in value.items()
+    )
+
+
+_factors = Rule(f"a mapping from {', '.join(RETRY_RESOURCES)} to factors from 1 to {MOST_TIMES:g}", _are_factors)
+
 _SHARED: dict[str, Rule] = {
     "submitit_folder": _path,
     "timeout_min": _positive,
@@ -68,6 +99,7 @@ SLURM: dict[str, Rule] = {
     "python": TEXT,
     "srun_args": _strings,
     "use_srun": FLAG,
+    "retry_resources": _factors,
 }
 FIELDS = {"async_local": LOCAL, "async_slurm": SLURM}
 """The rules for each launcher's keys, by the launcher's name."""

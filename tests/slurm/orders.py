@@ -38,7 +38,7 @@ def main(config: DictConfig) -> float:
         time.sleep(0.1)
     if order.read_text() == "hog":
         memory = b"1" * 2**30
-        time.sleep(60)
+        time.sleep(config.get("seconds", 60))
     return config.x
 
 
@@ -69,7 +69,7 @@ class Orders:
             self._give(trial, "finish")
 
     def hog(self, trial: int) -> None:
-        """Take a gigabyte of memory, in this attempt and in every other."""
+        """Take a gigabyte of memory, in this attempt and in every other, for ``seconds`` of the config."""
         self._give(trial, "hog")
 
     def begun(self) -> list[Begun]:

@@ -13,7 +13,7 @@ from ax_moo.jobs.folders import attempt_folder, base_of, of_sweep
 from ax_moo.jobs.launcher import JobHandle, JobRequest, JobState
 from ax_moo.jobs.refusals import NotNow
 from ax_moo.system.errors import ConfigError
-from ax_moo.trial import Job
+from ax_moo.trial import Fault, Job
 from ax_moo_launchers.files import has_pickle, remove_unpublished
 from ax_moo_launchers.local import gpus
 from ax_moo_launchers.local.cores import available_cores
@@ -63,6 +63,9 @@ class LocalQueue:
         _check_nodes(params)
         if self._pool is not None and self._pool.gpus:
             gpus.check_number(params.get("gpus_per_node") or 1, self._pool.gpus)
+
+    def for_attempt(self, params: Mapping[str, Any], faults: Sequence[Fault]) -> dict[str, Any]:
+        return dict(params)
 
     def submit(
         self, calls: Mapping[JobRequest, tuple[Any, ...]], params: Mapping[JobRequest, Mapping[str, Any]]

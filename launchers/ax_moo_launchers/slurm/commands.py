@@ -103,10 +103,25 @@ def usable_nodes(partitions: str) -> set[str]:
     return {
         node
         for node, partition, state in rows
-        if (partition.rstrip("*") in partitions.split(",") if partitions else partition.endswith("*"))
-        and not state.startswith(_OUT_OF_SERVICE)
-        and not state.endswith("*")
+        if _is_of(partition, partitions) and not state.startswith(_OUT_OF_SERVICE) and not state.endswith("*")
     }
+
+
+def largest_job(partitions: str) -> dict[str, float]:
+    """What a job of these partitions, or of the default one, may have at most: ``timeout_min`` and ``mem_gb``."""
+    status, output, _ = call(["sinfo", "--noheader", "--Node", "--format=%P %l %m"])
+    rows = [fields for line in output.splitlines() if len(fields := line.split()) == 3] if status == 0 else []
+    own = [(time, memory) for partition, time, memory in rows if _is_of(partition, partitions)]
+    times = [_seconds(time) for time, _ in own]
+    minutes = [seconds / 60 for seconds in times if seconds is not None]
+    # Slurm accepts a job that is too long for its partition, and lets it wait without limit.
+    most = {"timeout_min": max(minutes)} if minutes and len(minutes) == len(times) else {}
+    megabytes = [float(memory) for _, memory in own if memory.isdigit()]
+    return {**most, "mem_gb": max(megabytes) / 1024} if megabytes else most
+
+
+def _is_of(partition: str, partitions: str) -> bool:
+    return partition.rstrip("*") in partitions.split(",") if partitions else partition.endswith("*")
 
 
 def account_ends(job_ids: Iterable[str]) -> dict[str, End] | None:
@@ -171,8 +186,8 @@ def _facts(job_id: str) -> dict[str, str]:
 
 
 def _seconds(time: str) -> float | None:
-    """The seconds in Slurm's ``[days-]hours:minutes:seconds``."""
-    match = re.fullmatch(r"(?:(\d+)-)?(\d+):(\d+):(\d+)", time)
+    """The seconds in Slurm's ``[[days-]hours:]minutes:seconds``."""
+    match = re.fullmatch(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+)", time)
     if match is None:
         return None
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups())

@@ -42,8 +42,8 @@ def worth_excluding(nodes: Sequence[str], params: Mapping[str, Any]) -> tuple[st
     """
     if not nodes:
         return ()
-    usable = commands.usable_nodes(_set(params, "partition"))
-    usable -= set(_set(params, "exclude").split(","))
+    usable = commands.usable_nodes(options.chosen(params, "partition"))
+    usable -= set(options.chosen(params, "exclude").split(","))
     while nodes and usable and not usable - set(nodes):
         nodes = nodes[1:]
     return tuple(nodes)
@@ -54,13 +54,7 @@ def with_excluded(params: Mapping[str, Any], nodes: Sequence[str]) -> dict[str, 
     if not nodes:
         return dict(params)
     more = options.additional(params.get("additional_parameters") or {})
-    excluded = ",".join([*filter(None, [_set(params, "exclude")]), *nodes])
+    excluded = ",".join([*filter(None, [options.chosen(params, "exclude")]), *nodes])
     if "exclude" in more:  # it replaces the launcher's own key
         return {**params, "additional_parameters": {**more, "exclude": excluded}}
     return {**params, "exclude": excluded}
-
-
-def _set(params: Mapping[str, Any], key: str) -> str:
-    """The text of a key; one of ``additional_parameters`` replaces the launcher's own."""
-    more = options.additional(params.get("additional_parameters") or {})
-    return str(more.get(key, params.get(key)) or "")

@@ -88,6 +88,11 @@ def additional(given: Mapping[str, Any]) -> dict[str, Any]:
     return {key.replace("-", "_"): value for key, value in given.items() if value is not None}
 
 
+def chosen(params: Mapping[str, Any], key: str) -> str:
+    """The text of a key of the launcher, which one of ``additional_parameters`` replaces."""
+    return str(additional(params.get("additional_parameters") or {}).get(key, params.get(key)) or "")
+
+
 def python_command(python: str) -> str:
     """``python`` as a command of the shell: the path of a file that can be run is quoted, a command line is not."""
     return shlex.quote(python) if os.path.isfile(python) and os.access(python, os.X_OK) else python

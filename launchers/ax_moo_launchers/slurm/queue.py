@@ -13,9 +13,10 @@ from submitit.core import utils  # this module is imported when a job is submitt
 from ax_moo.jobs.folders import attempt_folder, base_of, of_sweep
 from ax_moo.jobs.launcher import JobHandle, JobRequest
 from ax_moo.system.errors import ConfigError
+from ax_moo.trial import Fault
 from ax_moo_launchers.files import ARRAY_TASK, has_pickle, remove_unpublished
 from ax_moo_launchers.no_job import NoJob
-from ax_moo_launchers.slurm import excluding, options, refusals
+from ax_moo_launchers.slurm import excluding, options, refusals, retry_resources
 from ax_moo_launchers.slurm.commands import output_folders
 from ax_moo_launchers.slurm.handle import SlurmHandle
 from ax_moo_launchers.slurm.sbatch import Refused, open_executor
@@ -60,11 +61,15 @@ class SlurmQueue:
                 f"hydra/launcher=async_slurm: Slurm's {' and '.join(missing)} must be on PATH; start the sweep on a "
                 "login node of the cluster, or use hydra/launcher=async_local"
             )
-        options.check_options(self.params)
+        self.check_params(self.params)
         options.check_path("hydra.launcher.submitit_folder", self.base)
 
     def check_params(self, params: Mapping[str, Any]) -> None:
         options.check_options(params)
+        retry_resources.check(params)
+
+    def for_attempt(self, params: Mapping[str, Any], faults: Sequence[Fault]) -> dict[str, Any]:
+        return retry_resources.for_attempt(params, faults)
 
     def submit(
         self, calls: Mapping[JobRequest, tuple[Any, ...]], params: Mapping[JobRequest, Mapping[str, Any]]

@@ -235,13 +235,14 @@ class AsyncSubmititLauncher(Launcher, ABC):
         handles: dict[JobRequest, SubmititHandle | NoJob] = {}
         for request in requests:
             try:
-                params[request] = self._params_of(request.trial, request.overrides)
+                own = self._params_of(request.trial, request.overrides)
+                params[request] = self.queue.for_attempt(own, request.faults)
             except ConfigError as error:
                 handles[request] = NoJob(str(error))
         calls = {request: (self._call(request, params[request]),) for request in params}
         handles |= dict(zip(calls, self.queue.submit(calls, params), strict=True))
         for request, own in params.items():
-            asked = {key: own[key] for key in self.trial_params.keys}
+            asked = {key: own[key] for key in (*self.trial_params.keys, *(own.get("retry_resources") or ()))}
             handles[request].job = dataclasses.replace(handles[request].job, request=asked)
         return [handles[request] for request in requests]
 

@@ -63,6 +63,7 @@ class AsyncSlurmConf(_AsyncConf):
     python: Any = None
     srun_args: Any = None
     use_srun: Any = True
+    retry_resources: Any = None
 
 
 for _name, _node in (("async_local", AsyncLocalConf), ("async_slurm", AsyncSlurmConf)):

@@ -187,6 +187,7 @@ def _running(trial: Trial, job: Job | None, state: JobState | None, now: float) 
         "attempt": trial.attempt,
         **where(job),
         "state": None if state is None else str(state),
+        "request": dict(job.request) if job else {},
         "age_s": round(max(0.0, now - trial.time), 1),
     }
 

@@ -52,6 +52,7 @@ def retries(trial: Trial) -> list[dict[str, Any]]:
             "counts": attempt.counts,
             "fault": attempt.fault,
             "node": attempt.node or None,
+            "request": dict(attempt.job.request),
             **where(attempt.job),
         }
         for number, attempt in enumerate(trial.previous_attempts, start=1)

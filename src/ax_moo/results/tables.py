@@ -1,5 +1,6 @@
 """Makes the table of a sweep's trials, and writes trials.csv and optimization_results.yaml."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,16 +25,19 @@ COLUMNS = ("trial", "status", "generation_node", "job_id", "start_time", "end_ti
 def trials_frame(trials: Sequence[Trial], problem: Problem) -> "pd.DataFrame":
     """One row per trial: COLUMNS, a column per parameter and per metric, feasible, pareto.
 
-    A metric's SEM, where there is one, is in ``<metric>_sem``. A parameter or metric whose name is already taken gets
-    the prefix ``param.`` or ``metric.``.
+    A metric's SEM, where there is one, is in ``<metric>_sem``. If attempts may differ in their resources, the last
+    columns are ``attempt`` and what was requested for it, such as ``requested_mem_gb``. A parameter or metric whose
+    name is already taken gets the prefix ``param.`` or ``metric.``.
     """
     import pandas as pd
 
     front = {trial.index for trial in pareto_trials(trials, problem)}
     parameters = [p.name for p in problem.search_space.parameters]
     metrics = metric_names(trials, problem)
-    parameter_columns = _free_names(parameters, {*COLUMNS, "feasible", "pareto"}, "param.")
-    metric_columns = _free_names(metrics, {*COLUMNS, "feasible", "pareto", *parameter_columns.values()}, "metric.")
+    requested = _requested_columns(trials)
+    taken = {*COLUMNS, "feasible", "pareto", *requested}
+    parameter_columns = _free_names(parameters, taken, "param.")
+    metric_columns = _free_names(metrics, {*taken, *parameter_columns.values()}, "metric.")
     sem_columns = _free_names([f"{name}_sem" for name in metrics], {*parameter_columns.values(), *metrics}, "sem.")
     rows = []
     for trial in trials:
@@ -43,9 +47,10 @@ def trials_frame(trials: Sequence[Trial], problem: Problem) -> "pd.DataFrame":
         row |= _measured(measured, metric_columns, sem_columns) if measured else {}
         row["feasible"] = is_feasible(measured.outcome, problem) if measured else None
         row["pareto"] = trial.index in front
+        row |= _requested(trial) if requested else {}
         rows.append({_encodable(name): _encodable(value) for name, value in row.items()})
     sems = [column for column in sem_columns.values() if any(_encodable(column) in row for row in rows)]
-    columns = [*COLUMNS, *parameter_columns.values(), *metric_columns.values(), *sems, "feasible", "pareto"]
+    columns = [*COLUMNS, *parameter_columns.values(), *metric_columns.values(), *sems, "feasible", "pareto", *requested]
     return pd.DataFrame(rows, columns=list(map(_encodable, columns)), dtype=object).infer_objects()
 
 
@@ -100,6 +105,22 @@ def _about(trial: Trial) -> dict[str, Any]:
         "end_time": _iso(end),
         "duration_s": round(end - start, 3) if start is not None and end is not None else None,
     }
+
+
+def _requested_columns(trials: Sequence[Trial]) -> list[str]:
+    """The columns of a sweep in which the resources of attempts may differ."""
+    return list(
+        dict.fromkeys(name for trial in trials for name in _requested(trial) if trial.job and trial.job.request)
+    )
+
+
+def _requested(trial: Trial) -> dict[str, Any]:
+    request = trial.job.request if trial.job else {}
+    return {"attempt": trial.attempt, **{f"requested_{key}": _cell(value) for key, value in request.items()}}
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, (dict, list)) else value
 
 
 def _measured(trial: CompletedTrial, columns: dict[str, str], sem_columns: dict[str, str]) -> dict[str, Any]:
