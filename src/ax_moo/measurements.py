@@ -15,6 +15,8 @@ from typing import Any
 
 MEASUREMENTS_FILE = "metrics.jsonl"
 STOP_FILE = "stop"
+RANK_OF = "AX_MOO_RANK_OF"
+"""The variable with the job folder of the trial that has started this process with its own command line."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,13 @@ class Measurement:
 
 
 def report(step: int, **metrics: float) -> None:
-    """Append a measurement of this trial; does nothing outside a sweep.
+    """Append a measurement of this trial; does nothing outside a sweep, or in a further rank of the trial's training.
 
     A metric whose name is not a Python identifier is passed as ``report(step, **{"val/acc": 0.9})``. Torch and NumPy
     scalars are accepted.
     """
     folder = trial_folder()
-    if folder is None:
+    if folder is None or _is_rank(folder):
         return
     values = {name: float(value) for name, value in metrics.items()}
     line = json.dumps({"step": int(step), "time": time.time(), "metrics": values})
@@ -78,12 +80,18 @@ def trial_folder() -> Path | None:
     if module is None or not module.HydraConfig.initialized():
         return None
     config: Any = module.HydraConfig.get()
-    if config.mode is None or config.mode.name != "MULTIRUN":
+    if "ax_moo" not in str(config.sweeper.get("_target_", "")) or not config.runtime.get("output_dir"):
         return None
-    if "ax_moo" not in str(config.sweeper.get("_target_", "")):
-        return None
-    folder = config.runtime.get("output_dir")
-    return Path(os.fspath(folder)) if folder else None
+    folder = Path(os.fspath(config.runtime.output_dir))
+    is_trial = config.mode is not None and config.mode.name == "MULTIRUN"
+    return folder if is_trial or _is_rank(folder) else None
+
+
+def _is_rank(folder: Path) -> bool:
+    """Whether a process of this trial's training has started this one, as Lightning starts the ranks."""
+    module: Any = sys.modules["hydra.core.hydra_config"]
+    mode = module.HydraConfig.get().mode
+    return mode is not None and mode.name == "RUN" and os.environ.get(RANK_OF) == str(folder)
 
 
 def _missing_line_end(file: io.FileIO) -> bytes:

@@ -13,6 +13,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from ax_moo.jobs.ownership import owned
+from ax_moo.jobs.program import OneProgram
 from ax_moo.system.hydra_internals import returned
 from ax_moo.system.signals import let_in, recorded, warning_signal
 from ax_moo.system.text import error_line
@@ -83,7 +84,7 @@ def _compose_and_run(
         return own_call(overrides, job_dir_key, job_num, f"job_id_for_{job_num}", Singleton.get_state())
     return run_job(
         hydra_context=hydra_context,
-        task_function=owned(task_function, sweep),
+        task_function=OneProgram(owned(task_function, sweep), is_last=True),
         config=config,
         job_dir_key=job_dir_key,
         job_subdir_key="hydra.sweep.subdir",

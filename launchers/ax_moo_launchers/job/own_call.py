@@ -6,6 +6,7 @@ from typing import Any
 from hydra.core.utils import JobReturn
 
 from ax_moo.jobs.ownership import owned
+from ax_moo.jobs.program import OneProgram
 
 
 class OwnCall:
@@ -34,7 +35,7 @@ class OwnCall:
         """Let the user's launcher run the trial only in a folder of its own."""
         task_function = getattr(self.function, "task_function", None)
         if callable(task_function):
-            vars(self.function)["task_function"] = owned(task_function, sweep)
+            vars(self.function)["task_function"] = OneProgram(owned(task_function, sweep), is_last=True)
 
     def checkpoint(self, *args: Any) -> "OwnCall | None":
         """The call of a job that runs again; None if it must not, as the user's ``checkpoint`` says."""

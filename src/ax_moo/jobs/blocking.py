@@ -9,6 +9,7 @@ from ax_moo.jobs import environment
 from ax_moo.jobs.contained import contain
 from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult, JobState, result_of
 from ax_moo.jobs.ownership import owned
+from ax_moo.jobs.program import OneProgram
 from ax_moo.system import signals
 from ax_moo.system.text import error_line
 from ax_moo.trial import Job
@@ -52,7 +53,7 @@ class _Round:
         if not callable(task_function):
             yield
             return
-        self.launcher.task_function = owned(task_function, self.requests[0].sweep)
+        self.launcher.task_function = OneProgram(owned(task_function, self.requests[0].sweep))
         try:
             yield
         finally:

@@ -5,9 +5,11 @@ docs/launchers.md shows this list.
 """
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,32 @@ def without_a_run() -> Iterator[None]:
         yield
     finally:
         _replace(before)
+
+
+@contextmanager
+def of_one_trial(is_last: bool) -> Iterator[None]:
+    """Undo, after the block, what a distributed training has made of this process, for the next trial in it.
+
+    Lightning sets LOCAL_RANK, and would start no processes where it finds it.
+    """
+    before = {key: value for key, value in os.environ.items() if _RANKS.has(key)}
+    had_group = _process_group() is not None
+    try:
+        yield
+    finally:
+        if not is_last:
+            for key in [key for key in os.environ if _RANKS.has(key)]:
+                del os.environ[key]
+            os.environ.update(before)
+            group = _process_group()
+            if group is not None and not had_group:
+                group.destroy_process_group()
+
+
+def _process_group() -> Any:
+    """``torch.distributed``, if this process has a process group."""
+    module = sys.modules.get("torch.distributed")
+    return module if module is not None and module.is_available() and module.is_initialized() else None
 
 
 def _of_runs() -> dict[str, str]:

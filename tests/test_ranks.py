@@ -1,0 +1,105 @@
+"""What a trial starts again with its own command line, as Lightning starts ranks, belongs to the trial."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from sweeping import run_sweep, write_app
+from waiting import wait_until_none_is_left
+
+from ax_moo.jobs.ranks import end_ranks
+
+APP = """
+import json, os, subprocess, sys, time
+from pathlib import Path
+import hydra
+from hydra.core.hydra_config import HydraConfig
+import ax_moo
+
+def started_again():
+    import __main__
+    program = [os.path.abspath(sys.argv[0])] if __main__.__spec__ is None else ["-m", __main__.__spec__.name]
+    command = [sys.executable, *program, *sys.argv[1:]]
+    job = HydraConfig.get()
+    # What Lightning adds.
+    command += [f'hydra.run.dir="{job.run.dir}"', "hydra.job.name=rank_1", "hydra.output_subdir=null"]
+    return subprocess.Popen(command, env={**os.environ, "LOCAL_RANK": "1"}, cwd=hydra.utils.get_original_cwd())
+
+@hydra.main(version_base=None, config_path="conf", config_name="config")
+def main(config):
+    job, rank = HydraConfig.get(), int(os.environ.get("LOCAL_RANK", 0))
+    said = {"rank": rank, "x": config.x, "text": config.text, "num": job.job.num, "id": job.job.id, "cwd": os.getcwd(),
+            "folder": job.runtime.output_dir, "under": job.sweep.dir, "stop": ax_moo.should_stop()}
+    with open(Path(job.runtime.output_dir) / "ranks", "a") as file:
+        file.write(json.dumps(said) + "\\n")
+    ax_moo.report(step=1, rank=rank)
+    if rank:
+        time.sleep(600 * config.hangs)
+        return -1.0
+    os.environ["LOCAL_RANK"] = "0"
+    process = started_again()
+    while not config.hangs and process.poll() is None:
+        time.sleep(0.01)
+    assert not process.returncode
+    return float(config.x)
+
+if __name__ == "__main__":
+    main()
+"""
+CONFIG = """
+x: 0.5
+text: ''
+hangs: false
+hydra:
+  mode: MULTIRUN
+"""
+OPTIONS = ("x=interval(0,1)", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=2", "hydra.sweeper.method=sobol")
+
+
+def project_at(project: Path) -> Path:
+    write_app(project, CONFIG, "conf/config.yaml")
+    return write_app(project, APP)
+
+
+def ranks(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "ranks").read_text().splitlines()]
+
+
+def processes_of(project: Path) -> list[str]:
+    lines = [str(process.info["cmdline"]) for process in psutil.process_iter(["cmdline"])]
+    return [line for line in lines if str(project) in line]
+
+
+@pytest.mark.parametrize("launcher", ["async_local", "basic", "submitit_local"])
+def test_it_has_the_trial_s_config_and_folder_and_writes_nothing_there(tmp_path: Path, launcher: str) -> None:
+    project = project_at(tmp_path / "it's a $HOME, [really]")
+    swept = run_sweep(project, *OPTIONS, f"hydra/launcher={launcher}", "hydra.job.chdir=true", "text='it\\'s, {a}=b'")
+    assert swept.code == 0, swept.err
+    assert [row["outcome"]["objective"] for row in swept.last] == [row["parameterization"]["x"] for row in swept.last]
+    for row in swept.last:
+        folder = swept.folder / str(row["trial"])
+        first, second = ranks(folder)
+        assert first == {**second, "rank": 0}
+        assert (second["rank"], second["x"], second["text"]) == (1, row["parameterization"]["x"], "it's, {a}=b")
+        assert (second["folder"], second["cwd"]) == (str(folder), str(folder))
+        assert "mode: MULTIRUN" in (folder / ".hydra/hydra.yaml").read_text()
+        assert (folder / "metrics.jsonl").read_text().count("\n") == 1
+    assert sorted(path.name for path in swept.folder.iterdir() if path.name.isdigit()) == ["0", "1"]
+
+
+def test_it_ends_with_its_trial(tmp_path: Path) -> None:
+    swept = run_sweep(project_at(tmp_path), *OPTIONS, "hydra/launcher=async_local", "hangs=true")
+    assert [row["status"] for row in swept.last] == ["COMPLETED"] * 2
+    wait_until_none_is_left(lambda: processes_of(tmp_path), seconds=20)
+
+
+def test_what_has_another_command_line_goes_on() -> None:
+    with end_ranks():
+        process = psutil.Popen(["sleep", "60"])
+    assert process.is_running()
+    process.kill()
+    process.wait()
+    assert os.environ.get("AX_MOO_RANK_OF") is None
