@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ax_moo_command import ax_moo
 from launching import open_launcher, wait_for
 from slurm.cluster import SlurmCluster
 from sweeping import run_sweep, write_app
 
 from ax_moo.jobs.launcher import JobHandle, JobRequest, JobState
+from ax_moo.jobs.refusals import NotNow
 from ax_moo.system.errors import ConfigError
 from hydra_plugins.async_submitit_launcher.launcher import adopt
 
@@ -182,3 +184,55 @@ def test_config_error_is_raised_for_the_examples(tmp_path: Path) -> None:
     launcher.check_trials([["model=small"], ["model=large"]])
     with pytest.raises(ConfigError, match="got 'soon'"):
         launcher.check_trials([["model=small"], ["model=wrong"]])
+
+
+@pytest.mark.one_hydra
+def test_a_setting_that_is_missing_between_the_ends_of_a_range_fails_those_trials_only(tmp_path: Path) -> None:
+    resolver = "OmegaConf.register_new_resolver('minutes', {1: 5, 3: 5}.__getitem__)"
+    project = write_app(tmp_path, f"from omegaconf import OmegaConf\n{resolver}\n{APP}")
+    (project / "config.yaml").write_text("{}")
+    limit = "hydra.launcher.timeout_min='${minutes:${n}}'"
+    options = ("hydra/launcher=async_local", "hydra.sweeper.method=grid", "hydra.sweeper.n_trials=3", limit)
+    swept = run_sweep(project, *options, "+n=int(interval(1,3))", "+x=1", "hydra.sweeper.max_failure_rate=1")
+    assert swept.code == 0, swept.err
+    found = {row["parameterization"]["n"]: (row["status"], row.get("reason")) for row in swept.last}
+    assert found.pop(2) == (
+        "FAILED",
+        "hydra.launcher.timeout_min: '${minutes:${n}}' cannot be resolved in the config of a trial: KeyError raised "
+        "while resolving interpolation: 2; give a value that each trial's config has",
+    )
+    assert found == {1: ("COMPLETED", None), 3: ("COMPLETED", None)}
+    status = ax_moo("status", swept.folder)
+    assert (status.code, "interpolation: 2" in status.out) == (0, True), status.err
+
+
+@pytest.mark.one_hydra
+def test_a_local_trial_that_needs_more_gpus_than_are_free_waits_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5")
+    go = tmp_path / "go"
+
+    def task(config: Any) -> str:
+        import os
+        import time
+
+        while config.n == 1 and not go.exists():
+            time.sleep(0.05)
+        return os.environ["CUDA_VISIBLE_DEVICES"]
+
+    launcher = open_launcher(tmp_path, "async_local", task, "hydra.launcher.gpus_per_node='${n}'", config="n: 0")
+    launcher.check()
+    assert launcher.max_jobs == 2
+    (none,) = launcher.submit([request(0, "n=0")])
+    (one,) = launcher.submit([request(1, "n=1")])
+    with pytest.raises(NotNow, match="2 GPUs are not free yet"):
+        launcher.submit([request(2, "n=2")])
+    go.touch()
+    assert wait_for([none, one]) == [JobState.FINISHED] * 2
+    (two,) = launcher.submit([request(2, "n=2")])
+    wait_for([two])
+    assert [handle.result().value for handle in (none, one)] == ["", "4"]
+    assert sorted(two.result().value) == list(",45")
+    (three,) = launcher.submit([request(3, "n=3")])
+    assert "hydra.launcher.gpus_per_node: must be at most 2" in str(three.result().error)
