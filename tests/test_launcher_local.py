@@ -14,8 +14,9 @@ from launching import ENDED, open_launcher, request, submit, wait_for, wait_unti
 from waiting import wait_until_none_is_left
 
 from ax_moo.jobs.blocking import BlockingLauncherAdapter
-from ax_moo.jobs.launcher import AsyncLauncher, JobRequest, JobState
+from ax_moo.jobs.launcher import AsyncLauncher, JobRequest, JobResult, JobState
 from ax_moo.system.errors import ConfigError
+from ax_moo.trial import Fault
 from ax_moo_launchers.attach import attach
 from ax_moo_launchers.job import job as job_program
 from ax_moo_launchers.local import gpus as local_gpus
@@ -214,7 +215,7 @@ def test_the_time_limit_ends_a_job_and_does_not_start_it_again(tmp_path: Path) -
         launcher = open_launcher(tmp_path, "async_local", task, f"hydra.launcher.timeout_min={minutes}")
         (handle,) = submit(launcher, trial)
         assert wait_until(handle, [JobState.LOST], seconds=90 * minutes + 60) is JobState.LOST
-        assert handle.result().error == f"time limit of {minutes} min reached"
+        assert handle.result() == JobResult(error=f"time limit of {minutes} min reached", fault=Fault.TIME_LIMIT)
         if (tmp_path / f"starts-{trial}").exists():
             break
     assert (tmp_path / f"starts-{trial}").read_text() == "x"

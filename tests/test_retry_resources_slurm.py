@@ -46,7 +46,10 @@ def test_more_time_comes_up_to_the_limit_of_the_partition(
 ) -> None:
     options = (f"hydra.launcher.timeout_min={timeout_min}", "hydra.launcher.retry_resources={timeout_min: 2}")
     launcher = open_launcher(tmp_path, "async_slurm", lambda config: 7, *options)
-    (handle,) = launcher.submit([JobRequest(0, (), 3, faults=(Fault.TIME_LIMIT,) * 2)])
+    request = JobRequest(0, (), 3, faults=(Fault.TIME_LIMIT,) * 2)
+    (handle,) = launcher.submit([request])
+    found = open_launcher(tmp_path, "async_slurm", lambda config: 7, *options).find(request)
+    assert (found.job, found.job.request) == (handle.job, {"timeout_min": min(60, 4 * timeout_min)})
     assert wait_for([handle], 60) == [JobState.FINISHED]
     assert f"TimeLimit={limit}" in slurm_cluster.call("scontrol", "show", "job", handle.job.job_id).stdout
 

@@ -1,6 +1,7 @@
 """Finding a job by its record, among the jobs that have their files in one folder."""
 
 import contextlib
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,18 @@ from ax_moo.system.disk import replace_file
 from ax_moo.trial import Job
 from ax_moo_launchers.files import LOCAL, SLURM, job_file, process_file, read_json
 
+_ASKED = "asked"
+
 
 def write_record(folder: Path, job_id: str, request: JobRequest, **more: Any) -> None:
     """Write whose the job is. This comes before its pickle gets its name: a job that can be found has a record."""
     replace_file(job_file(folder, job_id), json.dumps({**records.record_of(request), **more}))
+
+
+def note_asked(job: Job) -> None:
+    """Add what was requested for the job to its record, for a sweep that is killed before it has noted the job."""
+    path = job_file(Path(job.folder), job.job_id)
+    replace_file(path, json.dumps({**(read_json(path) or {}), _ASKED: dict(job.request)}))
 
 
 def n_tasks_of(folder: Path, job_id: str) -> int:
@@ -35,8 +44,9 @@ def requested_job(folder: Path, request: JobRequest) -> Job | None:
     Jobs of other sweeps may be there as well, and those of a sweep whose journal was removed.
     """
     for job in _submitted_jobs(folder):
-        if records.is_of(read_json(job_file(folder, job.job_id)), request):
-            return job
+        record = read_json(job_file(folder, job.job_id))
+        if records.is_of(record, request):
+            return dataclasses.replace(job, request=(record or {}).get(_ASKED) or {})
     return None
 
 

@@ -14,7 +14,7 @@ from ax_moo.jobs.launcher import JobResult, JobState
 from ax_moo.trial import Fault, Job
 from ax_moo_launchers.files import exit_file, process_file, read_json
 from ax_moo_launchers.handle import SubmititHandle
-from ax_moo_launchers.job.exit_codes import NO_RESULT, exit_words
+from ax_moo_launchers.job.exit_codes import NO_RESULT, TIME_LIMIT, exit_words
 from ax_moo_launchers.local.processes import Sight, boot_of_machine, group_members, sight_of, start_of
 
 log = logging.getLogger(__name__)
@@ -158,6 +158,8 @@ class LocalHandle(SubmititHandle):
         return time.monotonic() - self._heard_at < _SILENCE_S
 
     def _without_result(self, why: str) -> JobResult:
+        if why.startswith(TIME_LIMIT):
+            return JobResult(error=why, fault=Fault.TIME_LIMIT)
         is_rebooted = self.is_here and not self._is_same_boot and not self._has_ended()
         return JobResult(error=why, fault=Fault.NODE_FAILED if is_rebooted else None)
 

@@ -229,6 +229,7 @@ class AsyncSubmititLauncher(Launcher, ABC):
         """Submit the jobs; a trial for which the launcher's settings cannot be resolved has none, and fails."""
         from ax_moo.system.errors import ConfigError
         from ax_moo_launchers.no_job import NoJob
+        from ax_moo_launchers.records import note_asked
 
         self._make_sweep_dir()
         params: dict[JobRequest, dict[str, Any]] = {}
@@ -243,7 +244,9 @@ class AsyncSubmititLauncher(Launcher, ABC):
         handles |= dict(zip(calls, self.queue.submit(calls, params), strict=True))
         for request, own in params.items():
             asked = {key: own[key] for key in (*self.trial_params.keys, *(own.get("retry_resources") or ()))}
-            handles[request].job = dataclasses.replace(handles[request].job, request=asked)
+            handles[request].job = job = dataclasses.replace(handles[request].job, request=asked)
+            if asked and job.folder:
+                note_asked(job)
         return [handles[request] for request in requests]
 
     def _call(self, request: "JobRequest", params: dict[str, Any]) -> Any:
