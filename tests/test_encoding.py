@@ -86,3 +86,29 @@ def test_whole_numbers_of_more_than_64_bits_are_searched_as_text() -> None:
     huge = _over(Choice("n", (2, 2**64 + 1), False))
     assert huge.to_arm({"n": 2**64 + 1}) == {"n": "18446744073709551617"}
     assert huge.to_parameterization({"n": "18446744073709551617"}) == {"n": 2**64 + 1}
+
+
+ARMS = st.fixed_dictionaries(
+    {"h1": st.floats(math.log10(16), math.log10(128)), "h2": st.floats(math.log10(16), 2.0), "x": st.floats(0, 1)}
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(arm=ARMS, other=ARMS)
+def test_an_arm_belongs_to_the_parameterization_that_came_from_it(
+    arm: dict[str, float], other: dict[str, float]
+) -> None:
+    constrained = SpaceEncoding(problem(*LOGS, parameter_constraints=["h2 <= h1"]))
+    point = constrained.to_parameterization(arm)
+    assert constrained.belong_together(arm, point)
+    is_near = abs(arm["x"] - other["x"]) < 1e-8 and all(abs(10 ** arm[h] - 10 ** other[h]) < 3 for h in ("h1", "h2"))
+    assert is_near or not constrained.belong_together(other, point)
+
+
+@pytest.mark.parametrize(
+    "arm", [{}, {"b": 0.5}, {"b": "0.5", "c": "x"}, {"b": 0.5, "c": "z"}, {"b": 0.5, "c": None}, {"b": [0.5], "c": "x"}]
+)
+def test_what_is_no_arm_belongs_to_nothing(arm: dict[str, object]) -> None:
+    mixed = _over(Range("b", 0, 1, "float"), Choice("c", ("x", "y"), False))
+    assert not mixed.belong_together(arm, {"b": 0.5, "c": "x"})
+    assert mixed.belong_together({"b": 0.5, "c": "x"}, {"b": 0.5, "c": "x"})

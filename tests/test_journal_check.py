@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import ax_moo
 from ax_moo.cli.app import app
-from ax_moo.storage import journal, lock, stop_request
+from ax_moo.storage import journal, journal_lines, lock, stop_request
 from ax_moo.storage.journal import JOURNAL_FILE
 from ax_moo.sweep import resume
 from ax_moo.sweep.loop import Sweep
@@ -143,6 +143,31 @@ def test_a_line_that_no_sweep_has_written_is_named_by_every_reader(
     assert words in said
     assert "put a copy of the file in its place" in said
     assert f"ax-moo doctor {tmp_path}" in said
+
+
+@pytest.mark.parametrize(
+    "arm", [{"x": 0.2, "y": 0.4}, {"x": "0.3", "y": 0.4}, {"x": 0.3}, {"z": 1}, {"x": 1e308, "y": 0.4}]
+)
+def test_an_arm_that_is_another_point_is_refused_before_the_optimizer_learns_from_it(
+    tmp_path: Path, arm: dict[str, Any]
+) -> None:
+    rows = _rows(tmp_path)
+    rows[7:] = [{**rows[7], "arm": {"x": 0.3, "y": 0.4}}]
+    for sound in (True, False):
+        (tmp_path / JOURNAL_FILE).write_text("".join(json.dumps(row) + "\n" for row in rows))
+        if sound:
+            assert resume.previous_run(tmp_path) is not None
+        rows[7]["arm"] = arm
+    with pytest.raises(ConfigError, match=r"sweep\.jsonl: the arm of trial 2 is another point"):
+        resume.previous_run(tmp_path)
+
+
+def test_a_line_without_an_end_is_not_read_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _rows(tmp_path)
+    monkeypatch.setattr(journal_lines, "LONGEST_LINE", 10_000)
+    with open(tmp_path / JOURNAL_FILE, "a") as file:
+        file.write("x" * 30_000)
+    assert "line 12 is not what the sweep wrote (it has more than 10000 bytes)" in _refused(tmp_path)
 
 
 @pytest.mark.parametrize(

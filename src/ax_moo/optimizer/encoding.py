@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from ax_moo.problem.problem import ParameterConstraint, Problem
 from ax_moo.search_space.space import Choice, Fixed, Range
+from ax_moo.system.rules import is_number
 from ax_moo.trial import Parameterization, ParameterValue
 
 ValueType = Literal["int", "float", "str", "bool"]
@@ -68,6 +69,19 @@ class SpaceEncoding:
                 values |= self._repaired(constraint, values, arm)
         return values
 
+    def belong_together(self, arm: Parameterization, parameterization: Parameterization) -> bool:
+        """Whether the arm is one from which the parameterization came, apart from rounding on another machine."""
+        try:
+            expected, back = self.to_arm(parameterization), self.to_parameterization(arm)
+        except (ArithmeticError, LookupError, TypeError, ValueError):
+            return False
+        return arm.keys() == expected.keys() and all(
+            _is_near(self._logarithms[name], back[name], parameterization[name])
+            if name in self._logarithms
+            else _same(arm[name], expected[name])
+            for name in self._parameters
+        )
+
     def _axis(self, parameter: Range | Choice) -> EncodedParameter:
         if isinstance(parameter, Choice):
             value_type, values = _plain_values(parameter.values)
@@ -117,6 +131,17 @@ class SpaceEncoding:
             if constraint.holds({**values, **changed}):
                 return changed
         return {}
+
+
+def _same(one: ParameterValue, other: ParameterValue) -> bool:
+    if is_number(one) and is_number(other):
+        return math.isclose(one, other, rel_tol=1e-9)
+    return type(one) is type(other) and bool(one == other)
+
+
+def _is_near(parameter: Range, one: float, other: float) -> bool:
+    """Whether the values differ by no more than rounding and repair can change."""
+    return abs(one - other) <= (1 if parameter.value_type == "int" else 1e-5 * other)
 
 
 def _neighbours(parameter: Range, value: float) -> set[float]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ax_moo.optimizer.encoding import SpaceEncoding
 from ax_moo.problem.difference import differences
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import journal, journal_check
@@ -42,7 +43,9 @@ class PreviousRun:
         if header is None:
             return None
         problem = journal_check.described_problem(header, path)
-        return cls(header, journal_check.last_states(header, problem, storage.events(), path))
+        trials = journal_check.last_states(header, problem, storage.events(), path)
+        _check_arms(trials, problem, path)
+        return cls(header, trials)
 
     @property
     def sweep_id(self) -> str:
@@ -75,6 +78,17 @@ class PreviousRun:
             why = f"all of its {len(self.trials)} trials were run; raise hydra.sweeper.n_trials to go on"
             return Reason(Cause.BUDGET_USED, why)
         return None
+
+
+def _check_arms(trials: Sequence[Trial], problem: Problem, path: Path) -> None:
+    """Refuse an arm that is another point than its parameterization: the optimizer would learn from it, or fail."""
+    encoding = SpaceEncoding(problem)
+    for trial in trials:
+        if trial.arm is not None and not encoding.belong_together(trial.arm, trial.parameterization):
+            raise ConfigError(
+                f"{path}: the arm of trial {trial.index} is another point than its parameterization; put a copy of the"
+                " file in its place, or take the key arm out of this trial's lines"
+            )
 
 
 def check(folder: Path, problem: Problem, resume: Resume) -> None:
