@@ -2,7 +2,7 @@
 
 import json
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -39,11 +39,15 @@ def launcher_of(folder: Path, name: str, *options: str) -> AsyncLauncher:
     return opened if name.startswith("async") else BlockingLauncherAdapter(opened, attach)
 
 
-def run(launcher: AsyncLauncher, *trials: int, sweep: str = "a", attempt: int = 1) -> list[JobResult]:
+def run(
+    launcher: AsyncLauncher, *trials: int, sweep: str = "a", attempt: int = 1, plain: Sequence[str] = ()
+) -> list[JobResult]:
     """The results of jobs that run one after the other."""
     results = []
     for trial in trials:
-        handles = launcher.submit([JobRequest(trial, (f"+trial={trial}",), attempt, sweep=sweep)])
+        handles = launcher.submit(
+            [JobRequest(trial, (*plain, f"+trial={trial}"), attempt, sweep=sweep, common=len(plain))]
+        )
         wait_for(handles)
         results += [handle.result() for handle in handles]
     return results
@@ -66,7 +70,7 @@ def test_a_trial_whose_folder_is_another_trials_fails_and_names_both(tmp_path: P
 def test_a_trial_goes_on_in_its_own_folder(tmp_path: Path, name: str) -> None:
     launcher = launcher_of(tmp_path, name)
     assert [result.value for result in run(launcher, 7)] == [7]
-    assert [result.value for result in run(launcher, 7, attempt=2)] == [7]
+    assert [result.value for result in run(launcher, 7, attempt=2, plain=["+gpu=true", "+n=3"])] == [7]
 
 
 @LAUNCHERS
@@ -132,17 +136,35 @@ def test_the_record_names_sweep_trial_and_overrides(tmp_path: Path) -> None:
     claim(tmp_path, Owner("a", 3), ["x=0.5", "name='ä'"])
     record = json.loads((tmp_path / RECORD_FILE).read_text())
     assert record == {"sweep": "a", "trial": 3, "overrides": ["x=0.5", "name='ä'"]}
-    claim(tmp_path, Owner("a", 3), [])
+    claim(tmp_path, Owner("a", 3), ["name='ä'", "x=0.5"])
     assert [path.name for path in tmp_path.iterdir()] == [RECORD_FILE]
     assert json.loads((tmp_path / RECORD_FILE).read_text()) == record
 
 
-@pytest.mark.parametrize("torn", ["", "{", "[]", "3", '{"sweep": "b"}', '{"sweep": "b", "trial": null}'])
+@pytest.mark.parametrize(
+    "torn",
+    [
+        "",
+        "{",
+        "[]",
+        "3",
+        '{"sweep": "b"}',
+        '{"sweep": "b", "trial": null, "overrides": []}',
+        '{"sweep": "b", "trial": 3}',
+    ],
+)
 def test_a_record_that_was_lost_in_a_power_failure_is_written_again(tmp_path: Path, torn: str) -> None:
     (tmp_path / RECORD_FILE).write_text(torn)
     assert owner_of(tmp_path) is None
     claim(tmp_path, Owner("a", 3), [])
     assert owner_of(tmp_path) == Owner("a", 3)
+
+
+def test_a_trial_whose_folder_was_another_parameterizations_fails(tmp_path: Path) -> None:
+    claim(tmp_path, Owner("a", 3), ["x=0.5"])
+    claim(tmp_path, Owner("a", 3), ["+x=0.5"])
+    with pytest.raises(ForeignFolder, match=r"with x=0\.5, and this job has x=0\.6: the sweep's journal has lost"):
+        claim(tmp_path, Owner("a", 3), ["x=0.6"])
 
 
 def test_the_folder_of_an_earlier_version_is_claimed(tmp_path: Path) -> None:

@@ -313,8 +313,8 @@ def test_the_curves_of_an_earlier_sweep_are_not_taken_for_those_of_the_new_one(t
     write(aside / "0/.hydra/hydra.yaml", A_JOB.replace("num: 3", "num: 0"))
     write(aside / "0/metrics.jsonl", '{"step": 1, "time": 1.0, "metrics": {"objective": 0.5}}\n')
     trials = [Trial(0, {"x": 0.5})]
-    assert curves(aside, trials, ["objective"])["trials"], "they are there"
-    assert curves(tmp_path, trials, ["objective"])["trials"] == []
+    assert curves(aside, "a", trials, ["objective"])["trials"], "they are there"
+    assert curves(tmp_path, "a", trials, ["objective"])["trials"] == []
 
 
 def test_a_sweep_whose_journal_has_lost_a_trial_does_not_go_on_from_that_trials_folder(tmp_path: Path) -> None:

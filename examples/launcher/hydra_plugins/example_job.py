@@ -17,7 +17,7 @@ def run(launcher, folder, request, singletons):
     config = context.config_loader.load_sweep_config(launcher.config, list(request.overrides))
     with open_dict(config):
         config.hydra.job.num, config.hydra.job.id = request.trial, str(os.getpid())
-    task = owned(launcher.task_function, request.sweep)  # fails in a folder that is another trial's
+    task = owned(launcher.task_function, request.sweep, request.common)  # fails in another trial's folder
     result = run_job(task, config, "hydra.sweep.dir", "hydra.sweep.subdir", context)
     (folder / "result.new").write_bytes(cloudpickle.dumps(result))
     (folder / "result.new").rename(folder / "result")

@@ -33,12 +33,13 @@ def run(
     job_dir_key: str,
     job_num: int,
     sweep: str = "",
+    common: int = 0,
     own_call: OwnCall | None = None,
 ) -> JobReturn:
     """Run one trial. A process without a GPU can read its result. ``params`` are the launcher's.
 
-    ``sweep`` is the id of the trial's sweep; it is empty under another sweeper. ``own_call`` runs the trial in place of
-    Hydra's ``run_job``.
+    ``sweep`` is the id of the trial's sweep; it is empty under another sweeper. The first ``common`` overrides are
+    those of every trial. ``own_call`` runs the trial in place of Hydra's ``run_job``.
     """
     gc.enable()  # it is off while the job is unpickled
     end_is_near = warning_signal()
@@ -47,7 +48,7 @@ def run(
         try:
             with let_in(end_is_near):
                 hydra = (hydra_context, config, task_function)
-                result = _compose_and_run(*hydra, overrides, job_dir_key, job_num, sweep, own_call)
+                result = _compose_and_run(*hydra, overrides, job_dir_key, job_num, sweep, common, own_call)
         except BaseException as error:  # also a Rust panic, or pytest.exit
             if interrupted and isinstance(error, KeyboardInterrupt):
                 raise
@@ -69,6 +70,7 @@ def _compose_and_run(
     job_dir_key: str,
     job_num: int,
     sweep: str,
+    common: int,
     own_call: OwnCall | None,
 ) -> JobReturn:
     import submitit
@@ -80,11 +82,11 @@ def _compose_and_run(
         config.hydra.job.id = submitit.JobEnvironment().job_id
         config.hydra.job.num = job_num
     if own_call is not None:
-        own_call.own(sweep)
+        own_call.own(sweep, common)
         return own_call(overrides, job_dir_key, job_num, f"job_id_for_{job_num}", Singleton.get_state())
     return run_job(
         hydra_context=hydra_context,
-        task_function=OneProgram(owned(task_function, sweep), is_last=True),
+        task_function=OneProgram(owned(task_function, sweep, common), is_last=True),
         config=config,
         job_dir_key=job_dir_key,
         job_subdir_key="hydra.sweep.subdir",

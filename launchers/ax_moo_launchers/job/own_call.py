@@ -31,11 +31,11 @@ class OwnCall:
             )
         return result
 
-    def own(self, sweep: str) -> None:
+    def own(self, sweep: str, common: int) -> None:
         """Let the user's launcher run the trial only in a folder of its own."""
         task_function = getattr(self.function, "task_function", None)
         if callable(task_function):
-            vars(self.function)["task_function"] = OneProgram(owned(task_function, sweep), is_last=True)
+            vars(self.function)["task_function"] = OneProgram(owned(task_function, sweep, common), is_last=True)
 
     def checkpoint(self, *args: Any) -> "OwnCall | None":
         """The call of a job that runs again; None if it must not, as the user's ``checkpoint`` says."""

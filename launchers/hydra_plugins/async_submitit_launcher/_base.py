@@ -178,6 +178,7 @@ class AsyncSubmititLauncher(Launcher, ABC):
         job_id: str,
         singleton_state: dict[type, Singleton],
         sweep: str = "",
+        common: int = 0,
     ) -> JobReturn:
         """Run one trial in the job's process. Jobs that an earlier version has queued do not know their sweep's id."""
         from ax_moo_launchers.job.job import run
@@ -185,7 +186,7 @@ class AsyncSubmititLauncher(Launcher, ABC):
         Singleton.set_state(singleton_state)
         setup_globals()
         hydra = (self.hydra_context, self.config, self.task_function)
-        return run(*hydra, self.params, sweep_overrides, job_dir_key, job_num, sweep, self.own_call)
+        return run(*hydra, self.params, sweep_overrides, job_dir_key, job_num, sweep, common, self.own_call)
 
     def checkpoint(self, *args: Any, **kwargs: Any) -> Any:
         """The call that Submitit submits when it requeues a job that is preempted or timed out: the same again."""
@@ -257,7 +258,7 @@ class AsyncSubmititLauncher(Launcher, ABC):
         function.params = params
         job_id, state = f"job_id_for_{request.trial}", Singleton.get_state()
         overrides = list(request.overrides)
-        return pack(function, overrides, "hydra.sweep.dir", request.trial, job_id, state, request.sweep)
+        return pack(function, overrides, "hydra.sweep.dir", request.trial, job_id, state, request.sweep, request.common)
 
     def _make_sweep_dir(self) -> None:
         sweep = self.config.hydra.sweep

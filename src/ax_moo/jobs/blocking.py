@@ -53,7 +53,8 @@ class _Round:
         if not callable(task_function):
             yield
             return
-        self.launcher.task_function = OneProgram(owned(task_function, self.requests[0].sweep))
+        first = self.requests[0]
+        self.launcher.task_function = OneProgram(owned(task_function, first.sweep, first.common))
         try:
             yield
         finally:

@@ -36,17 +36,15 @@ def owner_of(folder: Path) -> Owner | None:
     Raises:
         OSError: the record cannot be read now.
     """
-    try:
-        found = json.loads((folder / RECORD_FILE).read_bytes())
-        return Owner(str(found["sweep"]), int(found["trial"]))
-    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, KeyError):
-        return None
+    found = _record_of(folder)
+    return None if found is None else found[0]
 
 
 def claim(folder: Path, owner: Owner, overrides: Sequence[str]) -> None:
     """Record that the folder is this trial's. A further attempt, or another task of the job, finds that it is.
 
-    A folder without a record is claimed whatever it holds: an earlier version left it, or an attempt that died early.
+    ``overrides`` are the trial's parameterization, which no further attempt changes. A folder without a record is
+    claimed whatever it holds: an earlier version left it, or an attempt that died early.
 
     Raises:
         ForeignFolder: it is another trial's.
@@ -55,28 +53,53 @@ def claim(folder: Path, owner: Owner, overrides: Sequence[str]) -> None:
     path = folder / RECORD_FILE
     if owner_of(folder) is None and not create_file(path, record) and owner_of(folder) is None:
         replace_file(path, record)
-    found = owner_of(folder)
-    if found is not None and found != owner:
-        raise ForeignFolder(_refusal(folder, found, owner))
+    found = _record_of(folder)
+    if found is None:
+        return
+    if found[0] != owner:
+        raise ForeignFolder(_refusal(folder, found[0], owner))
+    if _values(found[1]) != _values(overrides):
+        raise ForeignFolder(
+            f"{folder} is the folder of trial {owner.trial} with {' '.join(found[1])}, and this job has"
+            f" {' '.join(overrides)}: the sweep's journal has lost lines; move the folder away"
+        )
 
 
 class OwnedTask:
     """A task function that runs only in a folder of its own trial's. It can be pickled if the task function can."""
 
-    def __init__(self, task_function: Callable[[Any], Any], sweep: str) -> None:
+    def __init__(self, task_function: Callable[[Any], Any], sweep: str, common: int = 0) -> None:
         self.task_function = task_function
         self.sweep = sweep
+        self.common = common
 
     def __call__(self, config: Any) -> Any:
         hydra = HydraConfig.get()
         if not OmegaConf.is_missing(hydra.job, "num"):  # of a launcher that gives its jobs no numbers
-            claim(Path(hydra.runtime.output_dir), Owner(self.sweep, hydra.job.num), list(hydra.overrides.task))
+            own_overrides = list(hydra.overrides.task)[self.common :]
+            claim(Path(hydra.runtime.output_dir), Owner(self.sweep, hydra.job.num), own_overrides)
         return self.task_function(config)
 
 
-def owned(task_function: Callable[[Any], Any], sweep: str) -> Callable[[Any], Any]:
-    """The task function for a job of this sweep; unchanged for a job of another sweeper, which has no sweep's id."""
-    return OwnedTask(task_function, sweep) if sweep else task_function
+def owned(task_function: Callable[[Any], Any], sweep: str, common: int = 0) -> Callable[[Any], Any]:
+    """The task function for a job of this sweep; unchanged for a job of another sweeper, which has no sweep's id.
+
+    ``sweep`` and ``common`` are those of the job's request.
+    """
+    return OwnedTask(task_function, sweep, common) if sweep else task_function
+
+
+def _record_of(folder: Path) -> tuple[Owner, list[str]] | None:
+    try:
+        found = json.loads((folder / RECORD_FILE).read_bytes())
+        return Owner(str(found["sweep"]), int(found["trial"])), list(map(str, found["overrides"]))
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _values(overrides: Sequence[str]) -> set[str]:
+    """The values with their keys; an application's config may have got a key that was new to it (``+key``)."""
+    return {override.lstrip("+") for override in overrides}
 
 
 def _refusal(folder: Path, found: Owner, owner: Owner) -> str:
