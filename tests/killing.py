@@ -8,8 +8,10 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
-from command_line import SWEEPER, Ended, command_line
+import psutil
+from command_line import SWEEPER, Ended, Started, command_line
 from sweeping import SWEEP_DIR, write_app
+from waiting import wait_until_none_is_left
 
 from ax_moo.optimizer.ax_client import AxOptimizer
 from ax_moo.problem.problem import Problem
@@ -71,14 +73,30 @@ class Killable:
 
     def live(self, *options: str, kill_at: str | None = None, kill_after_s: float | None = None) -> Ended:
         """One life of the sweep: to its end, to a point such as staged:3, or for some seconds."""
-        environment = {**os.environ, "KILL_AT": kill_at} if kill_at else os.environ
-        forks, app = command_line(*SWEEPER), self.project / "app.py"
-        started = forks.start(self.project, *self._options, *options, app=app, environment=environment)
+        started = self.begin(*options, kill_at=kill_at)
         if kill_after_s is not None:
             time.sleep(kill_after_s)
             with suppress(ProcessLookupError):
                 os.kill(started.pid, signal.SIGKILL)
         return started.end()
+
+    def begin(self, *options: str, kill_at: str | None = None) -> Started:
+        environment = {**os.environ, "KILL_AT": kill_at} if kill_at else os.environ
+        forks, app = command_line(*SWEEPER), self.project / "app.py"
+        return forks.start(self.project, *self._options, *options, app=app, environment=environment)
+
+    def move(self, name: str) -> None:
+        """Give the sweep folder another name, while no job of the sweep runs."""
+        wait_until_none_is_left(lambda: processes_of(self.folder) + processes_of(Path(f"/{self.id}/")), seconds=60)
+        if self.folder.exists():
+            self.folder.rename(self.project / name)
+        self.name = name
+
+    @property
+    def id(self) -> str:
+        """The sweep's id; before it has one, what no process has among its words."""
+        header = journal.header(self.folder)
+        return journal.id_of(header) if header else "no sweep has begun"
 
     def die_at_random(self, times: int, longest_s: float) -> list[int]:
         """Lives that are killed at random moments; their exit codes."""
@@ -86,10 +104,20 @@ class Killable:
         budget = "hydra.sweeper.n_trials=1000"
         return [self.live(budget, kill_after_s=moments.uniform(0, longest_s)).code for _ in range(times)]
 
-    def end(self) -> Ended:
-        """A last life that starts no more trials than there are."""
+    def end(self, least: int = 0) -> Ended:
+        """A last life that starts no more trials than there are, if there are that many."""
         known = len(journal.trials(self.folder))
-        return self.live(f"hydra.sweeper.n_trials={known}")
+        return self.live(f"hydra.sweeper.n_trials={max(least, known)}")
+
+
+def processes_of(folder: Path) -> list[str]:
+    """The processes that have the folder's path, or a part of it, among their words."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        words = process.info["cmdline"] or []
+        if process.info["status"] != psutil.STATUS_ZOMBIE and any(str(folder) in word for word in words):
+            found.append(" ".join(words))
+    return found
 
 
 def check_nothing_was_lost_or_run_twice(swept: Killable, ended: Ended) -> None:

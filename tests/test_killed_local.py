@@ -2,22 +2,12 @@
 
 from pathlib import Path
 
-import psutil
 import pytest
 from kill_points import POINTS
-from killing import KILLED, Killable, check_nothing_was_lost_or_run_twice
+from killing import KILLED, Killable, check_nothing_was_lost_or_run_twice, processes_of
 from waiting import wait_until_none_is_left
 
 pytestmark = pytest.mark.one_hydra
-
-
-def processes_of(folder: Path) -> list[str]:
-    found = []
-    for process in psutil.process_iter(["cmdline", "status"]):
-        words = process.info["cmdline"] or []
-        if process.info["status"] != psutil.STATUS_ZOMBIE and any(str(folder) in word for word in words):
-            found.append(" ".join(words))
-    return found
 
 
 def test_killed_at_each_point_of_the_crash_table(tmp_path: Path) -> None:
