@@ -87,16 +87,17 @@ class Killable:
 
     def move(self, name: str) -> None:
         """Give the sweep folder another name, while no job of the sweep runs."""
-        wait_until_none_is_left(lambda: processes_of(self.folder) + processes_of(Path(f"/{self.id}/")), seconds=60)
+        wait_until_none_is_left(self.running_jobs, seconds=60)
         if self.folder.exists():
             self.folder.rename(self.project / name)
         self.name = name
 
-    @property
-    def id(self) -> str:
-        """The sweep's id; before it has one, what no process has among its words."""
+    def running_jobs(self) -> list[Path]:
+        """The pickles of local jobs that have not ended, in the sweep folder or in its own part of a shared one."""
         header = journal.header(self.folder)
-        return journal.id_of(header) if header else "no sweep has begun"
+        own = [] if header is None else self.project.glob(f"*/.submitit/{journal.id_of(header)}")
+        pickles = (pickle for base in (self.folder / ".submitit", *own) for pickle in base.rglob("*_submitted.pkl"))
+        return [pickle for pickle in pickles if not _ended(pickle).exists()]
 
     def die_at_random(self, times: int, longest_s: float) -> list[int]:
         """Lives that are killed at random moments; their exit codes."""
@@ -108,6 +109,10 @@ class Killable:
         """A last life that starts no more trials than there are, if there are that many."""
         known = len(journal.trials(self.folder))
         return self.live(f"hydra.sweeper.n_trials={max(least, known)}")
+
+
+def _ended(pickle: Path) -> Path:
+    return pickle.with_name(pickle.name.replace("_submitted.pkl", "_exit.json"))
 
 
 def processes_of(folder: Path) -> list[str]:
