@@ -206,6 +206,20 @@ def test_a_setting_that_is_missing_between_the_ends_of_a_range_fails_those_trial
     assert (status.code, "interpolation: 2" in status.out) == (0, True), status.err
 
 
+@pytest.mark.one_hydra  # Hydra 1.4 refuses such an option
+def test_an_option_of_a_config_group_may_set_them(tmp_path: Path) -> None:
+    project = write_app(tmp_path, APP)
+    (project / "config.yaml").write_text("defaults: [_self_, size: small]\nx: 1")
+    (project / "size").mkdir()
+    (project / "size/small.yaml").write_text("{}")
+    (project / "size/large.yaml").write_text("# @package _global_\nhydra: {launcher: {timeout_min: 50}}")
+    options = ("hydra/launcher=async_local", "hydra.sweeper.method=grid", "hydra.sweeper.n_trials=2")
+    swept = run_sweep(project, *options, "size=choice(small,large)")
+    assert swept.code == 0, swept.err
+    requests = {row["parameterization"]["size"]: row["job"]["request"] for row in swept.last}
+    assert requests == {"small": {"timeout_min": None}, "large": {"timeout_min": 50}}
+
+
 @pytest.mark.one_hydra
 def test_a_local_trial_that_needs_more_gpus_than_are_free_waits_for_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,8 +1,9 @@
 """The launcher's settings of one trial: what they refer to, such as ``${model.mem_gb}``, is the trial's own config."""
 
+import contextlib
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -32,6 +33,17 @@ class TrialParams:
     def depend_on_trial(self) -> bool:
         return bool(self.keys)
 
+    def note_groups(self, loader: ConfigLoader, overrides: Iterable[Sequence[str]]) -> None:
+        """Note the settings that the options of a config group change, in Hydra 1.3; later ones refuse such options."""
+        written = _written(self._config)
+        examples = {tuple(each for each in some if _is_group(loader, each)): some for some in overrides}
+        for groups, some in examples.items():
+            if not groups:
+                continue
+            with contextlib.suppress(ConfigError):  # the job itself says it
+                own = _written(_composed(self._config, loader, 0, some))
+                self.keys += [key for key in _differing(written, own) if key in self._rules and key not in self.keys]
+
     def of(self, loader: ConfigLoader, trial: int, overrides: Sequence[str]) -> dict[str, Any]:
         """The settings of one trial.
 
@@ -47,15 +59,29 @@ class TrialParams:
         return params
 
 
+def _differing(written: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:
+    return [key for key in own if key not in _OF_ALL_JOBS and own[key] != written.get(key)]
+
+
+def _is_group(loader: ConfigLoader, override: str) -> bool:
+    name = override.partition("=")[0].lstrip("+~").partition("@")[0]
+    return bool(loader.get_group_options(name))
+
+
+def _written(config: DictConfig) -> dict[str, Any]:
+    """The launcher's config as the user wrote it, with its interpolations."""
+    written: Any = OmegaConf.to_container(config.hydra.launcher, resolve=False)
+    return dict(written)
+
+
 def varying(config: DictConfig) -> list[str]:
     """The keys of ``hydra.launcher`` whose values may differ between trials."""
-    written: Any = OmegaConf.to_container(config.hydra.launcher, resolve=False)
-    return [key for key, value in written.items() if key not in _OF_ALL_JOBS and _varies(value)]
+    return [key for key, value in _written(config).items() if key not in _OF_ALL_JOBS and _varies(value)]
 
 
 def without_varying(config: DictConfig) -> DictConfig:
     """A copy of the config whose launcher lacks the settings that only a trial's own config has values for."""
-    rest: Any = OmegaConf.to_container(config.hydra.launcher, resolve=False)
+    rest = _written(config)
     for key in varying(config):
         del rest[key]
     copied = config.copy()
@@ -95,8 +121,7 @@ def _resolved(composed: DictConfig, key: str) -> Any:
         value = composed.hydra.launcher[key]
         return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
     except OmegaConfBaseException as error:
-        written: Any = OmegaConf.to_container(composed.hydra.launcher, resolve=False)
         raise ConfigError(
-            f"hydra.launcher.{key}: {written[key]!r} cannot be resolved in the config of a trial: {first_line(error)}; "
-            "give a value that each trial's config has"
+            f"hydra.launcher.{key}: {_written(composed)[key]!r} cannot be resolved in the config of a trial:"
+            f" {first_line(error)}; give a value that each trial's config has"
         ) from None

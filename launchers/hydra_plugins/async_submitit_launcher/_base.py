@@ -87,6 +87,7 @@ class AsyncSubmititLauncher(Launcher, ABC):
 
     def check_trials(self, overrides: Sequence[Sequence[str]]) -> None:
         """Raise a ConfigError if the settings of a job with such overrides would be wrong."""
+        self.trial_params.note_groups(self.hydra_context.config_loader, overrides)
         if self.trial_params.depend_on_trial:
             for trial, each in enumerate(overrides):
                 self._params_of(trial, each)
