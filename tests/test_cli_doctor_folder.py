@@ -13,7 +13,8 @@ from journals import life, write_journal
 from typer.testing import CliRunner
 
 from ax_moo.cli.app import app
-from ax_moo.storage.journal import JOURNAL_FILE
+from ax_moo.jobs.ownership import RECORD_FILE
+from ax_moo.storage.journal import JOURNAL_FILE, header, id_of
 from ax_moo.trial import Job, TrialStatus
 
 pytestmark = pytest.mark.one_hydra
@@ -100,9 +101,13 @@ def test_a_journal_that_cannot_be_read_is_what_is_wrong(folder: Path) -> None:
 
 
 def test_folders_of_trials_that_the_journal_does_not_know_are_named(folder: Path) -> None:
-    (folder / "4").mkdir()
+    sweep = id_of(header(folder) or {})
+    for name, whose, trial in (("4", sweep, 4), ("width=3", sweep, 3), ("9", "another sweep", 9), ("5", sweep, 5)):
+        (folder / name).mkdir()
+        (folder / name / RECORD_FILE).write_text(json.dumps({"sweep": whose, "trial": trial}))
+    (folder / "5" / RECORD_FILE).write_text("torn")
     (folder / ".submitit/7").mkdir(parents=True)
-    (folder / "notes").mkdir()
+    (folder / "16").mkdir()  # a trial's, by its width
     faults = _examined(folder, 1)["faults"]
     assert [fault["file"] for fault in faults] == [str(folder / ".submitit/7"), str(folder / "4")]
     assert all("belongs to no trial" in fault["what"] for fault in faults)

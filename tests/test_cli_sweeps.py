@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -109,6 +110,24 @@ def test_status_says_what_became_of_a_finished_sweep(folder: Path, shown: Ended)
     assert re.search(r"^hypervolume 0\.\d+ above a reference point inferred", shown.out, re.MULTILINE)
     assert re.search(r"^│ 1 +│ 1 +│ exit code 9, no result written +│ /.*/\.submitit/1/", shown.out, re.MULTILINE)
     assert re.search(r"^│ 2, 4 +│ ValueError: the loss exploded +│ /.*/\.submitit/4/", shown.out, re.MULTILINE)
+
+
+def test_a_sweep_one_of_whose_trials_was_deleted_from_the_journal_starts_no_job(folder: Path, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(folder.parent, project)
+    journal = project / folder.name / "sweep.jsonl"
+    assert ax_moo("doctor", journal.parent).code == 0
+    lines = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join(line for line in lines if json.loads(line).get("trial") != 3))
+    begin = next(n for n, line in enumerate(journal.read_text().splitlines(), 1) if json.loads(line).get("trial") == 4)
+    swept = run_sweep(project, *OPTIONS, "hydra.sweeper.n_trials=9", f"hydra.sweep.dir='{folder.name}'")
+    assert swept.code == 2
+    (said,) = swept.err.strip().splitlines()
+    assert f"{journal}: line {begin} cannot be true (trial 4 begins, and trial 3 never does)" in said
+    examined = ax_moo("doctor", journal.parent)
+    assert (examined.code, examined.err) == (1, "")
+    assert f"line {begin} cannot be true" in examined.out
+    assert f"cut off before line {begin} it tells of " in examined.out
 
 
 def test_status_shows_the_frontier_of_the_files(folder: Path, shown: Ended) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ax_moo.jobs import folders
+from ax_moo.jobs.ownership import Owner, owner_of
 from ax_moo.storage import lock
-from ax_moo.storage.journal import JOURNAL_FILE, PULLED, header
+from ax_moo.storage.journal import JOURNAL_FILE, PULLED, header, id_of
 from ax_moo.storage.journal_examination import Examination, Fault, examine
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Trial, TrialStatus
@@ -23,14 +24,14 @@ def doctor_folder(folder: Path, as_json: bool) -> int:
     journal = folder / JOURNAL_FILE
     if not (journal.exists() or journal.is_symlink()):
         raise ConfigError(f"{folder} holds no sweep: it has no {JOURNAL_FILE}")
-    beside = _numbered_folders(folder)  # before the journal is read, to which a running sweep may add
+    of_trials = _trials_folders(folder)  # before the journal is read, to which a running sweep may add
     try:
         found = examine(folder)
     except ConfigError as error:
         found = Examination([Fault(0, str(error))], [], has_gap=False)
     faults = [{"file": JOURNAL_FILE, "line": fault.line or None, "what": fault.what} for fault in found.faults]
     if not found.faults:
-        faults += [{"file": str(path), "line": None, "what": _NOBODYS} for path in _without_trial(beside, found)]
+        faults += [{"file": str(path), "line": None, "what": _NOBODYS} for path in _without_trial(of_trials, found)]
     notes = list(_notes(folder, found))
     if as_json:
         print(
@@ -42,7 +43,7 @@ def doctor_folder(folder: Path, as_json: bool) -> int:
 
 
 _MOST_SHOWN = 20
-_NOBODYS = "belongs to no trial of the journal; move it away before a trial gets this number"
+_NOBODYS = "belongs to no trial of the journal; move it away before a trial gets its number"
 
 
 def _report(folder: Path, found: Examination, faults: Sequence[Mapping[str, Any]], notes: Sequence[str]) -> list[str]:
@@ -76,25 +77,37 @@ def _mends(found: Examination) -> dict[str, Any]:
     return {"without_these_lines": None if found.has_gap else _by_status(found.left.values()), "cut": cut}
 
 
-def _numbered_folders(folder: Path) -> list[Path]:
-    """The job folders, and the folders with the jobs' own files, that have a trial's number as their name."""
+def _trials_folders(folder: Path) -> dict[Path, int]:
+    """The folders of the sweep's trials, and those with their jobs' own files, each with the trial's number."""
     holder = lock.holder(folder)
     try:
-        about = {**(header(folder) or {}), **(holder.about if holder else {})}
+        begun = header(folder) or {}
     except ConfigError:
-        about = {}
-    if PULLED in about:
-        return []
-    places = dict.fromkeys([folder, *folders.bases(folder, about)])
-    return [path for place in places if place.is_dir() for path in place.iterdir() if _is_number(path.name)]
+        return {}
+    if PULLED in begun:
+        return {}
+    sweep, about = id_of(begun), {**begun, **(holder.about if holder else {})}
+    owners = {path: _owner_of(path) for path in folder.iterdir()}
+    found = {path: owner.trial for path, owner in owners.items() if owner is not None and owner.sweep == sweep}
+    for base in {folders.of_sweep(base, folder, sweep) for base in folders.bases(folder, about)}:
+        numbered = [path for path in base.iterdir() if _is_number(path.name)] if base.is_dir() else []
+        found |= {path: int(path.name) for path in numbered}
+    return found
+
+
+def _owner_of(path: Path) -> Owner | None:
+    try:
+        return owner_of(path)
+    except OSError:
+        return None
 
 
 def _is_number(name: str) -> bool:
     return name.isascii() and name.isdecimal()
 
 
-def _without_trial(found_folders: Sequence[Path], found: Examination) -> list[Path]:
-    return sorted(path for path in found_folders if int(path.name) not in found.left)
+def _without_trial(of_trials: Mapping[Path, int], found: Examination) -> list[Path]:
+    return sorted(path for path, trial in of_trials.items() if trial not in found.left)
 
 
 def _notes(folder: Path, found: Examination) -> Iterator[str]:
