@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from slurm.cluster import SlurmCluster
-from slurm.orders import OPTIONS, Begun, Orders, sweep_of
+from slurm.orders import OPTIONS, Begun, Orders, sweep_of, sweep_that_is_preempted
 from sweeping import Swept, wait_for_sweep
 from waiting import wait_until
 
@@ -86,16 +86,19 @@ def test_all_trials_complete_but_the_one_that_always_takes_too_much(faulty: Faul
 
 
 @pytest.mark.parametrize(
-    ("number", "reason"),
+    ("number", "reason", "fault"),
     [
-        (CANCELLED, "CANCELLED by 0, no result written"),
-        (GONE, "NODE_FAIL, no result written"),
-        (LATE, "time limit of 5 min reached"),
+        (CANCELLED, "CANCELLED by 0, no result written", None),
+        (GONE, "NODE_FAIL, no result written", "node failed"),
+        (LATE, "time limit of 5 min reached", "time limit"),
     ],
 )
-def test_a_lost_job_is_tried_again_and_its_attempt_says_truly_why(faulty: Faulty, number: int, reason: str) -> None:
+def test_a_lost_job_is_tried_again_and_its_attempt_says_truly_why(
+    faulty: Faulty, number: int, reason: str, fault: str | None
+) -> None:
     (lost,) = faulty.earlier(number)
     assert (lost["reason"], lost["job"]["job_id"]) == (reason, faulty.first_jobs[number])
+    assert (lost.get("fault"), lost["counts"]) == (fault, fault != "node failed")
     assert faulty.trial(number)["job"]["job_id"] != faulty.first_jobs[number]
     assert len(faulty.nodes(number)) == 2
 
@@ -140,18 +143,7 @@ def test_a_sweep_goes_on_while_the_controller_restarts_and_accounting_is_away(
 
 
 def test_preemptions_that_cancel_use_up_no_retry(fragile_cluster: SlurmCluster, tmp_path: Path) -> None:
-    orders = Orders(tmp_path)
-    size = ("hydra.sweeper.n_trials=1", "hydra.sweeper.n_jobs=1", "hydra.sweeper.retries=1")
-    place = ("hydra.launcher.partition=taken", "hydra.launcher.gpus_per_node=1", "+deaf=true")
-    with sweep_of(tmp_path, *OPTIONS, *size, *place) as sweep:
-        for times in (1, 2):
-            orders.wait_until_begun(times)
-            wait_until(lambda: orders.rows(0)[-1]["status"] == "RUNNING", "the job's id in the journal")
-            fragile_cluster.preempt(orders.job_id(0))
-        orders.wait_until_begun(3)
-        orders.finish(0)
-        swept = wait_for_sweep(tmp_path, sweep)
-
+    swept = sweep_that_is_preempted(fragile_cluster, tmp_path, times=2, retries=1)
     (trial,) = swept.last
     assert (swept.code, trial["status"]) == (0, "COMPLETED"), (trial, swept.err)
     lost = [(each["reason"], each["counts"], each["fault"]) for each in trial["earlier"]]

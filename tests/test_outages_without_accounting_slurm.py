@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from slurm.cluster import SlurmCluster
-from slurm.orders import OPTIONS, Orders, sweep_of
+from slurm.orders import OPTIONS, Orders, sweep_of, sweep_that_is_preempted
 from sweeping import run_sweep
 from waiting import wait_until
 
@@ -35,3 +35,12 @@ def test_a_killed_sweep_finds_its_jobs_again_and_learns_how_one_of_them_ended(
     assert swept.last[0]["reason"].startswith("FAILED, exit code 137")
     assert sorted(begun.trial for begun in orders.begun()) == [0, 1, 2, 3]
     assert "accounting storage is disabled" in cluster_without_accounting.call("sacct").stderr
+
+
+def test_the_controller_alone_says_that_a_job_was_preempted(
+    cluster_without_accounting: SlurmCluster, tmp_path: Path
+) -> None:
+    swept = sweep_that_is_preempted(cluster_without_accounting, tmp_path, times=1, retries=0)
+    (trial,) = swept.last
+    assert (swept.code, trial["status"]) == (0, "COMPLETED"), (trial, swept.err)
+    assert [(each["fault"], each["node"]) for each in trial["earlier"]] == [("preempted", "n1")]

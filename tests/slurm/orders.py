@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from command_line import Started
-from sweeping import journal_rows, start_sweep, write_app
+from sweeping import Swept, journal_rows, start_sweep, wait_for_sweep, write_app
 from waiting import wait_until
+
+from .cluster import SlurmCluster
 
 _APP = """
 import os
@@ -114,3 +116,18 @@ def sweep_of(project: Path, *options: str, script: str = "app.py") -> Iterator[S
         yield process
     finally:
         process.kill()
+
+
+def sweep_that_is_preempted(cluster: SlurmCluster, project: Path, times: int, retries: int) -> Swept:
+    """One trial in a partition that preempts by cancelling, whose jobs are preempted so many times."""
+    orders = Orders(project)
+    size = ("hydra.sweeper.n_trials=1", "hydra.sweeper.n_jobs=1", f"hydra.sweeper.retries={retries}")
+    place = ("hydra.launcher.partition=taken", "hydra.launcher.gpus_per_node=1", "+deaf=true")
+    with sweep_of(project, *OPTIONS, *size, *place) as sweep:
+        for time in range(times):
+            orders.wait_until_begun(time + 1)
+            wait_until(lambda: orders.rows(0)[-1]["status"] == "RUNNING", "the job's id in the journal")
+            cluster.preempt(orders.job_id(0))
+        orders.wait_until_begun(times + 1)
+        orders.finish(0)
+        return wait_for_sweep(project, sweep)
