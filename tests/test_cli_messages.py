@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
-from launching import open_launcher, submit
+from launching import open_launcher
 from typer.testing import CliRunner, Result
 
 from ax_moo.cli.app import app
@@ -24,7 +24,8 @@ from ax_moo.problem.objectives import Objective
 from ax_moo.problem.problem import Problem
 from ax_moo.search_space.space import Range, SearchSpace
 from ax_moo.storage import lock, stop_request
-from ax_moo.storage.journal import Journal, trials
+from ax_moo.storage.journal import Journal, header, id_of, trials
+from ax_moo.sweep.submission import request_of
 from ax_moo.trial import Job, Trial, TrialStatus
 
 PROBLEM = Problem(SearchSpace((Range("x", 0.0, 1.0, "float"),)), (Objective("loss", minimize=True),))
@@ -170,8 +171,10 @@ def sleeps(config: object) -> None:
 
 
 def test_stop_now_finds_and_cancels_a_job_that_a_killed_sweeper_had_no_time_to_note(tmp_path: Path) -> None:
-    [handle] = submit(open_launcher(tmp_path, "async_local", sleeps), 0)
-    folder = write_journal(tmp_path / "sweep", Trial(0, {"x": 0.5}), Trial(1, {"x": 0.5}))
+    staged = Trial(0, {"x": 0.5})
+    folder = write_journal(tmp_path / "sweep", staged, Trial(1, {"x": 0.5}))
+    own = request_of(staged, PROBLEM.search_space, id_of(header(folder) or {}))
+    [handle] = open_launcher(tmp_path, "async_local", sleeps, config="x: 0.0").submit([own])
     result = run("stop", "--now", folder)
     assert result.exit_code == 0
     assert result.stdout.startswith(f"cancelling {handle.job.job_id}\nno job is left\n")
@@ -221,7 +224,7 @@ def test_a_sweep_with_which_a_slurm_job_goes_on_is_queued_and_not_resumed_by_han
     write_journal(tmp_path, about={"command": "true", "cwd": "/"})
     (tmp_path / ".submitit" / "controller").mkdir(parents=True)
     (tmp_path / ".submitit" / "controller" / "12_submitted.pkl").touch()
-    (tmp_path / "squeue").write_text("#!/bin/sh\necho 12 PENDING\n")
+    (tmp_path / "squeue").write_text("#!/bin/sh\necho '12|PENDING|None'\n")
     (tmp_path / "squeue").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     assert "queued: Slurm job 12 goes on with it as soon as it runs" in run("status", tmp_path).stdout
@@ -258,7 +261,6 @@ def slurm_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (("-m", "+x=1,2"), "the command must run a sweep, with -m and hydra/sweeper=ax_moo"),
         (("hydra/sweeper=ax_moo", "+x=1"), "the command must run a sweep, with -m and hydra/sweeper=ax_moo"),
         (("-m", "hydra/sweeper=ax_moo", "x=interval(0,1)"), "hydra/sweeper=ax_moo: x=interval(0,1): the application's"),
-        (("-m", "hydra/sweeper=ax_moo", "+x=interval(0,1)", "hydra.sweep.dir=a%j"), "the sweep folder must have no %"),
     ],
 )
 def test_submit_runs_nothing_and_submits_nothing_for_a_command_with_a_mistake(
