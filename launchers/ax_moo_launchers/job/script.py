@@ -97,7 +97,8 @@ def _script(main: ModuleType, running: CodeType, line: int) -> Script | None:
         return None
     length, statement = next((at, each) for at, each in enumerate(tree.body) if line <= (each.end_lineno or line))
     defined = frozenset(_bound(_compiled(tree.body[:length], file)))
-    script = Script(file, spec.name if spec else None, source, length, _is_guard(statement), defined)
+    module = spec.name if spec and spec.name != "__main__" else None  # it is __main__ for `python FOLDER`
+    script = Script(file, module, source, length, _is_guard(statement), defined)
     if not script.is_guarded:
         return script
     return replace(script, values=dict(_values(main, statement, defined)))
