@@ -106,8 +106,15 @@ def test_a_module_that_was_started_with_m_is_main_with_its_package(tmp_path: Pat
         "__main__.__spec__.name", "__package__", "VALUE", "pooled('spawn', 3)", before=["import __main__"]
     )
     write_app(tmp_path, HEAD + "from .beside import VALUE\n" + DEFINED + main + CALLED, "pkg/train.py")
-    write_app(tmp_path, "from pkg.train import main\nmain()\n", "pkg/__main__.py")
     assert launched(tmp_path, module="pkg.train") == ["('pkg.train', 'pkg', 7, [9])"] * 2
+
+
+def test_a_package_that_was_started_with_m_is_main(tmp_path: Path) -> None:
+    write_app(tmp_path, "", "pkg/__init__.py")
+    said = say("__main__.__spec__.name", "pooled('spawn', 3)", before=["import __main__"])
+    write_app(tmp_path, HEAD + DEFINED + MAIN + said, "pkg/train.py")
+    write_app(tmp_path, "from pkg.train import main\nmain()\n", "pkg/__main__.py")
+    assert launched(tmp_path, module="pkg") == ["('pkg.__main__', [9])"] * 2
 
 
 def test_a_script_that_cannot_be_executed_twice_travels_by_value(tmp_path: Path) -> None:
@@ -138,6 +145,15 @@ def test_the_traceback_of_a_job_names_the_line_of_the_script(tmp_path: Path) -> 
     arguments = ["-m", "hydra/launcher=async_local", "hydra.sweep.dir=out", "+x=1"]
     command_line(*SWEEPER).run(tmp_path, *arguments, app=Path("app.py"), seconds=120)
     assert f"File \"{tmp_path}/app.py\", line 10, in main\n    raise ValueError('mine')" in errors(tmp_path)
+
+
+def test_what_a_job_forks_has_none_of_the_job_s_handlers(tmp_path: Path) -> None:
+    handlers = "[signal.getsignal(each).name for each in (signal.SIGTERM, signal.SIGUSR2)]"
+    forked = "with multiprocessing.get_context('fork').Pool(1) as pool:"
+    lines = ["import signal", forked, "    handlers = pool.apply(in_child)"]
+    child = f"\ndef in_child():\n    import signal\n    return {handlers}\n"
+    write_app(tmp_path, HEAD + child + MAIN + say("handlers", before=lines) + CALLED)
+    assert launched(tmp_path) == ["(['SIG_DFL', 'SIG_IGN'],)"] * 2
 
 
 def test_code_that_travels_by_value_keeps_the_name_of_its_file() -> None:

@@ -13,7 +13,7 @@ from waiting import wait_until_none_is_left
 from ax_moo.jobs.ranks import end_ranks
 
 APP = """
-import json, os, subprocess, sys, time
+import json, os, signal, subprocess, sys, time
 from pathlib import Path
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -32,7 +32,8 @@ def started_again():
 def main(config):
     job, rank = HydraConfig.get(), int(os.environ.get("LOCAL_RANK", 0))
     said = {"rank": rank, "x": config.x, "text": config.text, "num": job.job.num, "id": job.job.id, "cwd": os.getcwd(),
-            "folder": job.runtime.output_dir, "under": job.sweep.dir, "stop": ax_moo.should_stop()}
+            "folder": job.runtime.output_dir, "under": job.sweep.dir, "stop": ax_moo.should_stop(),
+            "warning": rank == 0 or signal.getsignal(signal.SIGUSR2).name}
     with open(Path(job.runtime.output_dir) / "ranks", "a") as file:
         file.write(json.dumps(said) + "\\n")
     ax_moo.report(step=1, rank=rank)
@@ -82,8 +83,9 @@ def test_it_has_the_trial_s_config_and_folder_and_writes_nothing_there(tmp_path:
     for row in swept.last:
         folder = swept.folder / str(row["trial"])
         first, second = ranks(folder)
-        assert first == {**second, "rank": 0}
+        assert first == {**second, "rank": 0, "warning": True}
         assert (second["rank"], second["x"], second["text"]) == (1, row["parameterization"]["x"], "it's, {a}=b")
+        assert second["warning"] == "SIG_IGN"
         assert (second["folder"], second["cwd"]) == (str(folder), str(folder))
         assert "mode: MULTIRUN" in (folder / ".hydra/hydra.yaml").read_text()
         assert (folder / "metrics.jsonl").read_text().count("\n") == 1

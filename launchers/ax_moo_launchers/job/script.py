@@ -64,7 +64,7 @@ class Script:
             for name, module in before.items():
                 _install(module, name)
             raise
-        if not self.is_guarded:
+        if not self.is_guarded and not str(self.module).endswith(".__main__"):  # multiprocessing leaves that one alone
             _install(_without_file(main))
 
     def _execute(self, main: ModuleType) -> None:

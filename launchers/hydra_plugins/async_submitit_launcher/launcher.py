@@ -1,5 +1,9 @@
 """The launcher classes that Hydra instantiates; expensive modules are imported only when a job is submitted."""
 
+import os
+import signal
+import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 from hydra_plugins.async_submitit_launcher import (
@@ -10,6 +14,21 @@ from hydra_plugins.async_submitit_launcher import (
 if TYPE_CHECKING:
     from ax_moo.jobs.launcher import AsyncLauncher
     from ax_moo_launchers.handle import Queue
+
+
+def _leave_the_warning_to_the_job() -> None:
+    """Ignore, in a rank that a trial has started, the signal before a time limit: Slurm sends it to every process.
+
+    A rank that ended at it would take the trial with it, before that could write a checkpoint or be requeued.
+    """
+    from ax_moo.system.signals import warning_signal
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(warning_signal(), signal.SIG_IGN)
+
+
+if "AX_MOO_RANK_OF" in os.environ and "hydra.mode=RUN" in sys.argv:
+    _leave_the_warning_to_the_job()
 
 
 class AsyncLocalLauncher(_base.AsyncSubmititLauncher):
