@@ -40,9 +40,8 @@ def main() -> None:
         raise
     except (SystemExit, KeyboardInterrupt):
         raise
-    except (
-        BaseException
-    ):  # an import of the application's has raised it: Submitit writes a result for an Exception only
+    except BaseException:
+        # An import of the application has raised it. Submitit writes a result for an Exception only.
         _leave_failure(environment)
         raise
 

@@ -7,6 +7,7 @@ launcher's whole round, and with it trials that have done nothing wrong.
 import functools
 from typing import Any
 
+from ax_moo.system import forks
 from ax_moo.system.contained import contained
 
 
@@ -18,7 +19,7 @@ class Contained:
         functools.update_wrapper(self, task_function)
 
     def __call__(self, config: Any) -> Any:
-        with contained():
+        with contained(), forks.ended():
             return self._task_function(config)
 
 

@@ -19,6 +19,7 @@ from omegaconf import OmegaConf, read_write
 from ax_moo.jobs import environment
 from ax_moo.jobs.ranks import end_ranks
 from ax_moo.measurements import RANK_OF
+from ax_moo.system import forks
 from ax_moo.system.hydra_internals import known_arguments
 
 
@@ -34,8 +35,9 @@ class OneProgram:
 
     def __call__(self, config: Any) -> Any:
         if threading.current_thread() is not threading.main_thread():
-            return self.task_function(config)  # another trial runs in this process, which has only one command line
-        with environment.of_one_trial(self.is_last), _command_line(HydraConfig.get()), end_ranks():
+            with forks.ended():  # another trial runs in this process, which has only one command line
+                return self.task_function(config)
+        with environment.of_one_trial(self.is_last), _command_line(HydraConfig.get()), end_ranks(), forks.ended():
             return self.task_function(config)
 
 
