@@ -104,7 +104,7 @@ def test_folders_of_trials_that_the_journal_does_not_know_are_named(folder: Path
     sweep = id_of(header(folder) or {})
     for name, whose, trial in (("4", sweep, 4), ("width=3", sweep, 3), ("9", "another sweep", 9), ("5", sweep, 5)):
         (folder / name).mkdir()
-        (folder / name / RECORD_FILE).write_text(json.dumps({"sweep": whose, "trial": trial}))
+        (folder / name / RECORD_FILE).write_text(json.dumps({"sweep": whose, "trial": trial, "overrides": []}))
     (folder / "5" / RECORD_FILE).write_text("torn")
     (folder / ".submitit/7").mkdir(parents=True)
     (folder / "16").mkdir()  # a trial's, by its width
