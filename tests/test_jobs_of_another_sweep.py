@@ -89,7 +89,6 @@ def test_a_job_is_found_among_newer_ones_of_other_trials_in_its_folder(tmp_path:
     again = open_launcher(tmp_path, "async_local", returning_x)
     assert [again.find(request).job for request in requests] == [handle.job for handle in handles]
     assert wait_for(handles) == [JobState.FINISHED] * 3
-    assert [again.find(request).result().value for request in requests] == [0, 1, 2]
 
 
 def test_the_parameters_of_a_trial_are_its_own_and_other_overrides_may_change_between_two_lives(tmp_path: Path) -> None:
