@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ax_moo.storage import journal, journal_file
+from ax_moo.storage import journal
 from ax_moo.storage.journal import Journal
+from ax_moo.storage.journal import file as journal_file
 from ax_moo.trial import Job, Trial, TrialStatus
 
 pytestmark = pytest.mark.hydra_free

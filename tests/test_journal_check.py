@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 
 import ax_moo
 from ax_moo.cli.app import app
-from ax_moo.storage import journal, journal_lines, lock, stop_request
+from ax_moo.storage import journal, lock, stop_request
 from ax_moo.storage.journal import JOURNAL_FILE
+from ax_moo.storage.journal import lines as journal_lines
 from ax_moo.sweep import resume
 from ax_moo.sweep.loop import Sweep
 from ax_moo.sweep.settings import Settings

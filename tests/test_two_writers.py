@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, two_objectives
 
-from ax_moo.storage import heartbeat, journal, journal_file, lock
+from ax_moo.storage import heartbeat, journal, lock
 from ax_moo.storage.journal import JOURNAL_FILE, Journal, JournalTaken
+from ax_moo.storage.journal import file as journal_file
 from ax_moo.sweep import loop
 from ax_moo.sweep.loop import Sweep
 from ax_moo.sweep.settings import Settings

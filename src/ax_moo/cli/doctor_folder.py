@@ -11,7 +11,7 @@ from ax_moo.jobs import folders
 from ax_moo.jobs.ownership import Owner, owner_of
 from ax_moo.storage import lock
 from ax_moo.storage.journal import JOURNAL_FILE, PULLED, header, id_of
-from ax_moo.storage.journal_examination import Examination, Fault, examine
+from ax_moo.storage.journal.examination import Examination, Fault, examine
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Trial, TrialStatus
 

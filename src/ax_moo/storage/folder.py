@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ax_moo.problem.problem import Problem
-from ax_moo.storage import journal, journal_check, lock
+from ax_moo.storage import journal, lock
+from ax_moo.storage.journal import check as journal_check
 from ax_moo.storage.lock import Owner
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Trial, TrialStatus

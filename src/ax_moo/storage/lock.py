@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 
 from ax_moo.storage import heartbeat
-from ax_moo.storage.journal_format import JOURNAL_FILE
+from ax_moo.storage.files import JOURNAL_FILE
 from ax_moo.system import disk
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.regular_files import read_regular

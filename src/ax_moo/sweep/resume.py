@@ -10,8 +10,9 @@ from typing import Any
 from ax_moo.optimizer.encoding import SpaceEncoding
 from ax_moo.problem.difference import differences
 from ax_moo.problem.problem import Problem
-from ax_moo.storage import journal, journal_check
+from ax_moo.storage import journal
 from ax_moo.storage.base import Storage
+from ax_moo.storage.journal import check as journal_check
 from ax_moo.storage.journal_storage import JournalStorage
 from ax_moo.sweep.budget import Budget
 from ax_moo.sweep.settings import Resume, Settings

@@ -16,34 +16,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ax_moo.storage import journal_file, lock
-from ax_moo.storage.journal_folders import relative
-from ax_moo.storage.journal_format import FORMAT, ID, JOURNAL_FILE, PULLED, from_line, id_of, new_id, to_line
-from ax_moo.storage.journal_reader import events, header, last_states, trials
-from ax_moo.storage.journal_tail import JournalTail
+from ax_moo.storage import lock
+from ax_moo.storage.files import JOURNAL_FILE
+from ax_moo.storage.journal import file as journal_file
+from ax_moo.storage.journal.folders import relative
+from ax_moo.storage.journal.format import FORMAT, to_line
 from ax_moo.system.disk import CannotWrite, replace_file, sync_folder
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Trial
 
 log = logging.getLogger(__name__)
-
-__all__ = [
-    "FORMAT",
-    "ID",
-    "JOURNAL_FILE",
-    "PULLED",
-    "Journal",
-    "JournalReplaced",
-    "JournalTail",
-    "events",
-    "from_line",
-    "header",
-    "id_of",
-    "last_states",
-    "new_id",
-    "to_line",
-    "trials",
-]
 
 
 class JournalReplaced(CannotWrite):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from ax_moo.storage.journal_format import JOURNAL_FILE
+from ax_moo.storage.files import JOURNAL_FILE
 from ax_moo.system.regular_files import open_regular
 
 

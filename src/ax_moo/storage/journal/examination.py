@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ax_moo.storage import journal_reader
-from ax_moo.storage.journal_check import JournalCheck, described_problem
-from ax_moo.storage.journal_format import FORMAT, JOURNAL_FILE, from_row
-from ax_moo.storage.journal_lines import BadJournal, Line, lines
+from ax_moo.storage.files import JOURNAL_FILE
+from ax_moo.storage.journal import reader as journal_reader
+from ax_moo.storage.journal.check import JournalCheck, described_problem
+from ax_moo.storage.journal.format import FORMAT, from_row
+from ax_moo.storage.journal.lines import BadJournal, Line, lines
 from ax_moo.trial import Trial
 
 

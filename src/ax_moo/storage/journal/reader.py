@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ax_moo.storage.journal_folders import resolved
-from ax_moo.storage.journal_format import FORMAT, ID, JOURNAL_FILE, from_row
-from ax_moo.storage.journal_lines import BadJournal, Line, lines
+from ax_moo.storage.files import JOURNAL_FILE
+from ax_moo.storage.journal.folders import resolved
+from ax_moo.storage.journal.format import FORMAT, ID, from_row
+from ax_moo.storage.journal.lines import BadJournal, Line, lines
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Trial
 

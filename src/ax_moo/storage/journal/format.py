@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ax_moo.jobs import records
-from ax_moo.storage.journal_schema import trial_complaint
+from ax_moo.storage.journal.schema import trial_complaint
 from ax_moo.system.records import from_record
 from ax_moo.trial import Attempt, Fault, Job, Outcome, Trial, TrialStatus
 
-JOURNAL_FILE = "sweep.jsonl"
 FORMAT = 1
 PULLED = "pulled"
 """The header's key that names the W&B run of which the folder is a copy."""

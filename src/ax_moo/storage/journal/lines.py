@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from ax_moo.storage.journal_schema import header_complaint, trial_complaint
+from ax_moo.storage.journal.schema import header_complaint, trial_complaint
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.regular_files import open_regular
 from ax_moo.system.text import error_line

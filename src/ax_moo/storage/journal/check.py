@@ -7,9 +7,9 @@ from typing import Any
 from ax_moo.problem.problem import Problem
 from ax_moo.search_space.parameters import identity
 from ax_moo.search_space.space import Fixed
-from ax_moo.storage.journal_format import PULLED
-from ax_moo.storage.journal_lines import BadJournal
-from ax_moo.storage.journal_schema import problem_complaint
+from ax_moo.storage.journal.format import PULLED
+from ax_moo.storage.journal.lines import BadJournal
+from ax_moo.storage.journal.schema import problem_complaint
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.rules import is_finite_number
 from ax_moo.trial import Outcome, Parameterization, Trial, TrialStatus
