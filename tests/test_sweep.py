@@ -11,7 +11,7 @@ from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult
 from ax_moo.optimizer.ax_client import AxOptimizer
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import journal
-from ax_moo.sweep import loop
+from ax_moo.sweep import loop, resume
 from ax_moo.sweep.loop import Sweep, SweepResult
 from ax_moo.sweep.observers import Progress
 from ax_moo.sweep.settings import Settings
@@ -353,6 +353,29 @@ def test_an_interrupted_sweep_leaves_its_jobs_running_and_in_the_journal(tmp_pat
     assert running == [t.index for t in interrupted.running]
     assert running == [1, 2, 3]
     assert not any(handle.cancelled for handle in launcher.handles)
+
+
+def test_jobs_that_could_not_be_recorded_before_an_interruption_are_cancelled_with_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = journal.Journal.record
+
+    def interrupted_record(self: journal.Journal, trial: Trial) -> None:
+        if trial.status is TrialStatus.RUNNING and trial.index == 1:
+            raise KeyboardInterrupt
+        record(self, trial)
+
+    monkeypatch.setattr(journal.Journal, "record", interrupted_record)
+    launcher = ScriptedLauncher(two_objectives, polls=lambda trial: 10_000)
+    interrupted = Sweep(TWO, Settings(), launcher, tmp_path, _listed)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.run()
+    monkeypatch.setattr(journal.Journal, "record", record)
+    interrupted.cancel()
+    previous_run = resume.previous_run(tmp_path)
+    assert previous_run is not None, "the journal can be read"
+    told = {trial.index: (trial.status, trial.attempt, trial.retries_used) for trial in previous_run.trials}
+    assert told == dict.fromkeys(range(4), (TrialStatus.STAGED, 2, 0))
 
 
 def test_two_sweeps_with_one_seed_and_one_order_of_completions_propose_the_same(tmp_path: Path) -> None:

@@ -28,8 +28,9 @@ def cancel_and_wait(
     jobs ended by themselves; the sweep, or a resumed one, collects their results.
     """
     ended = {index: handle for index, (_, handle) in running.items() if _state_of(handle).has_ended}
+    # A job that could not be recorded before has its id from here on: without it the trial could not be retried.
     left = {
-        index: (trial.to(TrialStatus.RUNNING, reason=CANCELLED, time=clock()), handle)
+        index: (trial.to(TrialStatus.RUNNING, job=handle.job, reason=CANCELLED, time=clock()), handle)
         for index, (trial, handle) in running.items()
         if index not in ended
     }
