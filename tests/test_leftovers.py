@@ -308,6 +308,24 @@ def test_jobs_are_asked_for_that_the_journal_has_as_running_or_does_not_know(
         fresh.check_no_job_runs(tmp_path, lambda job: Ended(job, is_readable=False), lambda jobs: "kill 13")
 
 
+def test_fresh_asks_for_jobs_that_the_journal_does_not_know_in_a_submitit_folder_of_several_sweeps(
+    tmp_path: Path,
+) -> None:
+    folder, shared = tmp_path / "swept", tmp_path / "shared"
+    about = {"id": "0123456789abcdef", "job_folders": [str(shared)]}
+    write_journal(folder, problem("x=interval(0, 1)"), [staged(0, {"x": 0.5}, 0)], **about)
+    for name in ("0123456789abcdef/0/11", "fedcba9876543210/0/12", "0/13"):
+        write(shared / f"{name}_submitted.pkl")
+    asked: list[str] = []
+
+    def attach(job: Job) -> Ended:
+        asked.append(job.job_id)
+        return Ended(job)
+
+    fresh.check_no_job_runs(folder, attach, lambda jobs: "")
+    assert asked == ["11"], "the others are other sweeps'"
+
+
 def test_the_curves_of_an_earlier_sweep_are_not_taken_for_those_of_the_new_one(tmp_path: Path) -> None:
     aside = tmp_path / "earlier-2026-11-30_10-12-03"
     write(aside / "0/.hydra/hydra.yaml", A_JOB.replace("num: 3", "num: 0"))

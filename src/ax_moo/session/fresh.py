@@ -85,9 +85,18 @@ def _unfinished_jobs(folder: Path) -> Iterator[Job]:
                 known.add(trial.job.job_id)
                 if trial.job.folder and not trial.status.is_finished:
                     yield dataclasses.replace(trial.job, folder=str(folder / trial.job.folder))
-    for base in job_folders.bases(folder, _about(folder)):
+    for base in _own_bases(folder):
+        yield from (job for job in jobs_without_result(base) if job.job_id not in known)
+
+
+def _own_bases(folder: Path) -> Iterator[Path]:
+    """The folders that hold the files of this sweep's jobs and of no other's."""
+    about = _about(folder)
+    for base in job_folders.bases(folder, about):
         if base.is_relative_to(folder):
-            yield from (job for job in jobs_without_result(base) if job.job_id not in known)
+            yield base
+        elif journal.ID in about:
+            yield job_folders.of_sweep(base, folder, journal.id_of(about))
 
 
 def _about(folder: Path) -> Mapping[str, Any]:
