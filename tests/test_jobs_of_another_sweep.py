@@ -96,4 +96,6 @@ def test_the_parameters_of_a_trial_are_its_own_and_other_overrides_may_change_be
     (handle,) = launcher.submit([JobRequest(0, ("+epochs=3", "+x=1"), sweep="one", common=1)])
     assert launcher.find(JobRequest(0, ("+epochs=5", "+x=1"), sweep="one", common=1)).job == handle.job
     assert launcher.find(JobRequest(0, ("+epochs=3", "+x=2"), sweep="one", common=1)) is None
+    known_key = JobRequest(0, ("epochs=3", "x=1"), sweep="one", common=1)
+    assert launcher.find(known_key).job == handle.job, "the application's config has got the key meanwhile"
     wait_for([handle])

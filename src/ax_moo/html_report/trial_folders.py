@@ -1,19 +1,16 @@
 """Finds the folders in which a sweep's trials have worked: a folder is a trial's if its own record says so."""
 
 import os
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from ax_moo.jobs import folders
-from ax_moo.jobs.ownership import RECORD_FILE, owner_of
+from ax_moo.jobs.ownership import RECORD_FILE, number_by_hydra, owner_of
 from ax_moo.storage.earlier import is_earlier
 
 _NO_TRIALS = (folders.DEFAULT, "wandb")
-_JOB_NUMBER = re.compile(r"^    num: (\d+)$", re.MULTILINE)
-"""The line as Hydra writes it; parsing a thousand of these files as YAML would take half a minute."""
 
 
 def trial_folders(sweep_folder: Path, sweep_id: str) -> Mapping[int, Sequence[Path]]:
@@ -46,16 +43,9 @@ def _recorded(folder: Path, sweep_id: str) -> int | None:
 
 
 def _guessed(folder: Path, sweep_folder: Path, below: Sequence[str], files: Sequence[str]) -> int | None:
-    if ".hydra" in below and (number := _JOB_NUMBER.search(_text(folder / ".hydra" / "hydra.yaml"))):
-        return int(number[1])
+    if ".hydra" in below and (number := number_by_hydra(folder)) is not None:
+        return number
     return int(folder.name) if files and folder.parent == sweep_folder and folder.name.isdecimal() else None
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
 
 
 def _recorded_at(folder: Path) -> float:

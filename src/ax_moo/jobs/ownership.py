@@ -5,6 +5,7 @@ checkpoint would then return the other trial's result.
 """
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,13 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
+from ax_moo.jobs.records import without_plus
 from ax_moo.system.disk import create_file, replace_file
 
 RECORD_FILE = ".ax_moo.json"
+
+_JOB_NUMBER = re.compile(r"^    num: (\d+)$", re.MULTILINE)
+"""The line as Hydra writes it; parsing a thousand of these files as YAML would take half a minute."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,16 @@ def owner_of(folder: Path) -> Owner | None:
     return None if found is None else found[0]
 
 
+def number_by_hydra(folder: Path) -> int | None:
+    """The job's number in the config that Hydra has left in its folder; the config of a single run has none."""
+    try:
+        written = (folder / ".hydra/hydra.yaml").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    found = _JOB_NUMBER.search(written)
+    return int(found[1]) if found else None
+
+
 def claim(folder: Path, owner: Owner, overrides: Sequence[str]) -> None:
     """Record that the folder is this trial's. A further attempt, or another task of the job, finds that it is.
 
@@ -58,7 +73,7 @@ def claim(folder: Path, owner: Owner, overrides: Sequence[str]) -> None:
         return
     if found[0] != owner:
         raise ForeignFolder(_refusal(folder, found[0], owner))
-    if _values(found[1]) != _values(overrides):
+    if set(without_plus(found[1])) != set(without_plus(overrides)):
         raise ForeignFolder(
             f"{folder} is the folder of trial {owner.trial} with {' '.join(found[1])}, and this job has"
             f" {' '.join(overrides)}: the sweep's journal has lost lines; move the folder away"
@@ -95,11 +110,6 @@ def _record_of(folder: Path) -> tuple[Owner, list[str]] | None:
         return Owner(str(found["sweep"]), int(found["trial"])), list(map(str, found["overrides"]))
     except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, KeyError):
         return None
-
-
-def _values(overrides: Sequence[str]) -> set[str]:
-    """The values with their keys; an application's config may have got a key that was new to it (``+key``)."""
-    return {override.lstrip("+") for override in overrides}
 
 
 def _refusal(folder: Path, found: Owner, owner: Owner) -> str:

@@ -1,6 +1,6 @@
 """The record of a job: a file beside the job's other files that says whose it is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ax_moo.jobs.launcher import JobRequest
@@ -10,7 +10,7 @@ EARLIER = "earlier-"
 
 
 def record_of(request: JobRequest) -> dict[str, Any]:
-    return {**_trial_of(request), "overrides": list(request.own_overrides)}
+    return {**_trial_of(request), "overrides": without_plus(request.own_overrides)}
 
 
 def is_of(record: Mapping[str, Any] | None, request: JobRequest) -> bool:
@@ -23,6 +23,11 @@ def is_of(record: Mapping[str, Any] | None, request: JobRequest) -> bool:
 def is_of_trial(record: Mapping[str, Any], request: JobRequest) -> bool:
     """Whether the job with this record is one of the requested attempt, with whatever parameterization."""
     return record.items() >= _trial_of(request).items()
+
+
+def without_plus(overrides: Sequence[str]) -> list[str]:
+    """The values with their keys; an application's config may have got a key that was new to it (``+key``)."""
+    return [override.lstrip("+") for override in overrides]
 
 
 def _trial_of(request: JobRequest) -> dict[str, Any]:

@@ -6,13 +6,12 @@ trial can have holds anything.
 
 import contextlib
 import os
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ax_moo.html_report.writing import ANALYSES_FILE
 from ax_moo.jobs import folders as job_folders
-from ax_moo.jobs.ownership import RECORD_FILE
+from ax_moo.jobs.ownership import RECORD_FILE, number_by_hydra
 from ax_moo.session.trial_folders import OWN_FILES, OWN_FOLDERS
 from ax_moo.storage.earlier import is_earlier, unfinished
 from ax_moo.storage.journal import JOURNAL_FILE
@@ -21,8 +20,6 @@ from ax_moo.system.errors import ConfigError
 
 _KEY = "hydra.sweep.dir"
 _MOST_SHOWN = 3
-_NUMBER_OF_JOB = re.compile(r"^    num: \d+$", re.MULTILINE)
-"""The line in ``.hydra/hydra.yaml`` of a sweep's job, which that of a single run does not have."""
 
 
 def check_unused(folder: Path, first_folders: Sequence[Path]) -> None:
@@ -121,12 +118,7 @@ def _below(folder: Path, depth: int) -> Iterator[Path]:
 
 
 def _is_of_a_job(path: Path) -> bool:
-    if (path / RECORD_FILE).exists():
-        return True
-    with contextlib.suppress(OSError):
-        written = (path / ".hydra/hydra.yaml").read_text(encoding="utf-8", errors="replace")
-        return _NUMBER_OF_JOB.search(written) is not None
-    return False
+    return (path / RECORD_FILE).exists() or number_by_hydra(path) is not None
 
 
 def _holds_something(path: Path) -> bool:
