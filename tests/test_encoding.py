@@ -112,3 +112,9 @@ def test_what_is_no_arm_belongs_to_nothing(arm: dict[str, object]) -> None:
     mixed = _over(Range("b", 0, 1, "float"), Choice("c", ("x", "y"), False))
     assert not mixed.belong_together(arm, {"b": 0.5, "c": "x"})
     assert mixed.belong_together({"b": 0.5, "c": "x"}, {"b": 0.5, "c": "x"})
+
+
+@pytest.mark.parametrize("power", [10**9, 10**400, 1e300, math.nan, math.inf])
+def test_an_arm_that_is_too_large_belongs_to_nothing_and_takes_no_time(power: float) -> None:
+    constrained = SpaceEncoding(problem(*LOGS, parameter_constraints=["h2 <= h1"]))
+    assert not constrained.belong_together({"h1": power, "h2": power, "x": 0.5}, {"h1": 16, "h2": 16, "x": 0.5})

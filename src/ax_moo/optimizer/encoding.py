@@ -110,7 +110,7 @@ class SpaceEncoding:
             _, values = _plain_values(parameter.values)
             return parameter.values[_position(values, value)]
         if parameter.name in self._logarithms:
-            return _within(parameter, 10**value)
+            return _within(parameter, _power_of_10(value))
         return int(value) if parameter.value_type == "int" else float(value)
 
     def _repaired(
@@ -121,16 +121,18 @@ class SpaceEncoding:
         Ax keeps the constraint within its solver's tolerance, and ints are rounded. It is enough to round an int the
         other way, or to change a float by one part in a million.
         """
-        options = [
-            sorted(_neighbours(self._logarithms[name], 10 ** arm[name]), key=lambda v: abs(v - 10 ** arm[name]))
-            for name, _ in constraint.terms
-        ]
+        options = [_nearest(self._logarithms[name], _power_of_10(arm[name])) for name, _ in constraint.terms]
         names = [name for name, _ in constraint.terms]
         for point in itertools.product(*options):
             changed = dict(zip(names, point, strict=True))
             if constraint.holds({**values, **changed}):
                 return changed
         return {}
+
+
+def _power_of_10(exponent: float) -> float:
+    """10 to this power; a whole exponent would be computed digit by digit, however large it is."""
+    return 10 ** float(exponent)
 
 
 def _same(one: ParameterValue, other: ParameterValue) -> bool:
@@ -142,6 +144,10 @@ def _same(one: ParameterValue, other: ParameterValue) -> bool:
 def _is_near(parameter: Range, one: float, other: float) -> bool:
     """Whether the values differ by no more than rounding and repair can change."""
     return abs(one - other) <= (1 if parameter.value_type == "int" else 1e-5 * other)
+
+
+def _nearest(parameter: Range, value: float) -> list[float]:
+    return sorted(_neighbours(parameter, value), key=lambda each: abs(each - value))
 
 
 def _neighbours(parameter: Range, value: float) -> set[float]:
