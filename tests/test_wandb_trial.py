@@ -1,5 +1,6 @@
 """W&B in a trial, in each way in which it works and in each way in which it breaks."""
 
+import json
 import re
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from omegaconf import OmegaConf
 from wandb_job import TRAIN, WandbJob
 from wandb_server import API_KEY, FakeWandb, Fault, provide_wandb_server  # noqa: F401
 
-from ax_moo.wandb.settings import trial_run_id
+from ax_moo.storage import journal
+from ax_moo.wandb.settings import sweep_run_id, trial_run_id
 from nas.checks import InvalidConfig
 from nas.loggers import build_logger
 
@@ -189,3 +191,18 @@ def test_a_run_id_depends_on_sweep_folder_and_trial_and_on_nothing_else() -> Non
     assert len({one, trial_run_id("a sweep: 1/2?", Path("/data/two"), 3)}) == 2
     assert len({one, trial_run_id("a sweep: 1/2?", Path("/data/one"), 4)}) == 2
     assert re.fullmatch(r"[\w-]{1,64}", trial_run_id("ö" * 200 + ":;,#?/'", Path("/data/one"), 1000))
+
+
+def test_a_sweep_that_begins_anew_in_a_folder_has_other_run_ids_and_one_of_an_earlier_version_keeps_its_own(
+    tmp_path: Path,
+) -> None:
+    before = trial_run_id("s", tmp_path, 3), sweep_run_id("s", tmp_path)
+    found = {before}
+    for header in ({"id": "a"}, {"id": "b"}, {}):
+        begun = {"format": journal.FORMAT, "problem": {}, "time": 1.0, **header}
+        (tmp_path / journal.JOURNAL_FILE).write_text(json.dumps(begun) + "\n")
+        found.add((trial_run_id("s", tmp_path, 3), sweep_run_id("s", tmp_path)))
+    assert len(found) == 3, "without an id they are those that the folder alone gives"
+    assert trial_run_id("s", Path("/data/one"), 3) == "s-b6b60f4d-3"
+    own = sweep_run_id("s", tmp_path)
+    assert trial_run_id("s", tmp_path, 3).removesuffix("-3") == own.removesuffix("-sweep")

@@ -19,7 +19,7 @@ from ax_moo.system import signals
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.terminal import say
 from ax_moo.wandb.service import GRACE, modes_to_try
-from ax_moo.wandb.settings import Mode, WandbSettings, sweep_run_id
+from ax_moo.wandb.settings import Mode, WandbSettings
 
 INIT_SECONDS = 30.0
 FINISH_SECONDS = 60.0
@@ -31,7 +31,6 @@ class RunOptions:
     """The options of that process, as values that JSON holds. ``about`` goes into the run's config."""
 
     folder: str
-    id: str
     name: str
     group: str
     project: str | None
@@ -50,7 +49,6 @@ class RunOptions:
         name = application.sweep_name or folder.name
         return cls(
             folder=str(folder),
-            id=sweep_run_id(name, folder),
             name=name,
             group=settings.group or application.group or name,
             project=settings.project or application.project,

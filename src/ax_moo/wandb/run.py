@@ -27,7 +27,7 @@ from ax_moo.wandb.process import RunOptions
 from ax_moo.wandb.project import JOB_TYPE, open_project
 from ax_moo.wandb.run_state import RunState
 from ax_moo.wandb.service import GRACE, QUIET_AND_BOUNDED, modes_to_try, service_killed_after, tear_down
-from ax_moo.wandb.settings import Mode
+from ax_moo.wandb.settings import Mode, sweep_run_id
 from ax_moo.wandb.trial_runs import tag_and_close
 from ax_moo.wandb.wandb_sweep import add_trials, create_sweep
 
@@ -245,7 +245,7 @@ def _init(wandb: Any, options: RunOptions, header: Mapping[str, Any], mode: str)
     return wandb.init(
         project=options.project,
         entity=options.entity,
-        id=options.id,
+        id=sweep_run_id(options.name, Path(options.folder)),
         name=options.name,
         group=options.group,
         job_type=JOB_TYPE,

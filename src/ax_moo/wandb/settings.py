@@ -13,6 +13,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ax_moo.storage import journal
+from ax_moo.system.errors import ConfigError
 from ax_moo.system.rules import (
     FLAG,
     NAME,
@@ -224,12 +226,12 @@ LONGEST_NAME_IN_ID = 40
 
 
 def trial_run_id(sweep: str, folder: Path, trial: int) -> str:
-    """The id of a trial's run. A requeued trial has the same id, a sweep in another folder another one."""
+    """The id of a trial's run. A requeued trial has the same id, another sweep another one, in this folder or not."""
     return f"{_prefix(sweep, folder)}-{trial}"
 
 
 def sweep_run_id(sweep: str, folder: Path) -> str:
-    """The id of the sweep's own run, which a resumed sweep continues."""
+    """The id of the sweep's own run, which a resumed sweep continues. The sweep has to have begun."""
     return f"{_prefix(sweep, folder)}-sweep"
 
 
@@ -241,5 +243,12 @@ def results_name(group: str) -> str:
 def _prefix(sweep: str, folder: Path) -> str:
     # W&B refuses ids that are too long or contain one of :;,#?/'
     readable = re.sub(r"[^A-Za-z0-9_-]+", "-", sweep)[:LONGEST_NAME_IN_ID]
-    where = hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]
-    return f"{readable}-{where}"
+    which = hashlib.sha256(os.fsencode(folder) + _sweep_id(folder).encode()).hexdigest()[:8]
+    return f"{readable}-{which}"
+
+
+def _sweep_id(folder: Path) -> str:
+    """The id of the sweep that the folder holds now; empty for one that an earlier version began."""
+    with suppress(ConfigError, OSError):
+        return str((journal.header(folder) or {}).get(journal.ID, ""))
+    return ""
