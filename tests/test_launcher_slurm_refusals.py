@@ -37,6 +37,7 @@ PASSING = [
     "Batch job submission failed: Slurm backup controller in standby mode",
     "Batch job submission failed: Message receive failure",
     "Slurm temporarily unable to accept job, sleeping and retrying",
+    "AssocGrpSubmitJobsLimit\nsbatch: error: Batch job submission failed: Job violates accounting/QOS policy",
     "QOSMaxSubmitJobPerUserLimit\nsbatch: error: Batch job submission failed: Job violates accounting/QOS policy",
 ]
 MISTAKES = [
@@ -185,6 +186,24 @@ def test_no_refusal_at_a_resume_is_a_mistake(
     ending = sweep(tmp_path, open_launcher(tmp_path, "async_slurm", task), n_trials=2, n_jobs=1)
     assert (ending.exit_code, len(ending.trials)) == (0, 2)
     assert set(begun(tmp_path).values()) == {1}
+
+
+@pytest.mark.parametrize("text", MISTAKES)
+def test_no_refusal_is_the_fault_of_one_trial_whose_resources_slurm_has_taken_or_has_never_seen(
+    tmp_path: Path, sbatch: Sbatch, text: str
+) -> None:
+    own_name = "hydra.launcher.name='n${oc.select:trial,none}'"
+    (running,) = submit(open_launcher(tmp_path, "async_slurm", lambda config: 0), 0)
+    launcher = open_launcher(tmp_path, "async_slurm", lambda config: 0, own_name)
+    launcher.attach(running.job)
+    sbatch.says(text)
+    with pytest.raises(refusals.NotNow):
+        submit(launcher, 1)
+    (taken,) = submit(launcher, 1)
+    sbatch.says(text)
+    with pytest.raises(refusals.NotNow):
+        submit(launcher, 2)
+    assert wait_for([running, taken]) == [JobState.FINISHED] * 2
 
 
 @pytest.mark.parametrize("n_jobs", [1, 3])

@@ -12,8 +12,9 @@ from ax_moo_command import ax_moo
 from launching import open_launcher, submit, wait_for
 from sweeping import write_app
 
-from ax_moo.jobs.launcher import JobHandle, JobState
+from ax_moo.jobs.launcher import JobHandle, JobRequest, JobState
 from ax_moo.system.errors import ConfigError
+from ax_moo.trial import Fault
 
 pytestmark = [pytest.mark.slurm, pytest.mark.one_hydra, pytest.mark.usefixtures("slurm_cluster")]
 
@@ -105,11 +106,7 @@ def test_slurm_records_a_text_as_it_was_written(opened: Callable[..., Any], valu
         ({"additional_parameters": {"ntasks_per_gpu": 2}}, r"additional_parameters\.ntasks_per_gpu: .*tasks_per_node"),
         ({"additional_parameters": {"array": "0-3"}}, r"additional_parameters\.array: .*array_parallelism"),
         ({"additional_parameters": {"arr": "0-3"}}, r"additional_parameters\.arr: .*array_parallelism"),
-        ({"additional_parameters": {"output": "x"}}, r"additional_parameters\.output: .*submitit_folder"),
-        ({"additional_parameters": {"open_mode": "truncate"}}, r"additional_parameters\.open_mode: "),
-        ({"additional_parameters": {"job-name": "x"}}, r"additional_parameters\.job-name: .*hydra\.launcher\.name"),
-        ({"additional_parameters": {"time": "1:00:00"}}, r"additional_parameters\.time: .*timeout_min"),
-        ({"additional_parameters": {"signal": "USR1@60"}}, r"additional_parameters\.signal: .*signal_delay_s"),
+        ({"additional_parameters": {"time": "1 h"}}, r"additional_parameters\.time: must be minutes .*timeout_min"),
         ({"additional_parameters": {"wait": True}}, r"additional_parameters\.wait: "),
         ({"additional_parameters": {"wrap": "id"}}, r"additional_parameters\.wrap: "),
         ({"additional_parameters": {"parsable": True}}, r"additional_parameters\.parsable: "),
@@ -173,6 +170,51 @@ def test_an_option_of_a_name_with_dashes_replaces_that_of_the_key(opened: Callab
     cpus = subprocess.check_output(["squeue", "--noheader", "--format=%c", f"--jobs={handle.job.job_id}"], text=True)
     handle.cancel()
     assert cpus.strip() == "2"
+
+
+@pytest.mark.parametrize(
+    ("more", "shown"),
+    [
+        ({"signal": "SIGUSR1@200", "contiguous": True}, "NumNodes=1"),
+        ({"ntasks": 1, "ntasks-per-node": "1", "nodes": 1}, "NumTasks=1"),
+        ({"job-name": "mine"}, "JobName=mine"),
+        ({"time": "1:30"}, "TimeLimit=00:02:00"),
+        ({"time": "0-00:05"}, "TimeLimit=00:05:00"),
+        ({"time": 7}, "TimeLimit=00:07:00"),
+        ({"output": "/dev/null", "error": "/dev/null", "begin": "now+100"}, "_0_log.out"),
+    ],
+)
+def test_options_with_which_stock_submitit_works_are_taken(
+    opened: Callable[..., Any], more: dict[str, Any], shown: str
+) -> None:
+    launcher = opened(additional_parameters={**more, "hold": True})
+    launcher.check()
+    (handle,) = submit(launcher, 0)
+    job = subprocess.check_output(["scontrol", "show", "job", handle.job.job_id], text=True)
+    handle.cancel()
+    assert shown in job
+
+
+def test_a_time_limit_among_the_options_is_the_one_that_is_multiplied(opened: Callable[..., Any]) -> None:
+    launcher = opened(additional_parameters={"time": "0:05:00", "hold": True}, retry_resources={"timeout_min": 2})
+    launcher.check()
+    (handle,) = launcher.submit([JobRequest(0, ("+trial=0",), 2, faults=(Fault.TIME_LIMIT,))])
+    job = subprocess.check_output(["scontrol", "show", "job", handle.job.job_id], text=True)
+    handle.cancel()
+    assert "TimeLimit=00:10:00" in job
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("LC_ALL", "xx_YY.UTF-8"), ("SHELLOPTS", "verbose:xtrace"), ("BASH_ENV", "broken"), ("BASH_FUNC_ml%%", "() { if")],
+)
+def test_what_the_environment_makes_bash_say_is_no_fault_of_setup(
+    opened: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str
+) -> None:
+    (tmp_path / "broken").write_text("if\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(name, value)
+    opened(setup=["shopt -s extglob", "rm -f /nowhere/!(a|b)", "ml() {", "  echo ml", "}"]).check()
 
 
 def test_the_users_environment_does_not_take_the_job_from_us(

@@ -79,7 +79,7 @@ def queue_states(job_ids: Iterable[str]) -> dict[str, str] | None:
     if status != 0 and "Invalid job id" not in error:
         log.debug("squeue does not answer: %s", error.strip())
         return None
-    rows = [fields for line in output.splitlines() if len(fields := line.strip().split("|")) == 3]
+    rows = [fields for line in output.splitlines() if len(fields := line.strip().split("|", 2)) == 3]
     return {job_id: HELD if reason.replace("_", " ") in _HELD_FOR else state for job_id, state, reason in rows}
 
 
@@ -105,6 +105,12 @@ def usable_nodes(partitions: str) -> set[str]:
         for node, partition, state in rows
         if _is_of(partition, partitions) and not state.startswith(_OUT_OF_SERVICE) and not state.endswith("*")
     }
+
+
+def node_names(nodes: str) -> set[str]:
+    """The nodes in Slurm's list of them, such as ``n1,n[3-5]``."""
+    status, output, _ = call(["scontrol", "show", "hostnames", nodes]) if "[" in nodes else (1, "", "")
+    return set(output.split() if status == 0 else nodes.split(","))
 
 
 def largest_job(partitions: str) -> dict[str, float]:

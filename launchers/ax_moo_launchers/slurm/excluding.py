@@ -5,7 +5,8 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from ax_moo_launchers.slurm import commands, options, refusals
+from ax_moo_launchers.slurm import commands, refusals
+from ax_moo_launchers.slurm.additional import additional, chosen
 from ax_moo_launchers.slurm.sbatch import Refused
 
 log = logging.getLogger(__name__)
@@ -42,8 +43,8 @@ def worth_excluding(nodes: Sequence[str], params: Mapping[str, Any]) -> tuple[st
     """
     if not nodes:
         return ()
-    usable = commands.usable_nodes(options.chosen(params, "partition"))
-    usable -= set(options.chosen(params, "exclude").split(","))
+    usable = commands.usable_nodes(chosen(params, "partition"))
+    usable -= commands.node_names(chosen(params, "exclude"))
     while nodes and usable and not usable - set(nodes):
         nodes = nodes[1:]
     return tuple(nodes)
@@ -53,8 +54,8 @@ def with_excluded(params: Mapping[str, Any], nodes: Sequence[str]) -> dict[str, 
     """The params with these nodes excluded beside those that the user excludes."""
     if not nodes:
         return dict(params)
-    more = options.additional(params.get("additional_parameters") or {})
-    excluded = ",".join([*filter(None, [options.chosen(params, "exclude")]), *nodes])
+    more = additional(params)
+    excluded = ",".join([*filter(None, [chosen(params, "exclude")]), *nodes])
     if "exclude" in more:  # it replaces the launcher's own key
         return {**params, "additional_parameters": {**more, "exclude": excluded}}
     return {**params, "exclude": excluded}

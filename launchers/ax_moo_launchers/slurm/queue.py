@@ -17,6 +17,7 @@ from ax_moo.trial import Fault
 from ax_moo_launchers.files import ARRAY_TASK, has_pickle, remove_unpublished
 from ax_moo_launchers.no_job import NoJob
 from ax_moo_launchers.slurm import excluding, options, refusals, retry_resources
+from ax_moo_launchers.slurm.additional import with_time_limit
 from ax_moo_launchers.slurm.commands import output_folders
 from ax_moo_launchers.slurm.handle import SlurmHandle
 from ax_moo_launchers.slurm.sbatch import Refused, open_executor
@@ -66,10 +67,10 @@ class SlurmQueue:
 
     def check_params(self, params: Mapping[str, Any]) -> None:
         options.check_options(params)
-        retry_resources.check(params)
+        retry_resources.check(with_time_limit(params))
 
     def for_attempt(self, params: Mapping[str, Any], faults: Sequence[Fault]) -> dict[str, Any]:
-        return retry_resources.for_attempt(params, faults)
+        return retry_resources.for_attempt(with_time_limit(params), faults)
 
     def submit(
         self, calls: Mapping[JobRequest, tuple[Any, ...]], params: Mapping[JobRequest, Mapping[str, Any]]
@@ -117,12 +118,13 @@ class SlurmQueue:
             array = self._of_sweep(first.sweep) / ARRAY_TASK
             jobs = self._sbatch(array if len(submissions) > 1 else self.folder(first), submissions, params)
         except Refused as error:
-            is_new = self._has_submitted and _key(params) not in self._taken
+            # What Slurm has taken from this process before shows that the rest of the settings is right.
+            is_new = bool(self._taken) and _resources(params) not in self._taken
             if not (is_new and refusals.is_of_the_request(str(error))):
                 raise
             return dict.fromkeys(submissions, NoJob(f"Slurm refuses the resources of this trial: {error}"))
         self._has_submitted = True
-        self._taken.add(_key(params))
+        self._taken.add(_resources(params))
         return dict(zip(submissions, jobs, strict=True))
 
     def adopt(self, handle: JobHandle) -> None:
@@ -160,6 +162,14 @@ class SlurmQueue:
         for folder in self._doubtful & set(map(self.folder, submissions)):
             self.end_orphans(folder)
             self._doubtful.discard(folder)
+
+
+_NO_RESOURCES = {"comment", "name", "python", "setup", "srun_args", "stderr_to_stdout", "use_srun"}
+
+
+def _resources(params: Mapping[str, Any]) -> str:
+    """The key of what a job asks for: Slurm refuses no job for its name."""
+    return _key({key: value for key, value in params.items() if key not in _NO_RESOURCES})
 
 
 def _key(params: Mapping[str, Any]) -> str:

@@ -33,6 +33,7 @@ _PASSING = {
     "cannot allocate memory": "ENOMEM, where sbatch cannot be started on a full login node",
     # The limits of an account or a QOS: https://slurm.schedmd.com/resource_limits.html
     "maxsubmitjob": "AssocMaxSubmitJobLimit, QOSMaxSubmitJobPerUserLimit and their siblings",
+    "grpsubmitjob": "AssocGrpSubmitJobsLimit, QOSGrpSubmitJobsLimit: what a whole group has submitted",
 }
 """The texts that are no mistake of the user, and where each comes from."""
 

@@ -9,7 +9,8 @@ from ax_moo.system.errors import ConfigError
 from ax_moo.system.rules import is_number
 from ax_moo.trial import Fault
 from ax_moo_launchers.params import MOST_TIMES, RETRY_RESOURCES
-from ax_moo_launchers.slurm import commands, options
+from ax_moo_launchers.slurm import commands
+from ax_moo_launchers.slurm.additional import chosen
 
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?)([KMGT]?)(B?)", re.IGNORECASE)
 _IN_MB = {"K": 1 / 1024, "": 1, "M": 1, "G": 1024, "T": 1024**2}
@@ -43,7 +44,7 @@ def for_attempt(params: Mapping[str, Any], faults: Sequence[Fault]) -> dict[str,
     }
     if not wanted:
         return dict(params)
-    most = commands.largest_job(options.chosen(params, "partition"))
+    most = commands.largest_job(chosen(params, "partition"))
     return {**params, **{key: _more(key, params[key], times, most.get(key)) for key, times in wanted.items()}}
 
 

@@ -21,6 +21,7 @@ from ax_moo_launchers.files import ARRAY_TASK, SLURM, job_file, submitted_file, 
 from ax_moo_launchers.records import write_record
 from ax_moo_launchers.search_path import before_library
 from ax_moo_launchers.slurm import options
+from ax_moo_launchers.slurm.additional import additional
 from ax_moo_launchers.slurm.commands import call, cancel
 
 _FOR_EVER_MIN = 60 * 24 * 365 * 10
@@ -133,7 +134,7 @@ def open_executor(folder: Path, params: Mapping[str, Any]) -> Executor:
         given["timeout_min"] = math.ceil(given["timeout_min"])
     if "mem_gb" in given:
         given["mem_gb"] = math.ceil(given["mem_gb"] * 1024) / 1024
-    given["additional_parameters"] = options.additional(given.get("additional_parameters", {}))
+    given["additional_parameters"] = additional(given)
     given["setup"] = [*_import_lines(), *given.get("setup", [])]
     with warnings.catch_warnings():
         # Submitit warns about its parameters for every job.
