@@ -21,6 +21,7 @@ CONSTRAINED = problem(objectives=TWO_OBJECTIVES, outcome_constraints=["top 1 >= 
         (3, {"objective": 3.0}),
         (np.float32(0.5), {"objective": 0.5}),
         (torch.tensor(0.5), {"objective": 0.5}),
+        ({"objective": np.array([0.5]), "more": np.array([2])}, {"objective": 0.5, "more": 2.0}),
         ((1.5, 0.25), {"objective": (1.5, 0.25)}),
         ([torch.tensor(1.0), np.float64(0)], {"objective": (1.0, 0.0)}),
         ({"objective": 2}, {"objective": 2.0}),

@@ -147,7 +147,7 @@ def _number(label: str, value: Any) -> float:
     if not _is_number(value):
         raise BadOutcome(f"{label} must be a number, got {_shown(value)}")
     try:
-        number = float(value)
+        number = float(value.item() if hasattr(value, "item") else value)  # NumPy converts no array of one element
     except OverflowError:
         number = math.inf
     if not math.isfinite(number) or abs(number) > LARGEST:
