@@ -1,5 +1,6 @@
 """A sweep folder, its journal or its lock that somebody removes or replaces while the sweep runs."""
 
+import errno
 import json
 import logging
 import os
@@ -189,6 +190,16 @@ def test_a_lock_that_is_removed_just_before_the_end_still_says_how_the_sweep_end
     assert json.loads((tmp_path / lock.LOCK_FILE).read_text())["about"] == {"exit_code": 0}
 
 
+def _is_removed(folder: Path) -> bool:
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        if error.errno != errno.ENOTEMPTY:
+            raise
+        return False
+    return True
+
+
 def test_a_folder_that_is_removed_while_jobs_run_is_made_anew_and_the_sweep_completes(tmp_path: Path) -> None:
     project = write_waiting_app(tmp_path)
     options = (*OPTIONS, "hydra.sweeper.n_trials=4", "hydra.sweeper.retries=1")
@@ -196,7 +207,7 @@ def test_a_folder_that_is_removed_while_jobs_run_is_made_anew_and_the_sweep_comp
     wait_for_trials(project, 2)
     wait_until(lambda: [row["status"] for row in journal_rows(project)[1:]].count("RUNNING") == 2, "two noted jobs")
     before = journal_rows(project)
-    shutil.rmtree(project / SWEEP_DIR)
+    wait_until(lambda: _is_removed(project / SWEEP_DIR), "a folder in which no job writes meanwhile")
     wait_until(lambda: journal_rows(project)[: len(before)] == before, "a new journal")
     let_them_end(project)
     ended = wait_for_sweep(project, process)

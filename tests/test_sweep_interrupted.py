@@ -15,6 +15,7 @@ import pytest
 from ax_moo_command import ax_moo, facts
 from command_line import Started
 from sweeping import Swept, journal_rows, run_sweep, start_sweep, sweep_command, wait_for_sweep, write_app
+from waiting import wait_until_none_is_left
 
 APP = """
 import os
@@ -114,6 +115,8 @@ def test_a_finished_sweep_says_so_and_does_nothing_and_a_larger_budget_goes_on(t
     project = write_app(tmp_path, APP)
     options = (*BASE, "+seconds=0.1")
     first = run_sweep(project, *options, "hydra.sweeper.n_trials=3")
+    # A job's controller ends a moment after the job's result is there, and then gives its note the final name.
+    wait_until_none_is_left(lambda: list(first.folder.rglob("*.tmp")), 60)
     files = {path: path.read_bytes() for path in first.folder.rglob("*") if path.is_file() and path.name != "lock"}
     again = run_sweep(project, *options, "hydra.sweeper.n_trials=3")
     assert again.code == 0, again.err

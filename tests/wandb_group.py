@@ -75,7 +75,7 @@ def make_sweep(folder: Path, has_ended: bool = False) -> Path:
     running = {trial.index: trial for trial in _last(folder)}
     journal.record(_done(running[0], {"f": (0.5, 0.0123456789012345), "g": 0.1 + 0.7}))
     journal.record(running[1].to(TrialStatus.FAILED, reason='ValueError: "ä" <script>' + 40_000 * "!", time=14.0))
-    journal.record(_done(running[2], {"f": 0.25, "g": 1e-17, "epoch": 3.0}))
+    journal.record(_done(running[2], {"f": (0.25, 0.005), "g": 1e-17, "epoch": 3.0}))
     last = Trial(3, {"x": 0.9, "opt": "a,b"}, time=20.0)
     journal.record(last)
     journal.record(last.to(TrialStatus.RUNNING, job=Job("job-3", "/jobs/3"), time=21.0))
