@@ -130,6 +130,23 @@ def test_a_reader_sees_that_the_holder_has_ended(tmp_path: Path) -> None:
     assert found.ended is not None
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"pid": 1e999}, {"time": 2**80}, {"ended": "x"}, {"since_boot": []}, {"about": None}, {"about": [1]}),
+        *({"about": {"job_folders": 5}}, {"about": {"job_folders": [1]}}, {"about": {"n_trials": None}}),
+    ],
+)
+def test_a_record_that_no_sweeper_has_written_names_nobody(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    right = {"host": "elsewhere", "pid": 1, "time": 1.0, "ended": 2.0, "about": {"n_trials": 3, "job_folders": ["a"]}}
+    (tmp_path / LOCK_FILE).write_text(json.dumps(right))
+    assert holder(tmp_path) is not None
+    (tmp_path / LOCK_FILE).write_text(json.dumps(right | wrong))
+    assert holder(tmp_path) is None
+    with held(tmp_path):
+        pass
+
+
 def test_a_killed_holder_that_nobody_has_waited_for_is_gone(tmp_path: Path) -> None:
     with another_process_holds(tmp_path) as other:
         other.kill()

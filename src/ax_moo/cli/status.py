@@ -125,7 +125,7 @@ def _without_result(sweep: SweepFolder) -> str:
 def _before_its_last_trial(sweep: SweepFolder) -> str:
     """Nothing where all trials have ended, and only the tables could not be written."""
     ended = sum(trial.status.is_finished for trial in sweep.trials)
-    return "" if ended >= sweep.about.get("n_trials", math.inf) else " before its last trial"
+    return "" if ended >= (sweep.about.get("n_trials") or math.inf) else " before its last trial"
 
 
 def _table(title: str, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> Table:

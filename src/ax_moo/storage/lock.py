@@ -19,6 +19,7 @@ import psutil
 
 from ax_moo.storage import heartbeat
 from ax_moo.storage.files import JOURNAL_FILE
+from ax_moo.storage.lock_rules import is_right
 from ax_moo.system import disk
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.regular_files import read_regular
@@ -74,14 +75,15 @@ def this_process(about: Mapping[str, Any]) -> Owner:
 
 
 def read(path: Path) -> Owner | None:
-    """The process that the lock file names; None if it names none."""
+    """The process that the lock file names; None if it names none, or is not what a sweeper has written."""
     try:
         row = json.loads(read_regular(path).partition(b"\n")[0])
-        found = Owner(str(row["host"]), int(row["pid"]), float(row["time"]))
-        more = {key: row[key] for key in ("since_boot", "ended", "about") if key in row}
-        return dataclasses.replace(found, **more)
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, RecursionError):
         return None
+    if not is_right(row):
+        return None
+    more = {key: row[key] for key in ("since_boot", "ended", "about") if key in row}
+    return Owner(row["host"], row["pid"], row["time"], **more)
 
 
 class LockRecord:
