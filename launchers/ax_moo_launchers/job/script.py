@@ -11,6 +11,7 @@ import os
 import pickle
 import sys
 import tokenize
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -76,6 +77,8 @@ class Script:
             main.__package__, main.__loader__ = main.__spec__.parent, main.__spec__.loader
         else:
             main.__loader__ = importlib.machinery.SourceFileLoader("__main__", self.file)
+        # The sweeper's own execution of `@hydra.main` has shown it once; it would be in the log of every trial.
+        warnings.filterwarnings("ignore", message=r"\s*The version_base parameter is")
         # Tracebacks show these lines, also if the file has been edited since the sweep began.
         linecache.cache[self.file] = (len(self.source), None, self.source.splitlines(keepends=True), self.file)
         tree = ast.parse(self.source, self.file)
