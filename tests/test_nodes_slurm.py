@@ -10,6 +10,7 @@ from slurm.cluster import SlurmCluster
 from sweeping import run_sweep, write_app
 
 from ax_moo.jobs.launcher import JobRequest, JobState
+from ax_moo_launchers.slurm import additional, excluding
 
 pytestmark = [pytest.mark.slurm, pytest.mark.one_hydra]
 
@@ -57,3 +58,17 @@ def test_of_all_nodes_the_first_is_used_again(
     (handle,) = launcher.submit([JobRequest(0, (), exclude=exclude)])
     assert wait_for([handle], 60) == [JobState.FINISHED]
     assert f"ExcNodeList={exclude[-1]}\n" in slurm_cluster.call("scontrol", "show", "job", handle.job.job_id).stdout
+
+
+@pytest.mark.usefixtures("slurm_cluster")
+def test_nodes_that_the_user_excludes_as_a_range_are_not_left_for_a_job() -> None:
+    assert excluding.worth_excluding(("n2",), {"exclude": "n[1-1]"}) == ()
+    assert excluding.worth_excluding(("n2",), {"exclude": None}) == ("n2",)
+
+
+def test_the_partition_is_that_of_the_users_variable_which_goes_before_the_script(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SBATCH_PARTITION", "urgent")
+    assert additional.chosen({"partition": "gpu"}, "partition") == "urgent"
+    assert additional.chosen({"exclude": "n1", "additional_parameters": {"exclude": "n2"}}, "exclude") == "n2"
