@@ -8,7 +8,10 @@ from typing import Any
 
 import cloudpickle
 
-_MOST_BYTES = 2**22
+GLOBALS_OF_SCRIPT = "__globals_of_script__"
+"""The name under which a ``__main__`` that hides its file has the globals of the script's functions."""
+
+_MOST_BYTES = 2**26
 _MOST_DECORATORS = 20
 
 
@@ -39,10 +42,24 @@ def found(qualname: str, decorators: int) -> Any:
     return value
 
 
+def globals_of_script() -> dict[str, Any]:
+    main = sys.modules["__main__"]
+    found: dict[str, Any] = getattr(main, GLOBALS_OF_SCRIPT, vars(main))
+    return found
+
+
+class _GlobalsOfScript:
+    """In a pickle it stands for the globals of the job's own script."""
+
+    def __reduce__(self) -> Any:
+        return globals_of_script, ()
+
+
 class _Pickler(cloudpickle.Pickler):
     def __init__(self, file: Any, defined: Collection[str]) -> None:
         super().__init__(file, protocol=5)
         self._defined = defined
+        self._globals = _GlobalsOfScript()
 
     def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, CodeType):
@@ -52,7 +69,18 @@ class _Pickler(cloudpickle.Pickler):
             decorators = _decorators_around(obj, name) if name.split(".")[0] in self._defined else None
             if decorators is not None:
                 return found, (name, decorators)
-        return super().reducer_override(obj)
+        reduced = super().reducer_override(obj)
+        if self._defined and isinstance(obj, FunctionType) and obj.__globals__ is globals_of_script():
+            return self._with_its_globals(reduced)
+        return reduced
+
+    def _with_its_globals(self, reduced: Any) -> Any:
+        """A function without a name, such as a lambda or what a decorator returns, shares the script's globals."""
+        if reduced is NotImplemented:
+            return reduced
+        make, (code, _, *closure), (own, slots), *others = reduced
+        names = {name: value for name, value in slots["__globals__"].items() if name not in self._defined}
+        return make, (code, self._globals, *closure), (own, {**slots, "__globals__": names}), *others
 
     def _with_its_file(self, code: CodeType) -> Any:
         """cloudpickle 3.1.3 leaves the name of the file out, and tracebacks would not have it."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from ax_moo.system.text import error_line
 from ax_moo_launchers.job.by_reference import by_reference, small_by_value
+from ax_moo_launchers.job.given import kept
 from ax_moo_launchers.job.script import Script
 from ax_moo_launchers.search_path import SearchPath
 
@@ -33,11 +34,9 @@ class PackedCall:
         return {**self.__dict__, "_unpacked": None}
 
     def __call__(self) -> Any:
-        path = sys.path[:] = self.path.merged(sys.path)
-        sys.argv[:] = self.arguments
-        self._unpacked = self._unpack()
-        # The script, executed again, has appended its folders once more.
-        sys.path[:], sys.argv[:] = path, self.arguments
+        sys.path[:], sys.argv[:] = self.path.merged(sys.path), self.arguments
+        with kept():
+            self._unpacked = self._unpack()
         function, *arguments = self._unpacked
         return function(*arguments)
 

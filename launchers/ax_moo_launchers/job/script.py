@@ -1,7 +1,6 @@
 """The user's script as ``__main__`` of a job."""
 
 import ast
-import dis
 import functools
 import importlib.machinery
 import importlib.util
@@ -12,12 +11,13 @@ import pickle
 import sys
 import tokenize
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import CodeType, ModuleType
 
-from ax_moo_launchers.job.by_reference import by_reference
+from ax_moo_launchers.job.arguments import given_arguments
+from ax_moo_launchers.job.by_reference import GLOBALS_OF_SCRIPT
+from ax_moo_launchers.job.set_up import bound, has, set_up_by
 
 _OF_ITS_FILE = ("__file__", "__cached__", "__spec__")
 
@@ -32,7 +32,9 @@ class Script:
     Attributes:
         module: the name of the module after ``python -m``; None for ``python train.py``.
         length: the number of statements to execute.
-        values: pickles of what the guarded block has set or mentions.
+        defined: the names that these statements give to the module, without those that the guarded block gives anew.
+        arguments: the script's command line, which the script may have changed.
+        values: pickles of what the guarded block, and functions that it calls, have set or mention.
     """
 
     file: str
@@ -41,6 +43,7 @@ class Script:
     length: int
     is_guarded: bool
     defined: frozenset[str]
+    arguments: tuple[str, ...] = ()
     values: Mapping[str, bytes] = field(default_factory=dict)
 
     @staticmethod
@@ -77,6 +80,7 @@ class Script:
             main.__package__, main.__loader__ = main.__spec__.parent, main.__spec__.loader
         else:
             main.__loader__ = importlib.machinery.SourceFileLoader("__main__", self.file)
+        sys.argv[1:] = self.arguments
         # The sweeper's own execution of `@hydra.main` has shown it once; it would be in the log of every trial.
         warnings.filterwarnings("ignore", message=r"\s*The version_base parameter is")
         # Tracebacks show these lines, also if the file has been edited since the sweep began.
@@ -84,11 +88,14 @@ class Script:
         tree = ast.parse(self.source, self.file)
         exec(_compiled(tree.body[: self.length], self.file), vars(main))
         for name, value in self.values.items():
-            setattr(main, name, pickle.loads(value))
+            owner, _, attribute = name.rpartition(".")
+            of = getattr(main, owner) if owner else main
+            if not has(of, attribute, value, self.defined):
+                setattr(of, attribute, pickle.loads(value))
 
 
 @functools.cache
-def _script(main: ModuleType, running: CodeType, line: int) -> Script | None:
+def _script(main: ModuleType, running: CodeType, place: tuple[int, int]) -> Script | None:
     file, spec = os.path.abspath(str(main.__file__)), main.__spec__
     try:
         with tokenize.open(file) as stream:
@@ -98,37 +105,35 @@ def _script(main: ModuleType, running: CodeType, line: int) -> Script | None:
             return None
     except (OSError, SyntaxError, ValueError):
         return None
-    length, statement = next((at, each) for at, each in enumerate(tree.body) if line <= (each.end_lineno or line))
-    defined = frozenset(_bound(_compiled(tree.body[:length], file)))
+    length, statement = next((at, each) for at, each in enumerate(tree.body) if place < _end(each))
+    before = _compiled(tree.body[:length], file)
     module = spec.name if spec and spec.name != "__main__" else None  # it is __main__ for `python FOLDER`
-    script = Script(file, module, source, length, _is_guard(statement), defined)
+    script = Script(file, module, source, length, _is_guard(statement), frozenset(bound(before)))
+    script = replace(script, arguments=given_arguments(file, module))
     if not script.is_guarded:
         return script
-    return replace(script, values=dict(_values(main, statement, defined)))
+    guarded = _compiled([statement], file)
+    defined = script.defined - set(bound(guarded))
+    return replace(script, defined=defined, values=set_up_by(guarded, running, main, defined))
 
 
-def _running(main: ModuleType) -> tuple[CodeType, int] | None:
-    """The code of the script and the line that it has reached; None outside of its thread, or for no script."""
+def _running(main: ModuleType) -> tuple[CodeType, tuple[int, int]] | None:
+    """The code of the script and the place that it has reached; None outside of its thread, or for no script."""
     frame = inspect.currentframe()
     while frame is not None and getattr(main, "__file__", None):
         if frame.f_globals is vars(main) and frame.f_code.co_name == "<module>":
-            return frame.f_code, frame.f_lineno
+            positions = inspect.getframeinfo(frame, context=0).positions
+            return frame.f_code, (frame.f_lineno, (positions and positions.col_offset) or 0)
         frame = frame.f_back
     return None
 
 
+def _end(statement: ast.stmt) -> tuple[int, int]:
+    return statement.end_lineno or statement.lineno, statement.end_col_offset or 0
+
+
 def _compiled(body: list[ast.stmt], file: str) -> CodeType:
     return compile(ast.Module(body, []), file, "exec", dont_inherit=True)
-
-
-def _bound(code: CodeType) -> Iterator[str]:
-    """The names that a script's code gives to its module."""
-    for each in dis.get_instructions(code):
-        if each.opname == "STORE_NAME" or each.opname == "STORE_GLOBAL":
-            yield each.argval
-    for inner in code.co_consts:
-        if isinstance(inner, CodeType):
-            yield from (each.argval for each in dis.get_instructions(inner) if each.opname == "STORE_GLOBAL")
 
 
 def _is_guard(statement: ast.stmt) -> bool:
@@ -136,16 +141,6 @@ def _is_guard(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.If) and any(
         isinstance(each, ast.Name) and each.id == "__name__" for each in ast.walk(statement.test)
     )
-
-
-def _values(main: ModuleType, guarded: ast.stmt, defined: frozenset[str]) -> Iterator[tuple[str, bytes]]:
-    """What the guarded block has set, and the data that it may have changed. What cannot be pickled stays behind."""
-    names = {each.id for each in ast.walk(guarded) if isinstance(each, ast.Name)}
-    names |= set(_bound(_compiled([guarded], str(main.__file__))))
-    for name in sorted(names & vars(main).keys()):
-        if not name.startswith("__"):
-            with suppress(Exception):
-                yield name, by_reference(vars(main)[name], defined)
 
 
 def _install(main: ModuleType | None, *names: str) -> None:
@@ -160,4 +155,5 @@ def _without_file(main: ModuleType) -> ModuleType:
     """The same module for multiprocessing, whose children would execute the whole script if they knew its file."""
     shown = ModuleType("__main__")
     vars(shown).update({key: value for key, value in vars(main).items() if key not in _OF_ITS_FILE})
+    vars(shown)[GLOBALS_OF_SCRIPT] = vars(main)
     return shown

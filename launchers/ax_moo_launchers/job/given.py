@@ -1,0 +1,38 @@
+"""What a job has been given, and what the script, executed again, must not change a second time."""
+
+import os
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ax_moo_launchers.environment import GPU_MASKS
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """After the block ``sys.path``, ``sys.argv``, the working directory and the job's own GPUs are as before.
+
+    The sweeper's process has executed the script, and the job begins with what that has made of them. The GPUs stay
+    the job's within the block as well, because a script may ask there which GPUs it has.
+    """
+    path, arguments, folder = list(sys.path), list(sys.argv), os.getcwd()
+    gpus = {name: os.environ[name] for name in GPU_MASKS if name in os.environ}
+    environ: Any = os.environ
+    plain: Any = type(environ)
+    environ.__class__ = _without_change_of(gpus, plain)
+    try:
+        yield
+    finally:
+        environ.__class__ = plain
+        sys.path[:], sys.argv[:] = path, arguments
+        os.chdir(folder)
+        os.environ.update(gpus)
+
+
+def _without_change_of(names: Collection[str], plain: Any) -> type:
+    def setitem(environ: Any, key: str, value: str) -> None:
+        if key not in names:
+            plain.__setitem__(environ, key, value)
+
+    return type(plain.__name__, (plain,), {"__setitem__": setitem})
