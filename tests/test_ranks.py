@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +107,22 @@ def test_what_has_another_command_line_goes_on() -> None:
     process.kill()
     process.wait()
     assert os.environ.get("AX_MOO_RANK_OF") is None
+
+
+@pytest.mark.one_hydra
+def test_lightning_does_not_kill_the_process_for_a_rank_that_failed_before_its_trial_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from lightning_fabric.strategies.launchers import subprocess_script
+
+    monkeypatch.setattr(sys, "argv", ["app.py", "hydra.mode=RUN"])
+    sweeper = subprocess.Popen(["sleep", "60"])
+    with end_ranks():
+        rank = subprocess.Popen([sys.executable, "-c", "raise SystemExit(1)", *sys.argv[1:]])
+        os.waitid(os.P_PID, rank.pid, os.WEXITED | os.WNOWAIT)
+        observer = subprocess_script._ChildProcessObserver(sweeper.pid, [rank], sleep_period=1)
+        observer.start()
+    observer.join()
+    assert sweeper.poll() is None
+    sweeper.kill()
+    sweeper.wait()
