@@ -2,8 +2,10 @@
 
 import os
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -138,3 +140,13 @@ def test_a_trial_in_the_sweepers_own_process_is_no_run_of_another_and_has_the_re
     wait_for([handle])
     assert handle.result().value == {"RANK": "4", "SLURM_JOB_ID": "4"}
     assert os.environ["WANDB_RUN_ID"] == "4", "the sweeper itself is the agent's run, as before"
+
+
+def test_a_trial_in_the_sweepers_process_is_not_disturbed_by_a_thread_that_imports_torch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    half_imported = ModuleType("torch.distributed")
+    vars(half_imported)["is_available"] = lambda: True
+    monkeypatch.setitem(sys.modules, "torch.distributed", half_imported)
+    with environment.of_one_trial(is_last=False):
+        pass

@@ -119,8 +119,10 @@ def of_one_trial(is_last: bool) -> Iterator[None]:
 
 def _process_group() -> Any:
     """``torch.distributed``, if this process has a process group."""
-    module = sys.modules.get("torch.distributed")
-    return module if module is not None and module.is_available() and module.is_initialized() else None
+    module: Any = sys.modules.get("torch.distributed")
+    if not hasattr(module, "is_initialized"):  # another thread, in which Ax is imported, has not imported all of it yet
+        return None
+    return module if module.is_available() and module.is_initialized() else None
 
 
 def _of_runs() -> dict[str, str]:
