@@ -134,6 +134,7 @@ A_JOB = "hydra:\n  job:\n    name: app\n    num: 3\n"
         *("sweep.jsonl", ".submitit/submission_file_1.sh", ".submitit/0/0123.pkl"),
         ".submitit/controller/1_submitted.pkl",
         *("earlier-2026-11-30_10-12-03/0/last.ckpt", "earlier-2026-11-30_10-12-03-2/.hydra/hydra.yaml"),
+        *("x=1,y=2/.hydra/hydra.yaml", "pretrained/.hydra/hydra.yaml"),
     ],
 )
 def test_files_that_no_trial_would_find_do_not_keep_a_sweep_from_beginning(tmp_path: Path, left: str) -> None:
@@ -153,7 +154,6 @@ def test_a_single_run_in_a_subfolder_is_no_trial(tmp_path: Path) -> None:
         ("0/last.ckpt", "0"),
         ("31/metrics.jsonl", "31"),
         ("317/app.log", "317"),
-        ("x=1,y=2/.hydra/hydra.yaml", "x=1,y=2"),
         (".submitit/4/17_submitted.pkl", ".submitit/4"),
         (".submitit/4/attempt-2/17_submitted.pkl", ".submitit/4"),
     ],

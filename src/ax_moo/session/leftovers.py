@@ -37,7 +37,7 @@ def check_unused(folder: Path, first_folders: Sequence[Path]) -> None:
             f" with hydra.sweeper.resume=fresh, or name another folder ({_KEY}=...)"
         )
     with _readable():
-        found = [*trial_folders(folder, first_folders), *_folders_of_jobs(folder)]
+        found = [*_possible_folders(folder, first_folders), *_folders_of_jobs(folder)]
     if found:
         raise ConfigError(
             f"{_KEY}: {folder} has no {JOURNAL_FILE}, but something of an earlier sweep, from which trials could go on"
@@ -80,14 +80,22 @@ def _numbered(folder: Path) -> list[Path]:
     return [path for path in _below(folder, 1) if path.name.isdecimal() and _holds_something(path)]
 
 
-def trial_folders(folder: Path, first_folders: Sequence[Path]) -> list[Path]:
-    """The folders that a trial can have and that hold something, in the sweep's folder and outside of it."""
-    found = dict.fromkeys(path for path in first_folders if _holds_something(path))
-    if folder / "0" in first_folders:
-        found |= dict.fromkeys(_numbered(folder))
+def _possible_folders(folder: Path, first_folders: Sequence[Path]) -> list[Path]:
+    """The folders that a trial can have and that hold something, in the sweep's folder and outside of it.
+
+    Where the trial's number alone is its folder, job folders with other names are no trial's.
+    """
+    if folder / "0" not in first_folders:
+        return _job_folders(folder, first_folders)
+    return sorted({*_numbered(folder), *(path for path in first_folders if _holds_something(path))})
+
+
+def _job_folders(folder: Path, first_folders: Sequence[Path]) -> list[Path]:
+    """The folders that hold something and that a trial can have, or that some job has had."""
+    found = {path for path in first_folders if _holds_something(path)}
     depths = {len(path.relative_to(folder).parts) for path in first_folders if path.is_relative_to(folder)}
     for depth in depths | {1}:
-        found |= dict.fromkeys(path for path in _below(folder, depth) if _is_of_a_job(path))
+        found |= {path for path in _below(folder, depth) if _is_of_a_job(path)}
     return sorted(found)
 
 
@@ -99,7 +107,8 @@ def of_a_sweep(folder: Path, first_folders: Sequence[Path], bases: Sequence[Path
     journals = [folder / JOURNAL_FILE, *folder.glob(f"{JOURNAL_FILE}.*")]
     names = [name for name in (*OWN_FILES, *OWN_FOLDERS, ANALYSES_FILE) if name not in (JOURNAL_FILE, LOCK_FILE)]
     own_bases = [path for path in bases if path.is_relative_to(folder) and path != folder]
-    others = [*trial_folders(folder, first_folders), *(folder / name for name in names), *own_bases]
+    trials = {*_possible_folders(folder, first_folders), *_job_folders(folder, first_folders)}
+    others = [*sorted(trials), *(folder / name for name in names), *own_bases]
     return [path for path in dict.fromkeys([*journals, *others]) if os.path.lexists(path)]
 
 
