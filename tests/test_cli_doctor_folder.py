@@ -134,3 +134,13 @@ def test_a_folder_without_a_sweep_is_a_mistake(folder: Path) -> None:
         assert why in result.stderr
     ended = ax_moo_from_cold("doctor", folder)
     assert (ended.code, ended.err) == (0, "")
+
+
+def test_an_arm_with_which_the_sweep_cannot_go_on_is_named(folder: Path) -> None:
+    rows = map(json.loads, (folder / JOURNAL_FILE).read_text().splitlines())
+    other = {"arm": {"x": 0.25, "y": 0.5}}
+    lines = [json.dumps(row | other if row.get("trial") == 3 else row) for row in rows]
+    (folder / JOURNAL_FILE).write_text("".join(f"{line}\n" for line in lines))
+    (fault,) = _examined(folder, 1)["faults"]
+    assert fault["file"] == JOURNAL_FILE
+    assert fault["what"].startswith("the arm of trial 3 is another point than its parameterization")

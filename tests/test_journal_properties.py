@@ -221,14 +221,22 @@ def test_every_reader_says_a_sentence_or_reads_the_right_trials(
             _check_sentence(command, folder)
         return
     _check_right(sweep.trials, original)
-    previous_run = resume.previous_run(folder)
-    assert previous_run is not None
-    assert sorted(previous_run.trials, key=lambda trial: trial.index) == sweep.trials
+    _check_goes_on(folder, sweep.trials)
     assert len(ax_moo.load(folder).trials) == len(sweep.trials)
     json.dumps(payload(sweep, None, 2e9), allow_nan=False)
     for command in ("status", "export"):
         result = CliRunner().invoke(app, [command, str(folder)])
         assert (result.exit_code, result.exception) == (0, None), result.output
+
+
+def _check_goes_on(folder: Path, trials: Sequence[Trial]) -> None:
+    try:
+        previous_run = resume.previous_run(folder)
+    except ConfigError:  # an arm, which only the optimizer reads, is another point
+        _check_sentence("doctor", folder)
+        return
+    assert previous_run is not None
+    assert sorted(previous_run.trials, key=lambda trial: trial.index) == trials
 
 
 def _check_sentence(command: str, folder: Path) -> None:

@@ -12,6 +12,7 @@ from ax_moo.jobs.ownership import Owner, owner_of
 from ax_moo.storage import lock
 from ax_moo.storage.journal import JOURNAL_FILE, PULLED, header, id_of
 from ax_moo.storage.journal.examination import Examination, Fault, examine
+from ax_moo.sweep import resume
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Trial, TrialStatus
 
@@ -31,6 +32,7 @@ def doctor_folder(folder: Path, as_json: bool) -> int:
         found = Examination([Fault(0, str(error))], [], has_gap=False)
     faults = [{"file": JOURNAL_FILE, "line": fault.line or None, "what": fault.what} for fault in found.faults]
     if not found.faults:
+        faults += [{"file": JOURNAL_FILE, "line": None, "what": what} for what in _what_keeps_it_from_going_on(journal)]
         faults += [{"file": str(path), "line": None, "what": _NOBODYS} for path in _without_trial(of_trials, found)]
     notes = list(_notes(folder, found))
     if as_json:
@@ -75,6 +77,14 @@ def _mends(found: Examination) -> dict[str, Any]:
     lost = sorted(trial.index for trial in found.lost_by_cut)
     cut = {"before_line": found.first_fault, "trials": _by_status(found.left_by_cut.values()), "loses": lost}
     return {"without_these_lines": None if found.has_gap else _by_status(found.left.values()), "cut": cut}
+
+
+def _what_keeps_it_from_going_on(journal: Path) -> Iterator[str]:
+    """What only a sweep that goes on would refuse: nothing that is shown is wrong."""
+    try:
+        resume.previous_run(journal.parent)
+    except ConfigError as error:
+        yield str(error).removeprefix(f"{journal}: ")
 
 
 def _trials_folders(folder: Path) -> dict[Path, int]:
