@@ -62,7 +62,8 @@ def test_each_slurm_job_asks_for_what_its_own_config_says(tmp_path: Path, launch
     opened.check()
     handles = opened.submit([request(0, "model=small"), request(1, "model=large"), request(2, "model=small")])
     found = [shown(handle) for handle in handles]
-    assert wait_for(handles) == [JobState.FINISHED] * 3
+    states = wait_for(handles)
+    assert states == [JobState.FINISHED] * 3, [handle.result() for handle in handles]
     assert [handle.result().value for handle in handles] == ["small", "large", "small"]
     assert [each["TimeLimit"] for each in found] == ["00:02:00", "00:30:00", "00:02:00"]
     assert [each["MinMemoryNode"] for each in found] == ["1G", "2G", "1G"]
@@ -118,7 +119,8 @@ def test_a_local_job_has_the_time_limit_of_its_own_config(tmp_path: Path) -> Non
 def test_a_trial_whose_settings_are_wrong_fails_with_a_sentence(tmp_path: Path) -> None:
     launcher = open_with(tmp_path, "async_local", lambda config: config.model, *BY_MODEL)
     handles = launcher.submit([request(0, "model=wrong"), request(1), request(2, "model=unknown")])
-    assert wait_for(handles) == [JobState.FINISHED] * 3
+    states = wait_for(handles)
+    assert states == [JobState.FINISHED] * 3, [handle.result() for handle in handles]
     assert handles[0].result().error == "hydra.launcher.timeout_min: must be a number above 0, or null, got 'soon'"
     assert handles[1].result().value == "small"
     assert re.match(
