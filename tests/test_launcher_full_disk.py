@@ -162,6 +162,7 @@ def test_jobs_that_were_taken_are_withdrawn_when_another_finds_no_room(tmpfs: Pa
 def test_a_slurm_submission_without_room_leaves_no_file_and_no_job(tmpfs: Path) -> None:
     launcher = open_launcher(tmpfs, "async_slurm", lambda config: "ran")
     (tmpfs / "sweep/.submitit").mkdir(parents=True)
+    others = queued()
     taken = []
     for pages in range(_PAGES):
         fill(tmpfs, pages)
@@ -169,7 +170,7 @@ def test_a_slurm_submission_without_room_leaves_no_file_and_no_job(tmpfs: Path) 
             taken = submit(launcher, 0, 1)
         except OSError:
             assert [path for path in (tmpfs / "sweep").rglob("*") if path.is_file()] == []
-            assert queued() == []
+            assert set(queued()) <= set(others)
         (tmpfs / "filler").unlink()
         if taken:
             break
@@ -186,15 +187,17 @@ def test_a_job_that_slurm_took_but_that_cannot_be_noted_is_withdrawn(
         raise OSError("read-only")
 
     launcher = open_launcher(tmp_path, "async_slurm", lambda config: "ran")
+    others = queued()
     monkeypatch.setattr(Executor, "_publish", cannot)
     with pytest.raises(OSError, match="read-only"):
         submit(launcher, 0, 1)
     assert list((tmp_path / "sweep/.submitit").rglob("*.pkl")) == []
     assert list((tmp_path / "sweep/.submitit").rglob("*.sh")) == []
     # Without its pickle a job waits for a minute before it ends by itself.
-    wait_until(lambda: queued() == [], "the queue to be empty", seconds=30)
+    wait_until(lambda: set(queued()) <= set(others), "the jobs to be withdrawn", seconds=30)
 
 
 def queued() -> list[str]:
+    """The jobs of the cluster, which may still have one of an earlier test."""
     command = ["squeue", "-h", "-o", "%i", "--states=PENDING,RUNNING"]
     return subprocess.check_output(command, text=True).split()

@@ -243,3 +243,31 @@ def test_the_job_of_the_sweeper_itself_has_the_same_rules(
     ended = ax_moo("submit", f"{option}={value}", "--", sys.executable, "app.py", "-m", cwd=project)
     assert ended.code == 2
     assert sentence in ended.err
+
+
+@pytest.mark.parametrize(
+    ("minutes", "delay_s", "warned_s"),
+    [(60, 120, 120), (2, 120, 30), (1, 120, 10), (5, 120, 120), (20, 900, 570), (2, 0, 0), (None, 900, 900)],
+)
+def test_a_job_is_warned_after_the_middle_of_its_time(
+    opened: Callable[..., Any], minutes: float | None, delay_s: int, warned_s: int
+) -> None:
+    """Slurm may be a minute early: a job of two minutes would be told to end when it begins."""
+    handles = submit(opened(timeout_min=minutes, signal_delay_s=delay_s), 0)
+    text = script_of(handles[0]).read_text()
+    handles[0].cancel()
+    assert f"#SBATCH --signal=USR2@{warned_s}\n" in text
+
+
+def test_a_job_with_a_short_limit_and_the_default_warning_runs_for_half_of_it(opened: Callable[..., Any]) -> None:
+    def task(config: Any) -> str:
+        import time
+
+        time.sleep(35)  # Slurm looks every half minute
+        return "ran"
+
+    launcher = opened(timeout_min=2)
+    launcher.task_function = task
+    handles = submit(launcher, 0)
+    assert wait_for(handles, 120) == [JobState.FINISHED], handles[0].result()
+    assert handles[0].result().value == "ran"

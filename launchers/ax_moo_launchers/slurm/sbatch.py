@@ -23,6 +23,7 @@ from ax_moo_launchers.search_path import before_library
 from ax_moo_launchers.slurm import options
 from ax_moo_launchers.slurm.additional import additional
 from ax_moo_launchers.slurm.commands import call, cancel
+from ax_moo_launchers.slurm.warning_time import with_signal_delay
 
 _FOR_EVER_MIN = 60 * 24 * 365 * 10
 _SBATCH_TIMEOUT_S = 300.0
@@ -134,6 +135,7 @@ def open_executor(folder: Path, params: Mapping[str, Any]) -> Executor:
         given["timeout_min"] = math.ceil(given["timeout_min"])
     if "mem_gb" in given:
         given["mem_gb"] = math.ceil(given["mem_gb"] * 1024) / 1024
+    given = with_signal_delay(given)
     given["additional_parameters"] = additional(given)
     given["setup"] = [*_import_lines(), *given.get("setup", [])]
     with warnings.catch_warnings():

@@ -64,9 +64,10 @@ def _sbatch(sweep: Sequence[str], cwd: Path, folder: Path, resources: Mapping[st
     import submitit
 
     from ax_moo_launchers.slurm.sbatch import Refused, open_executor
+    from ax_moo_launchers.slurm.warning_time import with_signal_delay
 
     files = controller_folder(folder)
-    delay_s = int(resources["signal_delay_s"])
+    delay_s = int(with_signal_delay(resources)["signal_delay_s"])
     controller = Controller(sweep, str(cwd), str(folder), os.environ.get("PYTHONPATH"), grace_s=0.5 * delay_s)
     try:
         files.mkdir(parents=True, exist_ok=True)
