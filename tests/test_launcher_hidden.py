@@ -16,7 +16,7 @@ import pytest
 from launching import open_launcher, submit, wait_for, wait_until
 
 from ax_moo.jobs.launcher import JobState
-from ax_moo.storage import lock
+from ax_moo.storage.lock_holder import Holder
 from ax_moo_launchers.attach import attach
 from ax_moo_launchers.files import remove_unpublished
 from ax_moo_launchers.local import handle as local_handle
@@ -76,7 +76,7 @@ def test_such_a_job_that_was_killed_is_lost_once_it_is_silent(tmp_path: Path, mo
 
 @pytest.mark.usefixtures("_hidden")
 def test_whether_a_hidden_process_holds_a_lock_is_not_for_its_process_id_to_say() -> None:
-    found = lock.Owner(socket.gethostname(), os.getpid(), 0.0)
+    found = Holder(socket.gethostname(), os.getpid(), 0.0)
     assert found.is_here
     assert not found.is_seen
 

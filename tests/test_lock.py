@@ -18,7 +18,8 @@ import psutil
 import pytest
 
 from ax_moo.storage import heartbeat, lock
-from ax_moo.storage.lock import LOCK_FILE, held, holder
+from ax_moo.storage.lock import held, holder
+from ax_moo.storage.lock_record import LOCK_FILE
 from ax_moo.system import disk
 from ax_moo.system.errors import ConfigError
 
@@ -346,9 +347,9 @@ def test_the_record_of_another_sweep_that_was_put_in_its_place_is_left_alone(
         folder.mkdir()
     with lock.held(other):
         pass
-    record = (other / lock.LOCK_FILE).read_bytes()
+    record = (other / LOCK_FILE).read_bytes()
     with lock.held(ours):
-        (ours / lock.LOCK_FILE).unlink()
-        (ours / lock.LOCK_FILE).write_bytes(record)
-    assert (ours / lock.LOCK_FILE).read_bytes() == record
+        (ours / LOCK_FILE).unlink()
+        (ours / LOCK_FILE).write_bytes(record)
+    assert (ours / LOCK_FILE).read_bytes() == record
     assert "was replaced while the sweep runs, and names process" in caplog.text

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, two_objectives
 
-from ax_moo.storage import heartbeat, journal, lock
+from ax_moo.storage import heartbeat, journal, lock, lock_record
 from ax_moo.storage.journal import JOURNAL_FILE, Journal, JournalTaken
 from ax_moo.storage.journal import file as journal_file
 from ax_moo.sweep import loop
@@ -138,12 +138,12 @@ def test_a_sweeper_that_was_stopped_and_replaced_writes_nothing_when_it_wakes(
             if has_written:
                 for number in (3, 4):
                     own.record(Trial(number, POINT))
-            beats = (tmp_path / lock.LOCK_FILE).read_bytes()
+            beats = (tmp_path / lock_record.LOCK_FILE).read_bytes()
             first.go_on()
             said = first.tell(77)
             assert f"{tmp_path} was taken over by process {os.getpid()} on " in said
             assert first.process.wait(60) == 1
-            assert (tmp_path / lock.LOCK_FILE).read_bytes() == beats, "the lock still names its new owner"
+            assert (tmp_path / lock_record.LOCK_FILE).read_bytes() == beats, "the lock still names its new owner"
             own.record(Trial(5, POINT))
         assert _numbers(tmp_path) == [0, 1, 2, *((3, 4) if has_written else ()), 5]
         found = lock.holder(tmp_path)
@@ -173,7 +173,7 @@ def test_a_sweeper_that_has_ended_after_it_took_over_is_named_too(tmp_path: Path
 
 def test_the_heart_of_a_sweeper_that_was_replaced_stands_still(tmp_path: Path) -> None:
     _begun(tmp_path)
-    path = tmp_path / lock.LOCK_FILE
+    path = tmp_path / lock_record.LOCK_FILE
     with _elsewhere(tmp_path) as first:
         first.stop()
         with lock.held(tmp_path):
@@ -257,7 +257,7 @@ def test_the_sweep_of_a_replaced_sweeper_ends_and_knows_the_jobs_that_it_leaves(
     class Launcher(ScriptedLauncher):
         def submit(self, requests: Any) -> Any:
             if len(self.batches) == 2:
-                (tmp_path / lock.LOCK_FILE).write_text(json.dumps(record) + "\n")
+                (tmp_path / lock_record.LOCK_FILE).write_text(json.dumps(record) + "\n")
             return super().submit(requests)
 
     launcher = Launcher(two_objectives, polls=lambda trial: 3 if trial < 4 else 1000)
@@ -267,14 +267,14 @@ def test_the_sweep_of_a_replaced_sweeper_ends_and_knows_the_jobs_that_it_leaves(
     assert len(launcher.batches) == 3, "nothing is submitted after it"
     assert sweep.has_submitted
     assert sweep.jobs, "they are named when the sweep ends"
-    assert json.loads((tmp_path / lock.LOCK_FILE).read_text()) == record
+    assert json.loads((tmp_path / lock_record.LOCK_FILE).read_text()) == record
     assert "is saved as" not in caplog.text, "the journal has all that this sweep has recorded"
 
 
 def test_a_second_sweeper_does_not_begin_where_the_lock_of_a_live_one_was_removed(tmp_path: Path) -> None:
     _begun(tmp_path)
     with _elsewhere(tmp_path) as first:
-        (tmp_path / lock.LOCK_FILE).unlink()
+        (tmp_path / lock_record.LOCK_FILE).unlink()
         with pytest.raises(ConfigError, match=r"process \d+ on login9"), lock.held(tmp_path):
             pass
         assert first.tell(0) == "done"
@@ -284,6 +284,6 @@ def test_a_second_sweeper_does_not_begin_where_the_lock_of_a_live_one_was_remove
 def test_a_lock_that_is_gone_with_its_sweeper_is_taken_after_a_while(tmp_path: Path) -> None:
     _begun(tmp_path)
     with lock.held(tmp_path):
-        found = lock.read(tmp_path / lock.LOCK_FILE)
+        found = lock_record.read(tmp_path / lock_record.LOCK_FILE)
         assert found is not None
         assert found.pid == os.getpid()

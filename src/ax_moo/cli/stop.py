@@ -11,7 +11,7 @@ from ax_moo.jobs.launcher import JobHandle
 from ax_moo.storage import lock, stop_request
 from ax_moo.storage.folder import NotBegun, SweepFolder
 from ax_moo.storage.journal import Journal
-from ax_moo.storage.lock import Owner
+from ax_moo.storage.lock_holder import Holder
 from ax_moo.storage.stop_request import StopRequest
 from ax_moo.sweep.cancellation import cancel_and_wait
 from ax_moo.system import disk
@@ -40,7 +40,7 @@ def stop(folder: Path, now: bool) -> None:
         say_left_jobs(sweep)
 
 
-def _ask(sweep: SweepFolder, holder: Owner, request: StopRequest) -> None:
+def _ask(sweep: SweepFolder, holder: Holder, request: StopRequest) -> None:
     _write(sweep.path, request)
     if request is StopRequest.FINISH:
         when = f"when its {len(sweep.running)} running trials have" if sweep.running else "in a moment"

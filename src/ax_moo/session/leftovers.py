@@ -15,7 +15,7 @@ from ax_moo.jobs.ownership import RECORD_FILE, number_by_hydra
 from ax_moo.session.trial_folders import OWN_FILES, OWN_FOLDERS
 from ax_moo.storage.earlier import is_earlier, unfinished
 from ax_moo.storage.journal import JOURNAL_FILE
-from ax_moo.storage.lock import LOCK_FILE
+from ax_moo.storage.lock_record import LOCK_FILE
 from ax_moo.system.errors import ConfigError
 
 _KEY = "hydra.sweep.dir"

@@ -16,7 +16,7 @@ from ax_moo.session.job_config import compose_trial, example_point
 from ax_moo.session.job_output import NotKnownHere, OutputFolders
 from ax_moo.storage.earlier import is_earlier
 from ax_moo.storage.journal import JOURNAL_FILE
-from ax_moo.storage.lock import LOCK_FILE
+from ax_moo.storage.lock_record import LOCK_FILE
 from ax_moo.storage.stop_request import STOP_FILE
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import ParameterValue

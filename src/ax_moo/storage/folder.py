@@ -8,7 +8,7 @@ from typing import Any
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import journal, lock
 from ax_moo.storage.journal import check as journal_check
-from ax_moo.storage.lock import Owner
+from ax_moo.storage.lock_holder import Holder
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Trial, TrialStatus
 
@@ -29,7 +29,7 @@ class SweepFolder:
     header: Mapping[str, Any]
     problem: Problem
     trials: Sequence[Trial]
-    holder: Owner | None
+    holder: Holder | None
 
     @property
     def is_swept(self) -> bool:
@@ -71,7 +71,7 @@ def open_folder(path: Path) -> SweepFolder:
         raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from None
 
 
-def _header(path: Path, holder: Owner | None) -> Mapping[str, Any]:
+def _header(path: Path, holder: Holder | None) -> Mapping[str, Any]:
     file = path / journal.JOURNAL_FILE
     if not path.is_dir():
         raise NoSweep(f"{path} is not a folder; name a sweep folder, which is one that holds {file.name}")

@@ -16,11 +16,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ax_moo.storage import lock
+from ax_moo.storage import lock_claim
 from ax_moo.storage.files import JOURNAL_FILE
 from ax_moo.storage.journal import file as journal_file
 from ax_moo.storage.journal.folders import relative
 from ax_moo.storage.journal.format import FORMAT, to_line
+from ax_moo.storage.lock_holder import Holder
 from ax_moo.system.disk import CannotWrite, replace_file, sync_folder
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Trial
@@ -38,7 +39,7 @@ class JournalReplaced(CannotWrite):
 class JournalTaken(CannotWrite):
     """Another sweeper goes on with the sweep; the journal is that sweeper's."""
 
-    def __init__(self, path: Path, by: lock.Owner | None) -> None:
+    def __init__(self, path: Path, by: Holder | None) -> None:
         what = f"the sweep in {path.parent} was taken over by {by}" if by else f"another process writes {path}"
         super().__init__(what, "leave the sweep to that process, or end it first")
 
@@ -135,14 +136,14 @@ class Journal:
             raise
         if not self._ends_with(data):
             self._cut_unfinished()
-            raise JournalTaken(self.path, lock.taken_over_by(self.path.parent))
+            raise JournalTaken(self.path, lock_claim.taken_over_by(self.path.parent))
         self._content += data
         self._unfinished = b""
         self._touched = os.fstat(self._file.fileno()).st_mtime_ns
         self.keep()
 
     def _check_lock(self) -> None:
-        if (by := lock.taken_over_by(self.path.parent)) is not None:
+        if (by := lock_claim.taken_over_by(self.path.parent)) is not None:
             raise JournalTaken(self.path, by)
 
     def _is_in_place(self) -> bool:
@@ -161,7 +162,7 @@ class Journal:
                 return False
             self._touched = own.st_mtime_ns
         if own.st_size > len(self._content) and not self._unfinished.startswith(self._rest()):
-            raise JournalTaken(self.path, lock.taken_over_by(self.path.parent))
+            raise JournalTaken(self.path, lock_claim.taken_over_by(self.path.parent))
         return True
 
     def _restore(self) -> None:
