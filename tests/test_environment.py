@@ -15,7 +15,7 @@ from ax_moo.jobs import environment
 from ax_moo.jobs.blocking import BlockingLauncherAdapter
 from ax_moo.jobs.launcher import JobState
 from ax_moo_launchers.attach import attach
-from ax_moo_launchers.environment import handed_to_sbatch, of_local_job
+from ax_moo_launchers.job_environment import handed_to_sbatch, of_local_job
 
 ROOT = Path(__file__).parent.parent
 

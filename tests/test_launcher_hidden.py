@@ -21,7 +21,7 @@ from ax_moo_launchers.attach import attach
 from ax_moo_launchers.files import remove_unpublished
 from ax_moo_launchers.local import handle as local_handle
 from ax_moo_launchers.local import processes
-from ax_moo_launchers.records import submitted_job
+from ax_moo_launchers.submitted_jobs import submitted_job
 
 pytestmark = pytest.mark.one_hydra
 

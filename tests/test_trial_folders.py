@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from ax_moo.search_space.space import SearchSpace
 from ax_moo.session.job_config import check_composes
-from ax_moo.session.trial_folders import first_folders
+from ax_moo.session.subdir_check import first_folders
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.hydra_internals import hydra_context
 

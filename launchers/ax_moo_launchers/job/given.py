@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ax_moo_launchers.environment import GPU_MASKS
+from ax_moo_launchers.job_environment import GPU_MASKS
 
 
 @contextmanager

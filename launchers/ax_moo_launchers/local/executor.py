@@ -18,10 +18,10 @@ from submitit.local import local
 from ax_moo.jobs.launcher import JobRequest
 from ax_moo.system.disk import replace_file
 from ax_moo.trial import Job
-from ax_moo_launchers import environment
+from ax_moo_launchers import job_environment
 from ax_moo_launchers.files import LOCAL, process_file, submitted_file, task_command
 from ax_moo_launchers.local.processes import boot_of_machine, start_of
-from ax_moo_launchers.records import write_record
+from ax_moo_launchers.submitted_jobs import write_record
 
 CONTROLLER = "ax_moo_launchers.local.controller"
 _FOR_EVER_MIN = 60 * 24 * 365 * 10
@@ -97,7 +97,7 @@ class Executor(local.LocalExecutor):
         replace_file(process_file(self.folder, str(pid)), json.dumps(record))
 
     def _environment(self) -> dict[str, str]:
-        environ = environment.of_local_job(os.environ)
+        environ = job_environment.of_local_job(os.environ)
         environ.update(
             SUBMITIT_EXECUTOR="local",
             SUBMITIT_LOCAL_NTASKS=str(self.n_tasks),

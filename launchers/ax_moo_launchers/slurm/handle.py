@@ -11,10 +11,10 @@ from ax_moo.jobs.launcher import JobResult, JobState
 from ax_moo.trial import Job
 from ax_moo_launchers.handle import SubmititHandle
 from ax_moo_launchers.job.exit_codes import NO_RESULT, exit_words
-from ax_moo_launchers.records import n_tasks_of
 from ax_moo_launchers.slurm import commands
 from ax_moo_launchers.slurm.faults import End, fault_of
 from ax_moo_launchers.slurm.watcher import Phase, SlurmWatcher
+from ax_moo_launchers.submitted_jobs import n_tasks_of
 
 _REFRESH_S = 5.0
 _TAIL = 10_000

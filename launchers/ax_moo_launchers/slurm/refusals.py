@@ -61,7 +61,7 @@ def refusal(message: str, has_taken_jobs: bool) -> Exception:
     """The exception for what sbatch has said; a cluster that has taken such jobs before may take them again."""
     if has_taken_jobs or passes(message):
         return refusals.NotNow(f"Slurm did not take a job: {message}")
-    return refusals.Refused(
+    return refusals.RequestRefused(
         f"Slurm refuses the job that hydra.launcher describes: {message}; correct its partition, account, qos or "
         "resources, or use hydra/launcher=async_local if no Slurm controller can be reached"
     )

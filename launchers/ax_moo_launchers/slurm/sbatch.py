@@ -16,14 +16,14 @@ from submitit.slurm import slurm
 
 from ax_moo.jobs.launcher import JobRequest
 from ax_moo.trial import Job
-from ax_moo_launchers import environment, submitit_internals
+from ax_moo_launchers import job_environment, submitit_internals
 from ax_moo_launchers.files import ARRAY_TASK, SLURM, job_file, submitted_file, task_command
-from ax_moo_launchers.records import write_record
 from ax_moo_launchers.search_path import before_library
 from ax_moo_launchers.slurm import options
 from ax_moo_launchers.slurm.additional import additional
 from ax_moo_launchers.slurm.commands import call, cancel
 from ax_moo_launchers.slurm.warning_time import with_signal_delay
+from ax_moo_launchers.submitted_jobs import write_record
 
 _FOR_EVER_MIN = 60 * 24 * 365 * 10
 _SBATCH_TIMEOUT_S = 300.0
@@ -94,7 +94,7 @@ class Executor(slurm.SlurmExecutor):
         submission.dump(path)
 
     def _sbatch(self, script: Path) -> str:
-        environ = environment.handed_to_sbatch(os.environ)
+        environ = job_environment.handed_to_sbatch(os.environ)
         environ = {key: value for key, value in environ.items() if key not in options.ENVIRONMENT}
         status, output, error = call(["sbatch", str(script)], _SBATCH_TIMEOUT_S, environ)
         if status != 0:

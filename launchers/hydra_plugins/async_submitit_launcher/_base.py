@@ -141,7 +141,7 @@ class AsyncSubmititLauncher(Launcher, ABC):
         return Path(str(self.config.hydra.sweep.dir)).absolute()
 
     def find(self, request: "JobRequest") -> "JobHandle | None":
-        from ax_moo_launchers.records import requested_job
+        from ax_moo_launchers.submitted_jobs import requested_job
 
         folder = self.queue.folder(request)
         job = requested_job(folder, request)
@@ -231,7 +231,7 @@ class AsyncSubmititLauncher(Launcher, ABC):
         """Submit the jobs; a trial for which the launcher's settings cannot be resolved has none, and fails."""
         from ax_moo.system.errors import ConfigError
         from ax_moo_launchers.no_job import NoJob
-        from ax_moo_launchers.records import note_asked
+        from ax_moo_launchers.submitted_jobs import note_asked
 
         self._make_sweep_dir()
         params: dict[JobRequest, dict[str, Any]] = {}

@@ -14,8 +14,8 @@ from ax_moo.jobs import environment, folders
 from ax_moo.storage import stop_request
 from ax_moo.system.signals import let_in, recorded, warning_signal
 from ax_moo.trial import Job
-from ax_moo_launchers.records import submitted_job
 from ax_moo_launchers.slurm import commands as slurm
+from ax_moo_launchers.submitted_jobs import submitted_job
 
 LINGER_SECONDS = 600.0
 """How long an interrupted job waits for Slurm to end it, which Slurm does some seconds after its signal."""

@@ -11,7 +11,7 @@ from ax_moo.jobs import folders
 from ax_moo.jobs.ownership import Owner, owner_of
 from ax_moo.storage import lock
 from ax_moo.storage.journal import JOURNAL_FILE, PULLED, header, id_of
-from ax_moo.storage.journal.examination import Examination, Fault, examine
+from ax_moo.storage.journal.examination import Examination, JournalFault, examine
 from ax_moo.sweep import resume
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Trial, TrialStatus
@@ -29,7 +29,7 @@ def doctor_folder(folder: Path, as_json: bool) -> int:
     try:
         found = examine(folder)
     except ConfigError as error:
-        found = Examination([Fault(0, str(error))], [], has_gap=False)
+        found = Examination([JournalFault(0, str(error))], [], has_gap=False)
     faults = [{"file": JOURNAL_FILE, "line": fault.line or None, "what": fault.what} for fault in found.faults]
     if not found.faults:
         faults += [{"file": JOURNAL_FILE, "line": None, "what": what} for what in _what_keeps_it_from_going_on(journal)]

@@ -82,7 +82,7 @@ def left_jobs(sweep: SweepFolder) -> Mapping[int, Job]:
 
 def job_of(trial: Trial, sweep: SweepFolder) -> Job | None:
     """The job of an unfinished trial, also one that a killed sweeper did not record; never one of another sweep."""
-    from ax_moo_launchers.records import is_anothers
+    from ax_moo_launchers.submitted_jobs import is_anothers
 
     request = request_of(trial, sweep.problem.search_space, sweep.sweep_id)
     if trial.job is None:

@@ -15,6 +15,7 @@ from ax_moo.results.status import elapsed, failures, retries, state_of, where
 from ax_moo.results.tables import metric_names, trials_frame
 from ax_moo.search_space.space import Choice, Fixed, Parameter, Range
 from ax_moo.storage import journal
+from ax_moo.storage.files import CONFIG_FILE
 from ax_moo.storage.folder import SweepFolder
 from ax_moo.storage.journal import PULLED
 from ax_moo.sweep.nodes import avoided_nodes
@@ -183,9 +184,6 @@ def _for_javascript(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value.item() if hasattr(value, "item") else value
-
-
-CONFIG_FILE = "multirun.yaml"
 
 
 def reproduction(sweep: SweepFolder) -> dict[str, Any]:

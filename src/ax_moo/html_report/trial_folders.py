@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from ax_moo.jobs import folders
 from ax_moo.jobs.ownership import RECORD_FILE, number_by_hydra, owner_of
 from ax_moo.storage.earlier import is_earlier
-
-_NO_TRIALS = (folders.DEFAULT, "wandb")
+from ax_moo.storage.files import OWN_FOLDERS
 
 
 def trial_folders(sweep_folder: Path, sweep_id: str) -> Mapping[int, Sequence[Path]]:
@@ -24,7 +22,7 @@ def trial_folders(sweep_folder: Path, sweep_id: str) -> Mapping[int, Sequence[Pa
     for at, below, files in os.walk(sweep_folder):
         path = Path(at)
         if path == sweep_folder:
-            below[:] = [name for name in below if name not in _NO_TRIALS and not is_earlier(name)]
+            below[:] = [name for name in below if name not in OWN_FOLDERS and not is_earlier(name)]
         elif RECORD_FILE in files:
             below.clear()
             if (trial := _recorded(path, sweep_id)) is not None:

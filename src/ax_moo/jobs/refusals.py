@@ -14,7 +14,7 @@ class NotNow(OSError):
     """The scheduler has not taken a job for a reason that passes: it is away or busy, or its queue is full."""
 
 
-class Refused(ConfigError):
+class RequestRefused(ConfigError):
     """The scheduler refuses what a job asks for.
 
     That is a mistake in the config if the scheduler has never taken a job of the sweep. If it has, a partition or an

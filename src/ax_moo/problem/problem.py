@@ -12,8 +12,8 @@ from ax_moo.problem.constraints import OUTCOMES, PARAMETERS, OutcomeConstraint, 
 from ax_moo.problem.objectives import Objective, read_objectives
 from ax_moo.search_space.parsing import resolved
 from ax_moo.search_space.space import Parameter, Range, SearchSpace
+from ax_moo.system.dataclass_records import from_record
 from ax_moo.system.errors import ConfigError
-from ax_moo.system.records import from_record
 from ax_moo.system.rules import a_list, check
 
 __all__ = ["Objective", "OutcomeConstraint", "ParameterConstraint", "Problem"]

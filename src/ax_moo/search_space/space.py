@@ -12,8 +12,8 @@ from hydra.core.override_parser.types import Override
 from ax_moo.search_space.grammar import check_encodable, create_parser, encode, key_of, parse_override
 from ax_moo.search_space.parameters import Choice, Fixed, Parameter, Range, plain
 from ax_moo.search_space.parsing import PARAMS, given_as, read_entry, read_override, resolved
+from ax_moo.system.dataclass_records import from_record
 from ax_moo.system.errors import ConfigError
-from ax_moo.system.records import from_record
 from ax_moo.system.rules import a_mapping, check
 from ax_moo.system.text import did_you_mean
 from ax_moo.trial import Parameterization, ParameterValue

@@ -12,13 +12,14 @@ from ax_moo.jobs.logs import log_of
 from ax_moo.problem.problem import Problem
 from ax_moo.results.tables import write_results
 from ax_moo.storage import journal, stop_request
+from ax_moo.storage.files import CONFIG_FILE, JOURNAL_FILE
 from ax_moo.sweep.loop import Sweep, SweepResult
 from ax_moo.sweep.state import Cause, Reason
 from ax_moo.system import disk, signals
 from ax_moo.system.terminal import say_as_error, while_somebody_listens
 from ax_moo.trial import Job, Trial, TrialStatus
 
-OTHER_FILES = (journal.JOURNAL_FILE, "multirun.yaml")
+OTHER_FILES = (JOURNAL_FILE, CONFIG_FILE)
 SECOND_CTRL_C_SECONDS = 5.0
 
 
@@ -39,7 +40,7 @@ def say_ending(ending: SweepResult, folder: Path, problem: Problem) -> None:
 
 def say_unwritten(why: str, folder: Path) -> Reason:
     """Report that the sweep has run its trials and could not write its tables."""
-    say_as_error(f"the sweep failed: {why}; every trial is in {folder / journal.JOURNAL_FILE}")
+    say_as_error(f"the sweep failed: {why}; every trial is in {folder / JOURNAL_FILE}")
     say_as_error("the same command writes the tables once this is fixed")
     return Reason(Cause.CANNOT_WRITE, why)
 

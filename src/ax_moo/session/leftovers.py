@@ -12,8 +12,9 @@ from pathlib import Path
 from ax_moo.html_report.writing import ANALYSES_FILE
 from ax_moo.jobs import folders as job_folders
 from ax_moo.jobs.ownership import RECORD_FILE, number_by_hydra
-from ax_moo.session.trial_folders import OWN_FILES, OWN_FOLDERS
+from ax_moo.session.own_files import OWN_FILES
 from ax_moo.storage.earlier import is_earlier, unfinished
+from ax_moo.storage.files import OWN_FOLDERS
 from ax_moo.storage.journal import JOURNAL_FILE
 from ax_moo.storage.lock_record import LOCK_FILE
 from ax_moo.system.errors import ConfigError

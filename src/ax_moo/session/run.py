@@ -30,9 +30,9 @@ from ax_moo.session.ending import Interrupted, say_ending, say_unwritten
 from ax_moo.session.fresh import check_no_job_runs, move_aside
 from ax_moo.session.job_config import check_composes, corner_points
 from ax_moo.session.leftovers import check_none_ahead, check_unused
-from ax_moo.session.trial_folders import CONFIG_FILE, first_folders
+from ax_moo.session.subdir_check import first_folders
 from ax_moo.storage import journal, lock, stop_request
-from ax_moo.storage.journal import JOURNAL_FILE
+from ax_moo.storage.files import CONFIG_FILE, JOURNAL_FILE
 from ax_moo.sweep import resume
 from ax_moo.sweep.budget import Budget
 from ax_moo.sweep.loop import Sweep, SweepResult

@@ -62,8 +62,8 @@ class Storage(Protocol):
         rebuilt from the trials in the order of their last states, and proposes other candidates when one bit differs.
 
     Versions
-        Fields of a later version are ignored in every record (:func:`ax_moo.system.records.from_record`). The header
-        has a ``format``; a format that this version does not know is refused with a ConfigError.
+        Fields of a later version are ignored in every record (:func:`ax_moo.system.dataclass_records.from_record`). The
+        header has a ``format``; a format that this version does not know is refused with a ConfigError.
 
     Errors
         OSError means that the storage is full or cannot be reached: nothing of the record is stored, and the sweep

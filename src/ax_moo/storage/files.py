@@ -1,3 +1,8 @@
-"""The name of the file in a sweep folder that more than one module must know."""
+"""The names in a sweep folder that more than one room must know."""
+
+from ax_moo.jobs import folders
 
 JOURNAL_FILE = "sweep.jsonl"
+CONFIG_FILE = "multirun.yaml"
+OWN_FOLDERS = (folders.DEFAULT, "wandb")
+"""The subfolders that are the sweep's own, and no trial's."""

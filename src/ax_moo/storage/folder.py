@@ -65,7 +65,7 @@ def open_folder(path: Path) -> SweepFolder:
         header = _header(path, holder)
         file = path / journal.JOURNAL_FILE
         problem = journal_check.described_problem(header, file)
-        trials = journal_check.last_states(header, problem, journal.events(path), file)
+        trials = journal_check.checked_states(header, problem, journal.events(path), file)
         return SweepFolder(path, header, problem, sorted(trials, key=lambda trial: trial.index), holder)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from None

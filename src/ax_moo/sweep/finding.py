@@ -19,7 +19,7 @@ TRY_AGAIN_SECONDS = 2.0
 
 def unnoted_job(request: JobRequest, sweep_folder: Path, about: Mapping[str, Any]) -> Job | None:
     """The job of a staged trial where a sweeper was killed between submitting it and recording its id."""
-    from ax_moo_launchers.records import requested_job
+    from ax_moo_launchers.submitted_jobs import requested_job
 
     jobs = (requested_job(folder, request) for folder in attempt_folders(sweep_folder, about, request))
     return next((job for job in jobs if job is not None), None)
@@ -40,7 +40,7 @@ def find(
 
 def attach(launcher: AsyncLauncher, job: Job, request: JobRequest) -> JobHandle | None:
     """The job of a running trial; None if its files are those of another sweep's job by now."""
-    from ax_moo_launchers.records import is_anothers
+    from ax_moo_launchers.submitted_jobs import is_anothers
 
     def take_up() -> JobHandle | None:
         return None if is_anothers(job, request) else launcher.attach(job)

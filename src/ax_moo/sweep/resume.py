@@ -44,7 +44,7 @@ class PreviousRun:
         if header is None:
             return None
         problem = journal_check.described_problem(header, path)
-        trials = journal_check.last_states(header, problem, storage.events(), path)
+        trials = journal_check.checked_states(header, problem, storage.events(), path)
         _check_arms(trials, problem, path)
         return cls(header, trials)
 

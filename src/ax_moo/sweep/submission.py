@@ -63,7 +63,7 @@ class Submitter:
     def _refused(self, error: Exception, number: int, is_first: bool) -> None:
         """Raise for a mistake, which the sweep's first submission shows; later, the queue or the disk may be full."""
         no_room = isinstance(error, OSError) and error.errno in disk.NO_ROOM
-        is_answer = isinstance(error, refusals.Refused)  # of the scheduler, which may have taken earlier jobs
+        is_answer = isinstance(error, refusals.RequestRefused)  # of the scheduler, which may have taken earlier jobs
         if isinstance(error, ConfigError) and not self._has_submitted and (is_first or not is_answer):
             raise error
         may_pass = no_room or isinstance(error, refusals.NotNow) or (isinstance(error, OSError) and number > 1)

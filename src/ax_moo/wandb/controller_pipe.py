@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
-from ax_moo.system.records import from_record
+from ax_moo.system.dataclass_records import from_record
 from ax_moo.wandb.service import kill_service
 
 KILLED = 137

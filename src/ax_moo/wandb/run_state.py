@@ -5,8 +5,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ax_moo.system.dataclass_records import from_record
 from ax_moo.system.disk import replace_file
-from ax_moo.system.records import from_record
 
 STATE_FILE = "sweep.json"
 

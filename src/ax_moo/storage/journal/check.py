@@ -33,7 +33,7 @@ def described_problem(header: Mapping[str, Any], path: Path) -> Problem:
     raise BadJournal(path, 1, f"does not describe a sweep ({complaint})")
 
 
-def last_states(header: Mapping[str, Any], problem: Problem, events: Iterable[Trial], path: Path) -> list[Trial]:
+def checked_states(header: Mapping[str, Any], problem: Problem, events: Iterable[Trial], path: Path) -> list[Trial]:
     """Each trial in its last state, in the order in which the trials entered these states.
 
     Raises:

@@ -13,7 +13,7 @@ from ax_moo.trial import Trial
 
 
 @dataclass(frozen=True)
-class Fault:
+class JournalFault:
     """Something wrong in a journal. ``what`` completes the sentence "line 3 ..."; line 0 is the file as a whole."""
 
     line: int
@@ -24,7 +24,7 @@ class Fault:
 class Examination:
     """The faults of a journal, and its states that are right, each with its line."""
 
-    faults: Sequence[Fault]
+    faults: Sequence[JournalFault]
     states: Sequence[tuple[int, Trial]]
     has_gap: bool
 
@@ -59,12 +59,12 @@ def examine(folder: Path) -> Examination:
     rest = lines(path)
     first = next(rest, None)
     if first is None:
-        return Examination([Fault(0, "holds no complete line")], [], has_gap=False)
+        return Examination([JournalFault(0, "holds no complete line")], [], has_gap=False)
     try:
         check = _check_of(first, path)
     except BadJournal as error:
-        faults = [Fault(line.number, line.fault) for line in rest if line.fault]
-        return Examination([Fault(1, error.what), *faults], [], has_gap=False)
+        faults = [JournalFault(line.number, line.fault) for line in rest if line.fault]
+        return Examination([JournalFault(1, error.what), *faults], [], has_gap=False)
     faults, states = [], []
     for line in rest:
         trial = None if line.fault else from_row(line.row)
@@ -73,9 +73,9 @@ def examine(folder: Path) -> Examination:
             check.note(line.number, trial)
             states.append((line.number, trial))
         else:
-            faults.append(Fault(line.number, line.fault or f"cannot be true ({complaint})"))
+            faults.append(JournalFault(line.number, line.fault or f"cannot be true ({complaint})"))
     gap = check.gap()
-    return Examination([*faults, *([Fault(*gap)] if gap else [])], states, has_gap=gap is not None)
+    return Examination([*faults, *([JournalFault(*gap)] if gap else [])], states, has_gap=gap is not None)
 
 
 def _check_of(first: Line, path: Path) -> JournalCheck:

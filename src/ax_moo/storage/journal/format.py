@@ -9,7 +9,7 @@ from typing import Any
 
 from ax_moo.jobs import records
 from ax_moo.storage.journal.schema import trial_complaint
-from ax_moo.system.records import from_record
+from ax_moo.system.dataclass_records import from_record
 from ax_moo.trial import Attempt, Fault, Job, Outcome, Trial, TrialStatus
 
 FORMAT = 1

@@ -8,23 +8,14 @@ from typing import Any
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig, OmegaConf
 
-from ax_moo.html_report.writing import REPORT_FILE
-from ax_moo.jobs import folders as job_folders
-from ax_moo.results.tables import RESULTS_FILE, TRIALS_FILE
 from ax_moo.search_space.space import Choice, Fixed, Parameter, Range, SearchSpace
 from ax_moo.session.job_config import compose_trial, example_point
 from ax_moo.session.job_output import NotKnownHere, OutputFolders
+from ax_moo.session.own_files import OWN_FILES
 from ax_moo.storage.earlier import is_earlier
-from ax_moo.storage.journal import JOURNAL_FILE
-from ax_moo.storage.lock_record import LOCK_FILE
-from ax_moo.storage.stop_request import STOP_FILE
+from ax_moo.storage.files import OWN_FOLDERS
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import ParameterValue
-
-CONFIG_FILE = "multirun.yaml"
-OWN_FILES = (JOURNAL_FILE, LOCK_FILE, STOP_FILE, CONFIG_FILE, TRIALS_FILE, RESULTS_FILE, REPORT_FILE)
-OWN_FOLDERS = (job_folders.DEFAULT, "wandb")
-"""What a sweep itself has in its folder, beside the folders of its trials."""
 
 _KEY = "hydra.sweep.subdir"
 _REMEDY = f"let it name the trial, as the default does: {_KEY}='${{hydra.job.num}}'"
