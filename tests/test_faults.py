@@ -11,7 +11,8 @@ from ax_moo.storage import journal
 from ax_moo.sweep import loop
 from ax_moo.sweep.budget import Budget
 from ax_moo.sweep.evaluation import MOST_BY_NOBODYS_FAULT
-from ax_moo.sweep.loop import Sweep, SweepResult
+from ax_moo.sweep.loop import Sweep
+from ax_moo.sweep.result import SweepResult
 from ax_moo.sweep.settings import Settings
 from ax_moo.sweep.state import Cause
 from ax_moo.trial import Fault, Trial, TrialStatus

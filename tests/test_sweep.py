@@ -12,8 +12,9 @@ from ax_moo.optimizer.ax_client import AxOptimizer
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import journal
 from ax_moo.sweep import loop, resume
-from ax_moo.sweep.loop import Sweep, SweepResult
+from ax_moo.sweep.loop import Sweep
 from ax_moo.sweep.observers import Progress
+from ax_moo.sweep.result import SweepResult
 from ax_moo.sweep.settings import Settings
 from ax_moo.sweep.state import Cause
 from ax_moo.system.errors import ConfigError

@@ -19,7 +19,8 @@ from waiting_app import OPTIONS, begun, let_them_end, wait_for_trials, write_wai
 from ax_moo.storage import heartbeat, journal, lock
 from ax_moo.storage.journal import JOURNAL_FILE, Journal, JournalReplaced
 from ax_moo.sweep import loop
-from ax_moo.sweep.loop import Sweep, SweepResult
+from ax_moo.sweep.loop import Sweep
+from ax_moo.sweep.result import SweepResult
 from ax_moo.sweep.settings import Settings
 from ax_moo.system import disk
 from ax_moo.system.errors import ConfigError

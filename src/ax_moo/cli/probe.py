@@ -13,7 +13,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from ax_moo.session.run import check_folder, checked
+from ax_moo.session.checks import check_folder, checked
 from ax_moo.sweep.settings import Resume
 from ax_moo.system.errors import ConfigError
 

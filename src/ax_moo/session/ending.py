@@ -13,7 +13,8 @@ from ax_moo.problem.problem import Problem
 from ax_moo.results.tables import write_results
 from ax_moo.storage import journal, stop_request
 from ax_moo.storage.files import CONFIG_FILE, JOURNAL_FILE
-from ax_moo.sweep.loop import Sweep, SweepResult
+from ax_moo.sweep.loop import Sweep
+from ax_moo.sweep.result import SweepResult
 from ax_moo.sweep.state import Cause, Reason
 from ax_moo.system import disk, signals
 from ax_moo.system.terminal import say_as_error, while_somebody_listens

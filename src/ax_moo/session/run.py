@@ -12,7 +12,6 @@ from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from ax_moo.console.progress import console_observer
 from ax_moo.html_report.observer import ReportObserver, start_writing, write_at_end
@@ -24,29 +23,25 @@ from ax_moo.optimizer.base import Optimizer
 from ax_moo.optimizer.interruptible import uninterrupted
 from ax_moo.problem.problem import Problem
 from ax_moo.results.tables import RESULTS_FILE, TRIALS_FILE, is_written, write_results
-from ax_moo.search_space.space import SearchSpace
 from ax_moo.session import provenance
+from ax_moo.session.checks import check_folder, checked
 from ax_moo.session.ending import Interrupted, say_ending, say_unwritten
 from ax_moo.session.fresh import check_no_job_runs, move_aside
-from ax_moo.session.job_config import check_composes, corner_points
-from ax_moo.session.leftovers import check_none_ahead, check_unused
-from ax_moo.session.subdir_check import first_folders
+from ax_moo.session.job_config import corner_points
 from ax_moo.storage import journal, lock, stop_request
 from ax_moo.storage.files import CONFIG_FILE, JOURNAL_FILE
 from ax_moo.sweep import resume
 from ax_moo.sweep.budget import Budget
-from ax_moo.sweep.loop import Sweep, SweepResult
+from ax_moo.sweep.loop import Sweep
+from ax_moo.sweep.result import SweepResult
 from ax_moo.sweep.resume import PreviousRun
 from ax_moo.sweep.settings import Resume, Settings
 from ax_moo.sweep.state import Cause, Reason
 from ax_moo.system import disk, signals
-from ax_moo.system.errors import ConfigError
 from ax_moo.system.garbage import uncollected
 from ax_moo.system.terminal import say
-from ax_moo.system.text import first_line
 from ax_moo.trial import Trial
 from ax_moo.wandb.process import SweepInWandb, check_installed, sweep_in_wandb
-from ax_moo.wandb.settings import ApplicationLogger, WandbSettings
 
 log = logging.getLogger(__name__)
 
@@ -103,47 +98,6 @@ def _report(folder: Path, is_interrupted: bool, is_over: bool) -> None:
         start_writing(folder)
     elif not (is_over and is_current(folder)):
         write_at_end(folder)
-
-
-def checked(
-    config: DictConfig, loader: ConfigLoader, arguments: Sequence[str]
-) -> tuple[Problem, Settings, WandbSettings, Sequence[Path]]:
-    """The problem, the settings and the first trials' folders, after every check that needs nothing but the config.
-
-    Raises:
-        ConfigError: the config has a mistake.
-    """
-    options = _options(config)
-    if not str(config.hydra.sweep.dir).strip():
-        raise ConfigError("hydra.sweep.dir: must not be empty; give the folder of the sweep")
-    space = SearchSpace.from_config(options["params"], arguments, loader)
-    problem = Problem.from_config(
-        space, options["objectives"], options["outcome_constraints"], options["parameter_constraints"]
-    )
-    settings = Settings.from_config(options, space, problem.parameter_constraints)
-    wandb = WandbSettings.from_config(options["wandb"])
-    job_config = check_composes(config, loader, space, arguments)
-    folders = first_folders(config, job_config, loader, space, settings.n_trials)
-    return problem, settings, dataclasses.replace(wandb, application=ApplicationLogger.of(job_config)), folders
-
-
-def check_folder(folder: Path, problem: Problem, how: Resume, trial_folders: Sequence[Path]) -> None:
-    """Check that a sweep for this problem may begin, or go on, in the folder.
-
-    Raises:
-        ConfigError: it may not.
-    """
-    if how is Resume.FRESH:
-        return
-    resume.check(folder, problem, how)
-    holder = lock.holder(folder)
-    if holder is not None and holder.is_alive:
-        return  # the lock refuses this start
-    if journal.header(folder) is None:
-        check_unused(folder, trial_folders)
-    else:
-        known = [trial.index for trial in journal.trials(folder)]
-        check_none_ahead(folder, trial_folders, next_trial=max(known, default=-1) + 1)
 
 
 def _as_recorded(problem: Problem, settings: Settings, previous_run: PreviousRun | None) -> tuple[Problem, Settings]:
@@ -213,14 +167,6 @@ def _say_how_it_begins(
         log.info("n_jobs=%d is lowered to %d, one job for each GPU", settings.n_jobs, launcher.max_jobs)
     if isinstance(launcher, BlockingLauncherAdapter):
         log.warning("%s; hydra/launcher=async_local keeps n_jobs running", launcher.manner)
-
-
-def _options(config: DictConfig) -> dict[str, Any]:
-    try:
-        options: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"hydra.sweeper: {first_line(error)}") from None
-    return {str(key): value for key, value in options.items() if key != "_target_"}
 
 
 def _check_names(folder: Path) -> None:

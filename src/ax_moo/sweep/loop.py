@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from ax_moo.sweep.cancellation import cancel_and_wait
 from ax_moo.sweep.evaluation import next_state
 from ax_moo.sweep.nodes import NodeWatch, to_avoid
 from ax_moo.sweep.observers import Observer, Observers, Progress
+from ax_moo.sweep.result import SweepResult
 from ax_moo.sweep.resume import PreviousRun
 from ax_moo.sweep.settings import Settings
 from ax_moo.sweep.state import Cause, Closed, LoopState, NoNewTrials, Open, Reason, closed, with_no_new_trials
@@ -34,31 +34,6 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
 """The interval is fixed, so that a free slot waits no longer than this for a candidate that is ready."""
-
-
-@dataclass(frozen=True)
-class SweepResult:
-    """The end of a sweep: every trial in its last state, and the reason why no more were started."""
-
-    trials: Sequence[Trial]
-    reason: Reason
-
-    @property
-    def stop_reason(self) -> str:
-        return self.reason.words
-
-    @property
-    def stopped(self) -> bool:
-        return self.reason.cause.is_asked_for
-
-    @property
-    def succeeded(self) -> bool:
-        return self.exit_code == 0
-
-    @property
-    def exit_code(self) -> int:
-        completed = any(trial.status is TrialStatus.COMPLETED for trial in self.trials)
-        return self.reason.cause.exit_code or (0 if completed else 1)
 
 
 class Sweep:

@@ -1,0 +1,71 @@
+"""Checks of a sweep before it begins: of its config, and of its folder."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ax_moo.problem.problem import Problem
+from ax_moo.search_space.space import SearchSpace
+from ax_moo.session.job_config import check_composes
+from ax_moo.session.leftovers import check_none_ahead, check_unused
+from ax_moo.session.subdir_check import first_folders
+from ax_moo.storage import journal, lock
+from ax_moo.sweep import resume
+from ax_moo.sweep.settings import Resume, Settings
+from ax_moo.system.errors import ConfigError
+from ax_moo.system.text import first_line
+from ax_moo.wandb.settings import ApplicationLogger, WandbSettings
+
+
+def checked(
+    config: DictConfig, loader: ConfigLoader, arguments: Sequence[str]
+) -> tuple[Problem, Settings, WandbSettings, Sequence[Path]]:
+    """The problem, the settings and the first trials' folders, after every check that needs nothing but the config.
+
+    Raises:
+        ConfigError: the config has a mistake.
+    """
+    options = _options(config)
+    if not str(config.hydra.sweep.dir).strip():
+        raise ConfigError("hydra.sweep.dir: must not be empty; give the folder of the sweep")
+    space = SearchSpace.from_config(options["params"], arguments, loader)
+    problem = Problem.from_config(
+        space, options["objectives"], options["outcome_constraints"], options["parameter_constraints"]
+    )
+    settings = Settings.from_config(options, space, problem.parameter_constraints)
+    wandb = WandbSettings.from_config(options["wandb"])
+    job_config = check_composes(config, loader, space, arguments)
+    folders = first_folders(config, job_config, loader, space, settings.n_trials)
+    return problem, settings, dataclasses.replace(wandb, application=ApplicationLogger.of(job_config)), folders
+
+
+def check_folder(folder: Path, problem: Problem, how: Resume, trial_folders: Sequence[Path]) -> None:
+    """Check that a sweep for this problem may begin, or go on, in the folder.
+
+    Raises:
+        ConfigError: it may not.
+    """
+    if how is Resume.FRESH:
+        return
+    resume.check(folder, problem, how)
+    holder = lock.holder(folder)
+    if holder is not None and holder.is_alive:
+        return  # the lock refuses this start
+    if journal.header(folder) is None:
+        check_unused(folder, trial_folders)
+    else:
+        known = [trial.index for trial in journal.trials(folder)]
+        check_none_ahead(folder, trial_folders, next_trial=max(known, default=-1) + 1)
+
+
+def _options(config: DictConfig) -> dict[str, Any]:
+    try:
+        options: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"hydra.sweeper: {first_line(error)}") from None
+    return {str(key): value for key, value in options.items() if key != "_target_"}
