@@ -106,7 +106,7 @@ def test_slurm_records_a_text_as_it_was_written(opened: Callable[..., Any], valu
         ({"additional_parameters": {"ntasks_per_gpu": 2}}, r"additional_parameters\.ntasks_per_gpu: .*tasks_per_node"),
         ({"additional_parameters": {"array": "0-3"}}, r"additional_parameters\.array: .*array_parallelism"),
         ({"additional_parameters": {"arr": "0-3"}}, r"additional_parameters\.arr: .*array_parallelism"),
-        ({"additional_parameters": {"time": "1 h"}}, r"additional_parameters\.time: must be minutes .*timeout_min"),
+        ({"additional_parameters": {"time": "1 h"}}, r"additional_parameters\.time: must be minutes, .*timeout_min"),
         ({"additional_parameters": {"wait": True}}, r"additional_parameters\.wait: "),
         ({"additional_parameters": {"wrap": "id"}}, r"additional_parameters\.wrap: "),
         ({"additional_parameters": {"parsable": True}}, r"additional_parameters\.parsable: "),
@@ -181,6 +181,10 @@ def test_an_option_of_a_name_with_dashes_replaces_that_of_the_key(opened: Callab
         ({"time": "1:30"}, "TimeLimit=00:02:00"),
         ({"time": "0-00:05"}, "TimeLimit=00:05:00"),
         ({"time": 7}, "TimeLimit=00:07:00"),
+        ({"time": "unlimited"}, "TimeLimit=UNLIMITED"),
+        ({"time": "INFINITE"}, "TimeLimit=UNLIMITED"),
+        ({"time": -1}, "TimeLimit=UNLIMITED"),
+        ({"time": 0}, "TimeLimit=UNLIMITED"),
         ({"output": "/dev/null", "error": "/dev/null", "begin": "now+100"}, "_0_log.out"),
     ],
 )
@@ -195,13 +199,29 @@ def test_options_with_which_stock_submitit_works_are_taken(
     assert shown in job
 
 
-def test_a_time_limit_among_the_options_is_the_one_that_is_multiplied(opened: Callable[..., Any]) -> None:
-    launcher = opened(additional_parameters={"time": "0:05:00", "hold": True}, retry_resources={"timeout_min": 2})
+@pytest.mark.parametrize(
+    ("options", "key", "fault", "shown"),
+    [
+        ({"time": "0:05:00"}, "timeout_min", Fault.TIME_LIMIT, "TimeLimit=00:10:00"),
+        ({"mem": "2G"}, "mem_gb", Fault.OUT_OF_MEMORY, "MinMemoryNode=4G"),
+        ({"mem-per-cpu": "500M"}, "mem_per_cpu", Fault.OUT_OF_MEMORY, "MinMemoryCPU=1000M"),
+    ],
+)
+def test_a_resource_among_the_options_is_the_one_that_is_multiplied(
+    opened: Callable[..., Any], options: dict[str, Any], key: str, fault: Fault, shown: str
+) -> None:
+    launcher = opened(**{key: 1}, additional_parameters={**options, "hold": True}, retry_resources={key: 2})
     launcher.check()
-    (handle,) = launcher.submit([JobRequest(0, ("+trial=0",), 2, faults=(Fault.TIME_LIMIT,))])
+    (handle,) = launcher.submit([JobRequest(0, ("+trial=0",), 2, faults=(fault,))])
     job = subprocess.check_output(["scontrol", "show", "job", handle.job.job_id], text=True)
     handle.cancel()
-    assert "TimeLimit=00:10:00" in job
+    assert shown in job
+
+
+@pytest.mark.parametrize("limit", [-2, "forever"])
+def test_what_sbatch_does_not_take_for_a_time_limit_is_refused(opened: Callable[..., Any], limit: Any) -> None:
+    with pytest.raises(ConfigError, match=r"additional_parameters\.time: must be minutes, .* or UNLIMITED;"):
+        opened(additional_parameters={"time": limit}).check()
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,7 @@ def test_no_attempt_gets_more_than_its_partition_allows_nor_less_than_the_first(
 )
 def test_mistakes_are_found_before_the_first_job(factors: Any, message: str) -> None:
     params = {"mem_gb": 4, "mem_per_cpu": None, "mem_per_gpu": "much", "retry_resources": factors}
+    params["additional_parameters"] = {}
     with pytest.raises(ConfigError, match=re.escape(message)):
         _check(params)
 
@@ -93,4 +94,55 @@ def _check(params: dict[str, Any]) -> None:
 
 
 def test_a_value_that_depends_on_the_trial_is_checked_with_the_trials_own() -> None:
-    retry_resources.check({"retry_resources": {"mem_gb": 2}})
+    retry_resources.check({"additional_parameters": {}, "retry_resources": {"mem_gb": 2}})
+    retry_resources.check({"mem_gb": None, "retry_resources": {"mem_gb": 2}})  # the options depend on the trial
+
+
+@pytest.mark.parametrize(
+    ("option", "key", "more"),
+    [
+        ({"mem": "2G"}, "mem_gb", 4),
+        ({"mem": 2048}, "mem_gb", 4),
+        ({"mem-per-cpu": "1G"}, "mem_per_cpu", "2G"),
+        ({"mem_per_gpu": "3GB"}, "mem_per_gpu", "6G"),
+        ({"mem-per-g": "3GB"}, "mem_per_gpu", "6G"),
+    ],
+)
+def test_a_size_among_the_options_is_the_one_that_is_multiplied(option: dict[str, Any], key: str, more: Any) -> None:
+    """sbatch takes it in place of that of the launcher's key."""
+    given = {key: 1, "additional_parameters": {**option, "hold": True}, "retry_resources": {key: 2}}
+    retry_resources.check(given)
+    params = retry_resources.for_attempt(given, [MEMORY])
+    assert (params[key], params["additional_parameters"]) == (more, {"hold": True})
+
+
+@pytest.mark.parametrize(
+    ("key", "options", "message"),
+    [
+        ("mem_gb", {"mem": 0}, "additional_parameters.mem is 0, which is all of a node's memory; leave mem_gb out"),
+        ("mem_gb", {"mem": "much"}, "additional_parameters.mem: must be a size such as 4G"),
+        ("timeout_min", {"time": "UNLIMITED"}, "additional_parameters.time sets no limit to multiply; set one, or"),
+        ("timeout_min", {"time": 0}, "additional_parameters.time sets no limit to multiply"),
+    ],
+)
+def test_an_option_that_cannot_be_multiplied_is_refused(key: str, options: dict[str, Any], message: str) -> None:
+    params = {"mem_gb": 4, "timeout_min": 5, "additional_parameters": options, "retry_resources": {key: 2}}
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        _check(params)
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("mem_gb", "SBATCH_MEM_PER_NODE"),
+        ("mem_per_cpu", "SBATCH_MEM_PER_CPU"),
+        ("mem_per_gpu", "SBATCH_MEM_PER_GPU"),
+        ("timeout_min", "SBATCH_TIMELIMIT"),
+    ],
+)
+def test_a_variable_that_sbatch_prefers_is_refused_beside_a_factor(
+    monkeypatch: pytest.MonkeyPatch, key: str, name: str
+) -> None:
+    monkeypatch.setenv(name, "5")
+    with pytest.raises(ConfigError, match=f"no effect while the environment variable {name} is set.*unset it"):
+        _check({key: 4, "additional_parameters": {}, "retry_resources": {key: 2}})

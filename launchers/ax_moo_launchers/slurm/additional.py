@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -35,6 +36,7 @@ _WITHOUT_EFFECT = ("error", "open-mode", "output")
 """Stock Submitit's jobs keep their logs without these options as well, because srun writes them: configs have them."""
 
 _TIME = "time"
+_NO_LIMIT = ("UNLIMITED", "INFINITE", "-1")
 _LIMIT = re.compile(r"(?:(?P<days>\d+)-)?(?P<rest>\d+(?::\d+){0,2})")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _VALUE = Rule(
@@ -42,8 +44,8 @@ _VALUE = Rule(
     lambda value: value is True or is_line(value) or is_number(value),
 )
 _DURATION = Rule(
-    "minutes or a time such as 1-12:00:00, for which there is also hydra.launcher.timeout_min",
-    lambda value: bool(_minutes(value)),
+    "minutes, a time such as 1-12:00:00, or UNLIMITED; there is also hydra.launcher.timeout_min",
+    lambda value: _minutes(value) is not None,
 )
 
 
@@ -77,11 +79,18 @@ def chosen(params: Mapping[str, Any], key: str) -> str:
 
 
 def with_time_limit(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The params with a time limit in ``additional_parameters`` as that of the job, which Submitit must know, too."""
+    """The params with a time limit in ``additional_parameters`` as that of the job, which Submitit must know, too.
+
+    For no limit there is no number: the option stays, so that the partition's default does not apply.
+    """
     more = additional(params)
     if _TIME not in more:
         return dict(params)
-    return {**params, "timeout_min": _minutes(more.pop(_TIME)), "additional_parameters": more}
+    minutes = _minutes(more[_TIME])
+    if minutes is None or math.isinf(minutes):
+        return {**params, "timeout_min": None}
+    del more[_TIME]
+    return {**params, "timeout_min": minutes, "additional_parameters": more}
 
 
 def _is_ours(name: str, value: Any, params: Mapping[str, Any]) -> bool:
@@ -92,14 +101,16 @@ def _is_ours(name: str, value: Any, params: Mapping[str, Any]) -> bool:
     return str(value) == str({"nodes": nodes, "ntasks": nodes * tasks, "ntasks-per-node": tasks}.get(name))
 
 
-def _minutes(limit: Any) -> float:
-    """The minutes in one of sbatch's forms of a time limit; 0 if it is none."""
+def _minutes(limit: Any) -> float | None:
+    """The minutes in one of sbatch's forms of a time limit, infinity also for 0; None if it is none."""
+    if str(limit).upper() in _NO_LIMIT:
+        return math.inf
     match = _LIMIT.fullmatch(str(limit))
     if match is None:
-        return 0
+        return None
     parts = list(map(int, match["rest"].split(":")))
     hours, minutes, seconds = ([*parts, 0, 0] if match["days"] or len(parts) == 3 else [0, *parts, 0])[:3]
-    return (int(match["days"] or 0) * 24 + hours) * 60 + minutes + seconds / 60
+    return (int(match["days"] or 0) * 24 + hours) * 60 + minutes + seconds / 60 or math.inf
 
 
 @functools.cache

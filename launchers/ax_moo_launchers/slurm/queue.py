@@ -17,7 +17,6 @@ from ax_moo.trial import Fault
 from ax_moo_launchers.files import ARRAY_TASK, has_pickle, remove_unpublished
 from ax_moo_launchers.no_job import NoJob
 from ax_moo_launchers.slurm import excluding, options, refusals, retry_resources
-from ax_moo_launchers.slurm.additional import with_time_limit
 from ax_moo_launchers.slurm.commands import output_folders
 from ax_moo_launchers.slurm.handle import SlurmHandle
 from ax_moo_launchers.slurm.sbatch import Refused, open_executor
@@ -67,10 +66,10 @@ class SlurmQueue:
 
     def check_params(self, params: Mapping[str, Any]) -> None:
         options.check_options(params)
-        retry_resources.check(with_time_limit(params))
+        retry_resources.check(params)
 
     def for_attempt(self, params: Mapping[str, Any], faults: Sequence[Fault]) -> dict[str, Any]:
-        return retry_resources.for_attempt(with_time_limit(params), faults)
+        return retry_resources.for_attempt(params, faults)
 
     def submit(
         self, calls: Mapping[JobRequest, tuple[Any, ...]], params: Mapping[JobRequest, Mapping[str, Any]]

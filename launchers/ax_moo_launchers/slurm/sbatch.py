@@ -116,7 +116,8 @@ class Executor(slurm.SlurmExecutor):
         patterns.folder = _without_percent(self.folder)
         text = options.with_escapes(submitit_internals.batch_script(patterns, command)).replace(_PERCENT, "%%")
         # Submitit cannot leave the time limit to the partition, so its line is removed.
-        return text if "time" in self.parameters else re.sub(r"^#SBATCH --time=.*\n", "", text, flags=re.MULTILINE)
+        has_limit = "time" in self.parameters or "time" in (self.parameters.get("additional_parameters") or {})
+        return text if has_limit else re.sub(r"^#SBATCH --time=.*\n", "", text, flags=re.MULTILINE)
 
 
 def _without_percent(folder: Path) -> Path:
