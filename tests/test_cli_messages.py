@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from ax_moo.search_space.space import Range, SearchSpace
 from ax_moo.storage import lock, stop_request
 from ax_moo.storage.journal import Journal, header, id_of, trials
 from ax_moo.sweep.submission import request_of
-from ax_moo.trial import Job, Trial, TrialStatus
+from ax_moo.trial import Attempt, Fault, Job, Trial, TrialStatus
 
 PROBLEM = Problem(SearchSpace((Range("x", 0.0, 1.0, "float"),)), (Objective("loss", minimize=True),))
 APP = """
@@ -105,6 +106,15 @@ def test_with_one_objective_status_shows_the_best_trial(tmp_path: Path) -> None:
         "values": {"loss": 0.25},
     }
     assert "Best trial" in run("status", tmp_path).stdout
+
+
+def test_the_later_jobs_of_a_sweep_that_nobody_runs_are_those_with_which_it_goes_on(tmp_path: Path) -> None:
+    lost = (Attempt(Job("7", ""), "died", True, Fault.DIED_AT_START, "n1", time.time()),) * 2
+    write_journal(tmp_path, replace(completed(0, 0.5), previous_attempts=lost))
+    with lock.held(tmp_path, {"n_trials": 1}):
+        assert "n1 (died); later jobs avoid it until" in run("status", tmp_path).stdout.replace("\n", " ")
+    said = run("status", tmp_path).stdout.replace("\n", " ")
+    assert "n1 (died); jobs avoid it if the sweep goes on before" in said
 
 
 def test_a_sweep_without_a_trial_has_a_status(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import re
 import subprocess
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from slurm.cluster import SlurmCluster
 from sweeping import run_sweep, write_app
 
 from ax_moo.jobs.launcher import JobHandle, JobRequest, JobState
-from ax_moo.jobs.refusals import NotNow
+from ax_moo.jobs.refusals import NotNow, RequestRefused
 from ax_moo.system.errors import ConfigError
+from ax_moo_launchers.slurm.taken import Taken
 from hydra_plugins.async_submitit_launcher.launcher import adopt
 
 CONFIG = """
@@ -99,6 +101,36 @@ def test_a_trial_whose_resources_slurm_refuses_fails_and_the_others_run(
     assert wait_for(handles) == [JobState.FINISHED] * 2
     assert handles[0].result().value == "small"
     assert "Slurm refuses the resources of this trial: sbatch: error" in str(handles[1].result().error)
+
+
+@pytest.mark.slurm
+@pytest.mark.one_hydra
+@pytest.mark.usefixtures("slurm_cluster")
+def test_a_resumed_sweep_knows_from_its_jobs_whose_fault_a_refusal_is(tmp_path: Path) -> None:
+    def launcher(*more: str) -> Any:
+        memory = "hydra.launcher.mem_gb='${gigabytes.${model}}'"
+        return open_with(tmp_path, "async_slurm", lambda config: config.model, memory, *more)
+
+    too_large = request(1, "model=large", "gigabytes.large=900")
+    with pytest.raises(RequestRefused):
+        launcher().submit([too_large])
+    (done,) = launcher().submit([request(0, "model=small")])
+    assert wait_for([done]) == [JobState.FINISHED]
+    with pytest.raises(RequestRefused):  # a setting of all trials may be to blame as well
+        launcher("hydra.launcher.cpus_per_task=2").submit([too_large])
+    with pytest.raises(RequestRefused):
+        launcher().submit([replace(too_large, sweep="another")])
+    (refused,) = launcher().submit([too_large])
+    assert "Slurm refuses the resources of this trial: sbatch: error" in str(refused.result().error)
+
+
+@pytest.mark.parametrize(("partition", "is_to_blame"), [("gpu", False), ("gone", True)])
+def test_a_partition_is_a_trials_fault_if_it_is_the_trials_own(partition: str, is_to_blame: bool) -> None:
+    taken = Taken()
+    taken.add({"partition": "gpu", "mem_gb": 1})
+    asked = {"partition": partition, "mem_gb": 2}
+    assert taken.shows_fault_of(asked, "invalid partition specified: no") is is_to_blame
+    assert taken.shows_fault_of(asked, "Requested node configuration is not available")
 
 
 def test_a_local_job_has_the_time_limit_of_its_own_config(tmp_path: Path) -> None:

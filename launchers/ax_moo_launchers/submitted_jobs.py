@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from ax_moo.trial import Job
 from ax_moo_launchers.files import LOCAL, SLURM, job_file, process_file, read_json
 
 _ASKED = "asked"
+_RESOURCES = "resources"
 
 
 def write_record(folder: Path, job_id: str, request: JobRequest, **more: Any) -> None:
@@ -24,6 +26,15 @@ def note_asked(job: Job) -> None:
     """Add what was requested for the job to its record, for a sweep that is killed before it has noted the job."""
     path = job_file(Path(job.folder), job.job_id)
     replace_file(path, json.dumps({**(read_json(path) or {}), _ASKED: dict(job.request)}))
+
+
+def taken_jobs(folder: Path, sweep: str) -> Iterator[dict[str, Any]]:
+    """The records of a sweep's jobs that say with which resources the scheduler has taken them."""
+    for pattern in ("*/*_job.json", "*/*/*_job.json"):  # first attempts, and later ones
+        for path in folder.glob(pattern):
+            record = read_json(path) or {}
+            if record.get("sweep") == sweep and _RESOURCES in record:
+                yield record
 
 
 def n_tasks_of(folder: Path, job_id: str) -> int:

@@ -20,6 +20,7 @@ from ax_moo_launchers.slurm import excluding, options, refusals, retry_resources
 from ax_moo_launchers.slurm.commands import output_folders
 from ax_moo_launchers.slurm.handle import SlurmHandle
 from ax_moo_launchers.slurm.sbatch import Refused, open_executor
+from ax_moo_launchers.slurm.taken import Taken, resources_of
 from ax_moo_launchers.slurm.watcher import SlurmWatcher
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ class SlurmQueue:
         self.watcher = SlurmWatcher()
         self._has_submitted = False
         self._doubtful: set[Path] = set()
-        self._taken: set[str] = set()
+        self._taken = Taken()
 
     max_jobs: int | None = None
     default_parallel: int | None = None  # Slurm queues the jobs
@@ -117,13 +118,11 @@ class SlurmQueue:
             array = self._of_sweep(first.sweep) / ARRAY_TASK
             jobs = self._sbatch(array if len(submissions) > 1 else self.folder(first), submissions, params)
         except Refused as error:
-            # What Slurm has taken from this process before shows that the rest of the settings is right.
-            is_new = bool(self._taken) and _resources(params) not in self._taken
-            if not (is_new and refusals.is_of_the_request(str(error))):
+            if not self._taken.shows_fault_of(params, str(error), self._of_sweep(first.sweep), first.sweep):
                 raise
             return dict.fromkeys(submissions, NoJob(f"Slurm refuses the resources of this trial: {error}"))
         self._has_submitted = True
-        self._taken.add(_resources(params))
+        self._taken.add(params)
         return dict(zip(submissions, jobs, strict=True))
 
     def adopt(self, handle: JobHandle) -> None:
@@ -147,7 +146,9 @@ class SlurmQueue:
         jobs = excluding.submitted_without(
             first.exclude,
             params,
-            lambda left: open_executor(folder, left).submit_calls(self._of_sweep(first.sweep), calls, requests),
+            lambda left: open_executor(folder, left).submit_calls(
+                self._of_sweep(first.sweep), calls, requests, resources=resources_of(params)
+            ),
         )
         return [SlurmHandle(job, self.watcher) for job in jobs]
 
@@ -161,14 +162,6 @@ class SlurmQueue:
         for folder in self._doubtful & set(map(self.folder, submissions)):
             self.end_orphans(folder)
             self._doubtful.discard(folder)
-
-
-_NO_RESOURCES = {"comment", "name", "python", "setup", "srun_args", "stderr_to_stdout", "use_srun"}
-
-
-def _resources(params: Mapping[str, Any]) -> str:
-    """The key of what a job asks for: Slurm refuses no job for its name."""
-    return _key({key: value for key, value in params.items() if key not in _NO_RESOURCES})
 
 
 def _key(params: Mapping[str, Any]) -> str:

@@ -43,10 +43,11 @@ class Executor(slurm.SlurmExecutor):
         base: Path,
         submissions: Mapping[Path, utils.DelayedSubmission],
         requests: Mapping[Path, JobRequest] | None = None,
+        **more: Any,
     ) -> list[Job]:
         """Submit the call of each folder, several as one array: all of them, or none if this raises.
 
-        The record of a job says for which request it is; the sweep's own job (``ax-moo submit``) has no record.
+        The record of a job has its request, and ``more``; the sweep's own job (``ax-moo submit``) has no record.
         """
         made = [base / f".submission_{uuid.uuid4().hex}.sh"]
         job_id: str | None = None
@@ -63,7 +64,7 @@ class Executor(slurm.SlurmExecutor):
             made[0] = made[0].rename(base / f"{job_id}_submission.sh")
             ids = [f"{job_id}_{number}" for number in numbers] if is_array else [job_id]
             return [
-                self._publish(made, position, ids[position], (requests or {}).get(folder))
+                self._publish(made, position, ids[position], (requests or {}).get(folder), more)
                 for position, folder in enumerate(submissions)
             ]
         except BaseException:
@@ -101,12 +102,14 @@ class Executor(slurm.SlurmExecutor):
             raise Refused(" ".join(error.split()))
         return submitit_internals.submitted_id(output)
 
-    def _publish(self, made: list[Path], number: int, job_id: str, request: JobRequest | None) -> Job:
+    def _publish(
+        self, made: list[Path], number: int, job_id: str, request: JobRequest | None, more: Mapping[str, Any]
+    ) -> Job:
         """Give a job the pickle for which it waits: from now on it runs, and is found by its folder."""
         pickle = made[1 + number]
         if request is not None:
             made.append(job_file(pickle.parent, job_id))
-            write_record(pickle.parent, job_id, request, n_tasks=self.n_tasks)
+            write_record(pickle.parent, job_id, request, n_tasks=self.n_tasks, **more)
         made[1 + number] = pickle.rename(submitted_file(pickle.parent, job_id))
         return Job(job_id, str(pickle.parent), SLURM)
 

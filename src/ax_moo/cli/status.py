@@ -98,7 +98,7 @@ def _head(sweep: SweepFolder, facts: dict[str, Any]) -> list[str]:
         f"sweep in {facts['folder']}",
         f"{_sentence(sweep, facts)}; {clock(facts['elapsed_s'])} since its first start",
         f"{of}: {counts or 'none was started'}",
-        *(str(AvoidedNode(**each)) for each in facts["avoided_nodes"]),
+        *(AvoidedNode(**each).sentence(sweep.is_swept) for each in facts["avoided_nodes"]),
     ]
 
 

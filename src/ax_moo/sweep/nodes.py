@@ -25,9 +25,11 @@ class AvoidedNode:
     reason: str
     until: float
 
-    def __str__(self) -> str:
+    def sentence(self, is_swept: bool) -> str:
+        """What jobs make of the losses; a sweep that nobody runs has no later jobs unless it goes on."""
         until = time.strftime("%H:%M", time.localtime(self.until))
-        return f"{self.losses} jobs were lost on node {self.node} ({self.reason}); later jobs avoid it until {until}"
+        so = f"later jobs avoid it until {until}" if is_swept else f"jobs avoid it if the sweep goes on before {until}"
+        return f"{self.losses} jobs were lost on node {self.node} ({self.reason}); {so}"
 
 
 def avoided_nodes(trials: Sequence[Trial], now: float) -> list[AvoidedNode]:
@@ -62,7 +64,7 @@ class NodeWatch:
         found = avoided_nodes(trials, now)
         for each in found:
             if each.node not in self._avoided:
-                log.warning("%s", each)
+                log.warning("%s", each.sentence(is_swept=True))
         names = {each.node for each in found}
         for name in sorted(self._avoided - names):
             log.info("Jobs may run on node %s again", name)

@@ -12,7 +12,9 @@ function drawFailures() {
 }
 
 function avoided({ node, losses, reason, until }) {
-  return `${count(losses, "job")} lost on node ${node} (${reason}); later jobs avoid it until ${moment(until)}.`;
+  const runs = sweep.state === "running";
+  const so = runs ? "later jobs avoid it until" : "jobs avoid it if the sweep goes on before";
+  return `${count(losses, "job")} lost on node ${node} (${reason}); ${so} ${moment(until)}.`;
 }
 
 function failureGroup({ reason, trials, log }) {
