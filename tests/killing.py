@@ -10,7 +10,8 @@ from pathlib import Path
 
 import psutil
 from command_line import SWEEPER, Ended, Started, command_line
-from sweeping import SWEEP_DIR, write_app
+from kill_points import POINTS
+from sweeping import NEAR_AND_FAR, SWEEP_DIR, write_app
 from waiting import wait_until_none_is_left
 
 from ax_moo.optimizer.ax_client import AxOptimizer
@@ -48,7 +49,7 @@ OPTIONS = (
     "hydra/sweeper=ax_moo",
     "hydra.sweeper.report=false",
     "+x=interval(0,1)",
-    "+hydra.sweeper.objectives={near: {direction: minimize}, far: {direction: minimize}}",
+    NEAR_AND_FAR,
     "hydra.sweeper.method=sobol",
     "hydra.sweeper.n_jobs=3",
 )
@@ -123,6 +124,14 @@ def processes_of(folder: Path) -> list[str]:
         if process.info["status"] != psutil.STATUS_ZOMBIE and any(str(folder) in word for word in words):
             found.append(" ".join(words))
     return found
+
+
+def check_kills_at_each_point(swept: Killable) -> None:
+    """Kill it at each point of the crash table: among the trials of its first round, and among the ones that follow."""
+    for trials in ((1, 1, 1, 2, 2, 2), (9, 9, 9, 10, 11, 11)):
+        for point, trial in zip(POINTS, trials, strict=True):
+            assert swept.live("hydra.sweeper.n_trials=16", kill_at=f"{point}:{trial}").code == KILLED, (point, trial)
+    check_nothing_was_lost_or_run_twice(swept, swept.live("hydra.sweeper.n_trials=16"))
 
 
 def check_nothing_was_lost_or_run_twice(swept: Killable, ended: Ended) -> None:

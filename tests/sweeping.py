@@ -10,6 +10,20 @@ from typing import Any
 from command_line import SWEEPER, Started, command_line
 
 SWEEP_DIR = "swept"
+NEAR_AND_FAR = "+hydra.sweeper.objectives={near: {direction: minimize}, far: {direction: minimize}}"
+
+RETURNS_X = """
+import hydra
+
+
+@hydra.main(version_base="1.3", config_path=None, config_name=None)
+def main(config):
+    return float(config.x)
+
+
+if __name__ == "__main__":
+    main()
+"""
 
 
 @dataclass(frozen=True)

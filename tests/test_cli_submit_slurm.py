@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from ax_moo_command import Ended, ax_moo, facts
 from slurm.cluster import SlurmCluster
-from sweeping import write_app
+from sweeping import NEAR_AND_FAR, write_app
 
 pytestmark = [pytest.mark.slurm, pytest.mark.one_hydra]
 
@@ -41,7 +41,7 @@ SWEEP = (
     "hydra.sweeper.report=false",
     "hydra/launcher=async_slurm",
     "+x=interval(0,1)",
-    "+hydra.sweeper.objectives={near: {direction: minimize}, far: {direction: minimize}}",
+    NEAR_AND_FAR,
     "hydra.sweeper.method=sobol",
     "hydra.sweeper.n_trials=3",
     "hydra.sweeper.n_jobs=2",

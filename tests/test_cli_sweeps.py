@@ -17,6 +17,7 @@ import pytest
 from ax_moo_command import Ended, ax_moo, facts, start_ax_moo
 from sweeping import Swept, journal_rows, run_sweep, start_sweep, wait_for_sweep, write_app
 from waiting import wait_until
+from waiting_app import OPTIONS
 
 pytestmark = pytest.mark.one_hydra
 
@@ -53,13 +54,6 @@ WAITS = f"""{HEAD}
         time.sleep(0.1)
 {TAIL}"""
 
-OPTIONS = (
-    "hydra/launcher=async_local",
-    "+x=interval(0,1)",
-    "+hydra.sweeper.objectives={near: {direction: minimize}, far: {direction: minimize}}",
-    "hydra.sweeper.method=sobol",
-    "hydra.sweeper.n_jobs=2",
-)
 DOCUMENTED = Path(__file__).parent.parent / "docs" / "cli.md"
 
 

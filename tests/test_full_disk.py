@@ -6,17 +6,16 @@ from pathlib import Path
 
 import pytest
 from killing import APP
-from sweeping import journal_rows, run_sweep, start_sweep, wait_for_sweep, write_app
+from sweeping import NEAR_AND_FAR, journal_rows, run_sweep, start_sweep, wait_for_sweep, write_app
 from tmpfs import mounted
 from waiting import wait_until_none_is_left
 
 pytestmark = pytest.mark.one_hydra
 
-TWO = "+hydra.sweeper.objectives={near: {direction: minimize}, far: {direction: minimize}}"
 OPTIONS = (
     "hydra/launcher=async_local",
     "+x=interval(0,1)",
-    TWO,
+    NEAR_AND_FAR,
     "hydra.sweeper.method=sobol",
     "hydra.sweeper.n_jobs=3",
 )

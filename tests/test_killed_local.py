@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import pytest
-from kill_points import POINTS
-from killing import KILLED, Killable, check_nothing_was_lost_or_run_twice, processes_of
+from killing import KILLED, Killable, check_kills_at_each_point, check_nothing_was_lost_or_run_twice, processes_of
 from waiting import wait_until_none_is_left
 
 pytestmark = pytest.mark.one_hydra
@@ -13,10 +12,7 @@ pytestmark = pytest.mark.one_hydra
 def test_killed_at_each_point_of_the_crash_table(tmp_path: Path) -> None:
     swept = Killable(tmp_path, "async_local")
     # The first round goes out as one: among its trials, and among the single ones that follow.
-    for trials in ((1, 1, 1, 2, 2, 2), (9, 9, 9, 10, 11, 11)):
-        for point, trial in zip(POINTS, trials, strict=True):
-            assert swept.live("hydra.sweeper.n_trials=16", kill_at=f"{point}:{trial}").code == KILLED, (point, trial)
-    check_nothing_was_lost_or_run_twice(swept, swept.live("hydra.sweeper.n_trials=16"))
+    check_kills_at_each_point(swept)
     wait_until_none_is_left(lambda: processes_of(swept.folder), seconds=30)
 
 

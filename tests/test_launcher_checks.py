@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from launching import open_launcher
-from sweeping import run_sweep, write_app
+from sweeping import RETURNS_X, run_sweep, write_app
 
 from ax_moo.system.errors import ConfigError
 
@@ -76,20 +76,8 @@ def test_a_folder_for_jobs_that_can_be_made_is_not_made_by_the_check(tmp_path: P
     assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
 
 
-APP = """
-import hydra
-
-@hydra.main(version_base="1.3", config_path=None, config_name=None)
-def main(config):
-    return float(config.x)
-
-if __name__ == "__main__":
-    main()
-"""
-
-
 def test_a_sweep_with_such_a_mistake_ends_with_2_and_one_sentence(tmp_path: Path) -> None:
-    project = write_app(tmp_path, APP)
+    project = write_app(tmp_path, RETURNS_X)
     swept = run_sweep(
         project, "+x=interval(0,1)", "hydra/launcher=async_local", "hydra.launcher.submitit_folder=app.py/%j"
     )

@@ -6,12 +6,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from launching import open_launcher, submit, wait_for, wait_until
+from launching import open_launcher, raises_on_sigterm, submit, wait_for, wait_until
 from waiting import wait_for_file
 
 from ax_moo.jobs.launcher import JobHandle, JobState
@@ -22,33 +21,12 @@ from ax_moo_launchers.files import result_file
 # How jobs and the loop go does not hang on the version of Hydra; other tests run both under each.
 pytestmark = pytest.mark.one_hydra
 
-Task = Callable[[Any], Any]
-
-
-# Tasks are nested functions, so that the job gets them by value and does not import pytest.
-def ended_by(folder: Path, error: type[BaseException]) -> Task:
-    """Raises when SIGTERM comes, as Lightning and an application with a handler of its own do."""
-
-    def task(config: Any) -> None:
-        before = signal.getsignal(signal.SIGTERM)
-
-        def on_sigterm(number: int, frame: Any) -> None:
-            if callable(before):
-                before(number, frame)
-            raise error("told to end")
-
-        signal.signal(signal.SIGTERM, on_sigterm)
-        (folder / "ready").write_text(str(os.getpid()))
-        time.sleep(60)
-
-    return task
-
 
 @pytest.mark.parametrize("error", [ValueError, SystemExit])
 def test_a_cancelled_job_that_raises_for_it_is_lost_and_has_not_failed(
     tmp_path: Path, error: type[BaseException]
 ) -> None:
-    (handle,) = submit(open_launcher(tmp_path, "async_local", ended_by(tmp_path, error)), 0)
+    (handle,) = submit(open_launcher(tmp_path, "async_local", raises_on_sigterm(tmp_path, error)), 0)
     wait_for_file(tmp_path / "ready")
     handle.cancel()
     assert wait_for([handle]) == [JobState.LOST]
@@ -57,7 +35,7 @@ def test_a_cancelled_job_that_raises_for_it_is_lost_and_has_not_failed(
 
 
 def test_who_ends_only_the_task_is_not_taken_for_its_failure(tmp_path: Path) -> None:
-    (handle,) = submit(open_launcher(tmp_path, "async_local", ended_by(tmp_path, ValueError)), 0)
+    (handle,) = submit(open_launcher(tmp_path, "async_local", raises_on_sigterm(tmp_path)), 0)
     os.kill(int(wait_for_file(tmp_path / "ready")), signal.SIGTERM)
     assert wait_for([handle]) == [JobState.LOST]
     assert handle.result().error == "killed by signal 15 (SIGTERM), no result written"

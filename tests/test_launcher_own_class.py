@@ -14,7 +14,7 @@ from hydra.core.utils import JobReturn
 from hydra_plugins.hydra_submitit_launcher.submitit_launcher import BaseSubmititLauncher, LocalLauncher, SlurmLauncher
 from launching import open_launcher, submit, wait_for
 from slurm.cluster import SlurmCluster
-from sweeping import Swept, sweep_command, wait_for_sweep, write_app
+from sweeping import RETURNS_X, Swept, sweep_command, wait_for_sweep, write_app
 from waiting import wait_until
 
 from ax_moo.jobs.launcher import AsyncLauncher, JobHandle, JobRequest, JobState
@@ -172,22 +172,10 @@ for name, more in (("Mine", {}), ("Batches", {"word": "launched"})):
     node["_target_"] = f"hydra_plugins.own_launcher.{name}"
     ConfigStore.instance().store(group="hydra/launcher", name=name.lower(), node=node)
 """
-APP = """
-import hydra
-
-
-@hydra.main(version_base="1.3", config_path=None, config_name=None)
-def main(config):
-    return float(config.x)
-
-
-if __name__ == "__main__":
-    main()
-"""
 
 
 def own_plugin(project: Path) -> Path:
-    write_app(project, APP)
+    write_app(project, RETURNS_X)
     return write_app(project, PLUGIN, "hydra_plugins/own_launcher.py")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import waiting
-from launching import open_launcher, request, submit, wait_for, wait_until
+from launching import open_launcher, raises_on_sigterm, request, submit, wait_for, wait_until
 from slurm.cluster import NODES, SlurmCluster
 from waiting import wait_for_file
 
@@ -46,22 +46,6 @@ def wait_for_end(cluster: SlurmCluster, job_id: str) -> str:
 # Tasks are nested functions, so that the job gets them by value and does not import pytest.
 def sleeper(folder: Path) -> Task:
     def task(config: Any) -> None:
-        (folder / "ready").write_text("yes")
-        time.sleep(120)
-
-    return task
-
-
-def raises_on_sigterm(folder: Path) -> Task:
-    def task(config: Any) -> None:
-        before = signal.getsignal(signal.SIGTERM)
-
-        def on_sigterm(number: int, frame: Any) -> None:
-            if callable(before):
-                before(number, frame)
-            raise ValueError("told to end")
-
-        signal.signal(signal.SIGTERM, on_sigterm)
         (folder / "ready").write_text("yes")
         time.sleep(120)
 

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from ax_moo_command import ax_moo, facts
 from command_line import Started
-from sweeping import Swept, journal_rows, run_sweep, start_sweep, sweep_command, wait_for_sweep, write_app
+from sweeping import NEAR_AND_FAR, Swept, journal_rows, run_sweep, start_sweep, sweep_command, wait_for_sweep, write_app
 from waiting import wait_until_none_is_left
 
 APP = """
@@ -37,8 +37,7 @@ def main(config):
 if __name__ == "__main__":
     main()
 """
-TWO = "+hydra.sweeper.objectives={near: {direction: minimize}, far: {direction: minimize}}"
-BASE = ("hydra/launcher=async_local", "+x=interval(0,1)", TWO, "hydra.sweeper.method=sobol")
+BASE = ("hydra/launcher=async_local", "+x=interval(0,1)", NEAR_AND_FAR, "hydra.sweeper.method=sobol")
 TWO_JOBS = "hydra.sweeper.n_jobs=2"
 SECONDS = "+seconds=5"
 NAMES = ("SIGINT", "SIGTERM")
@@ -169,7 +168,7 @@ def test_another_problem_in_the_same_folder_is_refused_with_the_difference(tmp_p
     project = write_app(tmp_path, APP)
     options = (
         "hydra/launcher=async_local",
-        TWO,
+        NEAR_AND_FAR,
         "hydra.sweeper.method=sobol",
         "+seconds=0",
         "hydra.sweeper.n_trials=1",

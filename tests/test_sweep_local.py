@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from sweeping import Swept, journal_rows, most_at_once, run_sweep, write_app
+from sweeping import NEAR_AND_FAR, Swept, journal_rows, most_at_once, run_sweep, write_app
 
 HEAD = """
 import logging
@@ -60,9 +60,8 @@ BESIDE_ITS_MODULE = BOOTH.replace("import hydra\n", "import beside\nimport hydra
     "return (config", "return beside.constant + (config"
 )
 
-TWO = "+hydra.sweeper.objectives={near: {direction: minimize}, far: {direction: minimize}}"
 SOBOL = "hydra.sweeper.method=sobol"
-LOCAL = ("hydra/launcher=async_local", "+x=interval(0,1)", TWO)
+LOCAL = ("hydra/launcher=async_local", "+x=interval(0,1)", NEAR_AND_FAR)
 
 
 @pytest.fixture(scope="module")

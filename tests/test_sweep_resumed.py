@@ -315,15 +315,18 @@ def test_what_was_lost_before_it_was_cancelled_keeps_its_own_reason(tmp_path: Pa
     assert [a.reason for a in ending.trials[2].previous_attempts] == ["cancelled together with the sweep"]
 
 
-def stop_request_at_first_submission(launcher: ScriptedLauncher, folder: Path) -> None:
+def at_each_submission(launcher: ScriptedLauncher, then: Callable[[], object]) -> None:
     submit = launcher.submit
 
-    def submit_and_ask(requests: Sequence[JobRequest]) -> Any:
-        if not launcher.batches:
-            stop_request.ask(folder, stop_request.StopRequest.NOW)
+    def submit_and_then(requests: Sequence[JobRequest]) -> Any:
+        then()
         return submit(requests)
 
-    launcher.submit = submit_and_ask  # type: ignore[method-assign]
+    launcher.submit = submit_and_then  # type: ignore[method-assign]
+
+
+def stop_request_at_first_submission(launcher: ScriptedLauncher, folder: Path) -> None:
+    at_each_submission(launcher, lambda: launcher.batches or stop_request.ask(folder, stop_request.StopRequest.NOW))
 
 
 def test_a_second_writer_of_a_journal_is_refused_also_without_the_lock(tmp_path: Path) -> None:
@@ -377,13 +380,7 @@ def test_a_clock_that_was_set_back_lets_no_trial_end_before_it_began(tmp_path: P
 
 def test_a_stop_request_lets_running_trials_finish_and_starts_no_more(tmp_path: Path) -> None:
     launcher = ScriptedLauncher(two_objectives, polls=lambda trial: 20)
-    submit = launcher.submit
-
-    def submit_and_ask(requests: Sequence[JobRequest]) -> Any:
-        stop_request.ask(tmp_path, stop_request.StopRequest.FINISH)
-        return submit(requests)
-
-    launcher.submit = submit_and_ask  # type: ignore[method-assign]
+    at_each_submission(launcher, lambda: stop_request.ask(tmp_path, stop_request.StopRequest.FINISH))
     ending = run(tmp_path, launcher)
     assert ending.stopped
     assert [trial.status for trial in ending.trials] == [TrialStatus.COMPLETED] * 4
@@ -394,13 +391,7 @@ def test_a_stop_request_for_now_cancels_and_a_resume_runs_the_cancelled_trials_w
     tmp_path: Path,
 ) -> None:
     launcher = ScriptedLauncher(two_objectives, polls=lambda trial: 10_000)
-    submit = launcher.submit
-
-    def submit_and_ask(requests: Sequence[JobRequest]) -> Any:
-        stop_request.ask(tmp_path, stop_request.StopRequest.NOW)
-        return submit(requests)
-
-    launcher.submit = submit_and_ask  # type: ignore[method-assign]
+    at_each_submission(launcher, lambda: stop_request.ask(tmp_path, stop_request.StopRequest.NOW))
     ending = run(tmp_path, launcher)
     assert [handle.cancelled for handle in launcher.handles] == [True] * 4
     assert [(trial.status, trial.attempt) for trial in ending.trials] == [(TrialStatus.STAGED, 2)] * 4
@@ -412,14 +403,12 @@ def test_a_stop_request_for_now_cancels_and_a_resume_runs_the_cancelled_trials_w
 
 def test_a_stop_request_may_become_more_urgent_while_running_trials_finish(tmp_path: Path) -> None:
     launcher = ScriptedLauncher(two_objectives, polls=lambda trial: 10_000)
-    submit = launcher.submit
 
-    def submit_and_ask(requests: Sequence[JobRequest]) -> Any:
+    def ask() -> None:
         stop_request.ask(tmp_path, stop_request.StopRequest.FINISH)
         threading.Timer(0.3, lambda: stop_request.ask(tmp_path, stop_request.StopRequest.NOW)).start()
-        return submit(requests)
 
-    launcher.submit = submit_and_ask  # type: ignore[method-assign]
+    at_each_submission(launcher, ask)
     ending = run(tmp_path, launcher)
     assert ending.stopped
     assert [trial.status for trial in ending.trials] == [TrialStatus.STAGED] * 4
@@ -514,13 +503,7 @@ def test_a_job_that_cannot_be_told_to_end_is_told_again_and_the_others_are_told_
     monkeypatch.setattr(ScriptedHandle, "cancel", shaky)
     monkeypatch.setattr(cancellation, "POLL_SECONDS", 0.001)
     launcher = ScriptedLauncher(two_objectives, polls=lambda trial: 10_000)
-    submit = launcher.submit
-
-    def submit_and_ask(requests: Sequence[JobRequest]) -> Any:
-        stop_request.ask(tmp_path, stop_request.StopRequest.NOW)
-        return submit(requests)
-
-    launcher.submit = submit_and_ask  # type: ignore[method-assign]
+    at_each_submission(launcher, lambda: stop_request.ask(tmp_path, stop_request.StopRequest.NOW))
     ending = run(tmp_path, launcher)
     assert ending.stopped
     assert [handle.cancelled for handle in launcher.handles] == [True] * 4

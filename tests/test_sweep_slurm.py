@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from slurm.cluster import SlurmCluster
-from sweeping import Swept, most_at_once, run_sweep, write_app
+from sweeping import NEAR_AND_FAR, Swept, most_at_once, run_sweep, write_app
 
 pytestmark = [
     pytest.mark.slurm,
@@ -48,7 +48,7 @@ if __name__ == "__main__":
     main()
 """
 
-PROBLEM = ("+x=interval(0,1)", "+hydra.sweeper.objectives={near: {direction: minimize}, far: {direction: minimize}}")
+PROBLEM = ("+x=interval(0,1)", NEAR_AND_FAR)
 OPTIONS = (*PROBLEM, "hydra.sweeper.method=sobol", "hydra.sweeper.n_trials=12", "hydra.sweeper.n_jobs=4")
 
 

@@ -1,7 +1,7 @@
 """`ax-moo wandb pull`: a group of W&B becomes a sweep folder that is as good as the local one."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +9,7 @@ import pytest
 from command_line import Ended, command_line
 from wandb_command import ax_moo_wandb
 from wandb_group import CURVE, TRIALS, log_group, make_sweep
-from wandb_server import FakeWandb, running_server
+from wandb_server import FakeWandb, provide_server, running_server  # noqa: F401
 
 import ax_moo as api
 from ax_moo import measurements
@@ -20,12 +20,6 @@ from ax_moo.system.errors import ConfigError
 pytestmark = pytest.mark.one_hydra
 
 RUN = "s-0a1b2c3d"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FakeWandb]:
-    with running_server() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import psutil
 import pytest
 import yaml
 from command_line import SWEEPER, Started, command_line
-from sweeping import SWEEP_DIR, Swept, sweep_command, wait_for_sweep
+from sweeping import NEAR_AND_FAR, SWEEP_DIR, Swept, sweep_command, wait_for_sweep
 from waiting import wait_until
 from wandb_backend import FakeRun
 from wandb_command import ax_moo_wandb
@@ -29,13 +29,12 @@ from ax_moo.wandb.settings import sweep_run_id, trial_run_id
 pytestmark = pytest.mark.one_hydra
 
 APP = Path(__file__).parent / "wandb_sweep_app.py"
-TWO = "+hydra.sweeper.objectives={near: {direction: minimize}, far: {direction: minimize}}"
 FAULTS: tuple[Fault, ...] = ("refuse", "silent", "500")
 ON = ("hydra.sweeper.wandb.enabled=true", "hydra.sweeper.wandb.project=search")
 
 
 def start(server: FakeWandb, project: Path, *options: str, **environment: str | None) -> Started:
-    base = ("hydra/launcher=async_local", "+x=interval(0,1)", "hydra.sweeper.method=sobol", TWO)
+    base = ("hydra/launcher=async_local", "+x=interval(0,1)", "hydra.sweeper.method=sobol", NEAR_AND_FAR)
     _, *arguments = sweep_command(*base, *options)
     changed = {**server.environment(), "OMP_NUM_THREADS": "1", **environment}
     given = {key: value for key, value in changed.items() if value is not None}

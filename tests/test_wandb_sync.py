@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +9,7 @@ import pytest
 from command_line import Ended
 from wandb_command import ax_moo_wandb
 from wandb_group import CURVE, DELETED, log_group, make_sweep
-from wandb_server import FakeWandb, running_server
+from wandb_server import FakeWandb, provide_server  # noqa: F401
 
 import ax_moo as api
 from ax_moo.wandb.sync import find, read_run, run_files
@@ -18,12 +17,6 @@ from ax_moo.wandb.sync import find, read_run, run_files
 pytestmark = pytest.mark.one_hydra
 
 OFFLINE, ONLINE = "s-0ff11111", "s-01111111"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FakeWandb]:
-    with running_server() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

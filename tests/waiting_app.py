@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sweeping import write_app
+from sweeping import NEAR_AND_FAR, write_app
 from waiting import wait_until
 
 APP = """
@@ -33,7 +33,7 @@ if __name__ == "__main__":
 OPTIONS = (
     "hydra/launcher=async_local",
     "+x=interval(0,1)",
-    "+hydra.sweeper.objectives={near: {direction: minimize}, far: {direction: minimize}}",
+    NEAR_AND_FAR,
     "hydra.sweeper.method=sobol",
     "hydra.sweeper.n_jobs=2",
 )

@@ -173,6 +173,13 @@ def provide_wandb_server() -> Iterator[FakeWandb]:
         yield server
 
 
+@pytest.fixture(name="server", scope="module")
+def provide_server() -> Iterator[FakeWandb]:
+    """One server for all tests of a module."""
+    with running_server() as server:
+        yield server
+
+
 @contextlib.contextmanager
 def running_server() -> Iterator[FakeWandb]:
     """A server whose clients must all have ended with the block."""
