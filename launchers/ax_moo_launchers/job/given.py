@@ -18,21 +18,27 @@ def kept() -> Iterator[None]:
     """
     path, arguments, folder = list(sys.path), list(sys.argv), os.getcwd()
     gpus = {name: os.environ[name] for name in GPU_MASKS if name in os.environ}
-    environ: Any = os.environ
-    plain: Any = type(environ)
-    environ.__class__ = _without_change_of(gpus, plain)
     try:
-        yield
+        with _not_set(gpus):
+            yield
     finally:
-        environ.__class__ = plain
         sys.path[:], sys.argv[:] = path, arguments
         os.chdir(folder)
         os.environ.update(gpus)
 
 
-def _without_change_of(names: Collection[str], plain: Any) -> type:
-    def setitem(environ: Any, key: str, value: str) -> None:
-        if key not in names:
-            plain.__setitem__(environ, key, value)
+@contextmanager
+def _not_set(names: Collection[str]) -> Iterator[None]:
+    """Within the block ``os.environ[name] = ...`` changes none of these variables."""
+    environ: Any = type(os.environ)
+    plain = environ.__setitem__
 
-    return type(plain.__name__, (plain,), {"__setitem__": setitem})
+    def setitem(self: Any, key: str, value: str) -> None:
+        if key not in names:
+            plain(self, key, value)
+
+    environ.__setitem__ = setitem
+    try:
+        yield
+    finally:
+        environ.__setitem__ = plain
