@@ -109,6 +109,23 @@ def test_a_module_that_was_started_with_m_is_main_with_its_package(tmp_path: Pat
     assert launched(tmp_path, module="pkg.train") == ["('pkg.train', 'pkg', 7, [9])"] * 2
 
 
+SPAWNED = ["multiprocessing.get_context('spawn').Pool(1).map(abs, [-3])"]
+
+
+def test_a_script_without_a_guard_is_main_too_but_what_the_job_spawns_does_not_execute_it(tmp_path: Path) -> None:
+    shown = ["Path(__main__.__file__).name", "inspect.getsource(Net)[:9]"]
+    said = say(*shown, *SPAWNED, before=["import __main__, inspect"])
+    write_app(tmp_path, HEAD + DEFINED + MAIN + said + "main()\n")
+    assert launched(tmp_path) == ["('app.py', 'class Net', [3])"] * 2
+
+
+def test_a_module_without_a_guard_can_be_started_again_by_its_name(tmp_path: Path) -> None:
+    write_app(tmp_path, "", "pkg/__init__.py")
+    said = say("__main__.__spec__.name", *SPAWNED, before=["import __main__"])
+    write_app(tmp_path, HEAD + MAIN + said + "main()\n", "pkg/train.py")
+    assert launched(tmp_path, module="pkg.train") == ["('pkg.train', [3])"] * 2
+
+
 def test_a_package_that_was_started_with_m_is_main(tmp_path: Path) -> None:
     write_app(tmp_path, "", "pkg/__init__.py")
     said = say("__main__.__spec__.name", "pooled('spawn', 3)", before=["import __main__"])

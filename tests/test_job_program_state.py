@@ -124,3 +124,16 @@ def test_a_name_that_the_guarded_block_has_given_anew_is_not_the_one_before(tmp_
 def test_of_several_statements_in_a_line_those_before_the_call_are_executed(tmp_path: Path) -> None:
     write_app(tmp_path, HEAD + MAIN + say("len(MADE)") + "\nMADE = [1]; main(); MADE.clear()\n")
     assert launched(tmp_path) == ["(1,)"] * 2
+
+
+@pytest.mark.parametrize("called", ["main()", "if __name__ == '__main__':\n    START\n    main()"])
+def test_the_start_method_of_multiprocessing_is_that_of_the_script(tmp_path: Path, called: str) -> None:
+    start = "multiprocessing.set_start_method('spawn')"
+    top = "" if "START" in called else f"{start}\n"
+    write_app(tmp_path, HEAD + top + MAIN + say("multiprocessing.get_start_method()") + called.replace("START", start))
+    assert launched(tmp_path) == ["('spawn',)"] * 2
+
+
+def test_a_debugger_may_run_the_script_whose_main_has_no_spec_then(tmp_path: Path) -> None:
+    write_app(tmp_path, HEAD + "Z = open(__file__)\ndel __spec__\n" + MAIN + say("Path(Z.name).name") + CALLED)
+    assert launched(tmp_path) == ["('app.py',)"] * 2

@@ -8,9 +8,6 @@ from typing import Any
 
 import cloudpickle
 
-GLOBALS_OF_SCRIPT = "__globals_of_script__"
-"""The name under which a ``__main__`` that hides its file has the globals of the script's functions."""
-
 _MOST_BYTES = 2**26
 _MOST_DECORATORS = 20
 
@@ -43,9 +40,7 @@ def found(qualname: str, decorators: int) -> Any:
 
 
 def globals_of_script() -> dict[str, Any]:
-    main = sys.modules["__main__"]
-    found: dict[str, Any] = getattr(main, GLOBALS_OF_SCRIPT, vars(main))
-    return found
+    return vars(sys.modules["__main__"])
 
 
 class _GlobalsOfScript:

@@ -3,6 +3,7 @@
 A job unpickles a :class:`PackedCall` of ours first. The user's modules are needed only for the call that it contains.
 """
 
+import multiprocessing
 import pickle
 import sys
 import traceback
@@ -19,13 +20,17 @@ from ax_moo_launchers.search_path import SearchPath
 
 @dataclass
 class PackedCall:
-    """``fallback`` is the call with the script's code by value, for a job that cannot execute the script again."""
+    """``fallback`` is the call with the script's code by value, for a job that cannot execute the script again.
+
+    ``start_method`` is that of ``multiprocessing``, as far as one is set.
+    """
 
     path: SearchPath
     arguments: tuple[str, ...]
     script: Script | None
     call: bytes
     fallback: bytes | None = None
+    start_method: str | None = None  # pickles of an earlier version do not have it
 
     def __post_init__(self) -> None:
         self._unpacked: tuple[Any, ...] | None = None
@@ -37,6 +42,8 @@ class PackedCall:
         sys.path[:], sys.argv[:] = self.path.merged(sys.path), self.arguments
         with kept():
             self._unpacked = self._unpack()
+        if self.start_method is not None:
+            multiprocessing.set_start_method(self.start_method, force=True)
         function, *arguments = self._unpacked
         return function(*arguments)
 
@@ -77,7 +84,8 @@ class PackedCall:
 def pack(function: Callable[..., Any], *arguments: Any) -> PackedCall:
     call, script = (function, *arguments), Script.here()
     fallback = small_by_value(call) if script else None
-    return PackedCall(SearchPath.here(), tuple(sys.argv), script, pickled(call), fallback)
+    start_method = multiprocessing.get_start_method(allow_none=True)
+    return PackedCall(SearchPath.here(), tuple(sys.argv), script, pickled(call), fallback, start_method)
 
 
 def pickled(value: Any) -> bytes:

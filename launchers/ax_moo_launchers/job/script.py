@@ -16,10 +16,8 @@ from dataclasses import dataclass, field, replace
 from types import CodeType, ModuleType
 
 from ax_moo_launchers.job.arguments import given_arguments
-from ax_moo_launchers.job.by_reference import GLOBALS_OF_SCRIPT
+from ax_moo_launchers.job.children import leave_script_to_the_job
 from ax_moo_launchers.job.set_up import bound, has, set_up_by
-
-_OF_ITS_FILE = ("__file__", "__cached__", "__spec__")
 
 
 @dataclass(frozen=True)
@@ -68,8 +66,8 @@ class Script:
             for name, module in before.items():
                 _install(module, name)
             raise
-        if not self.is_guarded and not str(self.module).endswith(".__main__"):  # multiprocessing leaves that one alone
-            _install(_without_file(main))
+        if not self.is_guarded:
+            leave_script_to_the_job()
 
     def _execute(self, main: ModuleType) -> None:
         main.__file__ = self.file
@@ -96,7 +94,7 @@ class Script:
 
 @functools.cache
 def _script(main: ModuleType, running: CodeType, place: tuple[int, int]) -> Script | None:
-    file, spec = os.path.abspath(str(main.__file__)), main.__spec__
+    file, spec = os.path.abspath(str(main.__file__)), getattr(main, "__spec__", None)  # in a debugger it has none
     try:
         with tokenize.open(file) as stream:
             source = stream.read()
@@ -149,11 +147,3 @@ def _install(main: ModuleType | None, *names: str) -> None:
             sys.modules.pop(name, None)
         else:
             sys.modules[name] = main
-
-
-def _without_file(main: ModuleType) -> ModuleType:
-    """The same module for multiprocessing, whose children would execute the whole script if they knew its file."""
-    shown = ModuleType("__main__")
-    vars(shown).update({key: value for key, value in vars(main).items() if key not in _OF_ITS_FILE})
-    vars(shown)[GLOBALS_OF_SCRIPT] = vars(main)
-    return shown
