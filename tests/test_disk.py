@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, two_objectives
+from quick import loop_without_pause, no_long_pauses  # noqa: F401
 from tmpfs import mounted
 
 from ax_moo.results.tables import write_results
 from ax_moo.storage import journal
 from ax_moo.storage.journal import Journal
-from ax_moo.sweep import loop
 from ax_moo.sweep.loop import Sweep
 from ax_moo.sweep.settings import Settings
 from ax_moo.system import disk
@@ -35,12 +35,6 @@ def _fill(folder: Path) -> Path:
     ballast = folder / "ballast"
     subprocess.run(["dd", "if=/dev/zero", f"of={ballast}", "bs=4k"], capture_output=True)
     return ballast
-
-
-@pytest.fixture(autouse=True)
-def _no_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(disk, "TRY_AGAIN_SECONDS", 0.05)
-    monkeypatch.setattr(loop, "POLL_SECONDS", 0.001)
 
 
 def test_whether_there_is_room_is_seen(small: Path) -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, two_objectives
+from quick import loop_without_pause  # noqa: F401
 
 from ax_moo.jobs.launcher import JobRequest, JobResult
 from ax_moo.storage import journal
-from ax_moo.sweep import loop
 from ax_moo.sweep.budget import Budget
 from ax_moo.sweep.evaluation import MOST_BY_NOBODYS_FAULT
 from ax_moo.sweep.loop import Sweep
@@ -21,11 +21,6 @@ from ax_moo_launchers.slurm.faults import End, fault_of
 pytestmark = pytest.mark.one_hydra
 
 OTHER_UID = os.getuid() + 1
-
-
-@pytest.fixture(autouse=True)
-def _poll_without_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "POLL_SECONDS", 0.001)
 
 
 def _run(folder: Path, launcher: ScriptedLauncher, **settings: object) -> SweepResult:

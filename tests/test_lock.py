@@ -16,6 +16,7 @@ from typing import Any
 
 import psutil
 import pytest
+from quick import make_locks_quick, take_locks_away
 
 from ax_moo.storage import heartbeat, lock
 from ax_moo.storage.lock import held, holder
@@ -62,21 +63,12 @@ def leave(folder: Path, age_s: float = 0.0, **row: Any) -> Path:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.05)
-    monkeypatch.setattr(heartbeat, "WATCH_SECONDS", 1.0)
-    monkeypatch.setattr(heartbeat, "_LOOK_SECONDS", 0.1)
-    monkeypatch.setattr(lock, "ACQUIRE_SECONDS", 0.1)
-    monkeypatch.setattr(lock, "SETTLE_SECONDS", 0.1)
+    make_locks_quick(monkeypatch)
 
 
 @pytest.fixture
 def without_locks(monkeypatch: pytest.MonkeyPatch, quick: None) -> None:
-    """A file system that knows no locks, of which a machine has none to mount."""
-
-    def flock(descriptor: int, operation: int) -> None:
-        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-
-    monkeypatch.setattr(fcntl, "flock", flock)
+    take_locks_away(monkeypatch)
 
 
 def test_the_lock_names_its_holder_and_what_it_is_about_and_in_the_end_that_it_has_ended(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import psutil
 import pytest
+from killing import processes_of
 from sweeping import run_sweep, write_app
 from waiting import wait_until_none_is_left
 
@@ -69,11 +70,6 @@ def project_at(project: Path) -> Path:
 
 def ranks(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "ranks").read_text().splitlines()]
-
-
-def processes_of(project: Path) -> list[str]:
-    lines = [str(process.info["cmdline"]) for process in psutil.process_iter(["cmdline"])]
-    return [line for line in lines if str(project) in line]
 
 
 @pytest.mark.parametrize("launcher", ["async_local", "basic", "submitit_local"])

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, two_objectives
+from quick import loop_without_pause  # noqa: F401
 
 from ax_moo.jobs import refusals
 from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult
 from ax_moo.optimizer.ax_client import AxOptimizer
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import journal
-from ax_moo.sweep import loop, resume
+from ax_moo.sweep import resume
 from ax_moo.sweep.loop import Sweep
 from ax_moo.sweep.observers import Progress
 from ax_moo.sweep.result import SweepResult
@@ -24,11 +25,6 @@ from ax_moo.trial import Trial, TrialStatus
 pytestmark = pytest.mark.one_hydra
 
 TWO = problem(objectives=TWO_OBJECTIVES)
-
-
-@pytest.fixture(autouse=True)
-def _poll_without_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "POLL_SECONDS", 0.001)
 
 
 def _run(folder: Path, launcher: ScriptedLauncher, optimizer: Any = None, **settings: Any) -> SweepResult:

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, two_objectives
+from quick import loop_without_pause, no_long_pauses  # noqa: F401
 from sweeping import SWEEP_DIR, journal_rows, run_sweep, start_sweep, wait_for_sweep
 from waiting import wait_until
 from waiting_app import OPTIONS, begun, let_them_end, wait_for_trials, write_waiting_app
 
 from ax_moo.storage import heartbeat, journal, lock
 from ax_moo.storage.journal import JOURNAL_FILE, Journal, JournalReplaced
-from ax_moo.sweep import loop
 from ax_moo.sweep.loop import Sweep
 from ax_moo.sweep.result import SweepResult
 from ax_moo.sweep.settings import Settings
@@ -29,12 +29,6 @@ from ax_moo.trial import Trial, TrialStatus
 pytestmark = pytest.mark.one_hydra
 
 TWO = problem(objectives=TWO_OBJECTIVES)
-
-
-@pytest.fixture(autouse=True)
-def _no_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(disk, "TRY_AGAIN_SECONDS", 0.05)
-    monkeypatch.setattr(loop, "POLL_SECONDS", 0.001)
 
 
 class _Breaking(ScriptedLauncher):

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, two_objectives
+from quick import loop_without_pause  # noqa: F401
 
 from ax_moo.storage import journal
-from ax_moo.sweep import loop, resume
+from ax_moo.sweep import resume
 from ax_moo.sweep.loop import Sweep
 from ax_moo.sweep.settings import Settings
 
@@ -22,11 +23,6 @@ def ids_of_its_jobs(folder: Path, n_trials: int) -> set[str]:
     previous = resume.previous_run(folder)
     Sweep(TWO, settings, launcher, folder, lambda known: ListedCandidates(), previous_run=previous).run()
     return {request.sweep for request in launcher.requests.values()}
-
-
-@pytest.fixture(autouse=True)
-def _poll_without_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "POLL_SECONDS", 0.001)
 
 
 def test_a_sweep_keeps_its_id_in_all_its_lives_and_no_other_sweep_has_it(tmp_path: Path) -> None:

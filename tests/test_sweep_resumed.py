@@ -15,6 +15,7 @@ import pytest
 from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedHandle, ScriptedLauncher, problem, two_objectives
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from quick import loop_without_pause  # noqa: F401
 
 from ax_moo.jobs import refusals
 from ax_moo.jobs.launcher import JobRequest, JobResult, JobState
@@ -22,7 +23,7 @@ from ax_moo.optimizer.ax_client import AxOptimizer
 from ax_moo.results.tables import trials_frame
 from ax_moo.storage import journal, stop_request
 from ax_moo.storage.journal import Journal
-from ax_moo.sweep import cancellation, finding, loop, resume
+from ax_moo.sweep import cancellation, finding, resume
 from ax_moo.sweep.loop import Sweep
 from ax_moo.sweep.result import SweepResult
 from ax_moo.sweep.settings import Settings
@@ -33,11 +34,6 @@ from ax_moo.trial import Trial, TrialStatus
 pytestmark = pytest.mark.one_hydra
 
 TWO = problem(objectives=TWO_OBJECTIVES)
-
-
-@pytest.fixture(autouse=True)
-def _poll_without_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "POLL_SECONDS", 0.001)
 
 
 class Killed(BaseException):

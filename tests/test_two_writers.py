@@ -1,7 +1,6 @@
 """A sweeper that another one has replaced, on a file system without locks, writes nothing more and says why."""
 
 import errno
-import fcntl
 import json
 import os
 import signal
@@ -14,11 +13,11 @@ from typing import Any
 
 import pytest
 from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, two_objectives
+from quick import loop_without_pause, make_locks_quick, take_locks_away  # noqa: F401
 
 from ax_moo.storage import heartbeat, journal, lock, lock_record
 from ax_moo.storage.journal import JOURNAL_FILE, Journal, JournalTaken
 from ax_moo.storage.journal import file as journal_file
-from ax_moo.sweep import loop
 from ax_moo.sweep.loop import Sweep
 from ax_moo.sweep.settings import Settings
 from ax_moo.system.errors import ConfigError
@@ -64,17 +63,8 @@ except ConfigError as error:
 
 @pytest.fixture(autouse=True)
 def _without_locks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file system that knows no locks, and short times."""
-
-    def flock(descriptor: int, operation: int) -> None:
-        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-
-    monkeypatch.setattr(fcntl, "flock", flock)
-    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.05)
-    monkeypatch.setattr(heartbeat, "WATCH_SECONDS", 1.0)
-    monkeypatch.setattr(heartbeat, "_LOOK_SECONDS", 0.1)
-    monkeypatch.setattr(lock, "SETTLE_SECONDS", 0.1)
-    monkeypatch.setattr(loop, "POLL_SECONDS", 0.001)
+    make_locks_quick(monkeypatch)
+    take_locks_away(monkeypatch)
 
 
 class _Sweeper:
