@@ -1,6 +1,7 @@
 """A job is the user's own program: its ``__main__``, its functions and classes, its ``sys.path``."""
 
 import pickle
+import py_compile
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -124,6 +125,16 @@ def test_a_module_without_a_guard_can_be_started_again_by_its_name(tmp_path: Pat
     said = say("__main__.__spec__.name", *SPAWNED, before=["import __main__"])
     write_app(tmp_path, HEAD + MAIN + said + "main()\n", "pkg/train.py")
     assert launched(tmp_path, module="pkg.train") == ["('pkg.train', [3])"] * 2
+
+
+def test_what_has_no_source_is_started_again_by_the_name_of_its_file(tmp_path: Path) -> None:
+    said = say("__main__.__spec__", "sys.argv[0]", *SPAWNED, before=["import __main__"])
+    write_app(tmp_path, HEAD + MAIN + said + CALLED)
+    py_compile.compile(str(tmp_path / "app.py"), str(tmp_path / "app.pyc"))
+    (tmp_path / "app.py").unlink()
+    command = [sys.executable, "app.pyc", "-m", "hydra/launcher=async_local", "hydra.sweep.dir=out", "+x=1"]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=120)
+    assert [path.read_text() for path in tmp_path.glob("out/*/said")] == ["(None, 'app.pyc', [3])"]
 
 
 def test_a_package_that_was_started_with_m_is_main(tmp_path: Path) -> None:

@@ -151,6 +151,16 @@ def test_a_folder_whose_name_no_file_system_takes_is_refused(conf: Path) -> None
         folders(conf, "'${hydra.job.override_dirname}'", *space)
 
 
+def test_a_folder_whose_name_is_too_long_with_the_digits_of_a_trial_is_refused(conf: Path) -> None:
+    space = [f"+p{number}=interval(0, 1)" for number in range(12)]
+    with pytest.raises(ConfigError, match=r"at most 255 bytes, got .*override_dirname.* which gives one of \d{3} "):
+        folders(conf, "'${hydra.job.override_dirname}'", *space)
+    options = f"+long=choice(short, {'l' * 250})"
+    with pytest.raises(ConfigError, match="at most 255 bytes"):
+        folders(conf, "'${hydra.job.override_dirname}'", options)
+    folders(conf, "'${hydra.job.override_dirname}'", *space[:10])
+
+
 def test_a_folder_that_no_trial_can_resolve_is_refused(conf: Path) -> None:
     with pytest.raises(ConfigError, match=r"hydra\.sweep\.subdir: .*'nope' not found; give a value"):
         folders(conf, "'${nope}'")

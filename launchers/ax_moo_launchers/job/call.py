@@ -14,7 +14,7 @@ from typing import Any
 from ax_moo.system.text import error_line
 from ax_moo_launchers.job.by_reference import by_reference, small_by_value
 from ax_moo_launchers.job.given import kept
-from ax_moo_launchers.job.script import Script
+from ax_moo_launchers.job.script import Script, leave_main_without_a_name
 from ax_moo_launchers.search_path import SearchPath
 
 
@@ -68,6 +68,8 @@ class PackedCall:
         try:
             if self.script is not None:
                 self.script.become_main()
+            else:
+                leave_main_without_a_name()
             return _loaded(self.call)
         except (Exception, SystemExit) as error:
             if self.script is None:
@@ -78,6 +80,7 @@ class PackedCall:
                 raise RuntimeError(f"{why}; put what can run only once under `if __name__ == '__main__':`") from error
         print(f"{why}; its functions are those that the sweeper has pickled", file=sys.stderr)
         self.script, self.call = None, self.fallback
+        leave_main_without_a_name()
         return _loaded(self.call)
 
 

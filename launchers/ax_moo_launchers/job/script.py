@@ -92,6 +92,11 @@ class Script:
                 setattr(of, attribute, pickle.loads(value))
 
 
+def leave_main_without_a_name() -> None:
+    """Let a job whose ``__main__`` is not the user's script be started again by ``sys.argv``, and not as what it is."""
+    sys.modules["__main__"].__spec__ = None
+
+
 @functools.cache
 def _script(main: ModuleType, running: CodeType, place: tuple[int, int]) -> Script | None:
     file, spec = os.path.abspath(str(main.__file__)), getattr(main, "__spec__", None)  # in a debugger it has none

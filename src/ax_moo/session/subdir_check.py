@@ -41,7 +41,8 @@ def first_folders(
     try:
         found = folders.of(job_config, range(max(2, min(n_trials, _MOST_NUMBERS))))
         _check_not_own(job_config, found[0])
-        _check_length(job_config, found[0])
+        for folder in (found[0], *_with_long_values(config, loader, space, folders)):
+            _check_length(job_config, folder)
         if len(set(found)) < len(found):  # the number of a trial is not in the name, so its values must be
             _check_values(config, job_config, loader, space, folders)
     except NotKnownHere:
@@ -56,6 +57,28 @@ def _check_not_own(job_config: DictConfig, folder: Path) -> None:
         raise ConfigError(
             f"{_KEY}: must not lead to {inside[0]}, which is the sweep's own, got {_written(job_config)!r}; {_REMEDY}"
         )
+
+
+def _with_long_values(
+    config: DictConfig, loader: ConfigLoader, space: SearchSpace, folders: OutputFolders
+) -> list[Path]:
+    """The folder of a trial whose values have as many digits as those of most trials; the example's are short."""
+    composed = compose_trial(config, loader, space, {each.name: _long_value(each) for each in space.parameters})
+    return [] if isinstance(composed, Exception) else folders.of(composed)
+
+
+def _long_value(parameter: Parameter) -> ParameterValue:
+    match parameter:
+        case Range(lower=lower, upper=upper):
+            return max(lower, upper, key=_length) if parameter.is_finite else lower + (upper - lower) / 3
+        case Choice(values=values):
+            return max(values, key=_length)
+        case Fixed(value=value):
+            return value
+
+
+def _length(value: ParameterValue) -> int:
+    return len(str(value))
 
 
 def _check_length(job_config: DictConfig, folder: Path) -> None:
