@@ -1,6 +1,7 @@
 """`ax-moo submit`: a sweep that is itself a job of Slurm's."""
 
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -135,6 +136,8 @@ def test_a_job_that_still_waits_is_followed_and_cancelled(project: Path) -> None
     ended, folder, job_id = submit_held(project)
     assert (ended.code, ended.out) == (2, "")
     assert f"the sweep in {folder} begins as soon as Slurm job {job_id} runs" in ended.err
+    copied = ax_moo("stop", shutil.copytree(folder, folder.with_name("copy")))
+    assert (copied.code, "holds no sweep" in copied.err) == (2, True), copied
     stopped = ax_moo("stop", folder)
     assert (stopped.code, stopped.out) == (0, f"Slurm job {job_id}, which would have run the sweep, is cancelled\n")
     assert wait_for_state(job_id, ("CANCELLED",)) == "CANCELLED"

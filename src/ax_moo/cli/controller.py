@@ -12,8 +12,10 @@ from typing import Any
 
 from ax_moo.jobs import environment, folders
 from ax_moo.storage import stop_request
+from ax_moo.system.disk import is_same_folder, replace_file
 from ax_moo.system.signals import let_in, recorded, warning_signal
 from ax_moo.trial import Job
+from ax_moo_launchers.files import has_pickle
 from ax_moo_launchers.slurm import commands as slurm
 from ax_moo_launchers.submitted_jobs import submitted_job
 
@@ -21,6 +23,7 @@ LINGER_SECONDS = 600.0
 """How long an interrupted job waits for Slurm to end it, which Slurm does some seconds after its signal."""
 
 _POLL_SECONDS = 0.2
+_HOME_FILE = "home"
 
 
 class Controller:
@@ -92,12 +95,30 @@ def controller_folder(sweep_folder: Path) -> Path:
 
 
 def queued_controller(sweep_folder: Path) -> Job | None:
-    """The Slurm job that runs this sweep or waits to run it; None where Slurm knows of none."""
+    """The Slurm job that runs this sweep or waits to run it; None where Slurm knows of none.
+
+    The files of a controller may have been copied together with the sweep folder of which it is.
+    """
     job = submitted_job(controller_folder(sweep_folder))
+    if job is not None and _is_copied(job):
+        return None
     states = slurm.queue_states([job.job_id]) if job else None
     if job is None or not states or states.get(job.job_id, "COMPLETED") in slurm.ENDED:
         return None
     return job
+
+
+def note_home(files: Path) -> None:
+    replace_file(files / _HOME_FILE, str(files))
+
+
+def _is_copied(controller: Job) -> bool:
+    files = Path(controller.folder)
+    try:
+        home = Path((files / _HOME_FILE).read_text())
+    except (FileNotFoundError, NotADirectoryError):  # an earlier version wrote none
+        return False
+    return has_pickle(home, controller.job_id) and not is_same_folder(home, files)
 
 
 def _has_ended(pid: int) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from ax_moo.jobs import folders
 from ax_moo.jobs.ownership import Owner, owner_of
 from ax_moo.storage import lock
+from ax_moo.storage.home import original_of
 from ax_moo.storage.journal import JOURNAL_FILE, PULLED, header, id_of
 from ax_moo.storage.journal.examination import Examination, JournalFault, examine
 from ax_moo.sweep import resume
@@ -121,6 +122,9 @@ def _without_trial(of_trials: Mapping[Path, int], found: Examination) -> list[Pa
 
 
 def _notes(folder: Path, found: Examination) -> Iterator[str]:
+    original = original_of(folder)
+    if original is not None:
+        yield f"it is a copy of the sweep in {original}, to which its jobs belong: it can be read, and does not go on"
     content = _tail(folder / JOURNAL_FILE)
     if content:
         what = f"the last line of {JOURNAL_FILE} is incomplete ({content} bytes)"

@@ -40,7 +40,7 @@ def open_folder(path: Path) -> SweepFolder:
 
 
 def open_own_folder(path: Path) -> SweepFolder:
-    """Open a folder for a command that acts on the sweep's jobs, which a copy pulled from W&B does not have.
+    """Open a folder for a command that acts on the sweep's jobs, which no copy has, also none pulled from W&B.
 
     Raises:
         NotBegun: the sweep has not begun, and may wait in Slurm's queue.
@@ -49,6 +49,11 @@ def open_own_folder(path: Path) -> SweepFolder:
     sweep = open_folder(path)
     if PULLED in sweep.header:
         raise ConfigError(f"{sweep.path} is a copy of a sweep in W&B; name the folder where that sweep runs")
+    if sweep.copy_of is not None:
+        raise ConfigError(
+            f"{sweep.path} is a copy of the sweep in {sweep.copy_of}, to which the jobs belong; name that folder, or"
+            " remove it first if the copy is to take its place"
+        )
     return sweep
 
 
@@ -72,9 +77,9 @@ def _state_of(handle: JobHandle) -> JobState | None:
 def left_jobs(sweep: SweepFolder) -> Mapping[int, Job]:
     """The jobs of unfinished trials by trial number, also those whose id a killed sweeper did not record.
 
-    The mapping is empty while a sweeper runs the sweep.
+    The mapping is empty while a sweeper runs the sweep, and for a copy: the jobs are its original's.
     """
-    if sweep.is_swept:
+    if sweep.is_swept or sweep.copy_of is not None:
         return {}
     jobs = {trial.index: job_of(trial, sweep) for trial in sweep.trials if not trial.status.is_finished}
     return {index: job for index, job in jobs.items() if job is not None}

@@ -30,6 +30,7 @@ from ax_moo.trial import Job, Trial, TrialStatus
 
 WATCH_SECONDS = 2.0
 LIVES_ON = (SweepState.RUNNING, SweepState.QUEUED)
+NEVER_QUEUED = (SweepState.RUNNING, SweepState.FINISHED, SweepState.COPY)
 
 
 def status(folder: Path, as_json: bool, watch: bool) -> None:
@@ -77,8 +78,9 @@ def _view(sweep: SweepFolder, facts: dict[str, Any]) -> RenderableType:
     parts: list[RenderableType] = [Text(line) for line in _head(sweep, facts)]
     if facts["running"]:
         is_swept = facts["state"] is SweepState.RUNNING
+        is_copy = sweep.copy_of is not None
         title = "Running jobs" if is_swept else "Jobs that the sweeper has left behind"
-        state = () if is_swept else ("state",)
+        title, state = ("Jobs of the original", ()) if is_copy else (title, () if is_swept else ("state",))
         parts.append(_table(title, facts["running"], ("trial", "attempt", "job_id", *state, "age", "folder")))
     if facts["retries"]:
         parts.append(_table("Attempts that were lost", facts["retries"], ("trial", "attempt", "reason", "log")))
@@ -97,6 +99,7 @@ def _head(sweep: SweepFolder, facts: dict[str, Any]) -> list[str]:
     return [
         f"sweep in {facts['folder']}",
         f"{_sentence(sweep, facts)}; {clock(facts['elapsed_s'])} since its first start",
+        *([f"a copy of the sweep in {sweep.copy_of}, to which its jobs belong"] if sweep.copy_of else []),
         f"{of}: {counts or 'none was started'}",
         *(AvoidedNode(**each).sentence(sweep.is_swept) for each in facts["avoided_nodes"]),
     ]
@@ -114,6 +117,7 @@ def _sentence(sweep: SweepFolder, facts: dict[str, Any]) -> str:
         SweepState.INTERRUPTED: f"interrupted{why}; {goes_on} goes on with its jobs, ax-moo stop --now {folder} "
         "cancels those that still run",
         SweepState.KILLED: f"killed: its sweeper, {sweep.holder}, ended without recording why; {goes_on} goes on",
+        SweepState.COPY: f"as it was when it was copied; now: ax-moo status {shlex.quote(str(sweep.copy_of))}",
     }
     return sentences[facts["state"]]
 
@@ -152,6 +156,7 @@ def facts_of(sweep: SweepFolder, now: float) -> dict[str, Any]:
     solutions = optimization_results(sweep.trials, sweep.problem)["solutions"]
     return {
         "folder": str(sweep.path),
+        "copy_of": str(sweep.copy_of) if sweep.copy_of else None,
         **_state(sweep),
         "n_trials": sweep.about.get("n_trials"),
         "n_jobs": sweep.about.get("n_jobs"),
@@ -197,6 +202,6 @@ def _state(sweep: SweepFolder) -> dict[str, Any]:
     state, controller, holder, sweeper = state_of(sweep), None, sweep.holder, None
     if holder is not None and holder.host:
         sweeper = {"host": holder.host, "pid": holder.pid, "since": holder.time, "ended": holder.ended}
-    if state not in (SweepState.RUNNING, SweepState.FINISHED) and (job := queued_controller(sweep.path)) is not None:
+    if state not in NEVER_QUEUED and (job := queued_controller(sweep.path)) is not None:
         state, controller = SweepState.QUEUED, job.job_id
     return {"state": state, "sweeper": sweeper, "controller": controller}

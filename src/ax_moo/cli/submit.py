@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ax_moo.cli.controller import Controller, controller_folder, queued_controller
+from ax_moo.cli.controller import Controller, controller_folder, note_home, queued_controller
 from ax_moo.cli.probe import sweep_folder_of
 from ax_moo.cli.resume import check_runnable, resume_override, sweep_dir_override
 from ax_moo.storage import lock
+from ax_moo.storage.home import check_is_no_copy
 from ax_moo.sweep.settings import Resume
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.signals import check_warning_signal
@@ -57,6 +58,7 @@ def _check_free(folder: Path) -> None:
     queued = queued_controller(folder)
     if queued is not None:
         raise ConfigError(f"Slurm job {queued.job_id} already runs the sweep in {folder}, or waits to run it")
+    check_is_no_copy(folder)
     check_path("the sweep folder", folder)
 
 
@@ -71,6 +73,7 @@ def _sbatch(sweep: Sequence[str], cwd: Path, folder: Path, resources: Mapping[st
     controller = Controller(sweep, str(cwd), str(folder), os.environ.get("PYTHONPATH"), grace_s=0.5 * delay_s)
     try:
         files.mkdir(parents=True, exist_ok=True)
+        note_home(files)
         executor = open_executor(files, {"submitit_folder": str(files), "max_num_timeout": _FOR_EVER, **resources})
         [job] = executor.submit_calls(files, {files: submitit.core.utils.DelayedSubmission(controller)})
     except Refused as error:

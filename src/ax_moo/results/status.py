@@ -12,7 +12,10 @@ from ax_moo.trial import Job, Trial, TrialStatus
 
 
 class SweepState(StrEnum):
-    """The state of a sweep. An INTERRUPTED one has jobs that still run; a QUEUED one waits in Slurm's queue."""
+    """The state of a sweep. An INTERRUPTED one has jobs that still run; a QUEUED one waits in Slurm's queue.
+
+    A COPY is the copy of an unfinished sweep's folder.
+    """
 
     RUNNING = "running"
     QUEUED = "queued"
@@ -20,6 +23,7 @@ class SweepState(StrEnum):
     STOPPED = "stopped"
     INTERRUPTED = "interrupted"
     KILLED = "killed"
+    COPY = "copy"
 
 
 def state_of(sweep: SweepFolder) -> SweepState:
@@ -28,6 +32,8 @@ def state_of(sweep: SweepFolder) -> SweepState:
         return SweepState.RUNNING
     if _is_finished(sweep):
         return SweepState.FINISHED
+    if sweep.copy_of is not None:
+        return SweepState.COPY
     if sweep.holder is not None and sweep.holder.ended is None:
         return SweepState.KILLED
     return SweepState.INTERRUPTED if sweep.running else SweepState.STOPPED

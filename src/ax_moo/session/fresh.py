@@ -13,6 +13,7 @@ from ax_moo.jobs import folders as job_folders
 from ax_moo.jobs.launcher import JobHandle
 from ax_moo.session.leftovers import of_a_sweep
 from ax_moo.storage import earlier, journal, lock
+from ax_moo.storage.home import original_of
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Job
 
@@ -36,6 +37,8 @@ def check_no_job_runs(
     holder = lock.holder(folder)
     if holder is not None and holder.is_alive:
         return  # its lock says what is wrong
+    if original_of(folder) is not None:
+        return  # the jobs run where they belong to
     left = {job: attach(job) for job in _unfinished_jobs(folder)}
     until = time.monotonic() + ENDED_WITHIN_SECONDS
     while left := {job: handle for job, handle in left.items() if _may_run(handle)}:

@@ -29,7 +29,8 @@ from ax_moo.session.ending import Interrupted, say_ending, say_unwritten
 from ax_moo.session.fresh import check_no_job_runs, move_aside
 from ax_moo.session.job_config import corner_points
 from ax_moo.storage import journal, lock, stop_request
-from ax_moo.storage.files import CONFIG_FILE, JOURNAL_FILE
+from ax_moo.storage.files import CONFIG_FILE, HOME, JOURNAL_FILE
+from ax_moo.storage.home import original_of
 from ax_moo.sweep import resume
 from ax_moo.sweep.budget import Budget
 from ax_moo.sweep.loop import Sweep
@@ -63,10 +64,12 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
     if is_fresh:
         check_no_job_runs(folder, launcher.attach, launcher.cancel_command)
     disk.until_written(lambda: folder.mkdir(parents=True, exist_ok=True), folder)
-    about = {**_about(config, settings), **_job_folders(config, folder, is_fresh)}
+    about = {**_about(config, settings), **_job_folders(config, folder, is_fresh), HOME: str(folder)}
+    # A process that is killed before it has moved a copy aside leaves a copy.
+    in_lock = {**about, HOME: str(original_of(folder) or folder)}
     in_wandb: SweepInWandb | None = None
     with signals.sigterm_as_ctrl_c():
-        with lock.held(folder, about) as final_record:
+        with lock.held(folder, in_lock) as final_record:
             if is_fresh:
                 move_aside(folder, trial_folders)
             _check_names(folder)

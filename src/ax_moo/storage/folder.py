@@ -7,6 +7,7 @@ from typing import Any
 
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import journal, lock
+from ax_moo.storage.home import original_of
 from ax_moo.storage.journal import check as journal_check
 from ax_moo.storage.lock_holder import Holder
 from ax_moo.system.errors import ConfigError
@@ -23,13 +24,14 @@ class NotBegun(NoSweep):
 
 @dataclass(frozen=True)
 class SweepFolder:
-    """What a folder's journal and lock said at one moment."""
+    """What a folder's journal and lock said at one moment; ``copy_of`` is its original if it is a copy of another."""
 
     path: Path
     header: Mapping[str, Any]
     problem: Problem
     trials: Sequence[Trial]
     holder: Holder | None
+    copy_of: Path | None = None
 
     @property
     def is_swept(self) -> bool:
@@ -66,7 +68,8 @@ def open_folder(path: Path) -> SweepFolder:
         file = path / journal.JOURNAL_FILE
         problem = journal_check.described_problem(header, file)
         trials = journal_check.checked_states(header, problem, journal.events(path), file)
-        return SweepFolder(path, header, problem, sorted(trials, key=lambda trial: trial.index), holder)
+        by_number = sorted(trials, key=lambda trial: trial.index)
+        return SweepFolder(path, header, problem, by_number, holder, original_of(path))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from None
 

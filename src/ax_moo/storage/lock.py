@@ -14,7 +14,7 @@ from ax_moo.storage import flock, heartbeat
 from ax_moo.storage.files import JOURNAL_FILE
 from ax_moo.storage.lock_claim import Claim
 from ax_moo.storage.lock_holder import Holder, this_process
-from ax_moo.storage.lock_record import LOCK_FILE, LockRecord, read
+from ax_moo.storage.lock_record import LOCK_FILE, LockRecord, is_copied, read
 from ax_moo.system import disk
 from ax_moo.system.errors import ConfigError
 
@@ -72,7 +72,7 @@ def holder(folder: Path) -> Holder | None:
         return _unknown(path) if found is None or _has_gone(found) else dataclasses.replace(found, is_alive=True)
     if found is None or found.ended is not None:
         return found
-    return dataclasses.replace(found, is_alive=found.lives(path))
+    return dataclasses.replace(found, is_alive=found.lives(path) and not is_copied(found, path))
 
 
 def _acquire(descriptor: int, path: Path) -> bool:
@@ -99,7 +99,7 @@ def _until_named(path: Path) -> Holder | None:
 
 def _check_gone(before: Holder | None, path: Path) -> None:
     """Refuse if the process that the lock file names still lives, although the lock was free."""
-    if before is None or before.ended is not None:
+    if before is None or before.ended is not None or is_copied(before, path):
         return
     if before.runs_here():
         raise _refusal(path, before)

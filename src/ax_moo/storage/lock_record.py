@@ -6,8 +6,10 @@ import json
 import os
 from pathlib import Path
 
+from ax_moo.storage.files import HOME
 from ax_moo.storage.lock_holder import Holder
 from ax_moo.storage.lock_rules import is_right
+from ax_moo.system.disk import is_same_folder
 from ax_moo.system.regular_files import read_regular
 
 LOCK_FILE = "lock"
@@ -23,6 +25,14 @@ def read(path: Path) -> Holder | None:
         return None
     more = {key: row[key] for key in ("since_boot", "ended", "about") if key in row}
     return Holder(row["host"], row["pid"], row["time"], **more)
+
+
+def is_copied(found: Holder, path: Path) -> bool:
+    """Whether the file was copied with its folder: the file that the process itself has written is elsewhere."""
+    home = found.about.get(HOME)
+    if not isinstance(home, str) or is_same_folder(Path(home), path.parent):
+        return False
+    return found.is_same(read(Path(home) / LOCK_FILE))
 
 
 class LockRecord:

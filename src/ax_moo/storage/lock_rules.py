@@ -17,6 +17,7 @@ ABOUT = {
     "training": or_null(_TEXT),
     "cwd": or_null(_TEXT),
     "job_folders": a_list("texts", _TEXT.holds),
+    "home": or_null(_TEXT),
 }
 
 

@@ -144,6 +144,17 @@ def _link(aside: Path, path: Path) -> bool:
     return True
 
 
+def is_same_folder(one: Path, other: Path) -> bool:
+    """Whether both paths lead to one folder, also through links and through two mounts of one file system."""
+    try:
+        first, second = os.stat(one), os.stat(other)
+    except OSError:
+        return False
+    # No copy has the time of the last change of its original.
+    is_one = (first.st_ino, first.st_ctime_ns) == (second.st_ino, second.st_ctime_ns)
+    return is_one or os.path.samestat(first, second)
+
+
 def sync_folder(folder: Path) -> None:
     """Write the folder's list of names to the disk, where the file system can sync a folder."""
     descriptor = os.open(folder, os.O_RDONLY)

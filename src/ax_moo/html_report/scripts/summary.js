@@ -6,6 +6,7 @@ const STATES = {
   stopped: "■ stopped",
   interrupted: "‖ interrupted",
   killed: "✕ killed",
+  copy: "⧉ copy",
 };
 
 function drawSummary() {

@@ -80,6 +80,7 @@ HEADER = Fields(
         "training": or_null(TEXT),
         "cwd": or_null(TEXT),
         "job_folders": TEXTS,
+        "home": or_null(TEXT),
     },
 )
 PROBLEM = Fields(
