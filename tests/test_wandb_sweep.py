@@ -209,6 +209,26 @@ def test_after_a_kill_and_a_termination_the_same_run_goes_on_and_holds_all_of_th
     assert API_KEY not in json.dumps(own.config)
 
 
+@pytest.mark.parametrize("stands_still", [False, True])
+def test_a_sweeper_that_was_replaced_leaves_the_run_to_the_one_that_goes_on(
+    wandb_server: FakeWandb, tmp_path: Path, stands_still: bool
+) -> None:
+    sweep = Alone(wandb_server, tmp_path, "hydra.sweeper.n_trials=1", "hydra.sweeper.report=true", holds=True)
+    wait_until(lambda: rows(wandb_server, sweep.folder) == [2, 3], "the first rows")
+    keeper, own = sweep.keeper, sweep_of(wandb_server, sweep.folder)
+    if stands_still:
+        os.kill(sweep.process.pid, signal.SIGSTOP)
+    (sweep.folder / "lock").write_text('{"host": "login9", "pid": 4711, "time": 2e9}\n')
+    if stands_still:
+        wait_until(lambda: keeper.status() == psutil.STATUS_ZOMBIE, "the end of its process")
+        os.kill(sweep.process.pid, signal.SIGCONT)
+    ended = sweep.end()
+    assert (ended.code, "was taken over by process 4711 on login9" in ended.err) == (1, True), ended.err
+    assert not keeper.is_running()
+    assert (own.state, own.exitcode, rows(wandb_server, sweep.folder)) == ("running", None, [2, 3])
+    assert said(ended)[1:] == []
+
+
 def rows(server: FakeWandb, folder: Path) -> list[int]:
     """The lines of the journal that have arrived."""
     run = server.runs.get(sweep_run_id(SWEEP_DIR, folder))

@@ -13,6 +13,7 @@ from ax_moo.problem.problem import Problem
 from ax_moo.results.tables import write_results
 from ax_moo.storage import journal, stop_request
 from ax_moo.storage.files import CONFIG_FILE, JOURNAL_FILE
+from ax_moo.storage.lock_claim import taken_over_by
 from ax_moo.sweep.loop import Sweep
 from ax_moo.sweep.result import SweepResult
 from ax_moo.sweep.state import Cause, Reason
@@ -46,6 +47,12 @@ def say_unwritten(why: str, folder: Path) -> Reason:
     return Reason(Cause.CANNOT_WRITE, why)
 
 
+def why_replaced(folder: Path) -> str | None:
+    """The sentence that names the sweeper which has taken this one's lock, and so all of the sweep; else None."""
+    by = taken_over_by(folder)
+    return None if by is None else journal.JournalTaken(folder / JOURNAL_FILE, by).what
+
+
 class Interrupted:
     """The end of a sweep that leaves its jobs running, after Ctrl-C, a signal or a folder that cannot be written."""
 
@@ -57,7 +64,10 @@ class Interrupted:
 
     def end(self, by_hand: bool) -> Reason:
         """Leave the jobs running and say how to resume; a second Ctrl-C (``by_hand``) cancels them."""
-        self._end(by_hand)
+        if not self._is_replaced:
+            self._end(by_hand)
+        if (why := why_replaced(self._folder)) is not None:
+            return self.leave(why)
         return Reason(Cause.INTERRUPTED, "interrupted") if by_hand else Reason(Cause.TERMINATED, "terminated")
 
     def _end(self, by_hand: bool) -> None:
@@ -78,6 +88,18 @@ class Interrupted:
         say_as_error(f"the sweep failed: {why}; no new trials were started; {self._running_sentence(self._jobs())}")
         say_as_error(f"once this is fixed, {how_to_resume(self._folder)}")
         return Reason(Cause.CANNOT_WRITE, why)
+
+    def leave(self, why: str) -> Reason:
+        """Leave the sweep to another sweeper, which has taken this one's place: its files and jobs are not ours."""
+        ids = ", ".join(job.job_id for job in self._jobs())
+        left = f"these jobs are left to it: {ids}" if ids else "no job is left to it"
+        say_as_error(f"the sweep failed: {why}; nothing more was written, and {left}")
+        say_as_error(f"follow the sweep with: ax-moo status {shlex.quote(str(self._folder))}")
+        return Reason(Cause.REPLACED, why)
+
+    @property
+    def _is_replaced(self) -> bool:
+        return why_replaced(self._folder) is not None
 
     def _jobs(self) -> list[Job]:
         """The jobs that do not run inside this process."""
@@ -101,6 +123,8 @@ class Interrupted:
         return f"these jobs keep running: {ids} (end them with: {', or '.join(filter(None, ways))})"
 
     def _cancel(self, jobs: Sequence[Job]) -> None:
+        if self._is_replaced:
+            return
         try:
             say_as_error("cancelling these jobs")
             self._sweep.cancel()
@@ -113,6 +137,8 @@ class Interrupted:
 
     def _write_results(self) -> None:
         """Write the tables, and never raise: a later run of the sweep can write them too."""
+        if self._is_replaced:
+            return
         with signals.deferred():
             try:
                 write_results(self._folder, journal.trials(self._folder), self._problem)

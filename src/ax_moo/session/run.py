@@ -25,7 +25,7 @@ from ax_moo.problem.problem import Problem
 from ax_moo.results.tables import RESULTS_FILE, TRIALS_FILE, is_written, write_results
 from ax_moo.session import provenance
 from ax_moo.session.checks import check_folder, checked
-from ax_moo.session.ending import Interrupted, say_ending, say_unwritten
+from ax_moo.session.ending import Interrupted, say_ending, say_unwritten, why_replaced
 from ax_moo.session.fresh import check_no_job_runs, move_aside
 from ax_moo.session.job_config import corner_points
 from ax_moo.storage import journal, lock, stop_request
@@ -85,6 +85,10 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
                 in_wandb = sweep_in_wandb(wandb, folder, {**about, **_wandb_facts(settings, problem)})
                 code, reason = _run(problem, settings, launcher, folder, about, previous_run)
             final_record.update(exit_code=code, why=reason.words, is_over=reason.cause.is_over)
+        if reason.cause is Cause.REPLACED:
+            if in_wandb is not None:
+                in_wandb.leave()
+            return code
         is_preempted = reason.cause is Cause.TERMINATED
         is_interrupted = is_preempted or reason.cause is Cause.INTERRUPTED
         # The lock is released first: the page reads from it how the sweep has ended.
@@ -138,16 +142,22 @@ def _run(
         about={**about, "seed": settings.seed, "method": settings.method},
         previous_run=previous_run,
     )
+    early_end = Interrupted(sweep, launcher, folder, problem)
     try:
         ending = sweep.run()
     except KeyboardInterrupt as interrupt:
-        by_hand = not isinstance(interrupt, signals.Terminated)
-        reason = Interrupted(sweep, launcher, folder, problem).end(by_hand)
+        reason = early_end.end(by_hand=not isinstance(interrupt, signals.Terminated))
+        return reason.cause.exit_code, reason
+    except journal.JournalTaken as error:
+        reason = early_end.leave(error.what)
         return reason.cause.exit_code, reason
     except disk.CannotWrite as error:
         if not sweep.has_submitted:
             raise
-        reason = Interrupted(sweep, launcher, folder, problem).fail(error.what)
+        reason = early_end.fail(error.what)
+        return reason.cause.exit_code, reason
+    if (why := why_replaced(folder)) is not None:
+        reason = early_end.leave(why)
         return reason.cause.exit_code, reason
     try:
         say_ending(ending, folder, problem)

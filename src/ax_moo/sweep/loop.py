@@ -13,6 +13,7 @@ from ax_moo.problem.problem import Problem
 from ax_moo.storage import journal, stop_request
 from ax_moo.storage.base import Storage
 from ax_moo.storage.journal_storage import JournalStorage
+from ax_moo.storage.lock_claim import taken_over_by
 from ax_moo.sweep import finding
 from ax_moo.sweep.budget import Budget, failure_sentence
 from ax_moo.sweep.cancellation import cancel_and_wait
@@ -105,7 +106,7 @@ class Sweep:
         finally:
             self._journal.close()
         ending = SweepResult(self._all_trials(), reason)
-        if ending.stopped:
+        if ending.stopped and taken_over_by(self._folder) is None:
             with suppress(OSError):  # the next run of the sweep clears the request too
                 stop_request.clear(self._folder)
         return ending

@@ -15,6 +15,7 @@ class Cause(Enum):
     NO_CANDIDATE = auto()
     NO_JOB_TAKEN = auto()
     CANNOT_WRITE = auto()
+    REPLACED = auto()
     STOP_ASKED = auto()
     INTERRUPTED = auto()
     TERMINATED = auto()

@@ -7,7 +7,7 @@ import sys
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 from ax_moo.system.dataclass_records import from_record
 from ax_moo.wandb.service import kill_service
@@ -18,12 +18,16 @@ KILLED = 137
 
 @dataclass(frozen=True)
 class End:
-    """How the sweep ended, and the time limit for the rest. The defaults are for a sweeper that was killed."""
+    """How the sweep ended, and the time limit for the rest. The defaults are for a sweeper that was killed.
+
+    ``is_replaced`` says that another sweeper goes on with the sweep, and its process with the run.
+    """
 
     exit_code: int = KILLED
     is_preempted: bool = False
     is_hurried: bool = False
     seconds: float = 90.0
+    is_replaced: bool = False
 
 
 class ControllerPipe:
@@ -60,6 +64,8 @@ class ControllerPipe:
     def _listen(self) -> None:
         with suppress(OSError, ValueError, TypeError):
             self.end = from_record(End, json.loads(self._from_sweeper.readline()))
+        if self.end.is_replaced:
+            leave(0)  # wandb would end the run
         threading.Thread(target=self._leave_in_time, daemon=True).start()
         self._has_ended.set()
 
@@ -67,5 +73,10 @@ class ControllerPipe:
         """End this process at the time limit, whatever wandb is waiting for."""
         threading.Event().wait(self.end.seconds)
         print(f"the upload did not end within {self.end.seconds:g} s", file=sys.stderr, flush=True)
-        kill_service()
-        os._exit(1)
+        leave(1)
+
+
+def leave(code: int) -> NoReturn:
+    """End this process at once; the run stays as the server knows it."""
+    kill_service()
+    os._exit(code)

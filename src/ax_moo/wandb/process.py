@@ -165,6 +165,16 @@ class SweepInWandb:
             self._kill("the wait was interrupted")
         self._reader.join(QUIET_SECONDS)
 
+    def leave(self) -> None:
+        """Leave the run as it is: another sweeper has taken over, and a process of its own goes on with the run."""
+        self._is_ending = True
+        self._send(json.dumps({"is_replaced": True}))
+        try:
+            self._process.wait(LAST_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
     def _wait(self, seconds: float) -> None:
         try:
             code = self._process.wait(QUIET_SECONDS)

@@ -18,10 +18,11 @@ from typing import Any
 
 from ax_moo.jobs import environment
 from ax_moo.storage.journal import JournalTail
+from ax_moo.storage.lock_record import LOCK_FILE, read
 from ax_moo.system.redaction import without_secrets
 from ax_moo.system.text import error_line
 from ax_moo.trial import TrialStatus
-from ax_moo.wandb.controller_pipe import KILLED, ControllerPipe
+from ax_moo.wandb.controller_pipe import KILLED, ControllerPipe, leave
 from ax_moo.wandb.history import FINISHED, LINE, TABLE, TEXT, SweepRows, log_files, pareto_table
 from ax_moo.wandb.process import RunOptions
 from ax_moo.wandb.project import JOB_TYPE, open_project
@@ -57,6 +58,7 @@ class SweepRun:
         self._options = options
         self._controller = controller
         self._folder = Path(options.folder)
+        self._sweeper = read(self._folder / LOCK_FILE)
         self._tail = JournalTail(self._folder)
         self._state = RunState.read(self._folder)
         self._last_line = 0
@@ -122,9 +124,17 @@ class SweepRun:
         has_ended = False
         while not has_ended:
             has_ended = self._controller.wait(POLL_SECONDS)
+            if not has_ended and self._is_replaced:
+                leave(0)
             self._log(run, self._tail.new_lines())
             if time.monotonic() - self._table_time > TABLE_SECONDS:
                 self._log_table(wandb, run)
+
+    @property
+    def _is_replaced(self) -> bool:
+        """Whether another sweeper has taken over while this one stands still: its process goes on with the run."""
+        now = read(self._folder / LOCK_FILE)
+        return now is not None and self._sweeper is not None and not now.is_same(self._sweeper)
 
     def _log(self, run: Any, lines: Iterable[tuple[int, str]]) -> None:
         for number, text in lines:
