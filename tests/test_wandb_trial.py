@@ -193,6 +193,15 @@ def test_a_run_id_depends_on_sweep_folder_and_trial_and_on_nothing_else() -> Non
     assert re.fullmatch(r"[\w-]{1,64}", trial_run_id("ö" * 200 + ":;,#?/'", Path("/data/one"), 1000))
 
 
+def test_a_sweep_whose_folder_was_moved_goes_on_with_its_runs(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    (begun / "sweep.jsonl").write_text(json.dumps({"format": 1, "problem": {}, "id": "a1", "home": str(begun)}) + "\n")
+    before = trial_run_id("s", begun, 3), sweep_run_id("s", begun)
+    moved = begun.rename(tmp_path / "moved")
+    assert (trial_run_id("s", moved, 3), sweep_run_id("s", moved)) == before
+
+
 def test_a_sweep_that_begins_anew_in_a_folder_has_other_run_ids_and_one_of_an_earlier_version_keeps_its_own(
     tmp_path: Path,
 ) -> None:

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_moo.storage import journal
+from ax_moo.storage.files import HOME
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.rules import (
     FLAG,
@@ -243,12 +244,14 @@ def results_name(group: str) -> str:
 def _prefix(sweep: str, folder: Path) -> str:
     # W&B refuses ids that are too long or contain one of :;,#?/'
     readable = re.sub(r"[^A-Za-z0-9_-]+", "-", sweep)[:LONGEST_NAME_IN_ID]
-    which = hashlib.sha256(os.fsencode(folder) + _sweep_id(folder).encode()).hexdigest()[:8]
+    begun_in, sweep_id = _origin(folder)
+    which = hashlib.sha256(os.fsencode(begun_in) + sweep_id.encode()).hexdigest()[:8]
     return f"{readable}-{which}"
 
 
-def _sweep_id(folder: Path) -> str:
-    """The id of the sweep that the folder holds now; empty for one that an earlier version began."""
+def _origin(folder: Path) -> tuple[str, str]:
+    """Where the sweep that the folder holds now has begun, and its id; an earlier version has recorded neither."""
+    header: Mapping[str, Any] = {}
     with suppress(ConfigError, OSError):
-        return str((journal.header(folder) or {}).get(journal.ID, ""))
-    return ""
+        header = journal.header(folder) or {}
+    return str(header.get(HOME) or folder), str(header.get(journal.ID, ""))
