@@ -18,6 +18,7 @@ from sweeping import RETURNS_X, Swept, sweep_command, wait_for_sweep, write_app
 from waiting import wait_until
 
 from ax_moo.jobs.launcher import AsyncLauncher, JobHandle, JobRequest, JobState
+from ax_moo.trial import Fault
 from ax_moo_launchers.stock import why_in_rounds
 from hydra_plugins.async_submitit_launcher.launcher import AsyncLocalLauncher, adopt
 
@@ -256,3 +257,24 @@ def test_a_job_of_slurm_that_is_requeued_goes_on_as_the_users_checkpoint_says(
     slurm_cluster.let_start(handle.job.job_id)
     assert wait_for([handle]) == [JobState.FINISHED]
     assert handle.result().value == {"trial": 1, "again": 1}
+
+
+@pytest.mark.slurm
+def test_a_preempted_job_whose_checkpoint_wants_no_other_life_was_preempted(
+    tmp_path: Path, slurm_cluster: SlurmCluster
+) -> None:
+    def task(config: Any) -> None:
+        (folder / "ready").touch()
+        time.sleep(60)
+
+    class OnSlurm(SlurmLauncher):
+        def checkpoint(self, *args: Any) -> None:
+            return None
+
+    folder = tmp_path
+    (handle,) = submit(adopt(of_class(OnSlurm, tmp_path, task, "submitit_slurm")), 1)
+    wait_until((tmp_path / "ready").exists, "the job to begin")
+    slurm_cluster.call("scancel", "--signal=USR2", handle.job.job_id).check_returncode()
+    assert wait_for([handle]) == [JobState.LOST]
+    assert str(handle.result().error).startswith("preempted, and could not be requeued: ")
+    assert handle.result().fault is Fault.PREEMPTED

@@ -277,6 +277,17 @@ def test_a_job_is_warned_after_the_middle_of_its_time(
     text = script_of(handles[0]).read_text()
     handles[0].cancel()
     assert f"#SBATCH --signal=USR2@{warned_s}\n" in text
+    assert f"export AX_MOO_WARNED_S={warned_s}\n" in text
+
+
+@pytest.mark.parametrize(("signal", "warned_s"), [("USR2@300", 300), ("USR2", 60)])
+def test_a_job_knows_also_how_early_the_users_own_signal_comes(
+    opened: Callable[..., Any], signal: str, warned_s: int
+) -> None:
+    (handle,) = submit(opened(additional_parameters={"signal": signal, "hold": True}), 0)
+    text = script_of(handle).read_text()
+    handle.cancel()
+    assert f"export AX_MOO_WARNED_S={warned_s}\n" in text
 
 
 def test_a_job_with_a_short_limit_and_the_default_warning_runs_for_half_of_it(opened: Callable[..., Any]) -> None:

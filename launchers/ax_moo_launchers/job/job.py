@@ -18,7 +18,7 @@ from ax_moo.system.hydra_internals import returned
 from ax_moo.system.signals import let_in, recorded, warning_signal
 from ax_moo.system.text import error_line
 from ax_moo_launchers.files import leave_note
-from ax_moo_launchers.job import exit_codes
+from ax_moo_launchers.job import exit_codes, time_limit
 from ax_moo_launchers.job.children import leave_signals_to_the_job
 from ax_moo_launchers.job.exit_codes import COULD_NOT_BE_REQUEUED, TIME_LIMIT, no_room
 from ax_moo_launchers.job.own_call import OwnCall
@@ -100,7 +100,8 @@ def _end_if_not_its_own_fault(error: BaseException, came: set[int], params: dict
     """
     import submitit
 
-    if type(error) is submitit.core.utils.UncompletedJobError and "not requeued" in str(error):
+    is_not_requeued = type(error) is submitit.core.utils.UncompletedJobError and "not requeued" in str(error)
+    if is_not_requeued and time_limit.was_over():
         limit = params.get("timeout_min")
         _end(exit_codes.TERMINATED, f"{TIME_LIMIT} of {limit} min reached" if limit else f"{TIME_LIMIT} reached")
     if signal.SIGTERM in came:

@@ -3,16 +3,12 @@
 import logging
 import os
 import re
-import subprocess
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from ax_moo_launchers.slurm.faults import End
+from ax_moo_launchers.slurm_job import call, facts_of, has_to_make_room, seconds
 
 log = logging.getLogger(__name__)
-
-_TIMEOUT_S = 30.0
-_OUTPUT_SETTINGS = ("SACCT_", "SCANCEL_", "SQUEUE_")
 
 UNREACHABLE = re.compile(r"unable to contact|connect failure|connection refused|timed out", re.IGNORECASE)
 
@@ -41,22 +37,8 @@ ENDED = {
 }
 
 
-def call(
-    command: Sequence[str], timeout_s: float = _TIMEOUT_S, environ: Mapping[str, str] | None = None
-) -> tuple[int, str, str]:
-    """Exit status, output and error output of one of Slurm's commands; -1 if it could not run or did not end.
-
-    The command runs in its own session: Ctrl-C in the terminal must not end sbatch half way.
-    """
-    if environ is None:
-        # A user's settings for the output of these commands would change what is parsed here.
-        environ = {key: value for key, value in os.environ.items() if not key.startswith(_OUTPUT_SETTINGS)}
-    options: dict[str, Any] = {"capture_output": True, "text": True, "start_new_session": True, "env": environ}
-    try:
-        done = subprocess.run(command, timeout=timeout_s, check=False, **options)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return -1, "", str(error)
-    return done.returncode, done.stdout, done.stderr
+def ping() -> tuple[int, str, str]:
+    return call(["scontrol", "ping"])
 
 
 def cancel(job_ids: Sequence[str]) -> bool:
@@ -118,8 +100,8 @@ def largest_job(partitions: str) -> dict[str, float]:
     status, output, _ = call(["sinfo", "--noheader", "--Node", "--format=%P %l %m"])
     rows = [fields for line in output.splitlines() if len(fields := line.split()) == 3] if status == 0 else []
     own = [(time, memory) for partition, time, memory in rows if _is_of(partition, partitions)]
-    times = [_seconds(time) for time, _ in own]
-    minutes = [seconds / 60 for seconds in times if seconds is not None]
+    times = [seconds(time) for time, _ in own]
+    minutes = [each / 60 for each in times if each is not None]
     # Slurm accepts a job that is too long for its partition, and lets it wait without limit.
     most = {"timeout_min": max(minutes)} if minutes and len(minutes) == len(times) else {}
     megabytes = [float(memory) for _, memory in own if memory.isdigit()]
@@ -172,32 +154,16 @@ def _expanded(job_id: str) -> list[str]:
 
 def controller_end(job_id: str) -> End | None:
     """How a job ended according to the controller; None if it does not know the job any more."""
-    facts = _facts(job_id)
+    facts = facts_of(job_id)
     if "JobState" not in facts:
         return None
     words = _words(facts["JobState"], facts.get("ExitCode", "0:0"), facts.get("DerivedExitCode", "0:0"))
-    return End(words, facts.get("NodeList", "").replace("(null)", ""), _seconds(facts.get("RunTime", "")))
+    return End(words, facts.get("NodeList", "").replace("(null)", ""), seconds(facts.get("RunTime", "")))
 
 
 def was_preempted(job_id: str) -> bool:
     """Whether the controller has told the job in its last life to make room for another one."""
-    facts = _facts(job_id)
-    told, began = facts.get("PreemptTime", ""), facts.get("StartTime", "")
-    return told[:1].isdigit() and told >= began
-
-
-def _facts(job_id: str) -> dict[str, str]:
-    status, output, _ = call(["scontrol", "--oneliner", "--details", "show", "job", job_id])
-    return dict(re.findall(r"(?:^|\s)(\w+)=(\S*)", output)) if status == 0 else {}
-
-
-def _seconds(time: str) -> float | None:
-    """The seconds in Slurm's ``[[days-]hours:]minutes:seconds``."""
-    match = re.fullmatch(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+)", time)
-    if match is None:
-        return None
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
+    return has_to_make_room(facts_of(job_id))
 
 
 def _words(state: str, exit_code: str, of_step: str) -> str:

@@ -18,11 +18,13 @@ from ax_moo.jobs.launcher import JobRequest
 from ax_moo.trial import Job
 from ax_moo_launchers import job_environment, submitit_internals
 from ax_moo_launchers.files import ARRAY_TASK, SLURM, job_file, submitted_file, task_command
+from ax_moo_launchers.job.time_limit import WARNED_S
 from ax_moo_launchers.search_path import before_library
 from ax_moo_launchers.slurm import options
 from ax_moo_launchers.slurm.additional import additional
-from ax_moo_launchers.slurm.commands import call, cancel
-from ax_moo_launchers.slurm.warning_time import with_signal_delay
+from ax_moo_launchers.slurm.commands import cancel
+from ax_moo_launchers.slurm.warning_time import warned_s, with_signal_delay
+from ax_moo_launchers.slurm_job import call
 from ax_moo_launchers.submitted_jobs import write_record
 
 _FOR_EVER_MIN = 60 * 24 * 365 * 10
@@ -141,7 +143,7 @@ def open_executor(folder: Path, params: Mapping[str, Any]) -> Executor:
         given["mem_gb"] = math.ceil(given["mem_gb"] * 1024) / 1024
     given = with_signal_delay(given)
     given["additional_parameters"] = additional(given)
-    given["setup"] = [*_import_lines(), *given.get("setup", [])]
+    given["setup"] = [*_import_lines(), f"export {WARNED_S}={warned_s(given)}", *given.get("setup", [])]
     with warnings.catch_warnings():
         # Submitit warns about its parameters for every job.
         warnings.simplefilter("ignore")

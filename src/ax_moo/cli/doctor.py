@@ -210,7 +210,7 @@ def scheduler() -> list[Check]:
 
 
 def _controller() -> Check:
-    status, output, error = slurm.call(["scontrol", "ping"])
+    status, output, error = slurm.ping()
     works = status == 0 and " UP" in output
     advice = "nothing can be submitted until it answers; running sweeps wait for it"
     lines = (output or error).strip().splitlines()
