@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,32 +19,50 @@ log = logging.getLogger(__name__)
 
 
 class _Round:
-    """The jobs of one ``submit``; they run when the state of one of them is first asked for."""
+    """The jobs of one ``submit``; they run when the state of one of them is first asked for.
 
-    def __init__(self, launcher: Any, requests: Sequence[JobRequest]) -> None:
+    ``suspects`` are trials of a round in which a worker process died, and nobody knows whose: each runs alone next.
+    """
+
+    def __init__(self, launcher: Any, requests: Sequence[JobRequest], suspects: set[int]) -> None:
         self.launcher = launcher
         self.requests = list(requests)
+        self.lost: set[int] = set()
+        self._suspects = suspects
         self._results: list[JobResult] | None = None
 
     def results(self) -> list[JobResult]:
         if self._results is None:
             # The results are set before the launcher runs, so that after Ctrl-C the round does not run again.
             self._results = [JobResult(error="its round was interrupted")] * len(self.requests)
-            self._results = self._run()
+            self._results = [result for some in self._together() for result in self._run(some)]
         return self._results
 
-    def _run(self) -> list[JobResult]:
-        overrides = [list(request.overrides) for request in self.requests]
+    def _together(self) -> list[list[JobRequest]]:
+        """The requests of each launch: suspects alone, the others with their neighbours."""
+        found: list[list[JobRequest]] = []
+        for each in self.requests:
+            if found and not {each.trial, found[-1][-1].trial} & self._suspects:
+                found[-1].append(each)
+            else:
+                found.append([each])
+        return found
+
+    def _run(self, requests: Sequence[JobRequest]) -> list[JobResult]:
+        overrides = [list(request.overrides) for request in requests]
         # A signal that came is raised again after the block. What else is raised is the launcher's failure.
         with signals.reraised():
             try:
                 with environment.without_a_run(), self._in_own_folders():
-                    returns = self.launcher.launch(overrides, initial_job_idx=self.requests[0].trial)
+                    returns = self.launcher.launch(overrides, initial_job_idx=requests[0].trial)
                 results = [result_of(job_return) for job_return in returns]
             except BaseException as error:
                 log.debug("The launcher raised", exc_info=True)
-                return [JobResult(error=error_line(error))] * len(self.requests)
-        missing = len(self.requests) - len(results)
+                if isinstance(error, BrokenExecutor):
+                    self.lost.update(request.trial for request in requests)
+                    self._suspects |= self.lost
+                return [JobResult(error=error_line(error))] * len(requests)
+        missing = len(requests) - len(results)
         return results + [JobResult(error="the launcher returned nothing for this job")] * missing
 
     @contextmanager
@@ -69,7 +88,7 @@ class _RoundHandle:
 
     def state(self) -> JobState:
         self._round.results()
-        return JobState.FINISHED
+        return JobState.LOST if self._round.requests[self._position].trial in self._round.lost else JobState.FINISHED
 
     def result(self) -> JobResult:
         return self._round.results()[self._position]
@@ -93,6 +112,7 @@ class BlockingLauncherAdapter:
         self.launcher = launcher
         self._attach = attach
         self._why = why
+        self._suspects: set[int] = set()
         contain(launcher)
         # Hydra's basic launcher runs a batch one by one: all but its first candidate would miss the newest results.
         # A class that derives from it does the same, unless it has its own launch.
@@ -109,7 +129,7 @@ class BlockingLauncherAdapter:
         """Do nothing: only the launcher itself knows its settings."""
 
     def submit(self, requests: Sequence[JobRequest]) -> Sequence[JobHandle]:
-        members = _Round(self.launcher, requests)
+        members = _Round(self.launcher, requests, self._suspects)
         return [
             _RoundHandle(Job(str(request.trial), ""), position, members) for position, request in enumerate(requests)
         ]
