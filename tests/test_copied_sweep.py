@@ -79,17 +79,43 @@ def test_a_copy_is_moved_aside_for_a_sweep_of_its_own_while_its_original_runs(tm
         copy = copied(swept)
         begun = swept.begin(f"hydra.sweep.dir={copy.name}", "hydra.sweeper.resume=fresh")
         wait_until(lambda: facts(copy)["state"] == "running", "the sweep in the copy")
+        [aside] = copy.glob("earlier-*")
+        assert f"{aside} is a copy of the sweep in {swept.folder}" in ax_moo("stop", "--now", aside).err
         (tmp_path / "go").touch()
         assert begun.end().code == 0
         check_nothing_was_lost_or_run_twice(swept, sweeper.end())
     ids = {journal.id_of(journal.header(folder) or {}) for folder in (swept.folder, copy)}
     assert len(ids) == 2
     assert facts(copy)["copy_of"] is None
-    [aside] = copy.glob("earlier-*")
-    assert f"{aside} is a copy of the sweep in {swept.folder}" in ax_moo("stop", "--now", aside).err
 
 
-def test_a_copy_of_a_finished_sweep_is_read_as_the_original_and_goes_on_when_that_is_gone(tmp_path: Path) -> None:
+def test_a_copy_goes_on_by_itself_once_the_jobs_of_its_original_have_ended(tmp_path: Path) -> None:
+    with held(tmp_path) as swept:
+        assert swept.live(kill_at="noted:2").code == KILLED
+        copy = copied(swept)
+        (tmp_path / "go").touch()
+        wait_until(lambda: not swept.running_jobs(), "the jobs to end")
+        assert facts(copy)["state"] == "killed"
+        assert swept.live(f"hydra.sweep.dir={copy.name}").code == 0
+        check_nothing_was_lost_or_run_twice(swept, swept.live())
+        for swept.name in ("swept", "copy"):
+            assert facts(swept.folder)["state"] == "finished"
+            check_each_result_is_the_trials_own(swept)
+
+
+def test_a_damaged_journal_of_a_copy_is_refused_for_its_damage(tmp_path: Path) -> None:
+    with held(tmp_path) as swept:
+        (tmp_path / "go").touch()
+        assert swept.live().code == 0
+        copy = copied(swept)
+        with open(copy / "sweep.jsonl", "a") as damaged:
+            damaged.write('{"trial": "two"}\n')
+        lines = len((copy / "sweep.jsonl").read_text().splitlines())
+        refused = swept.live(f"hydra.sweep.dir={copy.name}")
+        assert (refused.code, f"line {lines}" in refused.stderr) == (2, True), refused
+
+
+def test_a_copy_of_a_finished_sweep_is_read_as_the_original_and_goes_on(tmp_path: Path) -> None:
     with held(tmp_path) as swept:
         (tmp_path / "go").touch()
         assert swept.live().code == 0
@@ -99,10 +125,10 @@ def test_a_copy_of_a_finished_sweep_is_read_as_the_original_and_goes_on_when_tha
         assert (exported[0].code, exported[0].out) == (0, exported[1].out)
         assert len(library.load(copy).trials) == 3
         more = "hydra.sweeper.n_trials=4"
-        assert swept.live(more, "hydra.sweep.dir=copy").code == 2
-        shutil.rmtree(swept.folder)
         swept.name = "copy"
         check_nothing_was_lost_or_run_twice(swept, swept.live(more))
+        assert facts(copy)["copy_of"] is None
+        assert (facts(tmp_path / "swept")["n_trials"], facts(copy)["n_trials"]) == (3, 4)
 
 
 def test_a_copy_is_known_without_its_lock_and_by_its_folder_alone(tmp_path: Path) -> None:

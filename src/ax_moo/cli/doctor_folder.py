@@ -124,7 +124,7 @@ def _without_trial(of_trials: Mapping[Path, int], found: Examination) -> list[Pa
 def _notes(folder: Path, found: Examination) -> Iterator[str]:
     original = original_of(folder)
     if original is not None:
-        yield f"it is a copy of the sweep in {original}, to which its jobs belong: it can be read, and does not go on"
+        yield f"it is a copy of the sweep in {original}, and goes on when no sweeper and none of the jobs runs there"
     content = _tail(folder / JOURNAL_FILE)
     if content:
         what = f"the last line of {JOURNAL_FILE} is incomplete ({content} bytes)"

@@ -1,5 +1,6 @@
 """Opens a sweep folder for the commands, and lists the jobs that still belong to its sweep."""
 
+import dataclasses
 import logging
 import shlex
 from collections.abc import Mapping, Sequence
@@ -11,23 +12,24 @@ from ax_moo.results.status import SweepState, state_of
 from ax_moo.storage import folder
 from ax_moo.storage.folder import NoSweep, NotBegun, SweepFolder
 from ax_moo.storage.journal import PULLED
-from ax_moo.sweep.finding import unnoted_job
-from ax_moo.sweep.submission import request_of
+from ax_moo.sweep.copies import living_original
+from ax_moo.sweep.finding import job_of
 from ax_moo.system.errors import ConfigError
-from ax_moo.trial import Job, Trial
+from ax_moo.trial import Job
 
 log = logging.getLogger(__name__)
 
 
 def open_folder(path: Path) -> SweepFolder:
-    """Read the folder's lock and journal.
+    """Read the folder's lock and journal; ``copy_of`` is None for a copy whose original has neither sweeper nor jobs.
 
     Raises:
         NotBegun: the sweep has not begun, and may wait in Slurm's queue.
         ConfigError: the folder holds no sweep, or none that can be read.
     """
     try:
-        return folder.open_folder(path)
+        sweep = folder.open_folder(path)
+        return dataclasses.replace(sweep, copy_of=living_original(sweep))
     except NotBegun:
         raise
     except NoSweep:
@@ -51,8 +53,8 @@ def open_own_folder(path: Path) -> SweepFolder:
         raise ConfigError(f"{sweep.path} is a copy of a sweep in W&B; name the folder where that sweep runs")
     if sweep.copy_of is not None:
         raise ConfigError(
-            f"{sweep.path} is a copy of the sweep in {sweep.copy_of}, to which the jobs belong; name that folder, or"
-            " remove it first if the copy is to take its place"
+            f"{sweep.path} is a copy of the sweep in {sweep.copy_of}, whose jobs still run; name that folder, or wait"
+            " for their end"
         )
     return sweep
 
@@ -83,16 +85,6 @@ def left_jobs(sweep: SweepFolder) -> Mapping[int, Job]:
         return {}
     jobs = {trial.index: job_of(trial, sweep) for trial in sweep.trials if not trial.status.is_finished}
     return {index: job for index, job in jobs.items() if job is not None}
-
-
-def job_of(trial: Trial, sweep: SweepFolder) -> Job | None:
-    """The job of an unfinished trial, also one that a killed sweeper did not record; never one of another sweep."""
-    from ax_moo_launchers.submitted_jobs import is_anothers
-
-    request = request_of(trial, sweep.problem.search_space, sweep.sweep_id)
-    if trial.job is None:
-        return unnoted_job(request, sweep.path, sweep.about)
-    return None if is_anothers(trial.job, request) else trial.job
 
 
 def say_left_jobs(sweep: SweepFolder) -> None:

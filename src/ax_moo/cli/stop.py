@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ax_moo.cli.controller import queued_controller
-from ax_moo.cli.folder import job_of, open_folder, open_own_folder, say_left_jobs
+from ax_moo.cli.folder import open_folder, open_own_folder, say_left_jobs
 from ax_moo.jobs.launcher import JobHandle
 from ax_moo.storage import lock, stop_request
 from ax_moo.storage.folder import NotBegun, SweepFolder
@@ -14,6 +14,7 @@ from ax_moo.storage.journal import Journal
 from ax_moo.storage.lock_holder import Holder
 from ax_moo.storage.stop_request import StopRequest
 from ax_moo.sweep.cancellation import cancel_and_wait
+from ax_moo.sweep.finding import job_of
 from ax_moo.system import disk
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Trial, TrialStatus

@@ -14,13 +14,11 @@ from ax_moo.jobs.launcher import JobHandle
 from ax_moo.session.leftovers import of_a_sweep
 from ax_moo.storage import earlier, journal, lock
 from ax_moo.storage.home import original_of
+from ax_moo.sweep.copies import ENDED_WITHIN_SECONDS, may_run
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Job
 
 log = logging.getLogger(__name__)
-
-ENDED_WITHIN_SECONDS = 15.0
-"""How long a job without a result may seem to run: its handle waits some seconds for a result that comes late."""
 
 _POLL_SECONDS = 0.2
 _KEY = "hydra.sweeper.resume"
@@ -41,7 +39,7 @@ def check_no_job_runs(
         return  # the jobs run where they belong to
     left = {job: attach(job) for job in _unfinished_jobs(folder)}
     until = time.monotonic() + ENDED_WITHIN_SECONDS
-    while left := {job: handle for job, handle in left.items() if _may_run(handle)}:
+    while left := {job: handle for job, handle in left.items() if may_run(handle)}:
         if time.monotonic() > until:
             ids = ", ".join(job.job_id for job in left)
             ways = [f"ax-moo stop --now {shlex.quote(str(folder))}", cancel_command(list(left))]
@@ -109,10 +107,3 @@ def _about(folder: Path) -> Mapping[str, Any]:
     with contextlib.suppress(ConfigError):
         return {**(journal.header(folder) or {}), **about}
     return about
-
-
-def _may_run(handle: JobHandle) -> bool:
-    try:
-        return not handle.state().has_ended
-    except OSError:
-        return True

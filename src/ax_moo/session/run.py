@@ -66,7 +66,7 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
     disk.until_written(lambda: folder.mkdir(parents=True, exist_ok=True), folder)
     about = {**_about(config, settings), **_job_folders(config, folder, is_fresh), HOME: str(folder)}
     # A process that is killed before it has moved a copy aside leaves a copy.
-    in_lock = {**about, HOME: str(original_of(folder) or folder)}
+    in_lock = {**about, HOME: str((original_of(folder) if is_fresh else None) or folder)}
     in_wandb: SweepInWandb | None = None
     with signals.sigterm_as_ctrl_c():
         with lock.held(folder, in_lock) as final_record:

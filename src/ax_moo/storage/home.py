@@ -11,6 +11,17 @@ from ax_moo.system.disk import is_same_folder
 from ax_moo.system.errors import ConfigError
 
 
+def begun_in(folder: Path) -> Path:
+    """Where the folder's sweep has begun, also if the folder was moved since; a copy beside its original begins anew.
+
+    An earlier version has not recorded it.
+    """
+    home = (journal.header(folder) or {}).get(HOME)
+    if not isinstance(home, str) or is_same_folder(Path(home), folder) or _sweep_in(Path(home)) == _sweep_in(folder):
+        return folder
+    return Path(home)
+
+
 def original_of(folder: Path) -> Path | None:
     """The sweep folder of which this one is a copy; None where it is none, or its original is gone.
 
@@ -23,20 +34,6 @@ def original_of(folder: Path) -> Path | None:
         if _sweep_in(home) == sweep:
             return home
     return None
-
-
-def check_is_no_copy(folder: Path) -> None:
-    """Check that a sweep may go on in the folder.
-
-    Raises:
-        ConfigError: it is a copy: the jobs would be taken for its own, and two sweeps would have one id.
-    """
-    if (original := original_of(folder)) is not None:
-        raise ConfigError(
-            f"hydra.sweep.dir: {folder} is a copy of the sweep in {original}, to which its jobs belong; go on there, or"
-            " name another folder (hydra.sweep.dir=...), or move the copy aside with hydra.sweeper.resume=fresh, or, if"
-            f" the copy is to take its place, remove {original} first"
-        )
 
 
 def _homes(folder: Path) -> Iterator[Path]:

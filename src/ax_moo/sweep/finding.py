@@ -8,7 +8,9 @@ from typing import Any, TypeVar
 
 from ax_moo.jobs.folders import attempt_folders
 from ax_moo.jobs.launcher import AsyncLauncher, JobHandle, JobRequest
-from ax_moo.trial import Job
+from ax_moo.storage.folder import SweepFolder
+from ax_moo.sweep.submission import request_of
+from ax_moo.trial import Job, Trial
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +25,16 @@ def unnoted_job(request: JobRequest, sweep_folder: Path, about: Mapping[str, Any
 
     jobs = (requested_job(folder, request) for folder in attempt_folders(sweep_folder, about, request))
     return next((job for job in jobs if job is not None), None)
+
+
+def job_of(trial: Trial, sweep: SweepFolder) -> Job | None:
+    """The job of an unfinished trial, also one that a killed sweeper did not record; never one of another sweep."""
+    from ax_moo_launchers.submitted_jobs import is_anothers
+
+    request = request_of(trial, sweep.problem.search_space, sweep.sweep_id)
+    if trial.job is None:
+        return unnoted_job(request, sweep.path, sweep.about)
+    return None if is_anothers(trial.job, request) else trial.job
 
 
 def find(

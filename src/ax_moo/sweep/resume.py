@@ -12,10 +12,10 @@ from ax_moo.problem.difference import differences
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import journal
 from ax_moo.storage.base import Storage
-from ax_moo.storage.home import check_is_no_copy
 from ax_moo.storage.journal import check as journal_check
 from ax_moo.storage.journal_storage import JournalStorage
 from ax_moo.sweep.budget import Budget
+from ax_moo.sweep.copies import check_has_no_living_original
 from ax_moo.sweep.settings import Resume, Settings
 from ax_moo.sweep.state import Cause, Reason
 from ax_moo.system.errors import ConfigError
@@ -110,7 +110,7 @@ def check(folder: Path, problem: Problem, resume: Resume) -> None:
         return
     if journal.PULLED in header:
         raise ConfigError(f"{where}: {folder} is a copy of a sweep in W&B, which cannot go on; name another folder")
-    check_is_no_copy(folder)
+    check_has_no_living_original(folder)
     if resume == Resume.NEVER:
         raise ConfigError(
             f"{where}: {folder} holds a sweep already; name another folder ({where}=..., or the key that your config"

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ax_moo.storage import journal
-from ax_moo.storage.files import HOME
+from ax_moo.storage.home import begun_in
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.rules import (
     FLAG,
@@ -249,9 +249,8 @@ def _prefix(sweep: str, folder: Path) -> str:
     return f"{readable}-{which}"
 
 
-def _origin(folder: Path) -> tuple[str, str]:
+def _origin(folder: Path) -> tuple[Path, str]:
     """Where the sweep that the folder holds now has begun, and its id; an earlier version has recorded neither."""
-    header: Mapping[str, Any] = {}
     with suppress(ConfigError, OSError):
-        header = journal.header(folder) or {}
-    return str(header.get(HOME) or folder), str(header.get(journal.ID, ""))
+        return begun_in(folder), str((journal.header(folder) or {}).get(journal.ID, ""))
+    return folder, ""
