@@ -4,14 +4,11 @@ from concurrent.futures.process import BrokenProcessPool
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
 from launching import submit, wait_for
 
 from ax_moo.jobs.blocking import BlockingLauncherAdapter
 from ax_moo.jobs.launcher import JobState
 from ax_moo_launchers.attach import attach
-
-pytestmark = pytest.mark.hydra_free
 
 DIES = 1
 
