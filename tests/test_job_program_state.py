@@ -137,3 +137,16 @@ def test_the_start_method_of_multiprocessing_is_that_of_the_script(tmp_path: Pat
 def test_a_debugger_may_run_the_script_whose_main_has_no_spec_then(tmp_path: Path) -> None:
     write_app(tmp_path, HEAD + "Z = open(__file__)\ndel __spec__\n" + MAIN + say("Path(Z.name).name") + CALLED)
     assert launched(tmp_path) == ["('app.py',)"] * 2
+
+
+@pytest.mark.parametrize(
+    "called",
+    [
+        "try:\n    RATE = 5\n    main()\nfinally:\n    RATE = 7",
+        "if len(sys.argv) > 1:\n    RATE = 5\n    main()",
+        "def run():\n    set_up()\n    main()\nrun()",
+    ],
+)
+def test_what_a_statement_without_a_guard_has_set_up_is_set_up_in_the_job(tmp_path: Path, called: str) -> None:
+    write_app(tmp_path, HEAD + GLOBALS + MAIN + say("RATE", "is_missing()") + "\n" + called)
+    assert launched(tmp_path) == ["(5, True)"] * 2

@@ -25,14 +25,14 @@ class Script:
     """The program of the sweeper's process, up to the statement that runs the sweep.
 
     That statement is the block under ``if __name__ == "__main__":``, or a call that has no such guard. A job executes
-    what comes before it, as a child of ``multiprocessing`` does; names of the guarded block come with their values.
+    what comes before it, as a child of ``multiprocessing`` does; what that statement has set comes with its value.
 
     Attributes:
         module: the name of the module after ``python -m``; None for ``python train.py``.
         length: the number of statements to execute.
-        defined: the names that these statements give to the module, without those that the guarded block gives anew.
+        defined: the names that these statements give to the module, without those that the statement gives anew.
         arguments: the script's command line, which the script may have changed.
-        values: pickles of what the guarded block, and functions that it calls, have set or mention.
+        values: pickles of what the statement, and functions that it calls, have set or mention.
     """
 
     file: str
@@ -112,12 +112,10 @@ def _script(main: ModuleType, running: CodeType, place: tuple[int, int]) -> Scri
     before = _compiled(tree.body[:length], file)
     module = spec.name if spec and spec.name != "__main__" else None  # it is __main__ for `python FOLDER`
     script = Script(file, module, source, length, _is_guard(statement), frozenset(bound(before)))
-    script = replace(script, arguments=given_arguments(file, module))
-    if not script.is_guarded:
-        return script
-    guarded = _compiled([statement], file)
-    defined = script.defined - set(bound(guarded))
-    return replace(script, defined=defined, values=set_up_by(guarded, running, main, defined))
+    running_it = _compiled([statement], file)
+    defined = script.defined - set(bound(running_it))
+    values = set_up_by(running_it, running, main, defined)
+    return replace(script, arguments=given_arguments(file, module), defined=defined, values=values)
 
 
 def _running(main: ModuleType) -> tuple[CodeType, tuple[int, int]] | None:
