@@ -6,12 +6,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from fakes import TWO_OBJECTIVES, problem
 from rich.console import Console
 
-from ax_moo.console.progress import LiveTable, LogLines, console_observer
+from ax_moo.console.progress import LiveTable, LogLines, console_observer, open_console
 from ax_moo.console.summary import clock, closing_lines, frontier_table
 from ax_moo.sweep.budget import Budget
 from ax_moo.sweep.observers import Progress
@@ -47,6 +48,12 @@ def test_without_a_terminal_every_event_is_a_line(caplog: pytest.LogCaptureFixtu
 @pytest.mark.parametrize(("progress", "kind"), [("log", LogLines), ("bar", LiveTable), ("auto", LogLines)])
 def test_the_setting_names_the_observer_and_auto_goes_by_the_terminal(progress: str, kind: type) -> None:
     assert isinstance(console_observer(progress), kind)
+
+
+def test_an_application_may_have_its_own_object_as_standard_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(write=len, flush=len))  # as loggers that write twice have
+    assert isinstance(console_observer("auto"), LogLines)
+    assert open_console().width == 200
 
 
 def test_progress_none_is_silent() -> None:

@@ -11,6 +11,7 @@ from ax_moo.problem.frontier import hypervolume_of, pareto_trials
 from ax_moo.problem.problem import Problem
 from ax_moo.sweep.observers import Observer, Progress
 from ax_moo.sweep.settings import ProgressStyle
+from ax_moo.system.terminal import shows_output
 from ax_moo.trial import Trial, TrialStatus, completed
 
 if TYPE_CHECKING:
@@ -24,14 +25,14 @@ def open_console() -> "Console":
     """A console for tables that are printed once. It is wide in a pipe, where Rich would break paths at 80 columns."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 200)
+    return Console(width=None if shows_output() else 200)
 
 
 def console_observer(progress: ProgressStyle) -> Observer | None:
     """The observer that ``hydra.sweeper.progress`` names, or None for ``none``."""
     if progress == ProgressStyle.NONE:
         return None
-    if progress == ProgressStyle.BAR or (progress == ProgressStyle.AUTO and sys.stdout.isatty()):
+    if progress == ProgressStyle.BAR or (progress == ProgressStyle.AUTO and shows_output()):
         return LiveTable()
     return LogLines()
 

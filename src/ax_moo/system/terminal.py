@@ -14,7 +14,7 @@ def while_somebody_listens() -> Iterator[None]:
     except OSError:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError, ValueError):
+            with suppress(AttributeError, OSError, ValueError):
                 os.dup2(nowhere, stream.fileno())
 
 
@@ -28,3 +28,11 @@ def say_as_error(text: str) -> None:
     """Print a line to standard error, if somebody still reads it."""
     with while_somebody_listens():
         print(text, file=sys.stderr, flush=True)
+
+
+def shows_output() -> bool:
+    """Whether standard output is a terminal; it may be an object of the application's, which cannot say so."""
+    try:
+        return sys.stdout.isatty()
+    except (AttributeError, ValueError):
+        return False
