@@ -4,6 +4,7 @@ import functools
 import gc
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -27,6 +28,11 @@ gc.disable()
 Plugins.instance()
 
 IN_CI = os.environ.get("CI") == "true"
+
+# A background job of a script ignores Ctrl-C, and one of nohup the end of its terminal, as would what tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+if IN_CI:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_report_header() -> str:
