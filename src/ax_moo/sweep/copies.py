@@ -1,5 +1,6 @@
 """Copies of a sweep folder: they have the id of their original, whose jobs they must neither end nor take up."""
 
+import shlex
 import time
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def check_has_no_living_original(folder: Path) -> None:
     if original is not None:
         raise ConfigError(
             f"hydra.sweep.dir: {folder} is a copy of the sweep in {original}, whose jobs still run; go on there, or"
-            f" wait for their end (ax-moo stop --now {original} ends them), or name another folder"
+            f" wait for their end (ax-moo stop --now {shlex.quote(str(original))} ends them), or name another folder"
             " (hydra.sweep.dir=...), or move the copy aside with hydra.sweeper.resume=fresh"
         )
 

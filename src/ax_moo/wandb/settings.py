@@ -244,8 +244,8 @@ def results_name(group: str) -> str:
 def _prefix(sweep: str, folder: Path) -> str:
     # W&B refuses ids that are too long or contain one of :;,#?/'
     readable = re.sub(r"[^A-Za-z0-9_-]+", "-", sweep)[:LONGEST_NAME_IN_ID]
-    begun_in, sweep_id = _origin(folder)
-    which = hashlib.sha256(os.fsencode(begun_in) + sweep_id.encode()).hexdigest()[:8]
+    origin, sweep_id = _origin(folder)
+    which = hashlib.sha256(os.fsencode(origin) + sweep_id.encode()).hexdigest()[:8]
     return f"{readable}-{which}"
 
 
