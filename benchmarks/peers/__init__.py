@@ -1,0 +1,1 @@
+"""How other tools run the same trials."""
