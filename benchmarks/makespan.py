@@ -165,8 +165,8 @@ def result(
         f"{options.trials} trials on {options.slots} slots; a trial sleeps for a time drawn from a log-normal "
         f"distribution (sigma {options.sigma:g}), the same for every tool. The makespan is from the start of the "
         "command to the end of the last trial's work; the ideal is list scheduling of the same durations. CPU is that "
-        "of all processes. The C++ kernel that BoTorch compiles once for each user, unless one prevents it as we do, was "
-        "compiled before. In simulated time the real loop and the real Ax run; only the clock and the jobs, whose "
+        "of all processes. The C++ kernel that BoTorch compiles once for each user, unless one prevents it as we do, "
+        "was compiled before. In simulated time the real loop and the real Ax run; only the clock and the jobs, whose "
         f"overhead is taken to be the median measured here ({overhead:.2f} s), are simulated."
     )
     rows: list[list[Cell]] = [
