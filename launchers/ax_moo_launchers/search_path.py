@@ -18,7 +18,7 @@ class SearchPath:
     @classmethod
     def here(cls) -> "SearchPath":
         entries = tuple(_absolute(entry) for entry in sys.path if isinstance(entry, str))
-        return cls(entries, (_standard() | _installed()) & frozenset(entries))
+        return cls(entries, (_standard() | installed_folders()) & frozenset(entries))
 
     def merged(self, own: Sequence[str]) -> list[str]:
         """This path in a job whose own one is ``own``. A job of another Python has the library of that Python.
@@ -44,6 +44,12 @@ def before_library() -> list[str]:
     return list(dict.fromkeys(_absolute(entry) for entry in front[: _first(front, _standard())]))
 
 
+def installed_folders() -> frozenset[str]:
+    """The folders into which packages are installed."""
+    schemes = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    return frozenset(schemes | {*site.getsitepackages(), site.getusersitepackages()})
+
+
 def _first(entries: Sequence[str], among: Collection[str]) -> int:
     return next((place for place, entry in enumerate(entries) if entry in among), len(entries))
 
@@ -59,9 +65,3 @@ def _standard() -> frozenset[str]:
     zipped = f"python{sys.version_info.major}{sys.version_info.minor}.zip"
     found = {path for path in sys.path if isinstance(path, str) and path.endswith((zipped, f"{os.sep}lib-dynload"))}
     return frozenset(found | {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")})
-
-
-def _installed() -> frozenset[str]:
-    """The folders into which packages are installed."""
-    schemes = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
-    return frozenset(schemes | {*site.getsitepackages(), site.getusersitepackages()})

@@ -1,10 +1,13 @@
 """Running one trial in the job's process: compose its config, run the task function, return its result."""
 
 import gc
+import os
 import pickle
 import signal
+import sys
 import traceback
 import warnings
+from pathlib import Path
 from typing import Any, NoReturn
 
 from hydra.core.singleton import Singleton
@@ -22,6 +25,7 @@ from ax_moo_launchers.job import exit_codes, time_limit
 from ax_moo_launchers.job.children import leave_signals_to_the_job
 from ax_moo_launchers.job.exit_codes import COULD_NOT_BE_REQUEUED, TIME_LIMIT, no_room
 from ax_moo_launchers.job.own_call import OwnCall
+from ax_moo_launchers.warm import origin
 
 
 def run(
@@ -35,11 +39,13 @@ def run(
     sweep: str = "",
     common: int = 0,
     own_call: OwnCall | None = None,
+    modules_file: str | None = None,
 ) -> JobReturn:
     """Run one trial. A process without a GPU can read its result. ``params`` are the launcher's.
 
     ``sweep`` is the id of the trial's sweep; it is empty under another sweeper. The first ``common`` overrides are
-    those of every trial. ``own_call`` runs the trial in place of Hydra's ``run_job``.
+    those of every trial. ``own_call`` runs the trial in place of Hydra's ``run_job``. In ``modules_file`` a trial that
+    has completed keeps the list of what it has imported.
     """
     gc.enable()  # it is off while the job is unpickled
     end_is_near = warning_signal()
@@ -48,7 +54,8 @@ def run(
         try:
             with let_in(end_is_near):
                 hydra = (hydra_context, config, task_function)
-                result = _compose_and_run(*hydra, overrides, job_dir_key, job_num, sweep, common, own_call)
+                of_trial = (overrides, job_dir_key, job_num, sweep)
+                result = _compose_and_run(hydra, of_trial, common, own_call, modules_file)
         except BaseException as error:  # also a Rust panic, or pytest.exit
             if interrupted and isinstance(error, KeyboardInterrupt):
                 raise
@@ -63,34 +70,38 @@ def run(
 
 
 def _compose_and_run(
-    hydra_context: HydraContext,
-    sweep_config: DictConfig,
-    task_function: TaskFunction,
-    overrides: list[str],
-    job_dir_key: str,
-    job_num: int,
-    sweep: str,
+    hydra: tuple[HydraContext, DictConfig, TaskFunction],
+    of_trial: tuple[list[str], str, int, str],
     common: int,
     own_call: OwnCall | None,
+    modules_file: str | None,
 ) -> JobReturn:
     import submitit
 
+    hydra_context, sweep_config, task_function = hydra
+    overrides, job_dir_key, job_num, sweep = of_trial
     # Hydra 1.3 warns about an application's own hydra/sweeper/ax_moo.yaml in the log of every trial.
     warnings.filterwarnings("ignore", message=r"\s*'hydra/sweeper/ax_moo' is validated")
     config = hydra_context.config_loader.load_sweep_config(sweep_config, overrides)
     with open_dict(config):
         config.hydra.job.id = submitit.JobEnvironment().job_id
         config.hydra.job.num = job_num
+    origin.begin_cold_unless(config.hydra.job.env_set)
+    imported, environ = tuple(sys.modules), dict(os.environ)
     if own_call is not None:
         own_call.own(sweep, common)
-        return own_call(overrides, job_dir_key, job_num, f"job_id_for_{job_num}", Singleton.get_state())
-    return run_job(
-        hydra_context=hydra_context,
-        task_function=OneProgram(owned(task_function, sweep, common), is_last=True),
-        config=config,
-        job_dir_key=job_dir_key,
-        job_subdir_key="hydra.sweep.subdir",
-    )
+        result = own_call(overrides, job_dir_key, job_num, f"job_id_for_{job_num}", Singleton.get_state())
+    else:
+        result = run_job(
+            hydra_context=hydra_context,
+            task_function=OneProgram(owned(task_function, sweep, common), is_last=True),
+            config=config,
+            job_dir_key=job_dir_key,
+            job_subdir_key="hydra.sweep.subdir",
+        )
+    if modules_file is not None and result.status is JobStatus.COMPLETED:
+        origin.remember(Path(modules_file), imported, config.hydra.job.env_set, environ)
+    return result
 
 
 def _end_if_not_its_own_fault(error: BaseException, came: set[int], params: dict[str, Any]) -> None:

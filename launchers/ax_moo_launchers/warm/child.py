@@ -1,0 +1,137 @@
+"""What makes a fork the process that a cold start would be: what it begins with, and how it ends."""
+
+import atexit
+import gc
+import importlib.util
+import io
+import os
+import random
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NoReturn
+
+from ax_moo_launchers.warm.title import set_command_line
+
+
+def put_files(stdin: int, stdout: int, stderr: int) -> None:
+    """Make these the standard files, and close all others."""
+    for number, file in enumerate((stdin, stdout, stderr)):
+        os.dup2(file, number)
+    os.closerange(3, _most_files())
+
+
+def put_environment(environ: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(environ)
+
+
+def put_handlers(handlers: Mapping[int, Any]) -> None:
+    """Handle signals as before; those that had handlers outside of Python keep them."""
+    for number, handler in handlers.items():
+        if handler is not None and signal.getsignal(number) is not handler:
+            with suppress(OSError, ValueError):
+                signal.signal(number, handler)
+
+
+def handlers() -> dict[int, Any]:
+    return {number: signal.getsignal(number) for number in signal.valid_signals()}
+
+
+def forget_randomness() -> None:
+    """Seed anew what a new process seeds from the system. torch is left alone: it begins with a constant."""
+    random.seed()
+    numpy: Any = sys.modules.get("numpy")
+    if numpy is not None:
+        with suppress(Exception):
+            numpy.random.seed()
+
+
+def become(module: str, arguments: Sequence[str], options: Sequence[str]) -> Callable[[], object]:
+    """Make this process look like ``python OPTIONS -m MODULE ARGUMENTS``, and return what runs it."""
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.loader is None or spec.origin is None:
+        raise ImportError(f"No module named {module!r}", name=module)
+    main: Any = ModuleType("__main__", None)
+    main.__spec__, main.__loader__, main.__package__ = spec, spec.loader, spec.parent
+    main.__file__, main.__cached__, main.__builtins__ = spec.origin, spec.cached, __builtins__
+    sys.modules["__main__"] = main
+    sys.modules.pop("__mp_main__", None)
+    sys.argv[:] = [spec.origin, *arguments]
+    sys.orig_argv[:] = command_line(module, arguments, options)
+    set_command_line(sys.orig_argv)
+    code = spec.loader.get_code(module)  # type: ignore[attr-defined]
+    return lambda: exec(code, vars(main))
+
+
+def command_line(module: str, arguments: Sequence[str], options: Sequence[str]) -> list[str]:
+    return [sys.executable, *options, "-m", module, *arguments]
+
+
+def run_to_the_end(run: Callable[[], object]) -> NoReturn:
+    """Run a function, and end this process as Python ends, without taking every module apart."""
+    code, is_interrupted = 0, False
+    try:
+        run()
+    except SystemExit as end:
+        code = _exit_code(end)
+    except BaseException as error:
+        is_interrupted = isinstance(error, KeyboardInterrupt)
+        code = 1
+        show(error)
+    code = _finish() or code
+    if is_interrupted:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    os._exit(code & 0xFF)
+
+
+def _exit_code(end: SystemExit) -> int:
+    if end.code is None or isinstance(end.code, int):
+        return end.code or 0
+    with suppress(Exception):
+        print(end.code, file=sys.stderr)
+    return 1
+
+
+def show(error: BaseException) -> None:
+    try:
+        sys.excepthook(type(error), error, error.__traceback__)
+    except Exception:
+        traceback.print_exception(error)
+
+
+def _finish() -> int:
+    """What Python does at its end: wait for threads, call exit functions, write what is buffered."""
+    for finish in (threading._shutdown, atexit._run_exitfuncs):  # type: ignore[attr-defined]
+        try:
+            finish()
+        except BaseException as error:
+            show(error)
+    code = 0
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except Exception:
+            code = 120
+    _flush_files()
+    return code
+
+
+def _flush_files() -> None:
+    """Write what files that are still open have buffered. The parent's objects are frozen, and not looked at."""
+    for each in gc.get_objects():
+        if isinstance(each, io.TextIOWrapper | io.BufferedWriter | io.BufferedRandom):
+            with suppress(Exception):
+                each.flush()
+
+
+def _most_files() -> int:
+    numbers = [int(number) for number in os.listdir("/proc/self/fd") if Path(f"/proc/self/fd/{number}").exists()]
+    return max(numbers, default=2) + 1

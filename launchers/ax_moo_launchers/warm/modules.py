@@ -1,0 +1,81 @@
+"""The modules that a trial has imported: what a later trial's parent imports before it.
+
+Only modules of installed packages are named. The application's own are imported by each trial itself: they may read the
+clock, the working directory or the process id when they are imported, and they may have been edited.
+"""
+
+import contextlib
+import json
+import os
+import sys
+import sysconfig
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from ax_moo.system.disk import replace_file
+from ax_moo_launchers.files import read_json
+from ax_moo_launchers.search_path import installed_folders
+
+_OURS = ("ax_moo", "ax_moo_launchers", "hydra_plugins.ax_moo_sweeper", "hydra_plugins.async_submitit_launcher")
+"""These are installed packages also where they are used from their sources, which are watched."""
+
+
+@dataclass(frozen=True)
+class Modules:
+    """The names in the order of import.
+
+    Attributes:
+        before: those that were imported before ``hydra.job.env_set`` took effect.
+        after: those that were imported with it.
+        env_set: the variables that it set.
+        changed: variables for libraries that the trial's own code has set, such as OMP_NUM_THREADS.
+        left_out: the modules that a parent must not import, and why.
+    """
+
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    env_set: Mapping[str, str] = field(default_factory=dict)
+    changed: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    @staticmethod
+    def read(path: Path) -> "Modules | None":
+        try:
+            content = read_json(path) or {}
+            before, after = (tuple(map(str, content[key])) for key in ("before", "after"))
+            others = ({str(k): str(v) for k, v in content[key].items()} for key in ("env_set", "changed", "left_out"))
+            return Modules(before, after, *others)
+        except (OSError, KeyError, TypeError, AttributeError):
+            return None
+
+    def write(self, path: Path) -> None:
+        """Keep the list, if the disk lets us."""
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, json.dumps(asdict(self)))
+
+
+def installed(names: Iterable[str]) -> tuple[str, ...]:
+    """Those of the imported modules that belong to Python, to an installed package, or to us."""
+    folders = _folders()
+    return tuple(name for name in names if _is_installed(name, folders))
+
+
+def is_ours(name: str) -> bool:
+    return any(f"{name}.".startswith(f"{package}.") for package in _OURS)
+
+
+def _is_installed(name: str, folders: tuple[str, ...]) -> bool:
+    module = sys.modules.get(name)
+    spec = getattr(module, "__spec__", None)
+    if spec is None or name in ("__main__", "__mp_main__"):
+        return False
+    if is_ours(name) or spec.origin in (None, "built-in", "frozen"):
+        return True
+    return bool(os.path.realpath(spec.origin).startswith(folders))
+
+
+def _folders() -> tuple[str, ...]:
+    found = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), *installed_folders()}
+    return tuple(os.path.join(os.path.realpath(folder), "") for folder in found)

@@ -1,0 +1,69 @@
+"""How this process began: for a trial that should have begun cold, or that has imported more than its parent."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from ax_moo.system.signals import hold_back, warning_signal
+from ax_moo_launchers.job_environment import GPU_MASKS
+from ax_moo_launchers.warm.modules import Modules, installed
+
+_FOR_LIBRARIES = (
+    *("OMP_", "KMP_", "MKL_", "OPENBLAS_", "BLIS_", "NUMEXPR_", "VECLIB_", "GOTO_", "GOMP_", "MALLOC_"),
+    *("CUDA_", "CUBLAS_", "NCCL_", "TORCH", "PYTORCH_", "TF_", "XLA_", "JAX_", "HF_", "TRANSFORMERS_", "TOKENIZERS_"),
+    *("MPL", "NUMBA_", "RAY_", "POLARS_", "PYTHON"),
+)
+"""Beginnings of variables that libraries read once, when they are loaded."""
+
+
+class _Origin:
+    modules: Modules | None = None
+    environ: Mapping[str, str] | None = None
+
+
+def note(modules: Modules, environ: Mapping[str, str]) -> None:
+    """This process is a fork of one that has imported these modules; a cold start would have this environment."""
+    _Origin.modules, _Origin.environ = modules, dict(environ)
+
+
+def begin_cold_unless(env_set: Mapping[str, object]) -> None:
+    """Begin anew as a process without imports, unless the parent's were made with these variables set."""
+    modules, environ = _Origin.modules, _Origin.environ
+    if modules is None or environ is None or _texts(env_set) == modules.env_set:
+        return
+    hold_back(warning_signal())  # as it was at the start of this process
+    os.execve(sys.executable, sys.orig_argv, dict(environ))
+
+
+def remember(path: Path, before: tuple[str, ...], env_set: Mapping[str, object], at_start: Mapping[str, str]) -> None:
+    """Keep the list of what this trial has imported, for the parent of later ones, unless it is known already.
+
+    ``before`` are the names of the modules, and ``at_start`` the environment, with which the task function began.
+    """
+    first = installed(before)
+    rest = installed(name for name in sys.modules if name not in set(first))
+    known = _Origin.modules or Modules.read(path)
+    changed = {**(_Origin.modules.changed if _Origin.modules else {}), **_changed(at_start)}
+    found = Modules(first, rest, _texts(env_set), changed, known.left_out if known else {})
+    if known is None or not _is_covered(found, known):
+        found.write(path)
+
+
+def _is_covered(found: Modules, known: Modules) -> bool:
+    names = {*known.before, *known.after, *known.left_out}
+    settings = (found.env_set, found.changed) == (known.env_set, known.changed)
+    return settings and {*found.before, *found.after} <= names
+
+
+def _changed(at_start: Mapping[str, str]) -> dict[str, str]:
+    now = dict(os.environ)
+    return {
+        name: value
+        for name, value in now.items()
+        if name.startswith(_FOR_LIBRARIES) and name not in GPU_MASKS and at_start.get(name) != value
+    }
+
+
+def _texts(env_set: Mapping[str, object]) -> dict[str, str]:
+    return {str(name): str(value) for name, value in env_set.items()}

@@ -1,0 +1,189 @@
+"""A fork of a process that has done the imports is what a process that begins cold would be."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TESTS = Path(__file__).parent
+ENVIRON = {**os.environ, "PYTHONPATH": str(TESTS), "OWN": "of the parent"}
+LIBRARIES = ("numpy", "numpy.random", "logging.config", "multiprocessing.util", "hydra.main", "submitit")
+
+
+class Parent:
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+        self.about = json.loads(self._read())
+
+    def run(self, module: str, arguments: Sequence[str], out: Path, environ: Mapping[str, str] = ENVIRON) -> int | str:
+        """The exit code of a fork, or why there is none."""
+        request = {"module": module, "arguments": arguments, "environ": environ, "out": str(out)}
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        answer: int | str = json.loads(self._read())
+        return answer
+
+    def _read(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
+
+
+@contextmanager
+def parent(*names: str, environ: Mapping[str, str] = ENVIRON, **more: Any) -> Iterator[Parent]:
+    wish = json.dumps({"modules": {"before": names}, **more}).ljust(8192)
+    command = [sys.executable, "-P", "-u", "-m", "warm_parent", wish]
+    process = subprocess.Popen(
+        command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    with process:
+        yield Parent(process)
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def cold(module: str, arguments: Sequence[str], out: Path, environ: Mapping[str, str] = ENVIRON) -> int:
+    command = [sys.executable, "-P", "-u", "-m", module, *arguments]
+    with open(out, "ab") as output:
+        return subprocess.call(command, env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+
+
+@pytest.fixture(scope="module")
+def of_libraries() -> Iterator[Parent]:
+    with parent(*LIBRARIES) as made:
+        yield made
+
+
+def module_in(folder: Path, text: str, name: str = "trial") -> dict[str, str]:
+    """A module of this text, and an environment in which it can be imported."""
+    (folder / f"{name}.py").write_text(text)
+    return {**ENVIRON, "PYTHONPATH": os.pathsep.join([str(folder), str(TESTS)])}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "more"),
+    [
+        ([], {}),
+        (["a b", "", "ü=1"], {}),
+        ([], {"OMP_NUM_THREADS": "1", "LOCAL_RANK": "1"}),
+        (["x"], {"CUDA_VISIBLE_DEVICES": "1", "EMPTY": "", "LINES": "a\nb"}),
+    ],
+)
+def test_a_warm_process_finds_what_a_cold_one_finds(
+    arguments: list[str], more: dict[str, str], tmp_path: Path, of_libraries: Parent
+) -> None:
+    environ = {**ENVIRON, **more}
+    found = {}
+    for name, run in (("cold", cold), ("warm", of_libraries.run)):
+        out = tmp_path / "out"
+        assert run("process_state", arguments, out, environ) == 0, out.read_text()
+        found[name] = json.loads(out.read_text())
+        out.unlink()
+    assert found["warm"]["warnings"] >= found["cold"]["warnings"]  # those of what only the parent has imported
+    del found["warm"]["warnings"], found["cold"]["warnings"]
+    assert found["warm"] == found["cold"]
+
+
+@pytest.mark.parametrize(
+    ("ends", "code"),
+    [
+        ("pass", 0),
+        ("sys.exit(3)", 3),
+        ("sys.exit('a sentence')", 1),
+        ("raise ValueError('wrong')", 1),
+        ("raise KeyboardInterrupt", -2),
+        ("os.kill(os.getpid(), 15)", -15),
+        ("threading.Thread(target=lambda: (time.sleep(0.1), print('later'))).start()", 0),
+        ("atexit.register(print, 'at the end'); left = open('left', 'w'); left.write('buffered')", 0),
+    ],
+)
+def test_a_warm_process_ends_as_a_cold_one_does(ends: str, code: int, tmp_path: Path, of_libraries: Parent) -> None:
+    environ = module_in(tmp_path, f"import atexit, os, sys, threading, time\nos.chdir({str(tmp_path)!r})\n{ends}\n")
+    words = []
+    for name, run in (("cold", cold), ("warm", of_libraries.run)):
+        out = tmp_path / name
+        # The parent searches where it searched at its start.
+        program = "trial" if name == "cold" else "run_file"
+        assert run(program, [] if name == "cold" else [str(tmp_path / "trial.py")], out, environ) == code
+        words.append(out.read_text().splitlines()[-1:])
+        if (tmp_path / "left").exists():
+            words[-1].append((tmp_path / "left").read_text())
+            (tmp_path / "left").unlink()
+    assert words[0] == words[1]
+
+
+def test_what_python_and_numpy_draw_differs_from_fork_to_fork(tmp_path: Path, of_libraries: Parent) -> None:
+    (tmp_path / "draw.py").write_text("import random, numpy\nprint(random.random(), numpy.random.random())\n")
+    out = tmp_path / "out"
+    for _ in range(2):
+        assert of_libraries.run("run_file", [str(tmp_path / "draw.py")], out) == 0
+    drawn = out.read_text().split()
+    assert len(set(drawn)) == 4
+
+
+POISON = {
+    "a thread": ("import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()", "thread"),
+    "a process": ("import subprocess\nkept = subprocess.Popen(['sleep', '5'])", "process"),
+    "an open file": ("kept = open(__file__)", "opens"),
+    "a temporary folder": ("import tempfile\nkept = tempfile.mkdtemp()", "temporary"),
+    "a variable of the job": ("import os\nos.environ.get('OWN')", "reads OWN"),
+    "a lock of processes": ("import multiprocessing\nkept = multiprocessing.Lock()", "shares"),
+    "a failure": ("raise ValueError('only in a parent')", "only in a parent"),
+}
+
+
+@pytest.mark.parametrize("what", POISON)
+def test_a_module_that_leaves_something_is_left_out_and_the_others_are_not(what: str, tmp_path: Path) -> None:
+    text, words = POISON[what]
+    environ = module_in(tmp_path, text, "odd")
+    for name, more in {"uses_odd": "import odd", "harmless": "import json", "package/__init__": "import odd"}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        module_in(tmp_path, more, name)
+    module_in(tmp_path, "", "package/inside")
+    names = ("uses_odd", "odd", "package", "package.inside", "harmless")
+    with parent(*names, environ=environ) as made:
+        assert words in made.about["left_out"]["odd"]
+        assert set(made.about["left_out"]) == {"uses_odd", "odd", "package"}
+        out = tmp_path / "out"
+        (tmp_path / "show.py").write_text("import sys\nprint([n for n in sys.argv[1:] if n in sys.modules])\n")
+        assert made.run("run_file", [str(tmp_path / "show.py"), *names], out) == 0
+        assert out.read_text() == "['harmless']\n"
+
+
+def test_a_temporary_folder_that_a_module_keeps_is_each_forks_own(tmp_path: Path) -> None:
+    environ = module_in(tmp_path, "import tempfile\nkept = tempfile.TemporaryDirectory(prefix='ours-')", "keeps")
+    with parent("keeps", environ=environ) as made:
+        assert made.about["left_out"] == {}
+        (tmp_path / "show.py").write_text("import os, keeps\nprint(os.path.isdir(keeps.kept.name), keeps.kept.name)\n")
+        out = tmp_path / "out"
+        for _ in range(2):
+            assert made.run("run_file", [str(tmp_path / "show.py")], out) == 0
+    lines = [line.split() for line in out.read_text().splitlines() if line.startswith("True")]
+    assert len({path for _, path in lines}) == 2
+    assert not any(Path(path).exists() for _, path in lines)
+
+
+def test_an_edit_of_a_module_that_was_named_is_noticed(tmp_path: Path) -> None:
+    environ = module_in(tmp_path, "value = 1", "own_module")
+    with parent(environ=environ, more=("own_module", "not_there")) as made:
+        assert made.about["missing"] == ["not_there"]
+        assert made.run("this", [], tmp_path / "out") == 0
+        module_in(tmp_path, "value = 22", "own_module")
+        assert made.run("this", [], tmp_path / "out") == f"{tmp_path / 'own_module.py'} has changed"
+
+
+@pytest.mark.parametrize("answer", [3, 0])
+def test_a_driver_of_cuda_that_was_initialized_is_noticed(answer: int, tmp_path: Path) -> None:
+    (tmp_path / "cuda.c").write_text(f"int cuDeviceGetCount(int *count) {{ *count = 1; return {answer}; }}\n")
+    library = tmp_path / "libcuda.so.1"
+    subprocess.run(["cc", "-shared", "-o", str(library), str(tmp_path / "cuda.c")], check=True)
+    environ = module_in(tmp_path, f"import ctypes\nctypes.CDLL({str(library)!r})", "uses_cuda")
+    with parent("uses_cuda", environ=environ) as made:
+        found = made.run("this", [], tmp_path / "out")
+    assert found == 0 if answer == 3 else f"CUDA ({library})" in str(found)
