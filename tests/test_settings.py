@@ -60,11 +60,12 @@ def test_all_settings_are_read() -> None:
             "resume": "never",
             "report": False,
             "progress": "none",
+            "lookahead": 1,
         }
         | {"initial": [POINT, {**{k: v for k, v in POINT.items() if k != "a"}, "+a": 1}]}
     )
     points = (POINT, {**POINT, "a": 1.0})
-    assert settings == Settings(48, 8, 2.0, "fast", 5, points, 0, 1.0, 3, "never", False, "none")
+    assert settings == Settings(48, 8, 2.0, "fast", 5, points, 0, 1.0, 3, "never", False, "none", "1")
 
 
 def test_the_settings_of_wandb_are_read_beside_them() -> None:
@@ -94,6 +95,7 @@ SETTINGS_MISTAKES: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"method": None}, "hydra.sweeper.method", ["auto, fast, sobol, random, grid"]),
     ({"method": "grid"}, "hydra.sweeper.method", ["lr", "continuous", "step"]),
     ({"method": "grid", "initial": [POINT]}, "hydra.sweeper.initial", ["grid", "must be empty"]),
+    *[({"lookahead": bad}, "hydra.sweeper.lookahead", ["auto, 0 or 1"]) for bad in (2, -1, "1", 1.0, True, None)],
     ({"report": "no"}, "hydra.sweeper.report", ["true or false", "'no'"]),
     ({"wandb": True}, "hydra.sweeper.wandb", ["mapping", "True"]),
     ({"wandb": {"enable": True}}, "hydra.sweeper.wandb.enable", ["'enabled'"]),

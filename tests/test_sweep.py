@@ -10,6 +10,7 @@ from quick import loop_without_pause  # noqa: F401
 from ax_moo.jobs import refusals
 from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult
 from ax_moo.optimizer.ax_client import AxOptimizer
+from ax_moo.optimizer.base import Lookahead
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import journal
 from ax_moo.sweep import resume
@@ -80,7 +81,7 @@ def test_the_first_round_goes_out_as_one_and_then_every_candidate_as_it_comes(tm
 
 def test_a_candidate_is_asked_for_only_after_the_newest_results_are_told(tmp_path: Path) -> None:
     optimizer = ListedCandidates()
-    _run(tmp_path, ScriptedLauncher(two_objectives), optimizer, n_jobs=1, n_trials=4)
+    _run(tmp_path, ScriptedLauncher(two_objectives), optimizer, n_jobs=1, n_trials=4, lookahead=Lookahead.NONE)
     assert optimizer.log[:7] == ["ask 0", "tell 0", "ask 1", "tell 1", "ask 2", "tell 2", "ask 3"]
 
 
@@ -390,7 +391,8 @@ def test_two_sweeps_with_one_seed_and_one_order_of_completions_propose_the_same(
 
 def test_a_restart_with_the_same_trials_finished_goes_on_with_the_same_candidates(tmp_path: Path) -> None:
     launcher = ScriptedLauncher(two_objectives, polls=lambda trial: 1)
-    Sweep(TWO, Settings(n_trials=8, n_jobs=1), launcher, tmp_path, lambda known: AxOptimizer(TWO, seed=3)).run()
+    settings = Settings(n_trials=8, n_jobs=1, lookahead=Lookahead.NONE)
+    Sweep(TWO, settings, launcher, tmp_path, lambda known: AxOptimizer(TWO, seed=3)).run()
     told = journal.trials(tmp_path)
     replayed = AxOptimizer(TWO, seed=3)
     replayed.replay(told[:7])

@@ -101,8 +101,10 @@ class Trial:
 
     ``time`` is when the trial entered this state, ``start_time`` when it first entered RUNNING, both in seconds since
     the epoch. ``arm`` holds the optimizer's own coordinates where they differ from the parameterization.
-    ``generation_seconds`` is the time that the optimizer took to propose the candidate. ``fault`` and ``node`` say
-    of a failed trial what ended its last attempt, and where, if the job was lost.
+    ``generation_seconds`` is the time that the optimizer took to propose the candidate, ``knows`` the number of
+    finished trials that it knew by then, and ``slot_wait_seconds`` how long a free slot had waited for the candidate.
+    ``next_knows`` is ``knows`` of the next candidate if that was asked for, and not used, when this state was entered.
+    ``fault`` and ``node`` say of a failed trial what ended its last attempt, and where, if the job was lost.
     """
 
     index: int
@@ -110,6 +112,9 @@ class Trial:
     status: TrialStatus = TrialStatus.STAGED
     generation_node: str = ""
     generation_seconds: float | None = None
+    knows: int | None = None
+    slot_wait_seconds: float | None = None
+    next_knows: int | None = None
     arm: Parameterization | None = None
     job: Job | None = None
     previous_attempts: tuple[Attempt, ...] = ()

@@ -46,6 +46,15 @@ class BackgroundOptimizer:
         return self._candidate is not None
 
     @property
+    def is_computing(self) -> bool:
+        return self._candidate is not None and not self._candidate.done()
+
+    @property
+    def knows(self) -> int | None:
+        """How many finished trials the candidate knows that was asked for and not taken; None where there is none."""
+        return self._asked_with if self.is_busy else None
+
+    @property
     def is_waiting(self) -> bool:
         """Whether the optimizer needs more results before it can propose again."""
         return self._waits_for_more_than is not None
@@ -58,14 +67,14 @@ class BackgroundOptimizer:
             return
         self._waits_for_more_than = None
         self._asked_with = finished
-        self._candidate = self._thread.submit(self._timed_ask, index)
+        self._candidate = self._thread.submit(self._timed_ask, index, finished)
         self._candidate.add_done_callback(lambda _: self._ready.set())
 
-    def _timed_ask(self, index: int) -> Candidate | None:
+    def _timed_ask(self, index: int, knows: int) -> Candidate | None:
         optimizer = self._optimizer.result()
         begin = time.perf_counter()
         candidate = self._asked(optimizer, index)
-        return candidate and dataclasses.replace(candidate, seconds=round(time.perf_counter() - begin, 3))
+        return candidate and dataclasses.replace(candidate, seconds=round(time.perf_counter() - begin, 3), knows=knows)
 
     def _asked(self, optimizer: Optimizer, index: int) -> Candidate | None:
         try:

@@ -21,6 +21,18 @@ class Method(StrEnum):
         return self in (Method.AUTO, Method.FAST)
 
 
+class Lookahead(StrEnum):
+    """``hydra.sweeper.lookahead``: how many candidates are prepared before a slot is free for them."""
+
+    AUTO = "auto"
+    NONE = "0"
+    ONE = "1"
+
+
+INITIAL_NODES = ("initial", "CenterOfSearchSpace", "Sobol")
+"""The names of the initial design's nodes: their candidates depend on no result."""
+
+
 class SearchSpaceExhausted(Exception):
     """Every point of the search space has been tried."""
 
@@ -30,13 +42,14 @@ class Candidate:
     """The optimizer's proposal for a trial.
 
     ``arm`` is given if Ax's coordinates cannot be computed exactly from the parameterization. ``seconds`` is how long
-    the optimizer took.
+    the optimizer took, and ``knows`` the number of finished trials that it was told of before.
     """
 
     parameterization: Parameterization
     generation_node: str
     arm: Parameterization | None = None
     seconds: float | None = None
+    knows: int | None = None
 
 
 class Optimizer(Protocol):

@@ -1,5 +1,6 @@
 """The asynchronous loop: each round first collects ended jobs, and then fills the free slots with new trials."""
 
+import dataclasses
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
@@ -8,13 +9,14 @@ from typing import Any
 
 from ax_moo.jobs.launcher import AsyncLauncher, JobHandle
 from ax_moo.optimizer.background import BackgroundOptimizer
-from ax_moo.optimizer.base import Optimizer, SearchSpaceExhausted
+from ax_moo.optimizer.base import Candidate, Optimizer, SearchSpaceExhausted
+from ax_moo.optimizer.lookahead import LookaheadRule
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import journal, stop_request
 from ax_moo.storage.base import Storage
 from ax_moo.storage.journal_storage import JournalStorage
 from ax_moo.storage.lock_claim import taken_over_by
-from ax_moo.sweep import finding
+from ax_moo.sweep import finding, resume
 from ax_moo.sweep.budget import Budget, failure_sentence
 from ax_moo.sweep.cancellation import cancel_and_wait
 from ax_moo.sweep.evaluation import next_state
@@ -23,6 +25,7 @@ from ax_moo.sweep.observers import Observer, Observers, Progress
 from ax_moo.sweep.result import SweepResult
 from ax_moo.sweep.resume import PreviousRun
 from ax_moo.sweep.settings import Settings
+from ax_moo.sweep.slots import FreeSlots
 from ax_moo.sweep.state import Cause, Closed, LoopState, NoNewTrials, Open, Reason, closed, with_no_new_trials
 from ax_moo.sweep.submission import Submitter
 from ax_moo.system import disk, signals
@@ -78,6 +81,8 @@ class Sweep:
         self._sweep_id = previous_run.sweep_id if previous_run else journal.new_id()
         self._submitter = Submitter(launcher, problem.search_space, self._sweep_id)
         self._node_watch = NodeWatch()
+        self._lookahead = LookaheadRule(settings.lookahead, settings.method)
+        self._waiting_slots = FreeSlots()
         self._state: LoopState = Open()
         self._paused = False
 
@@ -90,11 +95,12 @@ class Sweep:
         """
         self._journal = disk.until_written(self._storage.open, self._folder)
         previous = list(self._previous_run.trials) if self._previous_run else []
-        background = BackgroundOptimizer(lambda: self._optimizer(previous))
+        told, held_back = resume.told_and_held_back(previous)
+        background = BackgroundOptimizer(lambda: self._optimizer(told))
         try:
             with signals.sigterm_as_ctrl_c(), background as self._background, closing(self._observers):
                 self._observers.tell(lambda observer: observer.open(self._problem, previous))
-                self._begin(previous)
+                self._begin(previous, held_back)
                 while (reason := self._step()) is None:
                     self._background.wait(POLL_SECONDS)
         except ConfigError as error:
@@ -142,18 +148,30 @@ class Sweep:
         if saved is not None:
             log.error("The journal of this sweep is saved as %s; move it to %s to go on", saved, self._journal.path)
 
-    def _begin(self, previous: Sequence[Trial]) -> None:
+    def _begin(self, previous: Sequence[Trial], held_back: Sequence[Trial]) -> None:
         """Write the journal's first line, or continue each trial from the state in which an earlier run left it."""
         self._started = self._previous_run.started if self._previous_run else self._clock()
         if not self._previous_run:
             about = {"time": self._started, journal.ID: self._sweep_id, **self._about}
             disk.until_written(lambda: self._journal.begin(self._problem.to_dict(), about), self._journal.path)
         self._trials = {trial.index: trial for trial in sorted(previous, key=lambda trial: trial.index)}
+        self._lookahead.note_previous(previous)
+        if previous and previous[-1].next_knows is not None:
+            self._ask_again(held_back)
         for trial in self._all_trials():
             if trial.status is TrialStatus.STAGED:
                 self._take_up_staged(trial)
             elif trial.status is TrialStatus.RUNNING:
                 self._take_up_running(trial)
+        if previous and resume.was_about_to_ask(previous):
+            self._ask_ahead()
+
+    def _ask_again(self, held_back: Sequence[Trial]) -> None:
+        """Ask for the candidate that a killed sweeper was preparing, from the results that this candidate knew."""
+        if self._budget.remaining(self._all_trials()) > 0:
+            self._ask(known=self._finished() - len(held_back))
+        for trial in held_back:
+            self._background.tell(trial)
 
     def _take_up_staged(self, trial: Trial) -> None:
         handle = finding.find(self._launcher, self._submitter.request(trial), self._folder, self._about)
@@ -179,7 +197,7 @@ class Sweep:
         self._look_for_an_end()
         if not isinstance(self._state, Closed) and self._has_room():
             self._fill()
-        progress = Progress(self._all_trials(), self._elapsed(), self._budget, self._background.is_busy)
+        progress = Progress(self._all_trials(), self._elapsed(), self._budget, self._background.is_computing)
         self._observers.tell(lambda observer: observer.on_poll(progress))
         return self._why_over()
 
@@ -265,30 +283,57 @@ class Sweep:
         if self._launcher.is_blocking and self._handles:
             return
         self._stage()
-        if self._staged and not (self._submits_whole_rounds and self._background.is_busy):
+        more_of_the_round = self._background.is_busy and self._lacks_trials()
+        if self._staged and not (self._submits_whole_rounds and more_of_the_round):
             self._submit()
+        self._ask_ahead()
+
+    def _ask_ahead(self) -> None:
+        """Ask for the candidate of the next slot that becomes free; one for a free slot has been asked for before.
+
+        A launcher that blocks may run its jobs in this process, where Ax would change their random numbers.
+        """
+        if self._wants_trials() and not self._launcher.is_blocking and self._lookahead.prepares_ahead:
+            self._ask(self._finished())
 
     def _stage(self) -> None:
-        """Stage the candidate that is ready, if there is one, and ask for the next if a slot is free for it."""
-        candidate = self._background.take()
-        if candidate is not None:
-            trial = Trial(
-                index=self._next_number,
-                parameterization=dict(candidate.parameterization),
-                generation_node=candidate.generation_node,
-                generation_seconds=candidate.seconds,
-                arm=candidate.arm,
-                time=self._clock(),
-            )
-            self._enter_staged(trial)
-        if self._free_slots > len(self._staged) and self._budget.remaining(self._all_trials()) > 0 and self._is_open:
-            self._background.ask(index=self._next_number, finished=self._finished())
+        """Stage the candidate that is ready if a slot is free for it, and ask for the next if there is another slot."""
+        self._waiting_slots.count(self._free_slots - len(self._staged), self._clock())
+        if self._lacks_trials() and (candidate := self._background.take()):
+            self._enter_staged(self._trial_of(candidate))
+        if self._lacks_trials() and self._wants_trials():
+            self._ask(self._finished())
             if self._background.gave_up:
                 self._stop_new_trials(_why_no_candidate(self._background.gave_up))
             elif self._background.is_waiting and not self._handles and not self._staged:
                 self._stop_new_trials(
                     Reason(Cause.NO_CANDIDATE, "Ax needs more results for a candidate, and no trial is running")
                 )
+
+    def _trial_of(self, candidate: Candidate) -> Trial:
+        now = self._clock()
+        return Trial(
+            index=self._next_number,
+            parameterization=dict(candidate.parameterization),
+            generation_node=candidate.generation_node,
+            generation_seconds=candidate.seconds,
+            knows=candidate.knows,
+            slot_wait_seconds=round(self._waiting_slots.fill(now), 3),
+            arm=candidate.arm,
+            time=now,
+        )
+
+    def _lacks_trials(self) -> bool:
+        """Whether a slot is free for which no trial is staged."""
+        return self._slots - len(self._handles) > len(self._staged)
+
+    def _wants_trials(self) -> bool:
+        """Whether the sweep may have one more trial, in a slot that is free or in the next one."""
+        is_next = self._slots - len(self._handles) >= len(self._staged)
+        return is_next and self._is_open and self._budget.remaining(self._all_trials()) > 0
+
+    def _ask(self, known: int) -> None:
+        self._background.ask(index=self._next_number, finished=known)
 
     @property
     def _next_number(self) -> int:
@@ -336,8 +381,10 @@ class Sweep:
 
     def _enter(self, trial: Trial) -> None:
         """Record a trial's new state: first in the journal, then in memory, then with the observers."""
+        trial = dataclasses.replace(trial, next_knows=self._background.knows)
         disk.until_written(lambda: self._journal.record(trial), self._journal.path)
         self._trials[trial.index] = trial
+        self._lookahead.note(trial)
         self._observers.tell(lambda observer: observer.on_trial_state(trial))
 
     def _stop_new_trials(self, reason: Reason) -> None:

@@ -82,6 +82,28 @@ class PreviousRun:
         return None
 
 
+def told_and_held_back(previous: Sequence[Trial]) -> tuple[Sequence[Trial], Sequence[Trial]]:
+    """The trials as the optimizer knew them when it was last asked for a candidate that the journal does not have.
+
+    The finished trials of which it was told later are held back: among the first ones they are still running.
+    """
+    known = previous[-1].next_knows if previous else None
+    if known is None:
+        return previous, []
+    held_back = [trial for trial in previous if trial.status.is_finished][known:]
+    late = {trial.index for trial in held_back}
+    running = TrialStatus.RUNNING
+    told = [trial.to(running, outcome=None, time=trial.time) if trial.index in late else trial for trial in previous]
+    return told, held_back
+
+
+def was_about_to_ask(previous: Sequence[Trial]) -> bool:
+    """Whether the sweeper was killed in a round in which it had looked at all jobs, and was starting trials."""
+    last = previous[-1]
+    is_new = last.status is TrialStatus.STAGED and not last.previous_attempts
+    return last.next_knows is None and (is_new or last.status is TrialStatus.RUNNING)
+
+
 def _check_arms(trials: Sequence[Trial], problem: Problem, path: Path) -> None:
     """Refuse an arm that is another point than its parameterization: the optimizer would learn from it, or fail."""
     encoding = SpaceEncoding(problem)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from ax_moo.optimizer.base import Method
+from ax_moo.optimizer.base import Lookahead, Method
 from ax_moo.problem.problem import ParameterConstraint
 from ax_moo.search_space.parameters import identity
 from ax_moo.search_space.parsing import resolved
@@ -72,6 +72,7 @@ class Settings:
     resume: Resume = Resume.AUTO
     report: bool = True
     progress: ProgressStyle = ProgressStyle.AUTO
+    lookahead: Lookahead = Lookahead.AUTO
 
     @classmethod
     def from_config(
@@ -94,7 +95,8 @@ class Settings:
         value["max_failure_rate"] = float(value["max_failure_rate"])
         if value["timeout_hours"] is not None:
             value["timeout_hours"] = float(value["timeout_hours"])
-        words = {"method": Method, "resume": Resume, "progress": ProgressStyle}
+        value["lookahead"] = str(value["lookahead"])
+        words = {"method": Method, "lookahead": Lookahead, "resume": Resume, "progress": ProgressStyle}
         settings = cls(**{**value, **{key: word(value[key]) for key, word in words.items()}})
         _check_together(settings, search_space)
         return settings
@@ -107,6 +109,7 @@ RULES: dict[str, Rule] = {
     "method": one_of(Method),
     "n_initial": or_null(whole_number(1)),
     "seed": or_null(whole_number(0, 2**32 - 1)),
+    "lookahead": Rule("auto, 0 or 1", lambda value: value == "auto" or (type(value) is int and value in (0, 1))),
     "max_failure_rate": number("a number between 0 and 1", lambda rate: 0 <= rate <= 1),
     "retries": whole_number(0),
     "resume": one_of(Resume),

@@ -27,6 +27,7 @@ class AxMooSweeperConf:
     n_initial: Any = None
     initial: Any = field(default_factory=list)
     seed: Any = None
+    lookahead: Any = "auto"
     max_failure_rate: Any = 0.5
     retries: Any = 1
     resume: Any = "auto"

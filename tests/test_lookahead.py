@@ -1,0 +1,204 @@
+"""Candidates that are prepared while all slots are busy: when, how many, and that a resume prepares the same ones."""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, two_objectives
+from quick import loop_without_pause  # noqa: F401
+
+from ax_moo.jobs.launcher import JobRequest, JobState
+from ax_moo.optimizer.ax_client import AxOptimizer
+from ax_moo.optimizer.base import Candidate, Lookahead, Method
+from ax_moo.optimizer.lookahead import LookaheadRule
+from ax_moo.storage.journal import Journal
+from ax_moo.sweep import resume
+from ax_moo.sweep.loop import Sweep
+from ax_moo.sweep.result import SweepResult
+from ax_moo.sweep.settings import Settings
+from ax_moo.trial import Trial, TrialStatus
+
+pytestmark = pytest.mark.one_hydra
+
+TWO = problem(objectives=TWO_OBJECTIVES)
+BOTH = pytest.mark.parametrize("lookahead", [Lookahead.NONE, Lookahead.ONE])
+
+
+class Killed(BaseException):
+    """Takes the place of kill -9: nothing of the sweep runs after it."""
+
+
+class OldestEnds(ScriptedLauncher):
+    """Jobs end one at a time, the oldest first, and only while all slots are taken: one order of completions."""
+
+    def __init__(self, n_jobs: int, n_trials: int) -> None:
+        super().__init__(two_objectives)
+        self._n_jobs, self._n_trials = n_jobs, n_trials
+        self._ended: set[int] = set()
+
+    def submit(self, requests: Sequence[JobRequest]) -> Any:
+        handles = super().submit(requests)
+        for handle in self.handles[-len(requests) :]:
+            handle.state = lambda trial=handle.request.trial: self._state_of(trial)  # type: ignore[method-assign]
+        return handles
+
+    def _state_of(self, trial: int) -> JobState:
+        running = sorted(self.requests.keys() - self._ended)
+        all_out = len(self.requests) == self._n_trials
+        if trial == min(running, default=-1) and (len(running) == self._n_jobs or all_out):
+            self._ended.add(trial)
+        return JobState.FINISHED if trial in self._ended else JobState.RUNNING
+
+
+class Knowing(ListedCandidates):
+    """An optimizer whose candidates depend on their numbers and on all results that it was told, in their order."""
+
+    def __init__(self, known: Sequence[Trial] = ()) -> None:
+        super().__init__()
+        self._sum = 0.0
+        for trial in known:
+            if trial.status.is_finished:
+                self.tell(trial)
+
+    def ask(self, index: int) -> Candidate:
+        self.log.append(f"ask {index}")
+        return Candidate({"x": (index * 0.37 + self._sum) % 1, "y": 0.5}, "Knowing")
+
+    def tell(self, trial: Trial) -> None:
+        super().tell(trial)
+        self._sum = math.fmod(self._sum * 1.7 + trial.index + 0.123, 1)
+
+
+def run(folder: Path, launcher: Any, optimizer: Callable[..., Any] = Knowing, **options: Any) -> SweepResult:
+    """One life of the sweep in this folder."""
+    values: dict[str, Any] = {"n_trials": 7, "n_jobs": 3} | options
+    return Sweep(TWO, Settings(**values), launcher, folder, optimizer, previous_run=resume.previous_run(folder)).run()
+
+
+def proposals(ending: SweepResult) -> list[Any]:
+    return [(trial.generation_node, dict(trial.parameterization), trial.knows) for trial in ending.trials]
+
+
+def run_killed(patch: pytest.MonkeyPatch, event: int, before: bool, *arguments: Any, **options: Any) -> bool:
+    """Run, and kill the sweep before or after its event-th line is in the journal; whether it was killed."""
+    record, count = Journal.record, iter(range(10_000))
+
+    def record_or_die(self: Journal, trial: Trial) -> None:
+        number = next(count)
+        if number == event and before:
+            raise Killed
+        record(self, trial)
+        if number == event:
+            raise Killed
+
+    with patch.context() as inner:
+        inner.setattr(Journal, "record", record_or_die)
+        try:
+            run(*arguments, **options)
+        except Killed:
+            return True
+    return False
+
+
+def test_a_candidate_is_ready_when_its_slot_becomes_free(tmp_path: Path) -> None:
+    ending = run(tmp_path, OldestEnds(3, 7), lookahead=Lookahead.ONE)
+    assert [trial.knows for trial in ending.trials] == [0, 0, 0, 0, 1, 2, 3]
+
+
+def test_without_lookahead_a_candidate_knows_the_result_that_frees_its_slot(tmp_path: Path) -> None:
+    ending = run(tmp_path, OldestEnds(3, 7), lookahead=Lookahead.NONE)
+    assert [trial.knows for trial in ending.trials] == [0, 0, 0, 1, 2, 3, 4]
+
+
+@BOTH
+def test_no_candidate_is_prepared_beyond_the_budget(tmp_path: Path, lookahead: Lookahead) -> None:
+    optimizer = Knowing()
+    run(tmp_path, OldestEnds(3, 7), lambda known: optimizer, lookahead=lookahead)
+    assert [line for line in optimizer.log if line.startswith("ask")] == [f"ask {index}" for index in range(7)]
+
+
+def test_nothing_is_prepared_while_a_launcher_runs_its_jobs_inside_the_sweeper(tmp_path: Path) -> None:
+    launcher, optimizer = ScriptedLauncher(two_objectives, is_blocking=True), Knowing()
+    run(tmp_path, launcher, lambda known: optimizer, lookahead=Lookahead.ONE)
+    assert optimizer.log.index("ask 3") > optimizer.log.index("tell 2")
+
+
+@BOTH
+def test_wherever_it_is_killed_a_sweep_proposes_what_it_would_have_proposed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lookahead: Lookahead
+) -> None:
+    whole = proposals(run(tmp_path / "whole", OldestEnds(3, 7), lookahead=lookahead))
+    for event in range(7 * 3):
+        for before in (True, False):
+            folder, launcher = tmp_path / f"{event}-{before}", OldestEnds(3, 7)
+            assert run_killed(monkeypatch, event, before, folder, launcher, lookahead=lookahead)
+            assert proposals(run(folder, launcher, lookahead=lookahead)) == whole
+
+
+@BOTH
+def test_a_sweep_that_is_killed_again_and_again_proposes_what_it_would_have_proposed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lookahead: Lookahead
+) -> None:
+    whole = proposals(run(tmp_path / "whole", OldestEnds(3, 7), lookahead=lookahead))
+    launcher, lives = OldestEnds(3, 7), 0
+    while run_killed(monkeypatch, 1, False, tmp_path / "killed", launcher, lookahead=lookahead):
+        lives += 1
+    assert lives > 7
+    assert proposals(run(tmp_path / "killed", launcher, lookahead=lookahead)) == whole
+
+
+@BOTH
+@pytest.mark.slow  # sixteen fits of a model
+def test_a_sweep_with_ax_that_is_killed_again_and_again_proposes_what_it_would_have_proposed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lookahead: Lookahead
+) -> None:
+    def optimizer(known: Sequence[Trial]) -> AxOptimizer:
+        made = AxOptimizer(TWO, seed=5, n_initial=3)
+        made.replay(known)
+        return made
+
+    whole = run(tmp_path / "whole", OldestEnds(3, 8), optimizer, n_trials=8, lookahead=lookahead)
+    assert whole.trials[-1].generation_node == "MBM"
+    launcher, folder, event = OldestEnds(3, 8), tmp_path / "killed", 0
+    while run_killed(
+        monkeypatch, event % 5 + 2, event % 2 == 0, folder, launcher, optimizer, n_trials=8, lookahead=lookahead
+    ):
+        event += 1
+    assert event > 3
+    killed = run(folder, launcher, optimizer, n_trials=8, lookahead=lookahead)
+    assert proposals(killed) == proposals(whole)
+
+
+def rule(setting: Lookahead, n: int, seconds: float, duration: float, method: Method = Method.AUTO) -> LookaheadRule:
+    """The rule after n trials of this duration, whose candidates came from a model and cost so many seconds."""
+    made = LookaheadRule(setting, method)
+    for index in range(n):
+        trial = Trial(index, {}, generation_node="MBM", generation_seconds=seconds, time=0.0)
+        made.note(trial)
+        made.note(trial.to(TrialStatus.RUNNING, time=0.0).to(TrialStatus.COMPLETED, outcome={"f": 1.0}, time=duration))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("n", "seconds", "duration", "ahead"),
+    [
+        (10, 1.0, 2.0, True),
+        (10, 1.0, 49.0, True),
+        (10, 1.0, 51.0, False),
+        (200, 1.0, 199.0, True),
+        (200, 1.0, 201.0, False),
+    ],
+)
+def test_a_candidate_is_prepared_ahead_if_the_wait_for_it_costs_more_than_a_result_is_worth(
+    n: int, seconds: float, duration: float, ahead: bool
+) -> None:
+    assert rule(Lookahead.AUTO, n, seconds, duration).prepares_ahead is ahead
+    assert rule(Lookahead.ONE, n, seconds, duration).prepares_ahead
+    assert not rule(Lookahead.NONE, n, seconds, duration).prepares_ahead
+
+
+def test_a_candidate_that_depends_on_no_result_is_always_prepared_ahead() -> None:
+    assert rule(Lookahead.AUTO, 10, 0.01, 1e6, Method.SOBOL).prepares_ahead
+    assert LookaheadRule(Lookahead.AUTO, Method.AUTO).prepares_ahead
