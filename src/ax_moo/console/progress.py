@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from ax_moo.console.summary import assignments, best_value, clock, lost_attempt, measured_values
 from ax_moo.jobs.logs import log_of
-from ax_moo.problem.frontier import hypervolume_of, pareto_trials
+from ax_moo.problem.best_so_far import BestSoFar
 from ax_moo.problem.problem import Problem
 from ax_moo.sweep.observers import Observer, Progress
 from ax_moo.sweep.settings import ProgressStyle
 from ax_moo.system.terminal import shows_output
-from ax_moo.trial import Trial, TrialStatus, completed
+from ax_moo.trial import Trial, TrialStatus
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,7 +42,7 @@ class LogLines:
 
     def open(self, problem: Problem, trials: Sequence[Trial]) -> None:
         self._problem = problem
-        self._completed = completed(trials)
+        self._so_far = BestSoFar(problem, trials)
 
     def on_trial_state(self, trial: Trial) -> None:
         match trial.status:
@@ -52,19 +52,19 @@ class LogLines:
                 job = trial.job.job_id if trial.job else "?"
                 log.info("Trial %d runs as job %s: %s", trial.index, job, assignments(trial))
             case TrialStatus.COMPLETED if trial.outcome:
-                self._completed += completed([trial])
-                log.info("Trial %d completed: %s; %s", trial.index, measured_values(trial.outcome), self._so_far())
+                self._so_far.add(trial)
+                log.info("Trial %d completed: %s; %s", trial.index, measured_values(trial.outcome), self._best())
             case TrialStatus.FAILED | TrialStatus.ABANDONED | TrialStatus.EARLY_STOPPED:
                 level = logging.WARNING if trial.status is TrialStatus.FAILED else logging.INFO
                 log.log(level, "Trial %d %s: %s%s", trial.index, trial.status.lower(), trial.reason, _log_hint(trial))
 
-    def _so_far(self) -> str:
+    def _best(self) -> str:
         if not self._problem.is_multi_objective:
-            return f"best {best_value(self._completed, self._problem.objectives[0], self._problem)}"
+            return f"best {best_value(self._problem.objectives[0], self._so_far)}"
         if not self._problem.thresholds_given:
             # An inferred reference point moves with every result, so hypervolumes could not be compared.
-            return f"{len(pareto_trials(self._completed, self._problem))} trials on the frontier"
-        return f"hypervolume {hypervolume_of(self._completed, self._problem):.6g}"
+            return f"{len(self._so_far.front)} trials on the frontier"
+        return f"hypervolume {self._so_far.hypervolume:.6g}"
 
     def on_poll(self, progress: Progress) -> None:
         pass
@@ -81,12 +81,13 @@ class LiveTable:
         from rich.live import Live
 
         self._problem = problem
-        self._figures: tuple[int, dict[str, str]] = (-1, {})
+        self._so_far = BestSoFar(problem, trials)
         self._live: Live = Live(console=Console(), refresh_per_second=4, transient=True)
         self._live.start()
         self._redirected = _redirect_log_handlers()
 
     def on_trial_state(self, trial: Trial) -> None:
+        self._so_far.add(trial)
         if trial.status is TrialStatus.STAGED and trial.previous_attempts:
             self._live.console.print(lost_attempt(trial), style="yellow", markup=False)
         if trial.status is TrialStatus.FAILED:
@@ -120,18 +121,17 @@ class LiveTable:
             "time": f"{clock(progress.elapsed)} so far, {clock(progress.seconds_left)} left",
             "candidate": "being prepared" if progress.is_asking else "-",
         }
-        return rows | self._results(progress.trials, done)
+        if len(self._so_far) != done:
+            for trial in progress.trials:
+                self._so_far.add(trial)
+        return rows | self._results()
 
-    def _results(self, trials: Sequence[Trial], done: int) -> dict[str, str]:
-        """The best values and the hypervolume, which are computed again only when another trial has completed."""
-        if self._figures[0] != done:
-            rows = {f"best {o.name}": best_value(trials, o, self._problem) for o in self._problem.objectives}
-            if done and self._problem.is_multi_objective:
-                front = len(pareto_trials(trials, self._problem))
-                volume = f", hypervolume {hypervolume_of(trials, self._problem):.6g}"
-                rows["frontier"] = f"{front} trials{volume if self._problem.thresholds_given else ''}"
-            self._figures = (done, rows)
-        return self._figures[1]
+    def _results(self) -> dict[str, str]:
+        rows = {f"best {each.name}": best_value(each, self._so_far) for each in self._problem.objectives}
+        if len(self._so_far) and self._problem.is_multi_objective:
+            volume = f", hypervolume {self._so_far.hypervolume:.6g}" if self._problem.thresholds_given else ""
+            rows["frontier"] = f"{len(self._so_far.front)} trials{volume}"
+        return rows
 
 
 def _log_hint(trial: Trial) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ax_moo.jobs.logs import log_of
+from ax_moo.problem.best_so_far import BestSoFar
 from ax_moo.problem.frontier import hypervolume_of, is_feasible, mean, pareto_trials
 from ax_moo.problem.problem import Objective, Problem
 from ax_moo.trial import Outcome, ParameterValue, Trial, completed
@@ -13,14 +14,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-def best_value(trials: Sequence[Trial], objective: Objective, problem: Problem) -> str:
+def best_value(objective: Objective, so_far: BestSoFar) -> str:
     """The best value of one objective among the feasible trials, with the number of its trial."""
-    feasible = [trial for trial in completed(trials) if is_feasible(trial.outcome, problem)]
-    found = [(mean(trial.outcome[objective.name]), trial.index) for trial in feasible]
-    if not found:
-        return "-"
-    value, index = (min if objective.minimize else max)(found)
-    return f"{value:.6g} (trial {index})"
+    found = so_far.best(objective)
+    return "-" if found is None else f"{found[0]:.6g} (trial {found[1]})"
 
 
 def frontier_table(trials: Sequence[Trial], problem: Problem) -> "Table":

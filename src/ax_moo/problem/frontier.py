@@ -36,9 +36,17 @@ def non_dominated(points: Points) -> npt.NDArray[np.bool_]:
 
     Equal rows do not dominate each other, so all of them are kept.
     """
-    at_least = (points[:, None, :] >= points[None, :, :]).all(axis=2)
-    better = (points[:, None, :] > points[None, :, :]).any(axis=2)
-    return np.asarray(~(at_least & better).any(axis=0), dtype=np.bool_)
+    # The rows with the largest sums dominate most others, so that few rows are left to compare with.
+    left = np.argsort(-points.sum(axis=1), kind="stable")
+    looked_at = 0
+    while looked_at < len(left):
+        one, others = points[left[looked_at]], points[left]
+        stays = ~((others <= one).all(axis=1) & (others < one).any(axis=1))
+        looked_at = int(stays[: looked_at + 1].sum())
+        left = left[stays]
+    mask = np.zeros(len(points), dtype=np.bool_)
+    mask[left] = True
+    return mask
 
 
 def pareto_trials(trials: Sequence[Trial], problem: Problem) -> list[CompletedTrial]:

@@ -28,11 +28,12 @@ from ax_moo.sweep.settings import Settings
 from ax_moo.sweep.slots import FreeSlots
 from ax_moo.sweep.state import Cause, Closed, LoopState, NoNewTrials, Open, Reason, closed, with_no_new_trials
 from ax_moo.sweep.submission import Submitter
+from ax_moo.sweep.trials import Trials
 from ax_moo.system import disk, signals
 from ax_moo.system.clock import steady_clock
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.text import error_line
-from ax_moo.trial import Job, Outcome, Trial, TrialStatus
+from ax_moo.trial import Job, Trial, TrialStatus
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ class Sweep:
         self._previous_run = previous_run
         self._clock = clock or steady_clock(previous_run.last_time if previous_run else 0.0)
         self._budget = Budget(settings.n_trials, settings.timeout_hours, settings.max_failure_rate)
-        self._trials: dict[int, Trial] = {}
+        self._trials = Trials()
         self._handles: dict[int, JobHandle] = {}
         self._staged: list[Trial] = []
         self._poll_errors: dict[int, str] = {}
@@ -111,7 +112,7 @@ class Sweep:
             raise
         finally:
             self._journal.close()
-        ending = SweepResult(self._all_trials(), reason)
+        ending = SweepResult(list(self._trials), reason)
         if ending.stopped and taken_over_by(self._folder) is None:
             with suppress(OSError):  # the next run of the sweep clears the request too
                 stop_request.clear(self._folder)
@@ -154,11 +155,11 @@ class Sweep:
         if not self._previous_run:
             about = {"time": self._started, journal.ID: self._sweep_id, **self._about}
             disk.until_written(lambda: self._journal.begin(self._problem.to_dict(), about), self._journal.path)
-        self._trials = {trial.index: trial for trial in sorted(previous, key=lambda trial: trial.index)}
+        self._trials = Trials(sorted(previous, key=lambda trial: trial.index))
         self._lookahead.note_previous(previous)
         if previous and previous[-1].next_knows is not None:
             self._ask_again(held_back)
-        for trial in self._all_trials():
+        for trial in list(self._trials):
             if trial.status is TrialStatus.STAGED:
                 self._take_up_staged(trial)
             elif trial.status is TrialStatus.RUNNING:
@@ -168,8 +169,8 @@ class Sweep:
 
     def _ask_again(self, held_back: Sequence[Trial]) -> None:
         """Ask for the candidate that a killed sweeper was preparing, from the results that this candidate knew."""
-        if self._budget.remaining(self._all_trials()) > 0:
-            self._ask(known=self._finished() - len(held_back))
+        if self._budget.remaining(self._trials) > 0:
+            self._ask(known=self._trials.finished - len(held_back))
         for trial in held_back:
             self._background.tell(trial)
 
@@ -197,7 +198,7 @@ class Sweep:
         self._look_for_an_end()
         if not isinstance(self._state, Closed) and self._has_room():
             self._fill()
-        progress = Progress(self._all_trials(), self._elapsed(), self._budget, self._background.is_computing)
+        progress = Progress(self._trials, self._elapsed(), self._budget, self._background.is_computing)
         self._observers.tell(lambda observer: observer.on_poll(progress))
         return self._why_over()
 
@@ -233,7 +234,7 @@ class Sweep:
         if not state.has_ended:
             return None
         retries = self._settings.retries
-        return next_state(trial, handle, state, self._problem, self._earlier_outcome(), retries, self._clock())
+        return next_state(trial, handle, state, self._problem, self._trials.outcome, retries, self._clock())
 
     def _collect(self, trial: Trial) -> None:
         del self._handles[trial.index]
@@ -247,10 +248,6 @@ class Sweep:
         self._enter(trial)
         self._staged = sorted([*self._staged, trial], key=lambda each: each.index)
 
-    def _earlier_outcome(self) -> Outcome | None:
-        outcomes = (trial.outcome for trial in self._trials.values() if trial.outcome is not None)
-        return next(outcomes, None)
-
     def _look_for_an_end(self) -> None:
         """Close the sweep, or stop new trials, once there is a reason for it."""
         request = stop_request.asked(self._folder)
@@ -258,11 +255,11 @@ class Sweep:
             self._close(Cause.STOP_ASKED, "ax-moo stop asked the sweep to end")
         if request is stop_request.StopRequest.NOW:
             self._cancel()
-        elif self._budget.has_failed(self._all_trials()):
-            self._close(Cause.TOO_MANY_FAILURES, failure_sentence(self._all_trials(), self._settings.max_failure_rate))
+        elif self._budget.is_exceeded_by(self._trials.failed, self._trials.judged):
+            self._close(Cause.TOO_MANY_FAILURES, failure_sentence(self._trials, self._settings.max_failure_rate))
         elif self._budget.is_out_of_time(self._elapsed()):
             self._close(Cause.TIME_IS_UP, f"the time is up (timeout_hours={self._settings.timeout_hours})")
-        elif self._budget.remaining(self._all_trials()) == 0:
+        elif self._budget.remaining(self._trials) == 0:
             self._stop_new_trials(Reason(Cause.BUDGET_USED, f"all {self._settings.n_trials} trials were started"))
 
     def _cancel(self) -> None:
@@ -294,7 +291,7 @@ class Sweep:
         A launcher that blocks may run its jobs in this process, where Ax would change their random numbers.
         """
         if self._wants_trials() and not self._launcher.is_blocking and self._lookahead.prepares_ahead:
-            self._ask(self._finished())
+            self._ask(self._trials.finished)
 
     def _stage(self) -> None:
         """Stage the candidate that is ready if a slot is free for it, and ask for the next if there is another slot."""
@@ -302,7 +299,7 @@ class Sweep:
         if self._lacks_trials() and (candidate := self._background.take()):
             self._enter_staged(self._trial_of(candidate))
         if self._lacks_trials() and self._wants_trials():
-            self._ask(self._finished())
+            self._ask(self._trials.finished)
             if self._background.gave_up:
                 self._stop_new_trials(_why_no_candidate(self._background.gave_up))
             elif self._background.is_waiting and not self._handles and not self._staged:
@@ -313,7 +310,7 @@ class Sweep:
     def _trial_of(self, candidate: Candidate) -> Trial:
         now = self._clock()
         return Trial(
-            index=self._next_number,
+            index=self._trials.next_number,
             parameterization=dict(candidate.parameterization),
             generation_node=candidate.generation_node,
             generation_seconds=candidate.seconds,
@@ -330,15 +327,10 @@ class Sweep:
     def _wants_trials(self) -> bool:
         """Whether the sweep may have one more trial, in a slot that is free or in the next one."""
         is_next = self._slots - len(self._handles) >= len(self._staged)
-        return is_next and self._is_open and self._budget.remaining(self._all_trials()) > 0
+        return is_next and self._is_open and self._budget.remaining(self._trials) > 0
 
     def _ask(self, known: int) -> None:
-        self._background.ask(index=self._next_number, finished=known)
-
-    @property
-    def _next_number(self) -> int:
-        """One more than the largest: a number that was used is not used again, whatever the count of trials is."""
-        return max(self._trials, default=-1) + 1
+        self._background.ask(index=self._trials.next_number, finished=known)
 
     @property
     def _is_open(self) -> bool:
@@ -355,7 +347,7 @@ class Sweep:
 
     @property
     def _has_submitted(self) -> bool:
-        return bool(self._handles) or any(trial.job or trial.previous_attempts for trial in self._trials.values())
+        return bool(self._handles) or self._trials.has_had_job
 
     def _submit(self) -> None:
         ready = self._staged[: self._free_slots]
@@ -372,7 +364,7 @@ class Sweep:
 
     def _nodes_to_avoid(self) -> Callable[[Trial], tuple[str, ...]]:
         now = self._clock()
-        avoided = self._node_watch.look(self._all_trials(), now)
+        avoided = self._node_watch.look(self._trials.on_bad_nodes, now)
         return lambda trial: to_avoid(trial, avoided, now)
 
     def _note_running(self, trial: Trial, handle: JobHandle) -> None:
@@ -383,7 +375,7 @@ class Sweep:
         """Record a trial's new state: first in the journal, then in memory, then with the observers."""
         trial = dataclasses.replace(trial, next_knows=self._background.knows)
         disk.until_written(lambda: self._journal.record(trial), self._journal.path)
-        self._trials[trial.index] = trial
+        self._trials.enter(trial)
         self._lookahead.note(trial)
         self._observers.tell(lambda observer: observer.on_trial_state(trial))
 
@@ -399,12 +391,6 @@ class Sweep:
             running = f"; {len(self._handles)} still running" if self._handles else ""
             log.info("No new trials: %s%s", reason.words, running)
         self._state = state
-
-    def _all_trials(self) -> list[Trial]:
-        return list(self._trials.values())
-
-    def _finished(self) -> int:
-        return sum(trial.status.is_finished for trial in self._trials.values())
 
     def _elapsed(self) -> float:
         return self._clock() - self._started

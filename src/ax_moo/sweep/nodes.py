@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ax_moo.trial import Fault, Trial, TrialStatus
@@ -32,7 +32,12 @@ class AvoidedNode:
         return f"{self.losses} jobs were lost on node {self.node} ({self.reason}); {so}"
 
 
-def avoided_nodes(trials: Sequence[Trial], now: float) -> list[AvoidedNode]:
+def blames_node(trial: Trial) -> bool:
+    """Whether a node may be to blame for the loss of one of the trial's attempts."""
+    return any(True for _ in _losses([trial]))
+
+
+def avoided_nodes(trials: Iterable[Trial], now: float) -> list[AvoidedNode]:
     """The nodes that jobs avoid now, the one that they may use again first in front.
 
     It depends on the trials alone, so that a resumed sweep and a reader of its journal know it too.
@@ -60,7 +65,7 @@ class NodeWatch:
     def __init__(self) -> None:
         self._avoided: set[str] = set()
 
-    def look(self, trials: Sequence[Trial], now: float) -> list[AvoidedNode]:
+    def look(self, trials: Iterable[Trial], now: float) -> list[AvoidedNode]:
         found = avoided_nodes(trials, now)
         for each in found:
             if each.node not in self._avoided:
@@ -80,7 +85,7 @@ class _Loss:
     fault: Fault
 
 
-def _losses(trials: Sequence[Trial]) -> Iterator[_Loss]:
+def _losses(trials: Iterable[Trial]) -> Iterator[_Loss]:
     """The lost attempts for which their nodes may be to blame."""
     for trial in trials:
         for attempt in trial.previous_attempts:

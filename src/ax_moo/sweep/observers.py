@@ -1,13 +1,14 @@
 """The interface for showing a sweep: an observer is called with each new state of a trial and returns nothing."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 from ax_moo.problem.problem import Problem
 from ax_moo.sweep.budget import Budget
+from ax_moo.sweep.trials import Trials
 from ax_moo.trial import Trial, TrialStatus
 
 log = logging.getLogger(__name__)
@@ -15,20 +16,26 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Progress:
-    """The state of a sweep at one moment; ``elapsed`` is in seconds."""
+    """The state of a sweep at one moment; ``elapsed`` is in seconds.
 
-    trials: Sequence[Trial]
+    ``trials`` are those of the sweep itself, and change after the call. An observer that looks at all of them in every
+    round makes the rounds of a long sweep slow.
+    """
+
+    trials: Collection[Trial]
     elapsed: float
     budget: Budget
     is_asking: bool
 
     def count(self, status: TrialStatus) -> int:
+        if isinstance(self.trials, Trials):
+            return self.trials.count(status)
         return sum(trial.status is status for trial in self.trials)
 
     @property
     def seconds_left(self) -> float | None:
         """An estimate from the pace so far and ``timeout_hours``; None before the first trial has finished."""
-        finished = sum(trial.status.is_finished for trial in self.trials)
+        finished = sum(self.count(status) for status in TrialStatus if status.is_finished)
         if not finished:
             return None
         pace = self.elapsed / finished * (self.budget.n_trials - finished)

@@ -7,11 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ax_moo.problem.frontier import hypervolume_of, mean, pareto_trials
+from ax_moo.problem.best_so_far import BestSoFar
 from ax_moo.problem.problem import Problem
 from ax_moo.results.tables import COLUMNS, RESULTS_FILE, TRIALS_FILE, trials_frame
 from ax_moo.storage import journal
-from ax_moo.trial import CompletedTrial, Trial, TrialStatus
+from ax_moo.trial import Trial, TrialStatus
 from ax_moo.wandb.settings import results_name
 
 LINE, TEXT, FINISHED = "journal_line", "journal", "finished"
@@ -24,12 +24,13 @@ class SweepRows:
         self.problem = Problem.from_dict(header["problem"])
         self._started = float(header["time"])
         self.trials: dict[int, Trial] = {}
-        self._front: list[CompletedTrial] = []
+        self._so_far = BestSoFar(self.problem)
+        self._counts: Counter[TrialStatus] = Counter()
         self._candidate_seconds: float | None = None
 
     @property
     def front(self) -> list[int]:
-        return [trial.index for trial in self._front]
+        return [trial.index for trial in self._so_far.front]
 
     @property
     def charts(self) -> list[str]:
@@ -48,7 +49,7 @@ class SweepRows:
     def state(self, time: float) -> dict[str, Any]:
         """The values of the charts at this moment, without those that are not known yet."""
         found = {
-            FINISHED: sum(trial.status.is_finished for trial in self.trials.values()),
+            FINISHED: sum(count for status, count in self._counts.items() if status.is_finished),
             "running": self._count(TrialStatus.RUNNING),
             "failed": self._count(TrialStatus.FAILED),
             self._quality_key: self._quality(),
@@ -61,19 +62,19 @@ class SweepRows:
         """The values of the run's summary at the end of the sweep."""
         counts = Counter(str(trial.status).lower() for trial in self.trials.values())
         last = max((trial.time for trial in self.trials.values()), default=self._started)
-        return {**self.state(last), **counts, "trials": len(self.trials), "pareto_size": len(self._front)}
+        return {**self.state(last), **counts, "trials": len(self.trials), "pareto_size": len(self._so_far.front)}
 
     def _note(self, trial: Trial) -> None:
+        if (before := self.trials.get(trial.index)) is not None:
+            self._counts[before.status] -= 1
+        self._counts[trial.status] += 1
         self.trials[trial.index] = trial
         if trial.status is TrialStatus.STAGED and trial.attempt == 1:
             self._candidate_seconds = trial.generation_seconds
-        if trial.status is TrialStatus.COMPLETED:
-            # A dominated trial stays dominated, so the frontier so far and the new trial suffice.
-            others = [each for each in self._front if each.index != trial.index]
-            self._front = pareto_trials([*others, trial], self.problem)
+        self._so_far.add(trial)
 
     def _count(self, status: TrialStatus) -> int:
-        return sum(trial.status is status for trial in self.trials.values())
+        return self._counts[status]
 
     @property
     def _quality_key(self) -> str:
@@ -81,10 +82,9 @@ class SweepRows:
 
     def _quality(self) -> float | None:
         if self.problem.is_multi_objective:
-            return hypervolume_of(self._front, self.problem)
-        if not self._front:
-            return None
-        return mean(self._front[0].outcome[self.problem.objectives[0].name])
+            return self._so_far.hypervolume
+        best = self._so_far.best(self.problem.objectives[0])
+        return None if best is None else best[0]
 
 
 TABLE = "pareto_frontier"

@@ -1,0 +1,105 @@
+"""What a sweep does for one event does not grow with the number of its trials."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, two_objectives
+
+from ax_moo.console.progress import LiveTable, LogLines
+from ax_moo.problem.best_so_far import BestSoFar
+from ax_moo.problem.frontier import hypervolume_of, pareto_trials
+from ax_moo.sweep.budget import Budget
+from ax_moo.sweep.loop import Sweep
+from ax_moo.sweep.settings import Settings
+from ax_moo.sweep.trials import Trials
+from ax_moo.trial import Fault, Job, Trial, TrialStatus
+
+pytestmark = pytest.mark.hydra_free
+
+TWO = problem(objectives=TWO_OBJECTIVES)
+
+
+def _completed(index: int, f: float, g: float) -> Trial:
+    return Trial(index, {"x": 0.5, "y": 0.5}, TrialStatus.COMPLETED, outcome={"f": f, "g": g})
+
+
+def _spread(count: int) -> list[Trial]:
+    return [_completed(index, (index * 0.37) % 1, (index * 0.61) % 1) for index in range(count)]
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A number for each time that something went through all trials: how many there were."""
+    seen: list[int] = []
+    through = Trials.__iter__
+
+    def counted(self: Trials) -> Iterator[Trial]:
+        seen.append(len(self))
+        return through(self)
+
+    monkeypatch.setattr(Trials, "__iter__", counted)
+    return seen
+
+
+@pytest.mark.parametrize("count", [10, 60])
+def test_the_loop_goes_through_all_trials_at_its_begin_and_end_alone(
+    tmp_path: Path, looks: list[int], count: int
+) -> None:
+    settings = Settings(n_trials=count, n_jobs=4)
+    launcher = ScriptedLauncher(two_objectives, polls=lambda trial: 1)
+    observers = [LogLines(), LiveTable()]
+    ending = Sweep(TWO, settings, launcher, tmp_path, lambda trials: ListedCandidates(), observers).run()
+    assert [trial.status for trial in ending.trials] == [TrialStatus.COMPLETED] * count
+    assert looks == [0, count]
+
+
+def test_the_counts_of_trials_follow_their_states() -> None:
+    trials = Trials([Trial(0, {}), Trial(2, {})])
+    assert (len(trials), trials.next_number, trials.has_had_job) == (2, 3, False)
+    job = Job("7", "")
+    running = trials[0].to(TrialStatus.RUNNING, job=job)
+    for trial in (running, trials[2].to(TrialStatus.RUNNING, job=job)):
+        trials.enter(trial)
+    assert trials.has_had_job
+    trials.enter(running.retry("lost", fault=Fault.NODE_FAILED, node="n1", counts=False))
+    assert [trials.count(status) for status in (TrialStatus.STAGED, TrialStatus.RUNNING)] == [1, 1]
+    assert [trial.index for trial in trials.on_bad_nodes] == [0]
+    trials.enter(trials[0].to(TrialStatus.FAILED, fault=Fault.NODE_FAILED))
+    trials.enter(trials[2].to(TrialStatus.COMPLETED, outcome={"f": 1.0}))
+    assert (trials.finished, trials.judged, trials.failed) == (2, 1, 0)
+    assert trials.outcome == {"f": 1.0}
+    trials.enter(Trial(3, {}, TrialStatus.FAILED, reason="boom"))
+    assert (trials.judged, trials.failed, [trial.index for trial in trials]) == (2, 1, [0, 2, 3])
+
+
+def test_a_budget_judges_by_counts_as_it_does_by_trials() -> None:
+    for failed in range(8):
+        trials = [Trial(i, {}, TrialStatus.FAILED if i < failed else TrialStatus.COMPLETED) for i in range(7)]
+        trials += [Trial(7, {}, TrialStatus.FAILED, fault=Fault.PREEMPTED)]
+        counts, budget = Trials(trials), Budget(10, max_failure_rate=0.5)
+        assert budget.is_exceeded_by(counts.failed, counts.judged) == budget.has_failed(trials)
+
+
+def test_the_best_so_far_is_that_of_all_trials() -> None:
+    trials = _spread(60)
+    so_far = BestSoFar(TWO)
+    for number, trial in enumerate(trials, start=1):
+        so_far.add(trial)
+        assert so_far.front == pareto_trials(trials[:number], TWO)
+        assert so_far.hypervolume == hypervolume_of(trials[:number], TWO)
+    assert so_far.best(TWO.objectives[0]) == max((t.outcome["f"], t.index) for t in trials if t.outcome)
+    so_far.add(trials[-1])
+    assert len(so_far) == 60
+
+
+def test_a_result_is_compared_with_the_frontier_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ax_moo.problem import best_so_far
+
+    compared: list[int] = []
+    whole = best_so_far.pareto_trials
+    monkeypatch.setattr(
+        best_so_far, "pareto_trials", lambda trials, p: compared.append(len(trials)) or whole(trials, p)
+    )
+    so_far = BestSoFar(TWO, _spread(2000))
+    assert max(compared) <= len(so_far.front) + 10
