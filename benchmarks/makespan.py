@@ -119,7 +119,7 @@ def _ax(tool: str, work: Work, folder: Path, common: Sequence[str]) -> list[str]
         "parallelism": work.slots,
         "seed": work.seed,
     }
-    compile_kernel()
+    compile_kernel(len(work.durations))
     path = folder / "specification.json"
     path.write_text(json.dumps(specification))
     return [sys.executable, "-m", "peers.ax_run_trials", str(path)]

@@ -4,7 +4,8 @@
 
 The specification: ``parameters`` (arguments of Ax's RangeParameterConfig or ChoiceParameterConfig), ``objective`` and
 ``constraints`` in Ax's words, ``command`` (``{number}`` is the trial's), ``records`` (the folder in which each trial
-leaves NUMBER.json with its metrics), ``metrics``, ``n_trials``, ``parallelism``, ``seed``.
+leaves NUMBER.json with its metrics), ``metrics``, ``n_trials``, ``parallelism``, ``seed``. A trial's
+parameterization is left in NUMBER.point beside its metrics.
 """
 
 import json
@@ -29,6 +30,7 @@ class ProcessRunner(IRunner):
     def run_trial(self, trial_index: int, parameterization: Mapping[str, Any]) -> dict[str, Any]:
         command = [part.replace("{number}", str(trial_index)) for part in self.command]
         overrides = [f"{name}={value}" for name, value in parameterization.items()]
+        (self.logs / f"{trial_index}.point").write_text(json.dumps(parameterization))
         with open(self.logs / f"{trial_index}.log", "wb") as log:
             process = subprocess.Popen([*command, *overrides], stdout=log, stderr=log)
         self.processes[trial_index] = process
