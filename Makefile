@@ -2,6 +2,7 @@
 # make check        lint, types, layers, and the tests that start no process: under two minutes
 # make test         every check and every test, under Hydra 1.3 and under Hydra 1.4
 # make test-latest  those tests and the contract suites with the newest and with the lowest releases that we allow
+# make benchmarks   measures the figures in README and docs/benchmarks.md, beside other tools: 40 quiet minutes
 # make clean        removes the environments; results stay
 #
 # Each sets up .venv where it is missing or out of date. PYTHON=python3.12 chooses the interpreter,
@@ -12,7 +13,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-builtin-rules
 .NOTPARALLEL:
 .PHONY: sweep check test lint ruff mypy layers test-fast test-hydra-1.3 test-hydra-1.4 clean
-.PHONY: test-latest test-newest test-lowest
+.PHONY: test-latest test-newest test-lowest benchmarks
 
 # Otherwise every process would compile our modules and the tests again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -78,6 +79,10 @@ test-newest: .venv/installed-test
 
 test-lowest: .venv/lowest/installed
 	OMP_NUM_THREADS=1 $(LOWEST) -m pytest $(LATEST) -W ignore::DeprecationWarning $(ARGS)
+
+# What was measured of this commit is kept, so that an interrupted run goes on: ARGS=--again measures it again.
+benchmarks: .venv/installed-test
+	$(PY) benchmarks/run.py $(ARGS)
 
 clean:
 	rm -rf .venv

@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -62,9 +63,11 @@ class Result:
         print(self.title, *self._blocks(), sep="\n\n")
 
     def write(self, path: Path, before: Mapping[str, Any]) -> None:
-        """Write the result as JSON, with the circumstances before it was measured."""
+        """Write the result as JSON, with the circumstances before it was measured, and how long that took."""
+        seconds = (datetime.now(UTC) - datetime.fromisoformat(before["date"])).total_seconds()
+        row = {**dataclasses.asdict(self), **before, "seconds": round(seconds, 1)}
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({**dataclasses.asdict(self), **before}, indent=1, default=str) + "\n")
+        path.write_text(json.dumps(row, indent=1, default=str) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> tuple[Self, dict[str, Any]]:
