@@ -55,6 +55,7 @@ USES = {
         {
             "submitit.core.utils:JobPaths._format_id",
             "submitit.slurm.slurm:SlurmExecutor._convert_parameters",
+            "submitit.slurm.slurm:SlurmJobEnvironment._requeue",
             "submitit.slurm.slurm:SlurmExecutor._make_submission_file_text",
             "submitit.slurm.slurm:SlurmExecutor._get_job_id_from_submission_command",
         },

@@ -1,14 +1,19 @@
 """Handles for jobs that an earlier process submitted; no launcher is needed to make them."""
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from ax_moo.jobs.launcher import JobHandle, JobResult, JobState
 from ax_moo.trial import Job
-from ax_moo_launchers.files import LOCAL, SLURM, process_file, result_file
+from ax_moo_launchers.files import LOCAL, SLURM, cancel_file, is_carried, process_file, result_file
 from ax_moo_launchers.local.handle import LocalHandle
+from ax_moo_launchers.slurm.carried import CarriedHandle
+from ax_moo_launchers.slurm.fleet import end_carriers
 from ax_moo_launchers.slurm.handle import SlurmHandle
 from ax_moo_launchers.slurm.watcher import SlurmWatcher
+
+__all__ = ["EndedHandle", "attach", "attacher", "cancel_command", "end_carriers", "is_local", "jobs_without_result"]
 
 
 class EndedHandle:
@@ -40,6 +45,8 @@ def attach(job: Job, watcher: SlurmWatcher | None = None) -> JobHandle:
         return EndedHandle(job)
     if is_local(job):
         return LocalHandle(job)
+    if is_carried(job.job_id):
+        return CarriedHandle(job, watcher or SlurmWatcher())
     return SlurmHandle(job, watcher or SlurmWatcher())
 
 
@@ -52,10 +59,14 @@ def attacher() -> Callable[[Job], JobHandle]:
 def cancel_command(jobs: Sequence[Job]) -> str:
     """The shell command with which a user ends these jobs, of whatever kind each is."""
     local = [job.job_id for job in jobs if is_local(job)]
-    slurm = [job.job_id for job in jobs if job.folder and not is_local(job)]
+    others = [job for job in jobs if job.folder and not is_local(job)]
+    slurm = [job.job_id for job in others if not is_carried(job.job_id)]
+    # The Slurm job of such a trial looks for this file, and goes on with other trials.
+    asked = [str(cancel_file(Path(job.folder), job.job_id)) for job in others if is_carried(job.job_id)]
     # A local job is a process group: its controller, whose pid is the job's id, and the tasks, which ignore SIGTERM.
     kill = [f"kill -9 {' '.join(f'-{job_id}' for job_id in local)}"] if local else []
-    return "; ".join([*kill, *([f"scancel {' '.join(slurm)}"] if slurm else [])])
+    scancel = [f"scancel {' '.join(slurm)}"] if slurm else []
+    return "; ".join([*kill, *scancel, *([f"touch {shlex.join(asked)}"] if asked else [])])
 
 
 def jobs_without_result(base: Path) -> Iterator[Job]:

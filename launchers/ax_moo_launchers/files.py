@@ -8,6 +8,8 @@ import contextlib
 import json
 import re
 import shlex
+import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,9 @@ from ax_moo.system.disk import PASSING, replace_file
 
 LOCAL, SLURM = "local", "slurm"
 """The schedulers of ``Job.scheduler``."""
+
+_CARRIED = "w-"
+"""What the id of a job begins with that is no Slurm job of its own: it waits for one that takes it."""
 
 _UNPUBLISHED = re.compile(r"[0-9a-f]{32}\.pkl")
 """The first name of a pickle of ours. The folder may also be a training's, with pickles of the training."""
@@ -25,10 +30,26 @@ ARRAY_TASK = "%a"
 TASK = "ax_moo_launchers.job.task"
 """The module that a job's process runs."""
 
+CARRIER = "ax_moo_launchers.slurm.carrier"
+"""The module of a Slurm job that takes trials one after the other."""
+
+
+def new_carried_id() -> str:
+    return f"{_CARRIED}{uuid.uuid4().hex[:12]}"
+
+
+def is_carried(job_id: str) -> bool:
+    """Whether a job shares its Slurm job with others."""
+    return job_id.startswith(_CARRIED)
+
 
 def task_command(python: str, folder: Path) -> str:
     # Without -P the working directory would come first on sys.path, before the script's folder.
     return f"{python} -P -u -m {TASK} {shlex.quote(str(folder))}"
+
+
+def carrier_command(python: str, folder: Path, arguments: Sequence[str]) -> str:
+    return f"{python} -P -u -m {CARRIER} {shlex.quote(str(folder))} {shlex.join(arguments)}"
 
 
 def submitted_file(folder: Path, job_id: str) -> Path:
@@ -55,8 +76,23 @@ def process_file(folder: Path, job_id: str) -> Path:
 
 
 def exit_file(folder: Path, job_id: str) -> Path:
-    """The file that says how a local job's tasks ended."""
+    """The file that says how the tasks of a job ended that is a process of the launcher's."""
     return folder / f"{job_id}_exit.json"
+
+
+def claim_file(folder: Path, job_id: str) -> Path:
+    """The file that says which Slurm job has taken a trial that waited for one."""
+    return folder / f"{job_id}_claim.json"
+
+
+def cancel_file(folder: Path, job_id: str) -> Path:
+    """The file by which a trial that shares its Slurm job with others is asked to end."""
+    return folder / f"{job_id}_cancel"
+
+
+def again_file(folder: Path, job_id: str) -> Path:
+    """The file by which such a trial asks to be run again in another Slurm job."""
+    return folder / f"{job_id}_again"
 
 
 def job_file(folder: Path, job_id: str) -> Path:

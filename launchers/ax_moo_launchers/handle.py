@@ -173,6 +173,10 @@ class Queue(Protocol):
         """The folder with the files of the request's job."""
         ...
 
+    def end_ready_jobs(self) -> None:
+        """End the jobs that wait for trials, where a queue has such jobs."""
+        ...
+
     def end_orphans(self, folder: Path) -> None:
         """End the jobs that an interrupted submission has left in an attempt's folder."""
         ...

@@ -12,6 +12,7 @@ from ax_moo.system.rules import (
     check_keys,
     check_values,
     is_number,
+    number,
     number_above_0,
     or_null,
     whole_number,
@@ -44,6 +45,7 @@ _natural = whole_number(0)
 _positive = number_above_0()
 _strings = a_list(f"texts {_NO_BREAKS}", lambda item: isinstance(item, str) and is_line(item))
 _shell = a_list("lines of shell", lambda item: isinstance(item, str) and is_line(item.replace("\n", "")))
+_count_or_auto = Rule(f"auto, or {_count.wanted}", lambda value: value == "auto" or _count.holds(value))
 _mapping = Rule("a mapping", lambda value: isinstance(value, dict))
 _gpus = Rule(
     "auto, none, or a list of GPU ids or UUIDs",
@@ -100,6 +102,8 @@ SLURM: dict[str, Rule] = {
     "srun_args": _strings,
     "use_srun": FLAG,
     "retry_resources": _factors,
+    "trials_per_job": _count_or_auto,
+    "idle_s": number("a number of at least 0", lambda value: value >= 0),
 }
 FIELDS = {"async_local": LOCAL, "async_slurm": SLURM}
 """The rules for each launcher's keys, by the launcher's name."""

@@ -1,6 +1,6 @@
 """All private names of Submitit that we use. A test checks that they exist."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,3 +41,15 @@ def take_folders_as_they_are() -> None:
         return Path(path).parent / name
 
     JobPaths._format_id = format_id
+
+
+def be_job(job_id: str, requeue: Callable[[], None]) -> None:
+    """Let a process within a Slurm job be another job: one with this id, which ``requeue`` has run again."""
+    from submitit.slurm.slurm import SlurmJobEnvironment
+
+    def requeue_it(environment: SlurmJobEnvironment, countdown: int) -> None:
+        del environment, countdown
+        requeue()
+
+    SlurmJobEnvironment.job_id = property(lambda environment: job_id)
+    SlurmJobEnvironment._requeue = requeue_it

@@ -16,12 +16,13 @@ from submitit.core.submission import process_job
 from ax_moo.system.signals import hold_back, warning_signal
 from ax_moo_launchers import submitit_internals
 from ax_moo_launchers.files import ARRAY_TASK, is_whole, leave_note, note_file, result_file
-from ax_moo_launchers.job import exit_codes, time_limit
+from ax_moo_launchers.job import carried, exit_codes, time_limit
 from ax_moo_launchers.job.exit_codes import no_room
 
 
 def main() -> None:
     submitit_internals.take_folders_as_they_are()
+    carried.take_own_id()
     time_limit.ask_slurm()
     os.environ["SUBMITIT_FOLDER"] = folder = _folder(sys.argv[1])
     environment = submitit.JobEnvironment()

@@ -1,8 +1,13 @@
 """Why Slurm tells a job to end: its time is nearly over, or it has to make room for another one."""
 
 import os
+from typing import TYPE_CHECKING
 
+from ax_moo_launchers.files import is_carried
 from ax_moo_launchers.slurm_job import facts_of, has_to_make_room, seconds
+
+if TYPE_CHECKING:
+    from submitit.core.job_environment import JobEnvironment
 
 WARNED_S = "AX_MOO_WARNED_S"
 """The variable of a Slurm job that says how long before its limit Slurm warns it; jobs of earlier versions lack it."""
@@ -35,11 +40,16 @@ def ask_slurm() -> None:
     guess = SignalHandler.has_timed_out
 
     def has_timed_out(handler: SignalHandler) -> bool:
-        known = _is_over(handler.env.job_id) if handler.env.name() == "slurm" else None
+        known = _is_over(_slurm_id(handler.env)) if handler.env.name() == "slurm" else None
         _Latest.was_over = guess(handler) if known is None else known
         return _Latest.was_over
 
     setattr(SignalHandler, guess.__name__, has_timed_out)
+
+
+def _slurm_id(environment: "JobEnvironment") -> str:
+    """The id of the Slurm job, also where a trial that shares it has an id of its own."""
+    return str(environment.raw_job_id if is_carried(environment.job_id) else environment.job_id)
 
 
 def _is_over(job_id: str) -> bool | None:

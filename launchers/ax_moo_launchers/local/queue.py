@@ -87,6 +87,9 @@ class LocalQueue:
         if isinstance(handle, LocalHandle) and handle.is_here:
             self._jobs[handle.job] = handle
 
+    def end_ready_jobs(self) -> None:
+        """Do nothing: each job has its trial."""
+
     def end_orphans(self, folder: Path) -> None:
         """End controllers that wait for a pickle that never comes, because their sweeper was killed meanwhile."""
         for process in psutil.process_iter(["cmdline"]):

@@ -4,6 +4,7 @@ import logging
 import os
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from ax_moo_launchers.slurm.faults import End
 from ax_moo_launchers.slurm_job import call, facts_of, has_to_make_room, seconds
@@ -67,8 +68,22 @@ def queue_states(job_ids: Iterable[str]) -> dict[str, str] | None:
 
 def output_folders() -> dict[str, str]:
     """The output folder of each of this user's unfinished jobs, by job id."""
+    return _output_folders() or {}
+
+
+def jobs_with_logs_below(folder: Path) -> set[str] | None:
+    """This user's unfinished jobs that have their logs in the folder or below it; None if nobody says it."""
+    real, found = os.path.realpath(folder), _output_folders()
+    if found is None:
+        return None
+    return {job_id for job_id, logs in found.items() if Path(os.path.realpath(logs)).is_relative_to(real)}
+
+
+def _output_folders() -> dict[str, str] | None:
     status, output, _ = call(["squeue", "--noheader", "--array", "--me", "--Format=JobArrayID: ,StdOut: "])
-    rows = [line.split(" ", 1) for line in output.splitlines()] if status == 0 else []
+    if status != 0:
+        return None
+    rows = [line.split(" ", 1) for line in output.splitlines()]
     found = {row[0]: os.path.dirname(row[1].strip()) for row in rows if len(row) == 2}
     return {job_id: _unescaped(folder, job_id.rpartition("_")[2]) for job_id, folder in found.items()}
 

@@ -18,7 +18,7 @@ from ax_moo_launchers.submitted_jobs import n_tasks_of
 
 _REFRESH_S = 5.0
 _TAIL = 10_000
-_BY_ITSELF = ("FAILED", "COMPLETED")
+BY_ITSELF = ("FAILED", "COMPLETED")
 _TOO_MUCH = re.compile(rb"^slurmstepd\S*: error: .*\b(?:exceeded memory limit|oom-kill event)", re.MULTILINE)
 
 
@@ -93,7 +93,7 @@ class SlurmHandle(SubmititHandle):
     def _without_result(self, why: str) -> JobResult:
         if self.has_results(every=False):  # one that cannot be read
             return JobResult(error=why)
-        was_preempted = self._end.state in _BY_ITSELF and commands.was_preempted(self.job.job_id)
+        was_preempted = self._end.state in BY_ITSELF and commands.was_preempted(self.job.job_id)
         return JobResult(error=why, fault=fault_of(self._end, self._note() or "", was_preempted), node=self._end.node)
 
     def _took_too_much(self) -> bool:

@@ -15,8 +15,11 @@ from ax_moo.jobs.launcher import JobHandle, JobRequest
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Fault
 from ax_moo_launchers.files import ARRAY_TASK, has_pickle, remove_unpublished
+from ax_moo_launchers.handle import SubmititHandle
 from ax_moo_launchers.no_job import NoJob
 from ax_moo_launchers.slurm import excluding, options, refusals, retry_resources
+from ax_moo_launchers.slurm.carried import CarriedHandle
+from ax_moo_launchers.slurm.carried_queue import CarriedQueue
 from ax_moo_launchers.slurm.commands import output_folders
 from ax_moo_launchers.slurm.handle import SlurmHandle
 from ax_moo_launchers.slurm.sbatch import Refused, open_executor
@@ -40,6 +43,7 @@ class SlurmQueue:
         self._has_submitted = False
         self._doubtful: set[Path] = set()
         self._taken = Taken()
+        self._carried = CarriedQueue(params, self.watcher, self._of_sweep)
 
     max_jobs: int | None = None
     default_parallel: int | None = None  # Slurm queues the jobs
@@ -67,6 +71,7 @@ class SlurmQueue:
 
     def check_params(self, params: Mapping[str, Any]) -> None:
         options.check_options(params)
+        self._carried.check()
         retry_resources.check(params)
 
     def for_attempt(self, params: Mapping[str, Any], faults: Sequence[Fault]) -> dict[str, Any]:
@@ -74,13 +79,17 @@ class SlurmQueue:
 
     def submit(
         self, calls: Mapping[JobRequest, tuple[Any, ...]], params: Mapping[JobRequest, Mapping[str, Any]]
-    ) -> Sequence[SlurmHandle | NoJob]:
+    ) -> Sequence[SubmititHandle | NoJob]:
         self.check()
         submissions = {request: utils.DelayedSubmission(*call) for request, call in calls.items()}
         self._end_doubtful(submissions)
-        handles: dict[JobRequest, SlurmHandle | NoJob] = {}
-        waiting = deque(self._groups(params))
+        handles: dict[JobRequest, SubmititHandle | NoJob] = {}
+        carried = {each: submissions[each] for each in calls if self._carried.takes(params[each])}
+        waiting = deque(self._groups({each: params[each] for each in calls if each not in carried}))
         try:
+            if carried:
+                handles |= self._carried.submit(carried, self.folder)
+                self._has_submitted = True
             while waiting:
                 group = waiting.popleft()
                 try:
@@ -127,9 +136,15 @@ class SlurmQueue:
 
     def adopt(self, handle: JobHandle) -> None:
         """Let a job that an earlier process submitted share this queue's queries to Slurm."""
-        if isinstance(handle, SlurmHandle):
+        if isinstance(handle, CarriedHandle):
+            self._carried.adopt(handle)
+            self._has_submitted = True
+        elif isinstance(handle, SlurmHandle):
             handle.ask_through(self.watcher)
             self._has_submitted = True
+
+    def end_ready_jobs(self) -> None:
+        self._carried.end_ready_jobs()
 
     def end_orphans(self, folder: Path) -> None:
         """Cancel jobs that wait for a pickle that never comes, because their sweeper was killed meanwhile."""

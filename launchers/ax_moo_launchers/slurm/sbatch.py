@@ -17,7 +17,7 @@ from submitit.slurm import slurm
 from ax_moo.jobs.launcher import JobRequest
 from ax_moo.trial import Job
 from ax_moo_launchers import job_environment, submitit_internals
-from ax_moo_launchers.files import ARRAY_TASK, SLURM, job_file, submitted_file, task_command
+from ax_moo_launchers.files import ARRAY_TASK, SLURM, carrier_command, job_file, submitted_file, task_command
 from ax_moo_launchers.job.time_limit import WARNED_S
 from ax_moo_launchers.search_path import before_library
 from ax_moo_launchers.slurm import options
@@ -39,6 +39,8 @@ class Refused(Exception):
 
 class Executor(slurm.SlurmExecutor):
     """Submitit's Slurm executor, with a folder for each job of an array."""
+
+    _command: str | None = None
 
     def submit_calls(
         self,
@@ -66,7 +68,7 @@ class Executor(slurm.SlurmExecutor):
             made[0] = made[0].rename(base / f"{job_id}_submission.sh")
             ids = [f"{job_id}_{number}" for number in numbers] if is_array else [job_id]
             return [
-                self._publish(made, position, ids[position], (requests or {}).get(folder), more)
+                self._publish(made, 1 + position, ids[position], (requests or {}).get(folder), more)
                 for position, folder in enumerate(submissions)
             ]
         except BaseException:
@@ -76,6 +78,33 @@ class Executor(slurm.SlurmExecutor):
             if job_id is not None:
                 cancel([job_id])
             raise
+
+    def write_call(self, submission: utils.DelayedSubmission, job_id: str, request: JobRequest, **more: Any) -> Job:
+        """Write the files of a job in the executor's folder that runs in another one's Slurm job."""
+        made = [self.folder / f"{uuid.uuid4().hex}.pkl"]
+        try:
+            self._dump(made[0], submission)
+            return self._publish(made, 0, job_id, request, more)
+        except BaseException:
+            for path in made:
+                path.unlink(missing_ok=True)
+            raise
+
+    def submit_carriers(self, number: int, arguments: Sequence[str]) -> list[str]:
+        """Submit jobs that take trials from the queue in the executor's folder, several as one array; their ids."""
+        self._command = carrier_command(self.python, self.folder, arguments)
+        script = self.folder / f".submission_{uuid.uuid4().hex}.sh"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if number > 1:
+            self._make_array(range(number))
+        try:
+            script.write_bytes(os.fsencode(self._script()))
+            job_id = self._sbatch(script)
+        except BaseException:
+            script.unlink(missing_ok=True)
+            raise
+        script.rename(self.folder / f"{job_id}_submission.sh")
+        return [f"{job_id}_{each}" for each in range(number)] if number > 1 else [job_id]
 
     def _make_array(self, numbers: Sequence[int]) -> None:
         """Let the script be an array's with these task ids; Submitit's own ids are counted from 0."""
@@ -105,18 +134,18 @@ class Executor(slurm.SlurmExecutor):
         return submitit_internals.submitted_id(output)
 
     def _publish(
-        self, made: list[Path], number: int, job_id: str, request: JobRequest | None, more: Mapping[str, Any]
+        self, made: list[Path], at: int, job_id: str, request: JobRequest | None, more: Mapping[str, Any]
     ) -> Job:
         """Give a job the pickle for which it waits: from now on it runs, and is found by its folder."""
-        pickle = made[1 + number]
+        pickle = made[at]
         if request is not None:
             made.append(job_file(pickle.parent, job_id))
             write_record(pickle.parent, job_id, request, n_tasks=self.n_tasks, **more)
-        made[1 + number] = pickle.rename(submitted_file(pickle.parent, job_id))
+        made[at] = pickle.rename(submitted_file(pickle.parent, job_id))
         return Job(job_id, str(pickle.parent), SLURM)
 
     def _script(self) -> str:
-        command = task_command(self.python, self.folder)
+        command = self._command or task_command(self.python, self.folder)
         patterns = copy.copy(self)
         patterns.folder = _without_percent(self.folder)
         text = options.with_escapes(submitit_internals.batch_script(patterns, command)).replace(_PERCENT, "%%")
@@ -134,7 +163,7 @@ def open_executor(folder: Path, params: Mapping[str, Any]) -> Executor:
     given = {key: value for key, value in params.items() if value is not None}
     python = options.python_command(str(given.pop("python"))) if "python" in given else None
     executor = Executor(folder, max_num_timeout=given.pop("max_num_timeout", 0), python=python)
-    for ours in ("submitit_folder", "max_parallel", "retry_resources"):
+    for ours in ("submitit_folder", "max_parallel", "retry_resources", "trials_per_job", "idle_s"):
         given.pop(ours, None)  # keys of the launcher that Submitit does not know
     # Slurm counts whole minutes and megabytes; it takes no memory at all for all of the node's.
     if "timeout_min" in given:

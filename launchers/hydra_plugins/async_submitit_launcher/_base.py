@@ -136,6 +136,10 @@ class AsyncSubmititLauncher(Launcher, ABC):
 
         return cancel_command(jobs)
 
+    def end_ready_jobs(self) -> None:
+        """End the jobs that have no trial, because no more trials come."""
+        self.queue.end_ready_jobs()
+
     @property
     def sweep_folder(self) -> Path:
         return Path(str(self.config.hydra.sweep.dir)).absolute()
@@ -209,7 +213,10 @@ class AsyncSubmititLauncher(Launcher, ABC):
         limit = self._most_at_once()
         if limit is not None and limit < len(requests):
             log.info("%d jobs, at most %d at once (hydra.launcher.max_parallel)", len(requests), limit)
-        return Batch(requests, self._announced, self.cancel_command, limit).run()
+        try:
+            return Batch(requests, self._announced, self.cancel_command, limit).run()
+        finally:
+            self.end_ready_jobs()
 
     def _most_at_once(self) -> int | None:
         """How many jobs of a blocking launch run at once; None for all. A sweep has its own n_jobs."""

@@ -64,6 +64,8 @@ class AsyncSlurmConf(_AsyncConf):
     srun_args: Any = None
     use_srun: Any = True
     retry_resources: Any = None
+    trials_per_job: Any = 1
+    idle_s: Any = 60
 
 
 for _name, _node in (("async_local", AsyncLocalConf), ("async_slurm", AsyncSlurmConf)):

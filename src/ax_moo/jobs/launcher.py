@@ -133,3 +133,12 @@ class ChecksTrials(Protocol):
     def check_trials(self, overrides: Sequence[Sequence[str]]) -> None:
         """Raise a ConfigError if the settings would be wrong for a trial with such overrides."""
         ...
+
+
+@runtime_checkable
+class KeepsJobsReady(Protocol):
+    """A launcher with jobs that belong to no trial: they wait for the next one."""
+
+    def end_ready_jobs(self) -> None:
+        """End the jobs that have no trial, because no more trials come."""
+        ...

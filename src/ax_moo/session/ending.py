@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ax_moo.console.progress import open_console
 from ax_moo.console.summary import closing_lines, frontier_table
-from ax_moo.jobs.launcher import AsyncLauncher
+from ax_moo.jobs.launcher import AsyncLauncher, KeepsJobsReady
 from ax_moo.jobs.logs import log_of
 from ax_moo.problem.problem import Problem
 from ax_moo.results.tables import write_results
@@ -128,6 +128,7 @@ class Interrupted:
         try:
             say_as_error("cancelling these jobs")
             self._sweep.cancel()
+            end_ready_jobs(self._launcher)
             say_as_error("no job is running any more")
             self._write_results()
         except disk.CannotWrite as error:
@@ -144,6 +145,13 @@ class Interrupted:
                 write_results(self._folder, journal.trials(self._folder), self._problem)
             except Exception as error:
                 say_as_error(f"the tables were not written: {error}")
+
+
+def end_ready_jobs(launcher: AsyncLauncher) -> None:
+    """End the jobs that wait for trials of a sweep that is over."""
+    if isinstance(launcher, KeepsJobsReady):
+        with signals.deferred():
+            launcher.end_ready_jobs()
 
 
 def how_to_resume(folder: Path) -> str:

@@ -25,7 +25,7 @@ from ax_moo.problem.problem import Problem
 from ax_moo.results.tables import RESULTS_FILE, TRIALS_FILE, is_written, write_results
 from ax_moo.session import provenance
 from ax_moo.session.checks import check_folder, checked
-from ax_moo.session.ending import Interrupted, say_ending, say_unwritten, why_replaced
+from ax_moo.session.ending import Interrupted, end_ready_jobs, say_ending, say_unwritten, why_replaced
 from ax_moo.session.fresh import check_no_job_runs, move_aside
 from ax_moo.session.job_config import corner_points
 from ax_moo.storage import journal, lock, stop_request
@@ -159,6 +159,7 @@ def _run(
     if (why := why_replaced(folder)) is not None:
         reason = early_end.leave(why)
         return reason.cause.exit_code, reason
+    end_ready_jobs(launcher)
     try:
         say_ending(ending, folder, problem)
     except disk.CannotWrite as error:

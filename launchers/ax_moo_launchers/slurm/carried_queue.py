@@ -1,0 +1,132 @@
+"""CarriedQueue: submits trials by putting tickets into a queue, and the Slurm jobs that take them."""
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from submitit.core import utils  # this module is imported when a job is submitted
+
+from ax_moo.jobs.launcher import JobRequest
+from ax_moo.system.errors import ConfigError
+from ax_moo.trial import Fault
+from ax_moo_launchers.files import new_carried_id
+from ax_moo_launchers.slurm import excluding, refusals, retry_resources
+from ax_moo_launchers.slurm.carried import QUEUE, TICKET, CarriedHandle
+from ax_moo_launchers.slurm.carrier import ONE_LOG
+from ax_moo_launchers.slurm.fleet import Fleet, end_carriers
+from ax_moo_launchers.slurm.sbatch import Refused, open_executor
+from ax_moo_launchers.slurm.taken import resources_of
+from ax_moo_launchers.slurm.tickets import CARRIERS, Ticket, Tickets
+from ax_moo_launchers.slurm.watcher import SlurmWatcher
+
+log = logging.getLogger(__name__)
+
+_IDLE_S = 60.0
+_CUT_OFF = {Fault.TIME_LIMIT, Fault.PREEMPTED}
+
+
+class CarriedQueue:
+    """The trials of a launcher that share Slurm jobs. Each queue is for carriers that avoid the same nodes.
+
+    ``of_sweep`` is the folder of the jobs of a sweep, by the sweep's id.
+    """
+
+    def __init__(self, params: Mapping[str, Any], watcher: SlurmWatcher, of_sweep: Callable[[str], Path]) -> None:
+        self._params = params
+        self._of_sweep = of_sweep
+        self._excluded: dict[Path, tuple[str, ...]] = {}
+        self._watcher = watcher
+        self._fleet = Fleet(watcher, self._submit_carriers)
+
+    @property
+    def _most(self) -> Any:
+        most = self._params.get("trials_per_job")
+        return 1 if most is None else most
+
+    def check(self) -> None:
+        """Raise a ConfigError for settings with which a Slurm job cannot take one trial after the other."""
+        for key in ("tasks_per_node", "nodes"):
+            number = self._params.get(key) or 1
+            if self._most != 1 and number > 1:
+                raise ConfigError(
+                    f"hydra.launcher.trials_per_job: must be 1 if {key} is {number}, got {self._most!r}: a Slurm job "
+                    f"that takes several trials has one task; set {key}=1, or trials_per_job=1"
+                )
+
+    def takes(self, params: Mapping[str, Any]) -> bool:
+        """Whether a trial with these settings shares a Slurm job: only one with the settings of all the others does."""
+        return self._most != 1 and dict(params) == retry_resources.for_attempt(self._params, ())
+
+    def submit(
+        self, submissions: Mapping[JobRequest, utils.DelayedSubmission], folder_of: Callable[[JobRequest], Path]
+    ) -> dict[JobRequest, CarriedHandle]:
+        """Queue all of these trials, or none if this raises."""
+        handles: dict[JobRequest, CarriedHandle] = {}
+        queues = {request: self._queue_of(request) for request in submissions}
+        for tickets in dict.fromkeys(queues.values()):
+            self._fleet.cover(tickets, more=list(queues.values()).count(tickets))
+        try:
+            for request, submission in submissions.items():
+                handles[request] = self._put(request, submission, folder_of(request), queues[request])
+        except BaseException:
+            for handle in handles.values():
+                handle.withdraw()
+            raise
+        return handles
+
+    def adopt(self, handle: CarriedHandle) -> None:
+        """Care for a trial that an earlier process has queued, or was about to queue when it was killed."""
+        self._fleet.add(handle)
+        if not (handle.has_ended() or handle.is_cancelled or handle.tickets.has(handle.ticket)):
+            handle.tickets.put(handle.ticket)
+
+    def end_ready_jobs(self) -> None:
+        for base in {folder.parent.parent for folder in self._fleet.queues}:
+            end_carriers(base)
+
+    def _queue_of(self, request: JobRequest) -> Tickets:
+        excluded = request.exclude
+        kind = json.dumps([resources_of(self._params), sorted(excluded)], sort_keys=True)
+        name = hashlib.sha256(kind.encode()).hexdigest()[:8]
+        folder = self._of_sweep(request.sweep) / CARRIERS / name
+        self._excluded[folder] = excluded
+        return Tickets(folder)
+
+    def _put(
+        self, request: JobRequest, submission: utils.DelayedSubmission, folder: Path, tickets: Tickets
+    ) -> CarriedHandle:
+        # A trial that was cut off would be cut off again in a Slurm job that has little time left.
+        needs_all = not _CUT_OFF.isdisjoint(request.faults)
+        ticket = Ticket(request.trial, request.attempt, new_carried_id(), needs_all)
+        place = {QUEUE: os.path.relpath(tickets.folder, folder), TICKET: ticket.name}
+        executor = open_executor(folder, self._params)
+        job = executor.write_call(submission, ticket.job_id, request, resources=resources_of(self._params), **place)
+        handle = CarriedHandle(job, self._watcher)
+        try:
+            tickets.put(ticket)
+        except BaseException:
+            handle.withdraw()
+            raise
+        self._fleet.add(handle)
+        return handle
+
+    def _submit_carriers(self, folder: Path, number: int) -> list[str]:
+        nodes = self._excluded.get(folder, ())
+        params = retry_resources.for_attempt(self._params, ())
+        try:
+            return excluding.submitted_without(nodes, params, lambda left: self._sbatch(folder, number, left))
+        except Refused as error:
+            if number == 1 or not refusals.is_of_arrays(str(error)):
+                raise
+            log.info("Slurm takes no array of %d jobs, which are submitted one by one: %s", number, error)
+        return [each for _ in range(number) for each in self._submit_carriers(folder, 1)]
+
+    def _sbatch(self, folder: Path, number: int, params: Mapping[str, Any]) -> list[str]:
+        idle_s = params.get("idle_s")
+        logs = ONE_LOG if params.get("stderr_to_stdout") else "two"
+        arguments = [str(self._most), str(_IDLE_S if idle_s is None else idle_s), logs]
+        return open_executor(folder, params).submit_carriers(number, arguments)

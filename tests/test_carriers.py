@@ -1,0 +1,201 @@
+"""What a Slurm job that takes trials one after the other does, and what it leaves, without Slurm."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ax_moo.jobs.launcher import JobState
+from ax_moo.system.errors import ConfigError
+from ax_moo.trial import Fault, Job
+from ax_moo_launchers.files import SLURM, cancel_file, exit_file, job_file, new_carried_id
+from ax_moo_launchers.params import FIELDS, check_params
+from ax_moo_launchers.slurm.carried import QUEUE, TICKET, CarriedHandle
+from ax_moo_launchers.slurm.carrier import Carrier
+from ax_moo_launchers.slurm.memory_kills import memory_kills
+from ax_moo_launchers.slurm.queue import SlurmQueue
+from ax_moo_launchers.slurm.ride import Ride
+from ax_moo_launchers.slurm.tickets import CARRIERS, Ticket, Tickets
+from ax_moo_launchers.slurm.watcher import SlurmWatcher
+
+ME, OTHER = "11_0", "11_1"
+
+
+@pytest.fixture
+def tickets(tmp_path: Path) -> Tickets:
+    return Tickets(tmp_path / CARRIERS / "queue")
+
+
+def put(tickets: Tickets, *trials: int, needs_all: bool = False) -> list[Ticket]:
+    made = [Ticket(trial, 1, new_carried_id(), needs_all) for trial in trials]
+    for ticket in made:
+        tickets.folder_of(ticket).mkdir(parents=True, exist_ok=True)
+        tickets.put(ticket)
+    return made
+
+
+class Done(Ride):
+    """A trial that ends well at once."""
+
+    ran: list[str]
+
+    def begin(self, carrier: str, place: int) -> None:
+        self.ran.append(self.folder.name)
+
+    def wait(self) -> int:
+        self.code = 0
+        return 0
+
+
+def carry(
+    tickets: Tickets, name: str = ME, most: float = math.inf, left_s: Callable[[], float] = lambda: math.inf
+) -> list[int]:
+    """The trials that a carrier has run when it ends because there is nothing more for it."""
+    ran: list[str] = []
+
+    def ride(folder: Path, job_id: str) -> Ride:
+        done = Done(folder, job_id)
+        done.ran = ran
+        return done
+
+    assert Carrier(tickets, name, most, 0.0, ride, left_s).run() == 0
+    return list(map(int, ran))
+
+
+def test_of_several_carriers_that_want_a_ticket_one_gets_it(tickets: Tickets) -> None:
+    waiting = put(tickets, *range(50))
+    with ThreadPoolExecutor(4) as several:
+        taken = list(
+            several.map(lambda name: [each for each in waiting if tickets.take(each, name)], ["1", "2", "3_1", "4"])
+        )
+    assert Counter(each.trial for some in taken for each in some) == dict.fromkeys(range(50), 1)
+    assert tickets.waiting() == []
+
+
+def test_a_carrier_takes_the_lowest_trials_first_and_no_more_than_it_may(tickets: Tickets) -> None:
+    put(tickets, 10, 9, 100)
+    assert carry(tickets, most=2) == [9, 10]
+    assert [each.trial for each in tickets.waiting()] == [100]
+    assert tickets.is_closed(ME)
+
+
+def test_a_carrier_that_slurm_runs_again_runs_what_it_had_begun_and_nothing_twice(tickets: Tickets) -> None:
+    ended, begun, others = put(tickets, 0, 1, 2)
+    for ticket, carrier in ((ended, ME), (begun, ME), (others, OTHER)):
+        assert tickets.take(ticket, carrier)
+    exit_file(tickets.folder_of(ended), ended.job_id).write_text("{}")
+    assert carry(tickets) == [1]
+    assert carry(tickets) == []
+
+
+def test_a_carrier_does_not_begin_a_trial_that_was_cancelled(tickets: Tickets) -> None:
+    (ticket,) = put(tickets, 0)
+    cancel_file(tickets.folder_of(ticket), ticket.job_id).touch()
+    assert carry(tickets) == []
+    assert json.loads(exit_file(tickets.folder_of(ticket), ticket.job_id).read_text())["reason"] == "cancelled"
+
+
+@pytest.mark.parametrize(("left_s", "ran"), [(30.0, [0]), (40.0, [0, 1])])
+def test_a_carrier_begins_no_trial_for_which_most_others_would_have_needed_more_time(
+    tickets: Tickets, left_s: float, ran: list[int]
+) -> None:
+    put(tickets, 0, 1)
+    for seconds in (*range(1, 10), 40, 400, *range(1, 10)):
+        tickets.add_duration(seconds - 1)
+    tickets.add_duration(31.0)
+    assert carry(tickets, left_s=lambda: left_s) == ran
+    assert [each.trial for each in tickets.waiting()] == [1][len(ran) - 1 :]
+
+
+def test_a_trial_that_was_cut_off_gets_all_the_time_of_a_carrier(tickets: Tickets) -> None:
+    put(tickets, 0)
+    put(tickets, 1, needs_all=True)
+    put(tickets, 2)
+    assert carry(tickets) == [0, 2]
+    assert tickets.is_closed(ME)
+    assert carry(tickets, OTHER) == [1]
+
+
+def test_a_trial_whose_sweeper_was_killed_before_its_ticket_gets_one(tickets: Tickets, tmp_path: Path) -> None:
+    (ticket,) = put(tickets, 0)
+    tickets.withdraw(ticket)
+    SlurmQueue({"submitit_folder": str(tmp_path / "%j"), "trials_per_job": 2}, tmp_path).adopt(handle(tickets, ticket))
+    assert tickets.waiting() == [ticket]
+
+
+def handle(tickets: Tickets, ticket: Ticket) -> CarriedHandle:
+    folder = tickets.folder_of(ticket)
+    record = {QUEUE: f"../{CARRIERS}/queue", TICKET: ticket.name}
+    job_file(folder, ticket.job_id).write_text(json.dumps(record))
+    return CarriedHandle(Job(ticket.job_id, str(folder), SLURM), SlurmWatcher())
+
+
+def test_a_trial_that_is_cancelled_before_it_begins_uses_up_no_retry(tickets: Tickets) -> None:
+    (ticket,) = put(tickets, 0)
+    waits = handle(tickets, ticket)
+    waits.cancel()
+    assert waits.state() is JobState.LOST
+    assert (waits.result().error, waits.result().fault) == ("cancelled", Fault.PREEMPTED)
+    assert tickets.waiting() == []
+
+
+@pytest.mark.parametrize(
+    ("end", "error", "fault"),
+    [
+        ({"exit_codes": [9], "seconds": 99.0}, "exit code 9, no result written", None),
+        ({"exit_codes": [-9], "seconds": 2.0}, "killed by signal 9 (SIGKILL), no result written", Fault.DIED_AT_START),
+        ({"exit_codes": [-9], "reason": "OUT_OF_MEMORY"}, "OUT_OF_MEMORY, no result written", Fault.OUT_OF_MEMORY),
+    ],
+)
+def test_a_trial_that_died_in_its_slurm_job_is_lost_and_says_why(
+    tickets: Tickets, end: dict[str, Any], error: str, fault: Fault | None
+) -> None:
+    (ticket,) = put(tickets, 0)
+    tickets.take(ticket, ME)
+    folder = tickets.folder_of(ticket)
+    (folder / f"{ticket.job_id}_claim.json").write_text(json.dumps({"carrier": ME, "node": "n1", "place": 0}))
+    exit_file(folder, ticket.job_id).write_text(json.dumps(end))
+    died = handle(tickets, ticket)
+    assert died.state() is JobState.LOST
+    assert (died.result().error, died.result().fault, died.result().node) == (error, fault, "n1")
+
+
+@pytest.mark.parametrize(
+    ("params", "why"),
+    [
+        ({"trials_per_job": 0}, "trials_per_job: must be auto, or a whole number of at least 1"),
+        ({"trials_per_job": "all"}, "trials_per_job: must be auto, or a whole number of at least 1"),
+        ({"idle_s": -1}, "idle_s: must be a number of at least 0"),
+        ({"trials_per_job": 2, "tasks_per_node": 2}, "trials_per_job: must be 1 if tasks_per_node is 2, got 2"),
+        ({"trials_per_job": "auto", "nodes": 2}, "trials_per_job: must be 1 if nodes is 2, got 'auto'"),
+    ],
+)
+def test_a_mistake_is_refused(tmp_path: Path, params: dict[str, Any], why: str) -> None:
+    def check() -> None:
+        check_params(params, FIELDS["async_slurm"])
+        SlurmQueue({"submitit_folder": str(tmp_path), **params}, tmp_path).check_params(params)
+
+    with pytest.raises(ConfigError, match=why):
+        check()
+
+
+@pytest.mark.parametrize(
+    ("membership", "file", "text"),
+    [
+        ("0::/job_1", "job_1/memory.events", "low 0\noom 5\noom_kill 3\n"),
+        ("4:cpu:/\n3:memory:/job_1", "memory/job_1/memory.oom_control", "under_oom 0\noom_kill 3\n"),
+    ],
+)
+def test_the_kernels_count_of_processes_that_took_too_much_is_read(
+    tmp_path: Path, membership: str, file: str, text: str
+) -> None:
+    (tmp_path / "membership").write_text(f"{membership}\n")
+    assert memory_kills(tmp_path / "membership", tmp_path) == 0
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).write_text(text)
+    assert memory_kills(tmp_path / "membership", tmp_path) == 3

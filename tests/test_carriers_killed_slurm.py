@@ -1,0 +1,94 @@
+"""24 trials that share Slurm jobs, six each, while the sweeper and these jobs are killed."""
+
+import json
+import os
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from slurm.orders import OPTIONS, Orders
+from sweeping import Swept, start_sweep, wait_for_sweep
+from waiting import wait_until, wait_until_none_is_left
+
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.one_hydra,
+    pytest.mark.usefixtures("slurm_cluster"),
+]
+
+TRIALS = 24
+TO_KILL, TO_TIME_OUT = 5, 11
+SIZE = (f"hydra.sweeper.n_trials={TRIALS}", "hydra.sweeper.n_jobs=4", "hydra.sweeper.retries=1")
+SHARED = ("hydra.launcher.trials_per_job=6", "hydra.launcher.signal_delay_s=0")
+
+
+class Sweeps:
+    """The lives of one sweep."""
+
+    def __init__(self, project: Path) -> None:
+        self.project = project
+        self.orders = Orders(project)
+
+    def kill_when_begun(self, trial: int) -> None:
+        sweep = start_sweep(self.project, *OPTIONS, *SIZE, *SHARED)
+        wait_until(lambda: trial in self.begun(), f"trial {trial} to begin; {self.begun()}")
+        self._end_carrier(trial)
+        os.kill(sweep.pid, signal.SIGKILL)
+        sweep.communicate(timeout=60)
+        (pid,) = (each.pid for each in self.orders.begun() if each.trial == trial)
+        wait_until(lambda: not psutil.pid_exists(pid), f"the end of trial {trial}")
+
+    def _end_carrier(self, trial: int) -> None:
+        if trial == TO_KILL:
+            subprocess.run(["scancel", "--signal=KILL", self.carrier_of(trial)], check=True)
+        elif trial == TO_TIME_OUT:
+            end = [f"jobid={self.carrier_of(trial)}", "EndTime=now+1"]
+            subprocess.run(["scontrol", "update", *end], check=True)
+
+    def end(self) -> Swept:
+        return wait_for_sweep(self.project, start_sweep(self.project, *OPTIONS, *SIZE, *SHARED))
+
+    def begun(self) -> Counter[int]:
+        return Counter(each.trial for each in self.orders.begun())
+
+    def carrier_of(self, trial: int, attempt: str = "") -> str:
+        (claim,) = (self.project / "swept/.submitit" / str(trial) / attempt).glob("*_claim.json")
+        return str(json.loads(claim.read_text())["carrier"])
+
+    def carriers(self) -> set[str]:
+        claims = (self.project / "swept/.submitit").rglob("*_claim.json")
+        return {json.loads(claim.read_text())["carrier"] for claim in claims}
+
+
+def states(jobs: set[str]) -> Iterator[str]:
+    command = ["sacct", "--noheader", "--parsable2", "--allocations", "--format=State", f"--jobs={','.join(jobs)}"]
+    return (line.split()[0] for line in subprocess.check_output(command, text=True).splitlines())
+
+
+def queue() -> list[str]:
+    return subprocess.check_output(["squeue", "--noheader", "--array", "--format=%i %T"], text=True).splitlines()
+
+
+def test_each_of_24_trials_completes_once_whatever_is_killed(tmp_path: Path) -> None:
+    sweeps = Sweeps(tmp_path)
+    sweeps.orders.finish(*(trial for trial in range(TRIALS) if trial not in (TO_KILL, TO_TIME_OUT)))
+    sweeps.kill_when_begun(1)
+    sweeps.kill_when_begun(TO_KILL)
+    sweeps.orders.finish(TO_KILL)
+    sweeps.kill_when_begun(TO_TIME_OUT)
+    sweeps.orders.finish(TO_TIME_OUT)
+    swept = sweeps.end()
+
+    assert swept.code == 0, swept.err
+    assert Counter(row["status"] for row in swept.last) == {"COMPLETED": TRIALS}
+    retried = {TO_KILL: 2, TO_TIME_OUT: 2}
+    assert {row["trial"]: row["attempt"] for row in swept.last} == {**dict.fromkeys(range(TRIALS), 1), **retried}
+    assert sweeps.begun() == {row["trial"]: row["attempt"] for row in swept.last}
+    assert Counter(row["trial"] for row in swept.in_state("COMPLETED")) == dict.fromkeys(range(TRIALS), 1)
+    assert 4 <= len(sweeps.carriers()) <= 8
+    assert {"COMPLETED", "TIMEOUT"} < set(states(sweeps.carriers()))
+    wait_until_none_is_left(queue, seconds=30)
