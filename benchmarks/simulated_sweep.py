@@ -119,6 +119,10 @@ class WatchedOptimizer:
         with self._working():
             self._optimizer.tell(trial)
 
+    def accept(self, trial: Trial) -> None:
+        with self._working():
+            self._optimizer.accept(trial)
+
     @contextmanager
     def _working(self) -> Any:
         self.is_working = True

@@ -134,6 +134,9 @@ class ListedCandidates:
         self.log.append(f"ask {index}")
         return Candidate({"x": (index * 0.37) % 1, "y": (index * 0.61) % 1}, "Listed")
 
+    def accept(self, trial: Trial) -> None:
+        self.log.append(f"accept {trial.index}")
+
     def tell(self, trial: Trial) -> None:
         self._told += 1
         self.log.append(f"tell {trial.index}")

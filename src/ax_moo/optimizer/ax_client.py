@@ -4,7 +4,6 @@ Ax's client is a cache. Everything in it comes from the problem, the settings an
 client that is told the same trials proposes the same candidates.
 """
 
-import json
 import keyword
 import logging
 import re
@@ -16,8 +15,8 @@ from ax_moo.optimizer import ax_internals
 from ax_moo.optimizer.base import Candidate, Method, SearchSpaceExhausted
 from ax_moo.optimizer.encoding import EncodedParameter, SpaceEncoding
 from ax_moo.optimizer.one_thread import one_thread
+from ax_moo.optimizer.points import grid_point, key, number_of_points
 from ax_moo.problem.problem import ParameterConstraint, Problem
-from ax_moo.search_space.space import Range
 from ax_moo.system.text import error_line
 from ax_moo.trial import CompletedTrial, Outcome, Parameterization, Trial
 
@@ -73,7 +72,7 @@ class AxOptimizer:
         self._encoding = SpaceEncoding(problem)
         self._parameter_alias = aliases([axis.name for axis in self._encoding.axes], "parameter")
         self._metric_alias = aliases(problem.metric_names, "metric")
-        self._number_of_points = _number_of_points(problem)
+        self._number_of_points = number_of_points(problem)
         self._proposed: set[str] = set()
         self._ax_index: dict[int, int] = {}
         self._told: set[int] = set()
@@ -123,12 +122,15 @@ class AxOptimizer:
         The trials are told in the given order, which must be the order of their completions.
         """
         for trial in sorted(trials, key=lambda trial: trial.index):
-            arm = trial.arm or self._encoding.to_arm(trial.parameterization)
-            self._attach(trial.index, arm)
-            self._proposed.add(_key(trial.parameterization))
+            self.accept(trial)
         for trial in trials:
             if trial.status.is_finished:
                 self.tell(trial)
+
+    def accept(self, trial: Trial) -> None:
+        """Take note of a trial that another optimizer has proposed."""
+        self._attach(trial.index, trial.arm or self._encoding.to_arm(trial.parameterization))
+        self._proposed.add(key(trial.parameterization))
 
     def ask(self, index: int) -> Candidate | None:
         """A candidate for the trial of this number; None means to ask again when another trial has finished.
@@ -137,10 +139,11 @@ class AxOptimizer:
             SearchSpaceExhausted: every point has been tried.
         """
         for point in self._initial:
-            if _key(point) not in self._proposed:
+            if key(point) not in self._proposed:
                 return self._propose(index, point, "initial")
         if self._method == Method.GRID:
-            return self._propose(index, self._grid_point(), self._method)
+            point = grid_point(self._problem, self._proposed, len(self._proposed))
+            return self._propose(index, point, self._method)
         if len(self._proposed) == self._number_of_points:
             # Ax would search for another point for minutes.
             raise SearchSpaceExhausted(f"all {self._number_of_points} points were tried")
@@ -262,7 +265,7 @@ class AxOptimizer:
 
     def _propose(self, index: int, parameterization: Parameterization, node: str) -> Candidate:
         self._attach(index, self._encoding.to_arm(parameterization), node)
-        self._proposed.add(_key(parameterization))
+        self._proposed.add(key(parameterization))
         return Candidate(dict(parameterization), node)
 
     def _attach(self, index: int, arm: Parameterization, node: str = "") -> Candidate:
@@ -271,15 +274,8 @@ class AxOptimizer:
 
     def _candidate(self, arm: Parameterization, node: str) -> Candidate:
         parameterization = self._encoding.to_parameterization(arm)
-        self._proposed.add(_key(parameterization))
+        self._proposed.add(key(parameterization))
         return Candidate(parameterization, node, arm if self._encoding.lose_precision else None)
-
-    def _grid_point(self) -> Parameterization:
-        constraints = self._problem.parameter_constraints
-        for point in self._problem.search_space.grid():
-            if all(c.holds(point) for c in constraints) and _key(point) not in self._proposed:
-                return point
-        raise SearchSpaceExhausted(f"the grid has {len(self._proposed)} points, and every one was tried")
 
     def _aliased(self, arm: Parameterization) -> dict[str, Any]:
         return {self._parameter_alias[name]: value for name, value in arm.items()}
@@ -293,18 +289,6 @@ class AxOptimizer:
     def _node_of(self, ax_index: int) -> str:
         runs = ax_internals.experiment(self._client).trials[ax_index].generator_runs
         return str(ax_internals.node_name(runs[0])) if runs else ""
-
-
-def _key(parameterization: Parameterization) -> str:
-    return json.dumps(parameterization, sort_keys=True)
-
-
-def _number_of_points(problem: Problem) -> int | None:
-    """The number of parameterizations; None if there are infinitely many, or too many to count."""
-    space = problem.search_space
-    if not all(p.is_finite for p in space.parameters if isinstance(p, Range)) or space.grid_size() > 100_000:
-        return None
-    return sum(all(c.holds(point) for c in problem.parameter_constraints) for point in space.grid())
 
 
 def _quiet_ax() -> None:

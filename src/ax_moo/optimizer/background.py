@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from ax_moo.optimizer.base import Candidate, Optimizer, SearchSpaceExhausted
+from ax_moo.optimizer.initial_design import InitialDesign
 from ax_moo.optimizer.interruptible import Interruptible
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.text import error_line
@@ -19,19 +20,27 @@ log = logging.getLogger(__name__)
 class BackgroundOptimizer:
     """Prepares one candidate at a time; asks and tells reach the optimizer in the order of the calls here.
 
-    The optimizer is also built in the thread, because importing Ax takes seconds.
+    The optimizer is also built in the thread, because importing Ax takes seconds. Meanwhile, and as long as it can, the
+    ``design`` proposes the candidates, of which the optimizer is told.
     """
 
-    def __init__(self, build: Callable[[], Optimizer]) -> None:
+    def __init__(self, build: Callable[[], Optimizer], design: InitialDesign | None = None) -> None:
+        self._build = build
+        self._design = design
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ask")
         self._work = Interruptible()
-        self._optimizer = self._thread.submit(lambda: self._work.run(build))
+        self._optimizer: Future[Optimizer] | None = None
+        self._for_later: list[Callable[[], None]] = []
+        self._has_proposed = False
         self._candidate: Future[Candidate | None] | None = None
         self._ready = threading.Event()
         self._waits_for_more_than: int | None = None
         self._asked_with = 0
+        self._asked_index = 0
         self.gave_up: Exception | None = None
         """Why there will be no more candidates: SearchSpaceExhausted, or the exception of the optimizer."""
+        if design is None:
+            self._start()
 
     def __enter__(self) -> "BackgroundOptimizer":
         return self
@@ -39,6 +48,19 @@ class BackgroundOptimizer:
     def __exit__(self, *error: object) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
         self._work.end()  # because Python waits for the thread at the end of the process
+
+    def prepare(self, n_trials: int) -> None:
+        """Begin to build the optimizer, unless the design is enough for this number of trials."""
+        if self._design is None or not self._design.lasts_for(n_trials):
+            self._start()
+
+    def _start(self) -> None:
+        if self._optimizer is not None:
+            return
+        self._optimizer = self._thread.submit(lambda: self._work.run(self._build))
+        for work in self._for_later:
+            self._thread.submit(work)
+        self._for_later.clear()
 
     @property
     def is_busy(self) -> bool:
@@ -67,14 +89,42 @@ class BackgroundOptimizer:
             return
         self._waits_for_more_than = None
         self._asked_with = finished
-        self._candidate = self._thread.submit(self._timed_ask, index, finished)
+        self._asked_index = index
+        self._candidate = self._designed(index, finished) or self._asked_for(index, finished)
         self._candidate.add_done_callback(lambda _: self._ready.set())
 
+    def _designed(self, index: int, knows: int) -> "Future[Candidate | None] | None":
+        """The design's candidate; None if only the optimizer has one."""
+        if self._design is None:
+            return None
+        future: Future[Candidate | None] = Future()
+        begin = time.perf_counter()
+        try:
+            candidate = self._design.ask()
+        except SearchSpaceExhausted as error:
+            future.set_exception(error)
+            return future
+        if candidate is None:
+            return None
+        seconds = round(time.perf_counter() - begin, 3)
+        self._tell_optimizer(lambda: self._accept(Trial(index, candidate.parameterization, arm=candidate.arm)))
+        future.set_result(dataclasses.replace(candidate, seconds=seconds, knows=knows))
+        return future
+
+    def _asked_for(self, index: int, knows: int) -> "Future[Candidate | None]":
+        self._start()
+        return self._thread.submit(self._timed_ask, index, knows)
+
     def _timed_ask(self, index: int, knows: int) -> Candidate | None:
-        optimizer = self._optimizer.result()
+        optimizer = self._built()
         begin = time.perf_counter()
         candidate = self._asked(optimizer, index)
         return candidate and dataclasses.replace(candidate, seconds=round(time.perf_counter() - begin, 3), knows=knows)
+
+    def _built(self) -> Optimizer:
+        if self._optimizer is None:
+            raise RuntimeError("the optimizer must be built before it is used")
+        return self._optimizer.result()
 
     def _asked(self, optimizer: Optimizer, index: int) -> Candidate | None:
         try:
@@ -95,16 +145,27 @@ class BackgroundOptimizer:
         if self._candidate is None or not self._candidate.done():
             return None
         future, self._candidate = self._candidate, None
-        if error := self._optimizer.exception():
-            raise ConfigError(f"Ax cannot be used here ({error_line(error)})") from error
         try:
             candidate = future.result()
         except Exception as error:
+            if self._is_not_built and not self._has_proposed:
+                raise ConfigError(f"Ax cannot be used here ({error_line(error)})") from error
+            if self._is_not_built:
+                log.error("Ax cannot be used here", exc_info=error)
             self.gave_up = error
             return None
+        self._has_proposed = True
+        if self._design is not None and candidate is not None:
+            self._design.accept(Trial(self._asked_index, candidate.parameterization, arm=candidate.arm))
         if candidate is None:
             self._waits_for_more_than = self._asked_with
         return candidate
+
+    @property
+    def _is_not_built(self) -> bool:
+        """Whether the optimizer could not be built."""
+        optimizer = self._optimizer
+        return optimizer is not None and optimizer.done() and optimizer.exception() is not None
 
     def wait(self, seconds: float) -> None:
         """Sleep for that long, or until a candidate becomes ready.
@@ -116,11 +177,25 @@ class BackgroundOptimizer:
 
     def tell(self, trial: Trial) -> None:
         """Tell the optimizer about a finished trial."""
-        self._thread.submit(self._tell, trial)
+        if self._design is not None:
+            self._design.tell(trial)
+        self._tell_optimizer(lambda: self._tell(trial))
+
+    def _tell_optimizer(self, work: Callable[[], None]) -> None:
+        if self._optimizer is None:
+            self._for_later.append(work)
+        else:
+            self._thread.submit(work)
+
+    def _accept(self, trial: Trial) -> None:
+        if not self._is_not_built:
+            self._built().accept(trial)
 
     def _tell(self, trial: Trial) -> None:
+        if self._is_not_built:
+            return  # the next candidate says why
         try:
-            self._optimizer.result().tell(trial)
+            self._built().tell(trial)
         except Exception:
             # The journal has the outcome. The sweep goes on, with an optimizer that does not know this outcome.
             log.exception("Ax did not take the outcome of trial %d", trial.index)

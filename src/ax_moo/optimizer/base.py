@@ -66,3 +66,7 @@ class Optimizer(Protocol):
     def tell(self, trial: Trial) -> None:
         """Tell the optimizer about a finished trial; to tell it twice is harmless."""
         ...
+
+    def accept(self, trial: Trial) -> None:
+        """Take note of a trial that was proposed elsewhere, as if it had been asked for."""
+        ...

@@ -20,6 +20,7 @@ from ax_moo.jobs import folders as job_folders
 from ax_moo.jobs.blocking import BlockingLauncherAdapter
 from ax_moo.jobs.launcher import AsyncLauncher, ChecksTrials
 from ax_moo.optimizer.base import Optimizer
+from ax_moo.optimizer.initial_design import InitialDesign
 from ax_moo.optimizer.interruptible import uninterrupted
 from ax_moo.problem.problem import Problem
 from ax_moo.results.tables import RESULTS_FILE, TRIALS_FILE, is_written, write_results
@@ -138,6 +139,7 @@ def _run(
         launcher,
         folder,
         optimizer=lambda previous: _optimizer(problem, settings, previous),
+        design=_design(problem, settings, launcher),
         observers=[observer for observer in (console, report) if observer],
         about={**about, "seed": settings.seed, "method": settings.method},
         previous_run=previous_run,
@@ -209,6 +211,14 @@ def _optimizer(problem: Problem, settings: Settings, previous: Sequence[Trial]) 
     optimizer = AxOptimizer(problem, settings.method, settings.seed, settings.n_initial, settings.initial)
     optimizer.replay(previous)
     return optimizer
+
+
+def _design(problem: Problem, settings: Settings, launcher: AsyncLauncher) -> InitialDesign | None:
+    """The candidates that need no Ax; None where Ax would be imported while a job runs in this process."""
+    if settings.seed is None:
+        return None
+    design = InitialDesign(problem, settings.method, settings.seed, settings.n_initial, settings.initial)
+    return design if design.is_all or not launcher.is_blocking else None
 
 
 def _about(config: DictConfig, settings: Settings) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from ax_moo.jobs.launcher import AsyncLauncher, JobHandle
 from ax_moo.optimizer.background import BackgroundOptimizer
 from ax_moo.optimizer.base import Candidate, Optimizer, SearchSpaceExhausted
+from ax_moo.optimizer.initial_design import InitialDesign
 from ax_moo.optimizer.lookahead import LookaheadRule
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import journal, stop_request
@@ -46,8 +47,8 @@ class Sweep:
 
     Only the loop knows all the parts: a background thread owns the optimizer, ``launcher`` runs the jobs, and observers
     are informed without an answer. ``optimizer`` is called once, in the background thread, with the trials of earlier
-    runs of the sweep. ``previous_run`` is None for a new sweep, and ``storage`` is the folder's journal
-    unless another is given.
+    runs of the sweep; the ``design`` proposes what needs no optimizer. ``previous_run`` is None for a new sweep, and
+    ``storage`` is the folder's journal unless another is given.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Sweep:
         previous_run: PreviousRun | None = None,
         clock: Callable[[], float] | None = None,
         storage: Storage | None = None,
+        design: InitialDesign | None = None,
     ) -> None:
         self._problem = problem
         self._settings = settings
@@ -70,6 +72,7 @@ class Sweep:
         self._storage = storage or JournalStorage(folder)
         self._slots = min(settings.n_jobs, launcher.max_jobs or settings.n_jobs)
         self._optimizer = optimizer
+        self._design = design
         self._observers = Observers(observers)
         self._about = dict(about or {})
         self._previous_run = previous_run
@@ -97,7 +100,9 @@ class Sweep:
         self._journal = disk.until_written(self._storage.open, self._folder)
         previous = list(self._previous_run.trials) if self._previous_run else []
         told, held_back = resume.told_and_held_back(previous)
-        background = BackgroundOptimizer(lambda: self._optimizer(told))
+        if self._design is not None:
+            self._design.replay(told)
+        background = BackgroundOptimizer(lambda: self._optimizer(told), self._design)
         try:
             with signals.sigterm_as_ctrl_c(), background as self._background, closing(self._observers):
                 self._observers.tell(lambda observer: observer.open(self._problem, previous))
@@ -283,6 +288,8 @@ class Sweep:
         more_of_the_round = self._background.is_busy and self._lacks_trials()
         if self._staged and not (self._submits_whole_rounds and more_of_the_round):
             self._submit()
+        if self._has_submitted:  # the first jobs do not share the cores with the import of Ax
+            self._background.prepare(self._settings.n_trials)
         self._ask_ahead()
 
     def _ask_ahead(self) -> None:
@@ -296,16 +303,23 @@ class Sweep:
     def _stage(self) -> None:
         """Stage the candidate that is ready if a slot is free for it, and ask for the next if there is another slot."""
         self._waiting_slots.count(self._free_slots - len(self._staged), self._clock())
-        if self._lacks_trials() and (candidate := self._background.take()):
+        self._ask_for_a_free_slot()
+        while self._lacks_trials() and (candidate := self._background.take()):
             self._enter_staged(self._trial_of(candidate))
+            self._ask_for_a_free_slot()
+            if not self._submits_whole_rounds:
+                break
         if self._lacks_trials() and self._wants_trials():
-            self._ask(self._trials.finished)
             if self._background.gave_up:
                 self._stop_new_trials(_why_no_candidate(self._background.gave_up))
             elif self._background.is_waiting and not self._handles and not self._staged:
                 self._stop_new_trials(
                     Reason(Cause.NO_CANDIDATE, "Ax needs more results for a candidate, and no trial is running")
                 )
+
+    def _ask_for_a_free_slot(self) -> None:
+        if self._lacks_trials() and self._wants_trials():
+            self._ask(self._trials.finished)
 
     def _trial_of(self, candidate: Candidate) -> Trial:
         now = self._clock()

@@ -1,0 +1,155 @@
+"""The candidates that need no Ax: initial points, the centre of the space, Sobol and random points, and a grid.
+
+They are those that Ax would propose, and are there before Ax is imported, which takes seconds.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from ax_moo.optimizer.axis_coordinates import coordinates
+from ax_moo.optimizer.base import Candidate, Method, SearchSpaceExhausted
+from ax_moo.optimizer.encoding import SpaceEncoding
+from ax_moo.optimizer.points import key, number_of_points
+from ax_moo.optimizer.sobol import MOST_DIMENSIONS, sobol
+from ax_moo.problem.problem import Problem
+from ax_moo.trial import Parameterization, Trial, TrialStatus
+
+N_INITIAL = 5
+"""Ax's own number of trials before the model."""
+
+_MOST_DRAWS = 10_000
+"""So many points may have been there already before Ax looks for another one in its own way."""
+
+
+class InitialDesign:
+    """Proposes what Ax would propose, as long as that depends on no result.
+
+    With a model these are the first ``n_initial`` trials, failed ones not counted, and more Sobol points until half as
+    many have completed. Whether a candidate is one of these depends only on the trials and results that are known,
+    never on when Ax is ready. So a resumed sweep proposes the same.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        method: Method,
+        seed: int,
+        n_initial: int | None = None,
+        initial: Sequence[Parameterization] = (),
+    ) -> None:
+        self._problem = problem
+        self._method = method
+        self._initial = list(initial)
+        self._n_initial = N_INITIAL if n_initial is None else n_initial
+        self._encoding = SpaceEncoding(problem)
+        self._axes = {axis.name: coordinates(axis) for axis in self._encoding.axes}
+        self._number_of_points = number_of_points(problem)
+        self._points = self._unit_points(seed) if self._can_draw else iter(())
+        self._proposed: set[str] = set()
+        self._arms: set[str] = set()
+        self._n_left = self._n_completed = 0
+        self._grid = self._allowed_grid() if method is Method.GRID else iter(())
+
+    @property
+    def _dimensions(self) -> int:
+        return sum(axis.dimensions for axis in self._axes.values())
+
+    @property
+    def _can_draw(self) -> bool:
+        """Whether Ax's points can be computed here; in a constrained space they come from its own samplers."""
+        return not self._problem.parameter_constraints and 0 < self._dimensions <= MOST_DIMENSIONS
+
+    @property
+    def is_all(self) -> bool:
+        """Whether no candidate of the sweep needs Ax."""
+        return self._method is Method.GRID or (not self._method.has_model and self._can_draw)
+
+    def lasts_for(self, n_trials: int) -> bool:
+        """Whether so many trials need no Ax, if none of them fails."""
+        return self.is_all or (self._can_draw and n_trials <= self._n_initial)
+
+    def replay(self, trials: Iterable[Trial]) -> None:
+        """Take note of the trials of earlier runs, in their last states."""
+        for trial in trials:
+            self.accept(trial)
+            if trial.status.is_finished:
+                self.tell(trial)
+
+    def accept(self, trial: Trial) -> None:
+        """Take note of a trial, whoever has proposed it."""
+        if key(trial.parameterization) not in self._proposed:
+            self._note(trial.parameterization, trial.arm or self._encoding.to_arm(trial.parameterization))
+        self._n_left += 1
+
+    def tell(self, trial: Trial) -> None:
+        """Take note of a finished trial."""
+        self._n_completed += trial.status is TrialStatus.COMPLETED
+        self._n_left -= trial.status is not TrialStatus.COMPLETED
+
+    def ask(self) -> Candidate | None:
+        """The next candidate; None if it depends on results, or only Ax can find it.
+
+        Raises:
+            SearchSpaceExhausted: every point has been tried.
+        """
+        for point in self._initial:
+            if key(point) not in self._proposed:
+                return Candidate(dict(point), "initial")
+        if self._method is Method.GRID:
+            return Candidate(self._next_of_the_grid(), self._method)
+        if not self._can_draw or (self._method.has_model and not self._is_initial):
+            return None
+        if len(self._proposed) == self._number_of_points:
+            raise SearchSpaceExhausted(f"all {self._number_of_points} points were tried")
+        if self._method.has_model and not self._arms:
+            return self._candidate({name: axis.centre for name, axis in self._axes.items()}, "CenterOfSearchSpace")
+        arm = self._new_arm()
+        node = "Sobol" if self._method.has_model else self._method
+        return None if arm is None else self._candidate(arm, node)
+
+    @property
+    def _is_initial(self) -> bool:
+        return self._n_left < self._n_initial or self._n_completed < max(1, self._n_initial // 2)
+
+    def _candidate(self, arm: Parameterization, node: str) -> Candidate:
+        return Candidate(self._encoding.to_parameterization(arm), node)
+
+    def _allowed_grid(self) -> Iterator[Parameterization]:
+        constraints = self._problem.parameter_constraints
+        return (point for point in self._problem.search_space.grid() if all(c.holds(point) for c in constraints))
+
+    def _next_of_the_grid(self) -> Parameterization:
+        for point in self._grid:
+            if key(point) not in self._proposed:
+                return point
+        raise SearchSpaceExhausted(f"the grid has {len(self._proposed)} points, and every one was tried")
+
+    def _note(self, parameterization: Parameterization, arm: Parameterization) -> None:
+        self._proposed.add(key(parameterization))
+        self._arms.add(key(arm))
+
+    def _new_arm(self) -> Parameterization | None:
+        for _ in range(_MOST_DRAWS):
+            point = next(self._points)
+            arm = self._arm(point)
+            if key(arm) not in self._arms:
+                return arm
+        return None
+
+    def _arm(self, point: Sequence[float]) -> Parameterization:
+        arm, first = {}, 0
+        for name, axis in self._axes.items():
+            arm[name] = axis.value(point[first : first + axis.dimensions])
+            first += axis.dimensions
+        return arm
+
+    def _unit_points(self, seed: int) -> Iterator[Sequence[float]]:
+        return uniform(self._dimensions, seed) if self._method is Method.RANDOM else sobol(self._dimensions, seed)
+
+
+def uniform(dimensions: int, seed: int) -> Iterator[Sequence[float]]:
+    """The points of Ax's uniform generator."""
+    import numpy as np
+
+    random = np.random.RandomState(seed)
+    while True:
+        yield random.uniform(size=dimensions).tolist()
