@@ -59,7 +59,11 @@ def measure_ours(options: argparse.Namespace, folder: Path) -> Measured:
     command = [
         *(sys.executable, "train.py", "-m", "hydra/sweeper=ax_moo", f"hydra.sweep.dir={folder / 'sweep'}"),
         *(f"hydra.sweeper.n_trials={options.trials}", f"hydra.sweeper.n_jobs={options.slots}"),
-        *(f"hydra.sweeper.seed={options.seed}", *options.overrides),
+        *(
+            f"hydra.sweeper.seed={options.seed}",
+            f"hydra.sweeper.report={str(options.report).lower()}",
+            *options.overrides,
+        ),
     ]
     ran = run(command, ROOT, folder / "output")
     return Measured(ran, [trial.parameterization for trial in completed(journal.trials(folder / "sweep"))])
@@ -116,7 +120,7 @@ def result(options: argparse.Namespace, measured: Mapping[str, Measured]) -> Res
     table = Table(["way", "trials", "wall clock s", "CPU s", "share of the hypervolume"], rows)
     factor = measured["orchestrator"].command.wall / measured["ours"].command.wall
     figure = Figure.at_least(3, "times faster than Ax's Orchestrator with cold processes", factor)
-    given = {name: getattr(options, name) for name in ("trials", "slots", "seed", "overrides")}
+    given = {name: getattr(options, name) for name in ("trials", "slots", "seed", "report", "overrides")}
     raw = {way: {"wall": m.command.wall, "cpu": m.command.cpu, "points": m.points} for way, m in measured.items()}
     about = ABOUT.format(**given).replace("\n", " ")
     return Result("end_to_end", "The main job, end to end", about, [table], [figure], given, raw)
@@ -127,6 +131,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--trials", type=int, default=48)
     parser.add_argument("--slots", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--no-report", dest="report", action="store_false", help="leave out our page")
     parser.add_argument("--json", type=Path, help="write the result there")
     parser.add_argument("overrides", nargs="*", help="of the application, such as data.num_train=512")
     return parser.parse_args()

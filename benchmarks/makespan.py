@@ -42,6 +42,7 @@ class Work:
     durations: Sequence[float]
     slots: int
     seed: int
+    report: bool = True
 
     @property
     def ideal(self) -> float:
@@ -88,6 +89,7 @@ def _ours(tool: str, work: Work, folder: Path, common: Sequence[str]) -> list[st
         *_budget(work, folder),
         f"hydra.sweeper.method={tool}",
         f"hydra.sweeper.seed={work.seed}",
+        f"hydra.sweeper.report={str(work.report).lower()}",
         f"+hydra.sweeper.objectives={{{objectives}}}",
     ]
 
@@ -130,7 +132,13 @@ COMMANDS: dict[str, Callable[[str, Work, Path, Sequence[str]], list[str]]] = {"o
 
 def simulate(method: str, work: Work, overhead: float) -> dict[str, float]:
     """The parts and the makespan of a sweep in simulated time, in a process of its own: it has to import Ax."""
-    wanted = {"method": method, "overhead": overhead, **vars(work)}
+    wanted = {
+        "method": method,
+        "overhead": overhead,
+        "durations": work.durations,
+        "slots": work.slots,
+        "seed": work.seed,
+    }
     command = [sys.executable, str(HERE / "simulated_sweep.py"), json.dumps(wanted)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     simulated: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
@@ -140,8 +148,12 @@ def simulate(method: str, work: Work, overhead: float) -> dict[str, float]:
 def main() -> None:
     options = _options()
     before = begin()
-    work = Work(log_normal(options.trials, options.median, options.sigma, options.seed), options.slots, options.seed)
-    longer = Work(log_normal(options.trials, options.long, options.sigma, options.seed), options.slots, options.seed)
+    work, longer = (
+        Work(
+            log_normal(options.trials, median, options.sigma, options.seed), options.slots, options.seed, options.report
+        )
+        for median in (options.median, options.long)
+    )
     measured = {}
     with tempfile.TemporaryDirectory() as name:
         for tool in options.tools.split(","):
@@ -243,6 +255,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--tools", default=",".join(TOOLS), help="separated by commas")
     parser.add_argument("--simulate", default=",".join(OURS), help="methods, separated by commas")
+    parser.add_argument("--no-report", dest="report", action="store_false", help="leave out our page")
     parser.add_argument("--json", type=Path, help="write the result there")
     return parser.parse_args()
 

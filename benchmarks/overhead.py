@@ -57,7 +57,7 @@ def measure(kind: str, options: argparse.Namespace, folder: Path) -> Costs:
         *([f"hydra.launcher.warm={warm}"] if has_warm_trials() else []),
     ]
     # A cache of its own: what an earlier sweep has left there does not count.
-    ran = run(command, HERE, folder / "output", {"XDG_CACHE_HOME": str(folder / "cache")})
+    ran = run(command, HERE, folder / "output", {"XDG_CACHE_HOME": str(folder / "cache")}, samples=True)
     return costs(folder / "sweep", records, ran, options.first)
 
 

@@ -59,7 +59,15 @@ def test_a_candidate_that_was_there_before_the_slot_was_free_costs_no_slot_time(
 @pytest.mark.one_hydra
 def test_the_makespan_is_measured_and_simulated_and_every_part_of_it_is_shown(tmp_path: Path) -> None:
     path = tmp_path / "makespan.json"
-    options = ["--trials=4", "--slots=2", "--median=0.2", "--long=1", "--tools=sobol", "--simulate=sobol"]
+    options = [
+        "--trials=4",
+        "--slots=2",
+        "--median=0.2",
+        "--long=1",
+        "--tools=sobol",
+        "--simulate=sobol",
+        "--no-report",
+    ]
     command = [sys.executable, str(BENCHMARKS / "makespan.py"), *options, "--json", str(path)]
     shown = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     measured, _ = Result.read(path)

@@ -19,7 +19,7 @@ MEASURE = """
 import sys
 from pathlib import Path
 from measuring.process_tree import run
-ran = run([sys.executable, "-c", sys.argv[1]], Path("."), Path(sys.argv[2]))
+ran = run([sys.executable, "-c", sys.argv[1]], Path("."), Path(sys.argv[2]), samples=True)
 print(ran.cpu, ran.samples[-1][1])
 """
 

@@ -1,7 +1,9 @@
 """docs/benchmarks.md and the figures in the README, written from the results of the last run of each benchmark."""
 
 import dataclasses
+import json
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,14 @@ Read = tuple[Result, dict[str, Any]]
 
 
 def read_all(folder: Path = RESULTS) -> list[Read]:
-    return [Result.read(path) for path in sorted(folder.glob("*.json"))]
+    return [Result.read(path) for path in sorted(folder.glob("*.json")) if _is_result(path)]
+
+
+def _is_result(path: Path) -> bool:
+    is_result = "tables" in json.loads(path.read_text())
+    if not is_result:
+        print(f"{path} is no result: its benchmark does not write one (measuring/result.py)", file=sys.stderr)
+    return is_result
 
 
 def write_pages(results: Sequence[Read]) -> None:
