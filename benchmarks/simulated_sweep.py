@@ -20,6 +20,7 @@ from measuring.slot_time import Worked, slot_time
 
 from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult, JobState
 from ax_moo.optimizer.base import Candidate, Method, Optimizer
+from ax_moo.optimizer.initial_design import InitialDesign
 from ax_moo.problem.problem import Problem
 from ax_moo.search_space.space import SearchSpace
 from ax_moo.sweep.loop import POLL_SECONDS, Sweep
@@ -173,7 +174,8 @@ def simulate(method: str, durations: Sequence[float], slots: int, overhead: floa
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         skipper = Skipper(launcher, optimizer, slots)
-        Sweep(problem, settings, launcher, folder, optimizer.build, [skipper], clock=clock).run()
+        design = InitialDesign(problem, settings.method, seed, settings.n_initial, settings.initial)
+        Sweep(problem, settings, launcher, folder, optimizer.build, [skipper], clock=clock, design=design).run()
         work = {index: job.worked for index, job in launcher.jobs.items()}
         parts = slot_time(folder, work, slots, began)
     return {"makespan": max(each.ended for each in work.values()) - began, **parts}
