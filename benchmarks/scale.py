@@ -1,200 +1,118 @@
-"""What a sweep of many trials costs its controller: ``python benchmarks/scale.py [TRIALS ...]``, else 100 and 1000.
-
-The loop, Ax, the journal, the progress lines, the page and the tables are the real ones. The jobs are simulated: the
-oldest of them ends as soon as ``--at-once`` run, so that no time passes in which nothing happens. With ``--slurm`` a
-real sweep runs on a Slurm cluster that this program starts (it needs root on Debian); its jobs do nothing.
-Each size runs in a process of its own. All figures are told apart from what Ax's import costs.
-"""
+"""What a sweep of many trials costs its controller: ``python benchmarks/scale.py``; ``--slurm`` adds a real cluster."""
 
 import argparse
 import json
-import logging
 import os
-import resource
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from report_cost import problem
+from measuring import on_slurm
+from measuring.result import Figure, Result, Table, begin, finish
 
-from ax_moo.cli.status import facts_of
-from ax_moo.console.progress import LogLines
-from ax_moo.html_report.observer import ReportObserver
-from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult, JobState
-from ax_moo.optimizer.base import Optimizer
-from ax_moo.results.tables import TRIALS_FILE, write_results
-from ax_moo.storage.files import JOURNAL_FILE
-from ax_moo.storage.folder import open_folder
-from ax_moo.sweep import resume
-from ax_moo.sweep.loop import Sweep
-from ax_moo.sweep.settings import Settings
-from ax_moo.trial import Job, Trial
-
-SCALE_SLURM = Path(__file__).with_name("scale_slurm.py")
-
-
-@dataclass
-class SimulatedJob:
-    """A job of a :class:`SimulatedLauncher`."""
-
-    request: JobRequest
-    launcher: "SimulatedLauncher"
-    job: Job
-    has_ended: bool = False
-
-    def state(self) -> JobState:
-        self.launcher.questions += 1
-        self.has_ended = self.has_ended or self.launcher.ends(self)
-        return JobState.FINISHED if self.has_ended else JobState.RUNNING
-
-    def result(self) -> JobResult:
-        values = [float(override.split("=")[1]) for override in self.request.overrides]
-        return JobResult({"val_acc": 0.9 + values[4] / 10, "num_params": values[0] * values[1]})
-
-    def cancel(self) -> None:
-        pass
+MANY_TRIALS = Path(__file__).parent / "measuring/many_trials.py"
+ABOUT = """\
+The loop, the optimizer, the journal, the lines of progress, the page and the tables are the real ones; jobs are
+simulated: the oldest ends as soon as {at_once} run. Each sweep is a process of its own. Its CPU time is that of all its
+threads after Ax is imported, where it is, without that of the page, which has processes of its own. ``status`` is
+`ax-moo status`, ``read`` is the check of the journal at a resume, and ``replay`` is an optimizer that is built anew
+from the trials; these and the tables at the end are CPU seconds. On Slurm the trials are real jobs that do nothing,
+on two nodes that share this machine's cores."""
+NAMES = {
+    "cpu_ms_per_trial": "CPU a trial, ms",
+    "loop_ms_per_trial": "of it the loop's thread, ms",
+    "memory_mb": "memory, MB",
+    "page_cpu_s": "pages, CPU s",
+    "tables_s": "tables, s",
+    "status_s": "status, s",
+    "read_s": "read, s",
+    "replay_s": "replay, s",
+    "journal_bytes_per_trial": "journal a trial, bytes",
+    "table_bytes_per_trial": "table a trial, bytes",
+    "completed": "completed",
+    "most_at_once": "at once",
+    "wall_s": "wall clock, s",
+    **{f"{name}_calls": f"calls of {name}" for name in on_slurm.COMMANDS},
+}
 
 
-class SimulatedLauncher:
-    """Its oldest job ends when ``at_once`` of them run, and every job when ``n_trials`` have been submitted."""
-
-    is_blocking = False
-    max_jobs: int | None = None
-
-    def __init__(self, n_trials: int, at_once: int) -> None:
-        self._n_trials = n_trials
-        self._at_once = at_once
-        self._running: dict[int, SimulatedJob] = {}
-        self._submitted = 0
-        self.questions = 0
-
-    def check(self) -> None:
-        pass
-
-    def submit(self, requests: Sequence[JobRequest]) -> Sequence[JobHandle]:
-        jobs = [SimulatedJob(each, self, Job(f"job-{each.trial}", f"/jobs/{each.trial}")) for each in requests]
-        self._running |= {job.request.trial: job for job in jobs}
-        self._submitted += len(jobs)
-        return jobs
-
-    def ends(self, job: SimulatedJob) -> bool:
-        is_oldest = next(iter(self._running)) == job.request.trial
-        if not is_oldest or (len(self._running) < self._at_once and self._submitted < self._n_trials):
-            return False
-        del self._running[job.request.trial]
-        return True
-
-    def attach(self, job: Job) -> JobHandle:
-        raise NotImplementedError
-
-    def find(self, request: JobRequest) -> JobHandle | None:
-        return None
-
-    def cancel_command(self, jobs: Sequence[Job]) -> str:
-        return ""
-
-
-class Clocked:
-    """An observer that notes how much CPU time the sweep's own thread and its process have used, trial by trial."""
-
-    def __init__(self) -> None:
-        self.begin = (0.0, 0.0)
-
-    def built(self) -> None:
-        """Ax is imported."""
-        self.begin = (time.process_time(), time.monotonic())
-
-    def cpu(self) -> float:
-        return time.process_time() - self.begin[0]
-
-    def wall(self) -> float:
-        return time.monotonic() - self.begin[1]
-
-
-def run(n_trials: int, at_once: int, method: str, folder: Path) -> dict[str, Any]:
-    """The figures of one simulated sweep in this process."""
-    described, clocked = problem(), Clocked()
-
-    def optimizer(previous: Sequence[Trial]) -> Optimizer:
-        from ax_moo.optimizer.ax_client import AxOptimizer
-
-        found = AxOptimizer(described, method, seed=1)
-        found.replay(previous)
-        clocked.built()
-        return found
-
-    launcher = SimulatedLauncher(n_trials, at_once)
-    settings = Settings(n_trials=n_trials, n_jobs=at_once, method=method, seed=1)
-    observers = [LogLines(), ReportObserver(folder)]
-    about = {"n_trials": n_trials, "n_jobs": at_once, "method": method, "seed": 1}
-    loop_begin = time.thread_time()
-    ending = Sweep(described, settings, launcher, folder, optimizer, observers, about).run()
-    facts = {
-        "trials": len(ending.trials),
-        "cpu_ms_per_trial": 1000 * clocked.cpu() / n_trials,
-        "loop_ms_per_trial": 1000 * (time.thread_time() - loop_begin) / n_trials,
-        "wall_s": clocked.wall(),
-        "questions_per_trial": launcher.questions / n_trials,
-        "tables_s": _cpu_of(lambda: write_results(folder, ending.trials, described)),
-        "status_s": _cpu_of(lambda: facts_of(open_folder(folder), time.time())),
-        "read_s": _cpu_of(lambda: resume.previous_run(folder)),
-        "replay_s": _cpu_of(lambda: optimizer(ending.trials)),
-        "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "page_cpu_s": sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]),
-        "journal_bytes_per_trial": (folder / JOURNAL_FILE).stat().st_size / n_trials,
-        "table_bytes_per_trial": (folder / TRIALS_FILE).stat().st_size / n_trials,
-    }
-    return facts
-
-
-def _cpu_of(call: Callable[[], object]) -> float:
-    begin = time.process_time()
-    call()
-    return time.process_time() - begin
-
-
-def measure(n_trials: int, at_once: int, method: str, profile: bool) -> dict[str, Any]:
+def measure(n_trials: int, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """The figures of a sweep in a process of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, *(["-m", "cProfile", "-o", f"{n_trials}.prof"] if profile else []), __file__]
-        options = ["--inside", folder, "--at-once", str(at_once), "--method", method]
-        environ = {**os.environ, "OMP_NUM_THREADS": "1"}
-        done = subprocess.run(
-            [*command, str(n_trials), *options], check=True, env=environ, stdout=subprocess.PIPE, text=True
-        )
+    command = [sys.executable, str(MANY_TRIALS), str(n_trials), str(options.at_once), options.method, str(folder)]
+    environ = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, check=True, env=environ, stdout=subprocess.PIPE, text=True)
     measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return measured
 
 
-def table(rows: Sequence[dict[str, Any]]) -> str:
-    """The figures as lines: one for each figure, with a column for each sweep."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    return "\n".join(f"{name:24}" + "".join(f"{row.get(name, 0.0):>12.6g}" for row in rows) for name in names)
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("trials", nargs="*", type=int, default=[100, 1000])
+    options = _options()
+    before = begin()
+    simulated, real = [], []
+    with tempfile.TemporaryDirectory() as name:
+        for count in options.trials:
+            print(f"{count} trials ...", file=sys.stderr)
+            (folder := Path(name, str(count))).mkdir()
+            simulated.append(measure(count, options, folder))
+        for count in options.slurm:
+            print(f"{count} trials on Slurm ...", file=sys.stderr)
+            (folder := Path(name, f"slurm-{count}")).mkdir()
+            real.append(on_slurm.run(count, options.at_once, options.method, folder, options.more))
+    finish(result(options, simulated, real), before, options.json)
+
+
+def result(
+    options: argparse.Namespace, simulated: Sequence[Mapping[str, Any]], real: Sequence[Mapping[str, Any]]
+) -> Result:
+    tables = [table("", simulated)] if simulated else []
+    tables += [table("On Slurm", real)] if real else []
+    about = ABOUT.format(at_once=options.at_once).replace("\n", " ")
+    given = {"at_once": options.at_once, "method": options.method}
+    return Result(
+        "scale",
+        "Many trials",
+        about,
+        tables,
+        _figures(simulated),
+        given,
+        {"simulated": simulated, "slurm": real},
+    )
+
+
+def table(title: str, sweeps: Sequence[Mapping[str, Any]]) -> Table:
+    """A column for each sweep."""
+    rows = [[name, *(each.get(key) for each in sweeps)] for key, name in NAMES.items() if key in sweeps[0]]
+    return Table(["", *(f"{each['trials']} trials" for each in sweeps)], rows, title)
+
+
+def _figures(sweeps: Sequence[Mapping[str, Any]]) -> list[Figure]:
+    by_trials = {each["trials"]: each for each in sweeps}
+    few, many = min(by_trials, default=0), 1000
+    if many not in by_trials or few == many:
+        return []
+    ratio = by_trials[many]["cpu_ms_per_trial"] / by_trials[few]["cpu_ms_per_trial"]
+    return [
+        Figure.at_most(2, f"times as much CPU a trial, a sweep of {many} trials as one of {few}", ratio),
+        Figure.at_most(1000, f"MB of memory, a sweep of {many} trials", by_trials[many]["memory_mb"]),
+    ]
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=_counts, default=[100, 1000, 10000], help="separated by commas")
+    parser.add_argument("--slurm", type=_counts, default=[], help="trials of sweeps on Slurm; needs root on Debian")
     parser.add_argument("--at-once", type=int, default=64)
     parser.add_argument("--method", default="sobol")
-    parser.add_argument("--slurm", action="store_true")
-    parser.add_argument("--profile", action="store_true", help="write TRIALS.prof for each sweep")
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
-    parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.inside:
-        logging.basicConfig(filename=asked.inside / "log", level=logging.INFO)
-        print(json.dumps(run(asked.trials[0], asked.at_once, asked.method, asked.inside)))
-        return
-    rows = [measure(count, asked.at_once, asked.method, asked.profile) for count in asked.trials]
-    print(table(rows))
-    if asked.json:
-        asked.json.write_text(json.dumps({"method": asked.method, "at_once": asked.at_once, "sweeps": rows}, indent=1))
+    parser.add_argument("--more", nargs="*", default=[], help="more options of the sweeps on Slurm")
+    parser.add_argument("--json", type=Path, help="write the result there")
+    return parser.parse_args()
+
+
+def _counts(text: str) -> list[int]:
+    return [int(count) for count in text.split(",") if count]
 
 
 if __name__ == "__main__":

@@ -79,12 +79,14 @@ def test_a_first_round_is_one_array_on_both_nodes_with_a_gpu_each(tmp_path: Path
     assert all("gres/gpu=1" in row[2] for row in rows)
 
 
-def test_later_jobs_go_out_one_by_one_and_are_found_again(tmp_path: Path) -> None:
+def test_later_jobs_are_an_array_too_and_are_found_again(tmp_path: Path) -> None:
     launcher = open_launcher(tmp_path, "async_slurm", where_it_runs())
     handles = submit(launcher, 5, 9)
     again = open_launcher(tmp_path, "async_slurm", where_it_runs())
     found, attached = again.find(request(9)), again.attach(handles[0].job)
 
+    array = handles[0].job.job_id.split("_")[0]
+    assert [handle.job.job_id for handle in handles] == [f"{array}_5", f"{array}_9"]
     assert found.job == handles[1].job
     assert found.job.folder == str(tmp_path / "sweep/.submitit/9")
     assert again.find(request(6)) is None

@@ -1,19 +1,29 @@
 """What a sweep does for one event does not grow with the number of its trials."""
 
-from collections.abc import Iterator
+import json
+import pickle
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, two_objectives
 
 from ax_moo.console.progress import LiveTable, LogLines
+from ax_moo.html_report.observer import interval
+from ax_moo.jobs.launcher import JobHandle, JobRequest
 from ax_moo.problem.best_so_far import BestSoFar
 from ax_moo.problem.frontier import hypervolume_of, pareto_trials
+from ax_moo.sweep import submission
 from ax_moo.sweep.budget import Budget
 from ax_moo.sweep.loop import Sweep
 from ax_moo.sweep.settings import Settings
+from ax_moo.sweep.submission import Submitter
 from ax_moo.sweep.trials import Trials
 from ax_moo.trial import Fault, Job, Trial, TrialStatus
+from ax_moo_launchers import files, handle
+from ax_moo_launchers.files import process_file, result_file
+from ax_moo_launchers.local.handle import LocalHandle
 
 pytestmark = pytest.mark.hydra_free
 
@@ -52,6 +62,55 @@ def test_the_loop_goes_through_all_trials_at_its_begin_and_end_alone(
     ending = Sweep(TWO, settings, launcher, tmp_path, lambda trials: ListedCandidates(), observers).run()
     assert [trial.status for trial in ending.trials] == [TrialStatus.COMPLETED] * count
     assert looks == [0, count]
+
+
+class Cluster(ScriptedLauncher):
+    """A submission takes half a second, however many jobs it has."""
+
+    submits_together = True
+
+    def submit(self, requests: Sequence[JobRequest]) -> Sequence[JobHandle]:
+        time.sleep(0.5)
+        return super().submit(requests)
+
+
+def test_trials_whose_slots_become_free_together_are_one_submission(tmp_path: Path) -> None:
+    launcher = Cluster(two_objectives, polls=lambda trial: 1)
+    Sweep(TWO, Settings(n_trials=12, n_jobs=4), launcher, tmp_path, lambda trials: ListedCandidates()).run()
+    assert launcher.batches == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
+
+
+def test_after_a_refusal_trials_go_out_one_by_one_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    launcher = Cluster(two_objectives)
+    submitter, trials = Submitter(launcher, TWO.search_space), [Trial(i, {"x": 0.5, "y": 0.5}) for i in range(2)]
+    submitter.submit(trials, is_first=True)
+    assert submitter.takes_several
+    monkeypatch.setattr(launcher, "submit", lambda requests: 1 / 0)
+    submitter.submit(trials, is_first=False)
+    assert not submitter.takes_several
+    monkeypatch.setattr(submission, "ONE_BY_ONE_SECONDS", 0.0)
+    assert submitter.takes_several
+
+
+def test_a_result_is_read_once_while_the_jobs_other_tasks_are_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process_file(tmp_path, "7").write_text(json.dumps({"n_tasks": 2}))
+    first, second = (result_file(tmp_path, "7", task) for task in range(2))
+    first.write_bytes(pickle.dumps(("success", 1.0)))
+    read: list[Path] = []
+    monkeypatch.setattr(handle, "is_whole", lambda path: read.append(path) or files.is_whole(path))
+    job = LocalHandle(Job("7", str(tmp_path), "local"))
+    assert not any(job.has_results() for _ in range(10))
+    assert read.count(first) == 1
+    second.write_bytes(pickle.dumps(("success", 2.0)))
+    assert job.has_results()
+    first.write_bytes(b"")
+    assert not job.has_results()
+
+
+def test_a_page_that_takes_long_is_written_less_often() -> None:
+    assert [interval(seconds) for seconds in (0.0, 2.0, 60.0)] == [30.0, 30.0, 600.0]
 
 
 def test_the_counts_of_trials_follow_their_states() -> None:

@@ -32,6 +32,7 @@ class SubmititHandle(ABC):
     def __init__(self, job: Job) -> None:
         self.job = job
         self.folder = Path(job.folder)
+        self._whole: dict[Path, tuple[int, int]] = {}
 
     @property
     @abstractmethod
@@ -78,12 +79,23 @@ class SubmititHandle(ABC):
     def has_results(self, every: bool = True) -> bool:
         """Whether the results of all tasks have been written; without ``every``, that of the first, which counts."""
         tasks = range(self.n_tasks) if every else range(1)
-        return all(is_whole(result_file(self.folder, self.job.job_id, task)) for task in tasks)
+        return all(self._is_whole(result_file(self.folder, self.job.job_id, task)) for task in tasks)
+
+    def _is_whole(self, result: Path) -> bool:
+        """Whether a result is whole; it is read once, while the job's other tasks are waited for."""
+        try:
+            found = result.stat()
+        except OSError:
+            return is_whole(result)
+        version = (found.st_size, found.st_mtime_ns)
+        if self._whole.get(result) != version and is_whole(result):
+            self._whole[result] = version
+        return self._whole.get(result) == version
 
     def _is_torn(self) -> bool:
         """Whether the job has written its result, and a part of the file is lost."""
         path = result_file(self.folder, self.job.job_id)
-        return path.exists() and not is_whole(path)
+        return path.exists() and not self._is_whole(path)
 
     def _is_overdue(self, ended_at: float, ended_well: bool) -> bool:
         """Whether to stop waiting for the results of a job that ended at this time of ``time.monotonic``."""

@@ -29,9 +29,11 @@ NODES = ("n1", "n2")
 class SlurmCluster:
     """``start`` it, point ``SLURM_CONF`` (``environ``) at it, and ``stop`` it."""
 
-    def __init__(self, accounting: bool = True) -> None:
+    def __init__(self, accounting: bool = True, cpus: int = 8) -> None:
+        """Each node has so many CPUs, whatever this machine has."""
         self.folder = Path(tempfile.mkdtemp(prefix="slurm-"))
         self.accounting = accounting
+        self.cpus = cpus
         self.ports = dict(zip(("ctld", "dbd", "sql", *NODES), _free_ports(5), strict=True))
         self.environ = {"SLURM_CONF": str(self.folder / "slurm.conf")}
         # Cgroups are known by their jobs' numbers, and are shared by all clusters of this machine.
@@ -42,7 +44,7 @@ class SlurmCluster:
         install()
         self.folder.chmod(0o755)
         hostname = socket.gethostname().split(".")[0]
-        write_config(self.folder, hostname, self.ports, NODES, self.accounting, self._first_job)
+        write_config(self.folder, hostname, self.ports, NODES, self.accounting, self._first_job, self.cpus)
         try:
             start_munge(self._daemons)
             if self.accounting:
@@ -185,8 +187,8 @@ class SlurmCluster:
 
 
 @contextlib.contextmanager
-def running(accounting: bool = True) -> Iterator[SlurmCluster]:
-    cluster = SlurmCluster(accounting)
+def running(accounting: bool = True, cpus: int = 8) -> Iterator[SlurmCluster]:
+    cluster = SlurmCluster(accounting, cpus)
     cluster.start()
     try:
         yield cluster

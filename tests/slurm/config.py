@@ -29,11 +29,18 @@ def remove_cgroups(nodes: Sequence[str], first_job: int) -> None:
 
 
 def write_config(
-    folder: Path, hostname: str, ports: Mapping[str, int], nodes: Sequence[str], accounting: bool, first_job: int
+    folder: Path,
+    hostname: str,
+    ports: Mapping[str, int],
+    nodes: Sequence[str],
+    accounting: bool,
+    first_job: int,
+    cpus: int = 8,
 ) -> None:
     for name in ("state", *nodes):
         (folder / name).mkdir()
-    values = {**ports, "host": hostname, "dir": folder, "first": first_job}
+    sizes = {"cpus": cpus, "memory": 4000 * cpus}
+    values = {**ports, **sizes, "host": hostname, "dir": folder, "first": first_job}
     for name, text in _texts(nodes, accounting).items():
         path = folder / name
         path.write_text(text.format_map(values))
@@ -107,7 +114,7 @@ AccountingStoragePass={dir}/munge.socket
 """
 _NO_ACCOUNTING = "AccountingStorageType=accounting_storage/none\n"
 _NODE = """\
-NodeName=NODE NodeHostname={host} NodeAddr=127.0.0.1 Port={NODE} CPUs=8 RealMemory=32000 Gres=gpu:2 State=UNKNOWN
+NodeName=NODE NodeHostname={host} NodeAddr=127.0.0.1 Port={NODE} CPUs={cpus} RealMemory={memory} Gres=gpu:2
 """
 _PARTITIONS = """\
 PartitionName=gpu Nodes=NODES Default=YES MaxTime=60 State=UP PriorityTier=1 GraceTime=30

@@ -1,4 +1,4 @@
-"""SlurmQueue: submits jobs to Slurm, the first round as one job array."""
+"""SlurmQueue: submits jobs to Slurm, those that are ready together as one job array."""
 
 import json
 import logging
@@ -34,13 +34,14 @@ _COMMANDS = ("sbatch", "squeue", "scancel")
 
 
 class SlurmQueue:
-    """Submits jobs with sbatch: a first round as arrays whose task ids are the trial numbers, others one by one."""
+    """Submits jobs with sbatch: those that ask for the same as an array, whose task ids are the trial numbers."""
 
     def __init__(self, params: Mapping[str, Any], sweep_folder: Path) -> None:
         self.params = params
         self._sweep_folder = sweep_folder
         self.watcher = SlurmWatcher()
         self._has_submitted = False
+        self._no_array_from: int | None = None
         self._doubtful: set[Path] = set()
         self._taken = Taken()
         self._carried = CarriedQueue(params, self.watcher, self._of_sweep)
@@ -97,6 +98,7 @@ class SlurmQueue:
                 except Refused as error:
                     if len(group) == 1 or not refusals.is_of_arrays(str(error)):
                         raise
+                    self._no_array_from = max(each.trial for each in group)
                     log.info("Slurm takes no array of %d jobs, which are submitted one by one: %s", len(group), error)
                     waiting.extendleft([each] for each in reversed(group))
         except BaseException as error:
@@ -109,13 +111,15 @@ class SlurmQueue:
         return [handles[request] for request in calls]
 
     def _groups(self, params: Mapping[JobRequest, Mapping[str, Any]]) -> list[list[JobRequest]]:
-        """The requests of each submission: an array for those of a sweep's first round that ask for the same."""
-        requests = list(params)
-        if [(each.trial, each.attempt) for each in requests] != [(trial, 1) for trial in range(len(requests))]:
-            return [[each] for each in requests]
-        groups: dict[str, list[JobRequest]] = {}
-        for each in requests:
-            groups.setdefault(_key(params[each]), []).append(each)
+        """The requests of each submission: an array for those that ask for the same.
+
+        An array's task finds its folder by its number alone, so that a later attempt is no part of one.
+        """
+        groups: dict[object, list[JobRequest]] = {}
+        for each in params:
+            is_too_high = self._no_array_from is not None and each.trial >= self._no_array_from
+            is_alone = each.attempt > 1 or is_too_high
+            groups.setdefault(each if is_alone else (each.exclude, _key(params[each])), []).append(each)
         return list(groups.values())
 
     def _submit_group(

@@ -19,13 +19,12 @@ class Taken:
     """The resources of the jobs that Slurm has taken: from this process, and from those before it by their records."""
 
     def __init__(self) -> None:
-        self._seen: list[dict[str, Any]] = []
+        self._seen: dict[str, dict[str, Any]] = {}
         self._before: list[dict[str, Any]] | None = None
 
     def add(self, params: Mapping[str, Any]) -> None:
         resources = resources_of(params)
-        if resources not in self._seen:
-            self._seen.append(resources)
+        self._seen[json.dumps(resources, sort_keys=True)] = resources
 
     def shows_fault_of(
         self, params: Mapping[str, Any], message: str, folder: Path | None = None, sweep: str = ""
@@ -39,7 +38,10 @@ class Taken:
         asked = resources_of(params)
         if self._before is None:
             self._before = list(taken_jobs(folder, sweep)) if folder is not None else []
-        known = [*self._seen, *(each["resources"] for each in self._before if _differ_in_own_only(each, asked))]
+        known = [
+            *self._seen.values(),
+            *(each["resources"] for each in self._before if _differ_in_own_only(each, asked)),
+        ]
         return bool(known) and asked not in known and not any(_is_known_by_name(asked, each, message) for each in known)
 
 

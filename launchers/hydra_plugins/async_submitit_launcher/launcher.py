@@ -43,9 +43,10 @@ class AsyncLocalLauncher(_base.AsyncSubmititLauncher):
 
 
 class AsyncSlurmLauncher(_base.AsyncSubmititLauncher):
-    """Runs jobs on Slurm; a first round is submitted as one job array."""
+    """Runs jobs on Slurm; those that are ready together are submitted as one job array."""
 
     name = "async_slurm"
+    submits_together = True
 
     def _open_queue(self) -> "Queue":
         from ax_moo_launchers.slurm.queue import SlurmQueue

@@ -16,8 +16,16 @@ from ax_moo.trial import Trial
 log = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 30.0
+SHARE_OF_TIME = 0.1
+"""The share of one core's time that pages may take: a page of thousands of trials is written less often."""
+
 LAST_SECONDS = 900.0
 """The limit for the page at the end: many times what a thousand trials take."""
+
+
+def interval(page_seconds: float) -> float:
+    """The time between the beginnings of two pages, of which the first took so long."""
+    return max(INTERVAL_SECONDS, page_seconds / SHARE_OF_TIME)
 
 
 class ReportObserver:
@@ -27,6 +35,7 @@ class ReportObserver:
         self._folder = folder
         self._has_changed = False
         self._started = -INTERVAL_SECONDS
+        self._seconds = 0.0
         self._process: subprocess.Popen[bytes] | None = None
 
     def open(self, problem: Problem, trials: Sequence[Trial]) -> None:
@@ -37,8 +46,9 @@ class ReportObserver:
 
     def on_poll(self, progress: Progress) -> None:
         now = time.monotonic()
-        is_writing = self._process is not None and self._process.poll() is None
-        if self._has_changed and not is_writing and now - self._started >= INTERVAL_SECONDS:
+        if self._process is not None and self._process.poll() is not None:
+            self._process, self._seconds = None, now - self._started
+        if self._has_changed and self._process is None and now - self._started >= interval(self._seconds):
             self._has_changed, self._started = False, now
             self._process = start_writing(self._folder)
 
@@ -47,6 +57,7 @@ class ReportObserver:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+        self._process, self._seconds = None, 0.0
 
 
 def start_writing(folder: Path, whole: bool = False) -> "subprocess.Popen[bytes]":

@@ -142,3 +142,10 @@ class KeepsJobsReady(Protocol):
     def end_ready_jobs(self) -> None:
         """End the jobs that have no trial, because no more trials come."""
         ...
+
+
+@runtime_checkable
+class SubmitsTogether(Protocol):
+    """A launcher for which one ``submit`` of several jobs costs no more than that of one, as a job array does."""
+
+    submits_together: bool

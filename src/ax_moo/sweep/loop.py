@@ -286,7 +286,7 @@ class Sweep:
             return
         self._stage()
         more_of_the_round = self._background.is_busy and self._lacks_trials()
-        if self._staged and not (self._submits_whole_rounds and more_of_the_round):
+        if self._staged and not (more_of_the_round and self._waits_for_more):
             self._submit()
         if self._has_submitted:  # the first jobs do not share the cores with the import of Ax
             self._background.prepare(self._settings.n_trials)
@@ -360,13 +360,18 @@ class Sweep:
         return self._launcher.is_blocking or (not self._submitter.one_by_one and not self._has_submitted)
 
     @property
+    def _waits_for_more(self) -> bool:
+        waited = self._clock() - min(trial.time for trial in self._staged)
+        return self._submits_whole_rounds or self._submitter.waits_for_more(waited)
+
+    @property
     def _has_submitted(self) -> bool:
         return bool(self._handles) or self._trials.has_had_job
 
     def _submit(self) -> None:
         ready = self._staged[: self._free_slots]
         with signals.deferred():
-            trials = ready if self._submits_whole_rounds else ready[:1]
+            trials = ready if self._submits_whole_rounds or self._submitter.takes_several else ready[:1]
             batch, handles = self._submitter.submit(trials, not self._has_submitted, self._nodes_to_avoid())
             # All handles are kept before the first is recorded: all these jobs run, also where recording fails.
             self._handles |= {trial.index: handle for trial, handle in zip(batch, handles, strict=True)}

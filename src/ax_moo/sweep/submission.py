@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ax_moo.jobs import refusals
-from ax_moo.jobs.launcher import AsyncLauncher, JobHandle, JobRequest
+from ax_moo.jobs.launcher import AsyncLauncher, JobHandle, JobRequest, SubmitsTogether
 from ax_moo.search_space.space import SearchSpace
 from ax_moo.system import disk
 from ax_moo.system.errors import ConfigError
@@ -14,12 +14,12 @@ from ax_moo.trial import Trial
 
 log = logging.getLogger(__name__)
 
+ONE_BY_ONE_SECONDS = 600.0
+"""How long after a refusal jobs are submitted one by one."""
+
 
 class Submitter:
-    """Submits trials, and pauses for a while after a refusal.
-
-    ``one_by_one`` is True after a refusal: the queue may have room for one job, but not for a whole round.
-    """
+    """Submits trials, and pauses for a while after a refusal."""
 
     def __init__(self, launcher: AsyncLauncher, search_space: SearchSpace, sweep_id: str = "") -> None:
         self._launcher = launcher
@@ -27,13 +27,31 @@ class Submitter:
         self._search_space = search_space
         self._not_before = 0.0
         self._refusals = 0
+        self._refused_at = float("-inf")
+        self._seconds = 0.0
         self._has_submitted = False
-        self.one_by_one = False
         self.stop_reason = ""
 
     @property
     def has_given_up(self) -> bool:
         return self._refusals >= refusals.MOST_REFUSALS
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether the queue has refused a job lately: it may have room for one, but not for a whole round."""
+        return time.monotonic() - self._refused_at < ONE_BY_ONE_SECONDS
+
+    @property
+    def takes_several(self) -> bool:
+        """Whether trials that are ready together go out together."""
+        return isinstance(self._launcher, SubmitsTogether) and self._launcher.submits_together and not self.one_by_one
+
+    def waits_for_more(self, seconds: float) -> bool:
+        """Whether trials that have waited so long wait for others, because all can then go out as one.
+
+        They wait no longer than a submission takes: one by one, the second of them would wait for as long.
+        """
+        return self.takes_several and seconds < self._seconds
 
     def submit(
         self, trials: Sequence[Trial], is_first: bool, exclude: Callable[[Trial], tuple[str, ...]] = lambda trial: ()
@@ -48,12 +66,13 @@ class Submitter:
         if not trials or time.monotonic() < self._not_before:
             return [], []
         batch = _consecutive(trials) if self._launcher.is_blocking else trials
+        begin = time.monotonic()
         try:
             handles = self._launcher.submit([self.request(trial, exclude(trial)) for trial in batch])
         except Exception as error:
             self._refused(error, len(batch), is_first)
             return [], []
-        self._refusals, self._has_submitted = 0, True
+        self._refusals, self._has_submitted, self._seconds = 0, True, time.monotonic() - begin
         return batch, handles
 
     def request(self, trial: Trial, exclude: tuple[str, ...] = ()) -> JobRequest:
@@ -71,7 +90,7 @@ class Submitter:
             raise ConfigError(f"hydra/launcher: {error}") from error
         if not no_room:
             self._refusals += 1
-            self.one_by_one = True
+            self._refused_at = time.monotonic()
         self.stop_reason = f"the launcher refused {self._refusals} submissions in a row: {error}"
         log.warning("Submission failed, the sweep tries again in %.0f s: %s", refusals.AGAIN_SECONDS, error)
         self._not_before = time.monotonic() + refusals.AGAIN_SECONDS

@@ -1,0 +1,150 @@
+"""A sweep of many simulated jobs, and what it costs its controller: run as a program by ``scale.py``."""
+
+import json
+import logging
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # it is run by its path
+
+from report_cost import problem
+
+from ax_moo.cli.status import facts_of
+from ax_moo.console.progress import LogLines
+from ax_moo.html_report.observer import ReportObserver
+from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult, JobState
+from ax_moo.optimizer.base import Method, Optimizer
+from ax_moo.results.tables import TRIALS_FILE, write_results
+from ax_moo.storage.files import JOURNAL_FILE
+from ax_moo.storage.folder import open_folder
+from ax_moo.sweep import resume
+from ax_moo.sweep.loop import Sweep
+from ax_moo.sweep.observers import Observer
+from ax_moo.sweep.settings import Settings
+from ax_moo.trial import Job, Trial
+
+
+@dataclass
+class SimulatedJob:
+    """A job of a :class:`SimulatedLauncher`."""
+
+    request: JobRequest
+    launcher: "SimulatedLauncher"
+    job: Job
+    has_ended: bool = False
+
+    def state(self) -> JobState:
+        self.has_ended = self.has_ended or self.launcher.ends(self)
+        return JobState.FINISHED if self.has_ended else JobState.RUNNING
+
+    def result(self) -> JobResult:
+        values = [float(override.split("=")[1]) for override in self.request.overrides]
+        return JobResult({"val_acc": 0.9 + values[4] / 10, "num_params": values[0] * values[1]})
+
+    def cancel(self) -> None:
+        pass
+
+
+class SimulatedLauncher:
+    """Its oldest job ends when ``at_once`` of them run, and every job when ``n_trials`` have been submitted."""
+
+    is_blocking = False
+    max_jobs: int | None = None
+
+    def __init__(self, n_trials: int, at_once: int) -> None:
+        self._n_trials = n_trials
+        self._at_once = at_once
+        self._running: dict[int, SimulatedJob] = {}
+        self._submitted = 0
+
+    def check(self) -> None:
+        pass
+
+    def submit(self, requests: Sequence[JobRequest]) -> Sequence[JobHandle]:
+        jobs = [SimulatedJob(each, self, Job(f"job-{each.trial}", f"/jobs/{each.trial}")) for each in requests]
+        self._running |= {job.request.trial: job for job in jobs}
+        self._submitted += len(jobs)
+        return jobs
+
+    def ends(self, job: SimulatedJob) -> bool:
+        is_oldest = next(iter(self._running)) == job.request.trial
+        if not is_oldest or (len(self._running) < self._at_once and self._submitted < self._n_trials):
+            return False
+        del self._running[job.request.trial]
+        return True
+
+    def attach(self, job: Job) -> JobHandle:
+        raise NotImplementedError
+
+    def find(self, request: JobRequest) -> JobHandle | None:
+        return None
+
+    def cancel_command(self, jobs: Sequence[Job]) -> str:
+        return ""
+
+
+class Begin:
+    """The moment from which CPU time counts: when Ax has been imported, if it is."""
+
+    def __init__(self) -> None:
+        self.note()
+
+    def note(self) -> None:
+        self.cpu, self.wall = time.process_time(), time.monotonic()
+
+
+def run(n_trials: int, at_once: int, method: str, folder: Path) -> dict[str, Any]:
+    """The figures of one simulated sweep in this process."""
+    described, begin = problem(), Begin()
+
+    def optimizer(previous: Sequence[Trial]) -> Optimizer:
+        built = _optimizer(described, method, previous)
+        begin.note()
+        return built
+
+    settings = Settings(n_trials=n_trials, n_jobs=at_once, method=Method(method), seed=1)
+    observers: list[Observer] = [LogLines(), ReportObserver(folder)]
+    about = {"n_trials": n_trials, "n_jobs": at_once, "method": method, "seed": 1}
+    launcher = SimulatedLauncher(n_trials, at_once)
+    thread = time.thread_time()
+    trials = Sweep(described, settings, launcher, folder, optimizer, observers, about).run().trials
+    found = {
+        "trials": len(trials),
+        "cpu_ms_per_trial": 1000 * (time.process_time() - begin.cpu) / n_trials,
+        "loop_ms_per_trial": 1000 * (time.thread_time() - thread) / n_trials,
+        "wall_s": time.monotonic() - begin.wall,
+        "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "page_cpu_s": sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]),
+        "tables_s": _cpu_of(lambda: write_results(folder, trials, described)),
+        "status_s": _cpu_of(lambda: facts_of(open_folder(folder), time.time())),
+        "read_s": _cpu_of(lambda: resume.previous_run(folder)),
+        "replay_s": _cpu_of(lambda: _optimizer(described, method, trials)),
+        "journal_bytes_per_trial": (folder / JOURNAL_FILE).stat().st_size / n_trials,
+        "table_bytes_per_trial": (folder / TRIALS_FILE).stat().st_size / n_trials,
+    }
+    return found
+
+
+def _cpu_of(call: Callable[[], object]) -> float:
+    begin = time.process_time()
+    call()
+    return time.process_time() - begin
+
+
+def _optimizer(described: Any, method: str, previous: Sequence[Trial]) -> Optimizer:
+    from ax_moo.optimizer.ax_client import AxOptimizer
+
+    found = AxOptimizer(described, method, seed=1)
+    found.replay(previous)
+    return found
+
+
+if __name__ == "__main__":
+    n_trials, at_once, method, folder = sys.argv[1:]
+    logging.basicConfig(filename=Path(folder, "log"), level=logging.INFO)
+    print(json.dumps(run(int(n_trials), int(at_once), method, Path(folder))))
