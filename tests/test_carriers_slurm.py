@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from launching import open_launcher, submit, wait_for, wait_until
 from slurm.cluster import SlurmCluster
@@ -15,6 +16,7 @@ from waiting import wait_until as wait_for_state
 
 from ax_moo.jobs.launcher import JobHandle, JobState
 from ax_moo.trial import Fault
+from ax_moo_launchers.slurm.warm_parent import PARENT
 
 Task = Callable[[Any], Any]
 
@@ -174,3 +176,42 @@ def test_a_trial_that_had_all_the_time_of_its_slurm_job_is_out_of_time_and_anoth
     assert (whole.error, whole.fault) == ("time limit of 5 min reached", Fault.TIME_LIMIT)
     assert (part.error, part.fault) == (f"{whole.error}; other trials had run in its Slurm job before", Fault.PREEMPTED)
     launcher.end_ready_jobs()
+
+
+def imports_and_says_how_it_began() -> Task:
+    def task(config: Any) -> Any:
+        import multiprocessing.managers  # noqa: F401  what a parent imports for later trials
+        import sys
+
+        from ax_moo_launchers.warm.origin import _Origin
+
+        here = (os.getcwd(), os.getsid(0) == os.getpid(), sys.orig_argv[1:5], sorted(os.environ))
+        return _Origin.modules is not None, os.getppid(), here
+
+    return task
+
+
+def test_later_trials_of_a_slurm_job_are_forks_that_see_what_the_first_one_saw(tmp_path: Path) -> None:
+    launcher = opened(tmp_path, imports_and_says_how_it_began(), "hydra.launcher.trials_per_job=4")
+    found = [values(submit(launcher, trial))[0] for trial in range(2)]
+    for process in parents(tmp_path):
+        process.kill()
+    found += [values(submit(launcher, trial))[0] for trial in (2, 3)]
+
+    assert [is_fork for is_fork, *_ in found] == [False, True, False, True]
+    assert len({parent for _, parent, _ in found}) == 1
+    assert found[0][2] == found[1][2] == found[2][2] == found[3][2]
+    (log,) = (tmp_path / "sweep/.submitit/carriers").glob("*/*_log.out")
+    assert log.read_text().count("A trial begins cold: their parent process does not answer") == 1
+    wait_until_none_is_left(queue, seconds=30)
+    assert parents(tmp_path) == []
+
+
+def parents(folder: Path) -> list[psutil.Process]:
+    """The processes of which trials of the sweep in this folder are forks."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if PARENT in words and any(str(folder) in word for word in words):
+            found.append(process)
+    return found

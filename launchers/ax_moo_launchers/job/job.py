@@ -21,7 +21,7 @@ from ax_moo.system.hydra_internals import returned
 from ax_moo.system.signals import let_in, recorded, warning_signal
 from ax_moo.system.text import error_line
 from ax_moo_launchers.files import leave_note
-from ax_moo_launchers.job import exit_codes, time_limit
+from ax_moo_launchers.job import carried, exit_codes, time_limit
 from ax_moo_launchers.job.children import leave_signals_to_the_job
 from ax_moo_launchers.job.exit_codes import COULD_NOT_BE_REQUEUED, TIME_LIMIT, no_room
 from ax_moo_launchers.job.own_call import OwnCall
@@ -55,6 +55,7 @@ def run(
             with let_in(end_is_near):
                 hydra = (hydra_context, config, task_function)
                 of_trial = (overrides, job_dir_key, job_num, sweep)
+                modules_file = modules_file or carried.modules_file()
                 result = _compose_and_run(hydra, of_trial, common, own_call, modules_file)
         except BaseException as error:  # also a Rust panic, or pytest.exit
             if interrupted and isinstance(error, KeyboardInterrupt):

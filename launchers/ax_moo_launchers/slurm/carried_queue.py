@@ -18,6 +18,7 @@ from ax_moo_launchers.slurm import excluding, refusals, retry_resources
 from ax_moo_launchers.slurm.carried import QUEUE, TICKET, CarriedHandle
 from ax_moo_launchers.slurm.carrier import ONE_LOG
 from ax_moo_launchers.slurm.fleet import Fleet, end_carriers
+from ax_moo_launchers.slurm.program import write_program
 from ax_moo_launchers.slurm.sbatch import Refused, open_executor
 from ax_moo_launchers.slurm.taken import resources_of
 from ax_moo_launchers.slurm.tickets import CARRIERS, Ticket, Tickets
@@ -93,6 +94,8 @@ class CarriedQueue:
         kind = json.dumps([resources_of(self._params), sorted(excluded)], sort_keys=True)
         name = hashlib.sha256(kind.encode()).hexdigest()[:8]
         folder = self._of_sweep(request.sweep) / CARRIERS / name
+        if folder not in self._excluded:
+            write_program(folder)
         self._excluded[folder] = excluded
         return Tickets(folder)
 

@@ -20,6 +20,7 @@ from ax_moo.system.signals import hold_back, warning_signal
 from ax_moo.system.text import error_line
 from ax_moo_launchers.files import again_file, cancel_file, exit_file, is_whole, result_file
 from ax_moo_launchers.slurm.carrier_time import TimeLeft
+from ax_moo_launchers.slurm.program import modules_file
 from ax_moo_launchers.slurm.ride import (
     CANCELLED,
     Ride,
@@ -28,6 +29,7 @@ from ax_moo_launchers.slurm.ride import (
     note_that_none_began,
 )
 from ax_moo_launchers.slurm.tickets import Ticket, Tickets
+from ax_moo_launchers.slurm.warmth import Warmth
 
 AUTO, ONE_LOG = "auto", "one"
 _QUICK_S, _SLOW_S = 0.1, 2.0
@@ -45,6 +47,7 @@ class Carrier:
         idle_s: float,
         ride: Callable[[Path, str], Ride] = Ride,
         left_s: Callable[[], float] = lambda: math.inf,
+        warmth: Warmth | None = None,
     ) -> None:
         self.tickets = tickets
         self.name = name
@@ -52,6 +55,7 @@ class Carrier:
         self._idle_s = idle_s
         self._ride = ride
         self._left_s = left_s
+        self._warmth = warmth
         self._idle_since = time.monotonic()
         self._n_taken = 0
 
@@ -119,7 +123,7 @@ class Carrier:
             return
         code = ride.wait()
         _say(f"trial {ticket.trial}, attempt {ticket.attempt}: exit code {code} after {ride.seconds:.1f} s")
-        end_left_processes()
+        end_left_processes(but=self._warmth.pids if self._warmth else set())
         self._note_end(ticket, ride)
 
     def _note_end(self, ticket: Ticket, ride: Ride) -> None:
@@ -157,6 +161,8 @@ class Carrier:
         return False
 
     def _wait(self) -> None:
+        if self._warmth is not None:
+            self._warmth.prepare()
         waited = time.monotonic() - self._idle_since
         if waited > 1.0:
             _refresh(self.tickets.folder)
@@ -210,13 +216,16 @@ def slurm_id() -> str:
 def main() -> None:
     folder, most, idle_s, logs = sys.argv[1:]
     _Signals.listen()
-    adopt_left_processes()
+    can_fork = adopt_left_processes()
+    warmth, modules = Warmth(Path(folder), can_fork), str(modules_file(Path(folder)))
 
     def ride(of_trial: Path, job_id: str) -> Ride:
-        return Ride(of_trial, job_id, merges_stderr=logs == ONE_LOG)
+        return Ride(of_trial, job_id, logs == ONE_LOG, warmth.start, modules)
 
     limit, left = math.inf if most == AUTO else int(most), TimeLeft(os.environ["SLURM_JOB_ID"])
-    sys.exit(Carrier(Tickets(Path(folder)), slurm_id(), limit, float(idle_s), ride, left).run())
+    code = Carrier(Tickets(Path(folder)), slurm_id(), limit, float(idle_s), ride, left, warmth).run()
+    warmth.close()
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -11,13 +11,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 import psutil
 
 from ax_moo.system.disk import replace_file
 from ax_moo_launchers.files import TASK, cancel_file, claim_file, exit_file, log_file
-from ax_moo_launchers.job.carried import CARRIED
+from ax_moo_launchers.job.carried import CARRIED, MODULES
 from ax_moo_launchers.kept_place import KeptPlace
 from ax_moo_launchers.slurm.memory_kills import memory_kills
 
@@ -30,15 +30,39 @@ CANCELLED = "cancelled"
 OUT_OF_MEMORY = "OUT_OF_MEMORY"
 
 
+class Process(Protocol):
+    """A child process: a Popen, or a fork."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def send_signal(self, sig: int, /) -> None: ...
+
+
+Fork: TypeAlias = Callable[[Path, Path, Path, dict[str, str]], Process | None]
+
+
 class Ride:
     """A trial of a carrier: its process has a session, logs, a result and an exit code of its own."""
 
-    def __init__(self, folder: Path, job_id: str, merges_stderr: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        job_id: str,
+        merges_stderr: bool = False,
+        fork: Fork = lambda *trial: None,
+        modules: str = "",
+    ) -> None:
+        """``fork`` makes a trial's process, or None if it has to begin cold. ``modules`` is for what it imports."""
         self.folder = folder
         self.job_id = job_id
         self.reason: str | None = None
         self.code: int | None = None
         self._merges_stderr = merges_stderr
+        self._fork = fork
+        self._modules = modules
         self._note = KeptPlace(exit_file(folder, job_id))
         self._started = time.monotonic()
         self._looked_at = 0.0
@@ -56,17 +80,16 @@ class Ride:
             "place": place,
         }
         replace_file(claim_file(self.folder, self.job_id), json.dumps(claim))
-        self._process = self._start()
+        environ = {**os.environ, CARRIED: self.job_id, MODULES: self._modules}
+        out = log_file(self.folder, self.job_id, 0, "out")
+        err = out if self._merges_stderr else log_file(self.folder, self.job_id, 0, "err")
+        self._process: Process = self._fork(self.folder, out, err, environ) or self._start_cold(out, err, environ)
 
-    def _start(self) -> "subprocess.Popen[bytes]":
+    def _start_cold(self, out: Path, err: Path, environ: dict[str, str]) -> Process:
         command = [sys.executable, "-P", "-u", "-m", TASK, str(self.folder)]
         options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "start_new_session": True}
-        environ = {**os.environ, CARRIED: self.job_id}
-        with open(log_file(self.folder, self.job_id, 0, "out"), "ab") as out:
-            if self._merges_stderr:
-                return subprocess.Popen(command, env=environ, stdout=out, stderr=subprocess.STDOUT, **options)
-            with open(log_file(self.folder, self.job_id, 0, "err"), "ab") as err:
-                return subprocess.Popen(command, env=environ, stdout=out, stderr=err, **options)
+        with open(out, "ab") as output, open(err, "ab") as errors:
+            return subprocess.Popen(command, env=environ, stdout=output, stderr=errors, **options)
 
     def wait(self) -> int:
         """Wait until the process has ended, which a cancellation may hasten, and return its exit code."""
@@ -112,16 +135,17 @@ def note_that_none_began(folder: Path, job_id: str, reason: str) -> None:
         replace_file(exit_file(folder, job_id), json.dumps(note))
 
 
-def adopt_left_processes() -> None:
-    """Let processes whose parents have ended become children of this one, so that it can end them."""
+def adopt_left_processes() -> bool:
+    """Let processes whose parents have ended become children of this one; whether the system does that."""
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        return bool(ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
+    return False
 
 
-def end_left_processes(but: Callable[[], set[int]] = set) -> None:
-    """End what an ended trial has left behind: nothing of it may take room from the next one."""
+def end_left_processes(but: set[int]) -> None:
+    """End what an ended trial has left behind, but not these: nothing of it may take room from the next one."""
     for _ in range(3):  # one may start another meanwhile
-        left = [each for each in psutil.Process().children(recursive=True) if each.pid not in but()]
+        left = [each for each in psutil.Process().children(recursive=True) if each.pid not in but]
         for process in left:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()

@@ -115,6 +115,7 @@ class Preloaded:
         environ: Mapping[str, str],
         files: tuple[int, int, int],
         options: Sequence[str] = ("-P", "-u"),
+        is_leader: bool = False,
     ) -> Forked:
         """A fork that is what ``python OPTIONS -m MODULE ARGUMENTS`` would be after its imports."""
 
@@ -127,7 +128,7 @@ class Preloaded:
             sys.path[:] = [*self._path_before, *self._path, *self._path_after]
             child.run_to_the_end(child.become(module, arguments, options))
 
-        return self._fork(start, files, is_leader=False)
+        return self._fork(start, files, is_leader)
 
     def _fork(self, start: Callable[[], object], files: tuple[int, int, int] | None, is_leader: bool) -> Forked:
         for stream in (sys.stdout, sys.stderr):
