@@ -51,9 +51,13 @@ class Work:
 
 @dataclass(frozen=True)
 class Measured:
-    """``makespan`` ends when the last trial has worked; ``parts`` and ``overheads`` are of our sweeps only."""
+    """``makespan`` and ``first`` are seconds from the start of the command until the last and the first trial worked.
+
+    ``parts`` and ``overheads`` are of our sweeps only.
+    """
 
     makespan: float
+    first: float
     command: Run
     parts: Mapping[str, float]
     overheads: Sequence[float] = ()
@@ -72,10 +76,11 @@ def measure(tool: str, work: Work, folder: Path) -> Measured:
     if sorted(worked) != list(range(len(work.durations))):
         raise CommandFailed(f"{tool} has run only the trials {sorted(worked)}")
     makespan = max(each.ended for each in worked.values()) - ran.began
+    first = min(each.began for each in worked.values()) - ran.began
     if tool not in OURS:
-        return Measured(makespan, ran, {})
+        return Measured(makespan, first, ran, {})
     parts = slot_time(folder / "sweep", worked, work.slots, ran.began)
-    return Measured(makespan, ran, parts, overhead_per_trial(folder / "sweep", worked))
+    return Measured(makespan, first, ran, parts, overhead_per_trial(folder / "sweep", worked))
 
 
 def _worked(record: Path) -> Worked:
@@ -183,15 +188,23 @@ def result(
         f"overhead is taken to be the median measured here ({overhead:.2f} s), are simulated."
     )
     rows: list[list[Cell]] = [
-        [TOOLS[tool], options.median, m.makespan, m.makespan / work.ideal, m.command.wall, m.command.cpu]
+        [TOOLS[tool], options.median, m.makespan, m.makespan / work.ideal, m.first, m.command.wall, m.command.cpu]
         for tool, m in measured.items()
     ]
     rows += [
-        [f"{TOOLS[method]}, simulated", options.long, parts["makespan"], parts["makespan"] / longer.ideal, None, None]
+        [
+            f"{TOOLS[method]}, simulated",
+            options.long,
+            parts["makespan"],
+            parts["makespan"] / longer.ideal,
+            None,
+            None,
+            None,
+        ]
         for method, parts in simulated.items()
     ]
     tables = [
-        Table(["tool", "median s", "makespan s", "of the ideal", "whole command s", "CPU s"], rows),
+        Table(["tool", "median s", "makespan s", "of the ideal", "first trial s", "whole command s", "CPU s"], rows),
         _parts_table({**{tool: m.parts for tool, m in measured.items() if m.parts}, **_renamed(simulated)}),
     ]
     raw = {
