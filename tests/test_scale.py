@@ -1,19 +1,24 @@
 """What a sweep does for one event does not grow with the number of its trials."""
 
 import json
+import os
 import pickle
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, two_objectives
 
+from ax_moo.cli.status import pause
 from ax_moo.console.progress import LiveTable, LogLines
 from ax_moo.html_report.observer import interval
 from ax_moo.jobs.launcher import JobHandle, JobRequest
 from ax_moo.problem.best_so_far import BestSoFar
 from ax_moo.problem.frontier import hypervolume_of, pareto_trials
+from ax_moo.storage.files import JOURNAL_FILE
+from ax_moo.storage.journal import Journal
 from ax_moo.sweep import submission
 from ax_moo.sweep.budget import Budget
 from ax_moo.sweep.loop import Sweep
@@ -107,6 +112,49 @@ def test_a_result_is_read_once_while_the_jobs_other_tasks_are_waited_for(
     assert job.has_results()
     first.write_bytes(b"")
     assert not job.has_results()
+
+
+@pytest.mark.parametrize("count", [3, 200])
+def test_a_line_of_the_journal_costs_the_same_after_many_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    def record(journal: Journal, number: int) -> None:
+        journal.record(_completed(100 + number, 0.5, 0.5))
+
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    journal = Journal(tmp_path)
+    journal.begin(TWO.to_dict(), {"time": 0.0})
+    for number in range(count):
+        record(journal, number)
+    counted = journal._file = Counted(journal._file)
+    record(journal, count)
+    line = (tmp_path / JOURNAL_FILE).read_bytes().splitlines(keepends=True)[-1]
+    assert (counted.read_bytes, counted.written) == (len(line), len(line))
+    journal.close()
+
+
+class Counted:
+    """A file that counts the bytes which are read and written."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.read_bytes = self.written = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def read(self) -> bytes:
+        content: bytes = self._file.read()
+        self.read_bytes += len(content)
+        return content
+
+    def write(self, data: bytes) -> int:
+        self.written += len(data)
+        return int(self._file.write(data))
+
+
+def test_a_status_that_takes_long_is_watched_less_often() -> None:
+    assert [pause(seconds) for seconds in (0.1, 2.0)] == [2.0, 10.0]
 
 
 def test_a_page_that_takes_long_is_written_less_often() -> None:

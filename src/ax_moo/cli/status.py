@@ -29,6 +29,9 @@ from ax_moo.sweep.nodes import AvoidedNode, avoided_nodes
 from ax_moo.trial import Job, Trial, TrialStatus
 
 WATCH_SECONDS = 2.0
+SHARE_OF_TIME = 0.2
+"""The share of one core's time that ``--watch`` may take: a journal of ten thousand trials is read less often."""
+
 LIVES_ON = (SweepState.RUNNING, SweepState.QUEUED)
 NEVER_QUEUED = (SweepState.RUNNING, SweepState.FINISHED, SweepState.COPY)
 
@@ -53,12 +56,18 @@ def _snapshots(folder: Path, watch: bool) -> Iterator[tuple[SweepFolder, dict[st
     if watch:
         _wait_for_begin(folder)
     while True:
+        begin = time.monotonic()
         sweep = open_folder(folder)
         facts = facts_of(sweep, time.time())
         yield sweep, facts
         if not watch or facts["state"] not in LIVES_ON:
             return
-        time.sleep(WATCH_SECONDS)
+        time.sleep(pause(time.monotonic() - begin))
+
+
+def pause(seconds: float) -> float:
+    """How long to wait after a status that took so long."""
+    return max(WATCH_SECONDS, seconds / SHARE_OF_TIME)
 
 
 def _wait_for_begin(folder: Path) -> None:
