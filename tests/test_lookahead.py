@@ -151,6 +151,8 @@ def test_a_sweep_that_is_killed_again_and_again_proposes_what_it_would_have_prop
 
 @BOTH
 @pytest.mark.slow  # sixteen fits of a model
+# A fit is ended by an exception in its thread, which may be raised in a weak reference's callback.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_sweep_with_ax_that_is_killed_again_and_again_proposes_what_it_would_have_proposed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lookahead: Lookahead
 ) -> None:

@@ -1,5 +1,6 @@
 """What local jobs and Slurm jobs share: reading a job's result from its files, and the protocol of a queue."""
 
+import os
 import pickle
 import time
 from abc import ABC, abstractmethod
@@ -33,6 +34,8 @@ class SubmititHandle(ABC):
         self.job = job
         self.folder = Path(job.folder)
         self._whole: dict[Path, tuple[int, int]] = {}
+        self._result_path = str(result_file(self.folder, job.job_id))
+        self._is_result_noticed = False
 
     @property
     @abstractmethod
@@ -41,6 +44,13 @@ class SubmititHandle(ABC):
 
     @abstractmethod
     def state(self) -> JobState: ...
+
+    def may_have_ended(self) -> bool:
+        """Whether the result of the first task has appeared since the last call."""
+        if self._is_result_noticed or not os.path.exists(self._result_path):
+            return False
+        self._is_result_noticed = True
+        return True
 
     @abstractmethod
     def cancel(self) -> None: ...

@@ -91,6 +91,15 @@ class JobHandle(Protocol):
 
 
 @runtime_checkable
+class ShowsItsResult(Protocol):
+    """A handle that can tell at hardly any cost that a look at its state is worth it, so that no poll is waited for."""
+
+    def may_have_ended(self) -> bool:
+        """Whether a result has appeared since the last call; this is called many times a second."""
+        ...
+
+
+@runtime_checkable
 class AsyncLauncher(Protocol):
     """A Hydra launcher that submits jobs without waiting for them.
 

@@ -167,13 +167,14 @@ class BackgroundOptimizer:
         optimizer = self._optimizer
         return optimizer is not None and optimizer.done() and optimizer.exception() is not None
 
-    def wait(self, seconds: float) -> None:
-        """Sleep for that long, or until a candidate becomes ready.
+    def wait(self, seconds: float) -> bool:
+        """Sleep for that long, or until a candidate becomes ready, which is what this returns.
 
         A ready candidate ends only one wait: a loop that takes no more candidates would otherwise spin.
         """
-        self._ready.wait(seconds)
+        is_ready = self._ready.wait(seconds)
         self._ready.clear()
+        return is_ready
 
     def tell(self, trial: Trial) -> None:
         """Tell the optimizer about a finished trial."""

@@ -23,6 +23,7 @@ from ax_moo.sweep.cancellation import cancel_and_wait
 from ax_moo.sweep.evaluation import next_state
 from ax_moo.sweep.nodes import NodeWatch, to_avoid
 from ax_moo.sweep.observers import Observer, Observers, Progress
+from ax_moo.sweep.pause import pause
 from ax_moo.sweep.result import SweepResult
 from ax_moo.sweep.resume import PreviousRun
 from ax_moo.sweep.settings import Settings
@@ -39,7 +40,7 @@ from ax_moo.trial import Job, Trial, TrialStatus
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
-"""The interval is fixed, so that a free slot waits no longer than this for a candidate that is ready."""
+"""The interval is fixed; a candidate or the result of a job ends the pause early (``sweep.pause``)."""
 
 
 class Sweep:
@@ -108,7 +109,7 @@ class Sweep:
                 self._observers.tell(lambda observer: observer.open(self._problem, previous))
                 self._begin(previous, held_back)
                 while (reason := self._step()) is None:
-                    self._background.wait(POLL_SECONDS)
+                    self._pause()
         except ConfigError as error:
             if not self._has_submitted:
                 self._journal.remove()  # so that the corrected command can begin in the same folder
@@ -214,6 +215,11 @@ class Sweep:
             case NoNewTrials(reason) if not self._handles and not self._staged:
                 return reason
         return None
+
+    def _pause(self) -> None:
+        duration = self._lookahead.trial_seconds
+        trial_seconds = self._elapsed() if duration is None else duration
+        pause(self._background.wait, self._handles.values(), POLL_SECONDS, trial_seconds)
 
     def _poll(self) -> None:
         for index, handle in list(self._handles.items()):
