@@ -62,6 +62,7 @@ def values(handles: list[JobHandle]) -> list[Any]:
 def test_a_slurm_job_runs_trials_one_after_the_other_each_in_a_session_of_its_own(tmp_path: Path) -> None:
     launcher = opened(tmp_path, where_it_runs())
     first = values(submit(launcher, 0, 1))
+    assert len(list((tmp_path / "sweep/.submitit/carriers").glob("*/*_submission.sh"))) == 1  # one array
     second = values([*submit(launcher, 2), *submit(launcher, 3)])
     last = values(submit(launcher, 4))
     launcher.end_ready_jobs()

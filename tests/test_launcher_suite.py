@@ -39,6 +39,14 @@ class TestAsyncSlurm(SubmititSuite):
     wrong_overrides = ("hydra.launcher.timeout_min=soon", "+hydra.launcher.tiemout_min=3")
 
 
+@pytest.mark.slurm
+@pytest.mark.usefixtures("slurm_cluster")
+class TestAsyncSlurmWithSharedJobs(SubmititSuite):
+    launcher = "async_slurm"
+    overrides = ("hydra.launcher.trials_per_job=3", "hydra.launcher.idle_s=5")
+    wrong_overrides = ("hydra.launcher.trials_per_job=0", "hydra.launcher.nodes=2")
+
+
 class TestStockSubmititLocal(SubmititSuite):
     launcher = "submitit_local"
 

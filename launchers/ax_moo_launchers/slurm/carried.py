@@ -105,11 +105,12 @@ class CarriedHandle(SubmititHandle):
 
     def _find_carrier(self) -> str:
         """The Slurm job that has the trial now: after a preemption it may be another one than before."""
-        claim = str((read_json(claim_file(self.folder, self.job.job_id)) or {}).get("carrier", ""))
-        if not claim or not (self.tickets.folder / claim / self.ticket.name).exists():
-            claim = self.tickets.carrier_of(self.ticket) or ""
-        self._carrier = claim
-        return claim
+        tickets, ticket = self.tickets, self.ticket
+        if not tickets.is_taken_by(self._carrier, ticket):
+            self._carrier = str(self._claim.get("carrier", ""))
+        if not tickets.is_taken_by(self._carrier, ticket):
+            self._carrier = tickets.carrier_of(ticket) or ""
+        return self._carrier
 
     def _by_carrier(self) -> JobState:
         self._watcher.watch(self._carrier)

@@ -23,6 +23,7 @@ from ax_moo_launchers.slurm.carrier_time import TimeLeft
 from ax_moo_launchers.slurm.program import modules_file
 from ax_moo_launchers.slurm.ride import (
     CANCELLED,
+    OUT_OF_MEMORY,
     Ride,
     adopt_left_processes,
     end_left_processes,
@@ -134,6 +135,8 @@ class Carrier:
             ride.leave_end_open()  # whoever ends this job knows why, and Slurm may run it again
         else:
             ride.note_end()
+            if ride.reason == OUT_OF_MEMORY:
+                self._most = self._n_taken  # Slurm will say it of this whole job
             if ride.code == 0:
                 self.tickets.add_duration(ride.seconds)
 

@@ -41,11 +41,11 @@ class Ticket:
         return Ticket(int(match[1]), int(match[2]), match[3], bool(match[4])) if match else None
 
 
+@dataclass(frozen=True)
 class Tickets:
     """A queue of trials, for all carriers with the same settings."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    folder: Path
 
     def folder_of(self, ticket: Ticket) -> Path:
         """The folder with the files of the trial's job."""
@@ -81,7 +81,10 @@ class Tickets:
 
     def carrier_of(self, ticket: Ticket) -> str | None:
         """The Slurm job that has taken the ticket, also one that has ended."""
-        return next((each for each in self.carriers() if (self.folder / each / ticket.name).exists()), None)
+        return next((each for each in self.carriers() if self.is_taken_by(each, ticket)), None)
+
+    def is_taken_by(self, carrier: str, ticket: Ticket) -> bool:
+        return bool(carrier) and (self.folder / carrier / ticket.name).exists()
 
     def has(self, ticket: Ticket) -> bool:
         """Whether the ticket is anywhere. It is looked for twice, because it may be moved meanwhile."""
