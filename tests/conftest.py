@@ -4,7 +4,9 @@ import functools
 import gc
 import logging
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -20,6 +22,8 @@ from slurm.packages import why_not_here
 from xdist.scheduler import LoadScopeScheduling
 
 os.environ["OMP_NUM_THREADS"] = "1"
+# What jobs import is remembered from test to test, but not from what the user of this machine has run.
+os.environ["XDG_CACHE_HOME"] = _CACHE = tempfile.mkdtemp(prefix="cache-of-tests-")
 
 # Until all tests are collected: the collector takes a fifth of the time of imports such as Ax's.
 gc.disable()
@@ -71,6 +75,7 @@ def _mentions(file: Path, *words: str) -> bool:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
+    shutil.rmtree(_CACHE, ignore_errors=True)
     if IN_CI and _skipped(session.config):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import resource
 import signal
 import sys
@@ -27,9 +28,9 @@ def state() -> dict[str, object]:
             [stream.name, stream.encoding, stream.errors, stream.line_buffering, stream.write_through]  # type: ignore[attr-defined]
             for stream in (sys.stdin, sys.stdout, sys.stderr)
         ],
-        "handlers": {int(number): str(signal.getsignal(number)) for number in signal.valid_signals()},
+        "handlers": {int(number): _name(signal.getsignal(number)) for number in signal.valid_signals()},
         "blocked": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
-        "log": [logging.root.level, [str(handler) for handler in logging.root.handlers]],
+        "log": [logging.root.level, [_name(handler) for handler in logging.root.handlers]],
         "warnings": len(warnings.filters),
         "umask": _umask(),
         "nice": os.nice(0),
@@ -40,6 +41,10 @@ def state() -> dict[str, object]:
         "group": os.getpgid(0) == os.getpgid(os.getppid()),
         "children": Path("/proc/self/task", str(os.getpid()), "children").read_text(),
     }
+
+
+def _name(handler: object) -> str:
+    return re.sub(r" at 0x\w+", "", str(handler))
 
 
 def _umask() -> int:

@@ -38,11 +38,13 @@ class Batch:
         submit: Callable[[Sequence[JobRequest]], Sequence[Handle]],
         cancel_command: Callable[[Sequence[Job]], str],
         limit: int | None,
+        is_ready: Callable[[], bool] = lambda: True,
     ) -> None:
         self._requests = list(requests)
         self._submit = submit
         self._cancel_command = cancel_command
         self._limit = limit
+        self._is_ready = is_ready
         self._waiting = list(requests)
         self._running: dict[JobRequest, Handle] = {}
         self._returned: dict[JobRequest, JobReturn] = {}
@@ -66,7 +68,7 @@ class Batch:
     def _fill(self) -> None:
         room = None if self._limit is None else max(0, self._limit - len(self._running))
         requests = self._waiting[:room]
-        if not requests or time.monotonic() < self._not_before:
+        if not requests or time.monotonic() < self._not_before or not self._is_ready():
             return
         try:
             # A signal must not come between the submission of a job and its entry in _running.

@@ -182,6 +182,14 @@ class Queue(Protocol):
         """
         ...
 
+    def is_ready(self) -> bool:
+        """Whether a job should be submitted now; False while something that lets it begin sooner is being prepared."""
+        ...
+
+    def close(self) -> None:
+        """End what was prepared for further jobs. The jobs live on."""
+        ...
+
     def adopt(self, handle: JobHandle) -> None:
         """Take over a job that an earlier process submitted, perhaps to a queue of another kind."""
         ...

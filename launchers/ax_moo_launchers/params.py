@@ -52,6 +52,11 @@ _gpus = Rule(
     lambda value: value in ("auto", "none") or isinstance(value, list),
 )
 
+
+def _is_module(name: str) -> bool:
+    return all(part.isidentifier() for part in name.split("."))
+
+
 RETRY_RESOURCES = {
     "mem_gb": Fault.OUT_OF_MEMORY,
     "mem_per_cpu": Fault.OUT_OF_MEMORY,
@@ -70,6 +75,8 @@ def _are_factors(value: Any) -> bool:
     )
 
 
+_warm = Rule("auto or off", lambda value: value in ("auto", "off") or value is False)  # `off` in YAML is False
+_modules = a_list("names of modules", lambda item: isinstance(item, str) and _is_module(item))
 _factors = Rule(f"a mapping from {', '.join(RETRY_RESOURCES)} to factors from 1 to {MOST_TIMES:g}", _are_factors)
 
 _SHARED: dict[str, Rule] = {
@@ -84,7 +91,7 @@ _SHARED: dict[str, Rule] = {
     "stderr_to_stdout": FLAG,
     "max_parallel": _count,
 }
-LOCAL: dict[str, Rule] = {**_SHARED, "gpus": _gpus, "jobs_per_gpu": _count}
+LOCAL: dict[str, Rule] = {**_SHARED, "gpus": _gpus, "jobs_per_gpu": _count, "warm": _warm, "preload": _modules}
 SLURM: dict[str, Rule] = {
     **_SHARED,
     **dict.fromkeys(

@@ -13,14 +13,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 from ax_moo.system.disk import replace_file
 from ax_moo.system.signals import hold_back, warning_signal
 from ax_moo.system.text import error_line
 from ax_moo_launchers.files import exit_file, log_file, process_file
 from ax_moo_launchers.job.exit_codes import no_room
+
+CONTROLLER = "ax_moo_launchers.local.controller"
 
 _POLL_S = 0.04
 _GRACE_S = 5.0
@@ -29,13 +32,30 @@ _HEARTBEAT_S = 10.0
 _NOTE_BYTES = 1024
 
 
+class Task(Protocol):
+    """A child process: a Popen, or a fork."""
+
+    def poll(self) -> int | None: ...
+
+    def send_signal(self, sig: int, /) -> None: ...
+
+
+StartTask: TypeAlias = Callable[[dict[str, str], int, int], Task]
+"""Starts a task with an environment and the files of its output and its error output."""
+
+
+def start_cold(environ: Mapping[str, str], out: int, err: int) -> Task:
+    return subprocess.Popen(shlex.split(environ["SUBMITIT_LOCAL_COMMAND"]), env=environ, stdout=out, stderr=err)
+
+
 class Controller:
     """Leads its own process group, and writes ``<id>_exit.json`` at the end."""
 
-    def __init__(self, folder: Path, timeout_s: float | None) -> None:
+    def __init__(self, folder: Path, timeout_s: float | None, start_task: StartTask = start_cold) -> None:
         self.folder = folder
         self.pid = str(os.getpid())
-        self.tasks: list[subprocess.Popen[bytes]] = []
+        self.tasks: list[Task] = []
+        self._start = start_task
         self.limit_s = timeout_s
         self.reason: str | None = None
         self._started = time.monotonic()
@@ -64,15 +84,14 @@ class Controller:
         for number in range(int(os.environ["SUBMITIT_LOCAL_NTASKS"])):
             self.tasks.append(self._start_task(number))
 
-    def _start_task(self, number: int) -> "subprocess.Popen[bytes]":
-        command = shlex.split(os.environ["SUBMITIT_LOCAL_COMMAND"])
+    def _start_task(self, number: int) -> Task:
         ranks = dict.fromkeys(("SUBMITIT_LOCAL_LOCALID", "SUBMITIT_LOCAL_GLOBALID"), str(number))
         environ = {**os.environ, "SUBMITIT_LOCAL_JOB_ID": self.pid, **ranks}
         with open(log_file(self.folder, self.pid, number, "out"), "ab") as out:
             if os.environ["SUBMITIT_STDERR_TO_STDOUT"]:
-                return subprocess.Popen(command, env=environ, stdout=out, stderr=subprocess.STDOUT)
+                return self._start(environ, out.fileno(), out.fileno())
             with open(log_file(self.folder, self.pid, number, "err"), "ab") as err:
-                return subprocess.Popen(command, env=environ, stdout=out, stderr=err)
+                return self._start(environ, out.fileno(), err.fileno())
 
     def _wait(self) -> list[int | None]:
         """Wait until all tasks have ended, were cancelled, or are out of time, and return their exit codes.

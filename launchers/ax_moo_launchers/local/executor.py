@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,18 +21,22 @@ from ax_moo.system.disk import replace_file
 from ax_moo.trial import Job
 from ax_moo_launchers import job_environment
 from ax_moo_launchers.files import LOCAL, process_file, submitted_file, task_command
-from ax_moo_launchers.local.processes import boot_of_machine, start_of
+from ax_moo_launchers.local.controller import CONTROLLER
+from ax_moo_launchers.local.processes import Sight, boot_of_machine, sight_of, start_of
+from ax_moo_launchers.local.warmth import Warmth
 from ax_moo_launchers.submitted_jobs import write_record
 
-CONTROLLER = "ax_moo_launchers.local.controller"
 _FOR_EVER_MIN = 60 * 24 * 365 * 10
 
 
 class Executor(local.LocalExecutor):
     """Submitit's local executor with our own controller."""
 
-    def __init__(self, folder: Path, gpus: tuple[str, ...] | None, params: Mapping[str, Any]) -> None:
+    def __init__(
+        self, folder: Path, gpus: tuple[str, ...] | None, params: Mapping[str, Any], warmth: Warmth | None = None
+    ) -> None:
         super().__init__(folder, max_num_timeout=0)
+        self._warmth = warmth
         self.gpus = gpus
         self.limit_min = params.get("timeout_min")
         self.n_tasks = params.get("tasks_per_node") or 1
@@ -42,42 +47,52 @@ class Executor(local.LocalExecutor):
         submission = utils.DelayedSubmission(*call)
         submission.set_timeout(self.limit_min or _FOR_EVER_MIN, self.max_num_timeout)
         pickle = self.folder / f"{uuid.uuid4().hex}.pkl"
-        process: subprocess.Popen[bytes] | None = None
+        pid: int | None = None
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             submission.dump(pickle)
-            process = self._start_controller()
-            self._forget_earlier(process.pid)
-            self._record(process.pid)
-            write_record(self.folder, str(process.pid), request)
+            pid = self._start_controller()
+            self._forget_earlier(pid)
+            self._record(pid)
+            write_record(self.folder, str(pid), request)
             # The controller waits for this pickle. After the rename the job runs, and is found by its folder.
-            pickle.rename(submitted_file(self.folder, str(process.pid)))
+            pickle.rename(submitted_file(self.folder, str(pid)))
         except BaseException:
             pickle.unlink(missing_ok=True)
-            if process is not None:
-                self._undo(process)
+            if pid is not None:
+                self._undo(pid)
             raise
-        # subprocess must not wait for this process: LocalHandle reaps it by its pid.
-        process.returncode = 0
-        return Job(str(process.pid), str(self.folder), LOCAL)
+        return Job(str(pid), str(self.folder), LOCAL)
 
-    def _start_controller(self) -> "subprocess.Popen[bytes]":
+    def _start_controller(self) -> int:
         limit_s = str(60 * self.limit_min) if self.limit_min else ""
-        return subprocess.Popen(
+        environ = self._environment()
+        warm = self._warmth.start_controller(self.folder, limit_s, environ) if self._warmth else None
+        return warm or self._start_cold(limit_s, environ)
+
+    def _start_cold(self, limit_s: str, environ: Mapping[str, str]) -> int:
+        process = subprocess.Popen(
             [sys.executable, "-P", "-m", CONTROLLER, str(self.folder), limit_s],
-            env=self._environment(),
+            env=environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             # Ctrl-C in the terminal must reach the sweep only, and not its jobs.
             start_new_session=True,
         )
+        # subprocess must not wait for this process: LocalHandle reaps it by its pid.
+        process.returncode = 0
+        return process.pid
 
-    def _undo(self, process: "subprocess.Popen[bytes]") -> None:
+    def _undo(self, pid: int) -> None:
+        start = start_of(pid)
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        self._forget_earlier(process.pid)
+            os.killpg(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):  # a fork of a warm parent is not our child
+            os.waitpid(pid, 0)
+        while sight_of(pid, start) is Sight.RUNS:
+            time.sleep(0.01)
+        self._forget_earlier(pid)
 
     def _forget_earlier(self, pid: int) -> None:
         """Remove the files of an earlier job with this pid from the folder, in which the attempt is submitted again."""

@@ -16,16 +16,21 @@ from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Fault, Job
 from ax_moo_launchers.files import has_pickle, remove_unpublished
 from ax_moo_launchers.local import gpus
+from ax_moo_launchers.local.controller import CONTROLLER
 from ax_moo_launchers.local.cores import available_cores
-from ax_moo_launchers.local.executor import CONTROLLER, Executor
+from ax_moo_launchers.local.executor import Executor
 from ax_moo_launchers.local.handle import LocalHandle
+from ax_moo_launchers.local.warmth import Warmth, check_preload
 
 
 class LocalQueue:
     """Submits jobs to this machine, and remembers the unfinished ones, whose GPUs are in use."""
 
-    def __init__(self, params: Mapping[str, Any], sweep_folder: Path) -> None:
+    def __init__(self, params: Mapping[str, Any], sweep_folder: Path, modules_file: Path | None = None) -> None:
+        """``modules_file`` has the list of what jobs import, as soon as one has written it; None: all begin cold."""
         self.params = params
+        preload = tuple(params.get("preload") or ())
+        self._warmth = None if modules_file is None else Warmth(modules_file, preload)
         self._sweep_folder = sweep_folder
         self._pool: gpus.GpuPool | None = None
         self._checked = False
@@ -55,6 +60,7 @@ class LocalQueue:
 
     def check(self) -> None:
         _check_nodes(self.params)
+        check_preload(self.params.get("preload") or ())
         if not self._checked:
             self._pool = gpus.open_pool(self.params)
             self._checked = True
@@ -82,6 +88,13 @@ class LocalQueue:
             raise
         return handles
 
+    def is_ready(self) -> bool:
+        return self._warmth is None or self._warmth.is_ready()
+
+    def close(self) -> None:
+        if self._warmth is not None:
+            self._warmth.close()
+
     def adopt(self, handle: JobHandle) -> None:
         """Remember a job that an earlier process submitted to this machine, so that its GPUs are in use."""
         if isinstance(handle, LocalHandle) and handle.is_here:
@@ -102,7 +115,7 @@ class LocalQueue:
 
     def _submit_one(self, request: JobRequest, call: tuple[Any, ...], params: Mapping[str, Any]) -> LocalHandle:
         own_gpus = self._next_gpus(params.get("gpus_per_node"))
-        job = Executor(self.folder(request), own_gpus, params).submit_call(call, request)
+        job = Executor(self.folder(request), own_gpus, params, self._warmth).submit_call(call, request)
         self._jobs[job] = LocalHandle(job)
         return self._jobs[job]
 

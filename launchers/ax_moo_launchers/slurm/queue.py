@@ -59,6 +59,12 @@ class SlurmQueue:
     def _of_sweep(self, sweep: str) -> Path:
         return of_sweep(self.base, self._sweep_folder, sweep)
 
+    def is_ready(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        """Do nothing: nothing is prepared."""
+
     def check(self) -> None:
         needed = [*_COMMANDS, *(["srun"] if self.params.get("use_srun") is not False else [])]
         missing = [command for command in needed if shutil.which(command) is None]

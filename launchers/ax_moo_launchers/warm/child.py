@@ -46,10 +46,10 @@ def handlers() -> dict[int, Any]:
 def forget_randomness() -> None:
     """Seed anew what a new process seeds from the system. torch is left alone: it begins with a constant."""
     random.seed()
-    numpy: Any = sys.modules.get("numpy")
-    if numpy is not None:
+    of_numpy: Any = sys.modules.get("numpy.random")
+    if of_numpy is not None:
         with suppress(Exception):
-            numpy.random.seed()
+            of_numpy.seed()
 
 
 def become(module: str, arguments: Sequence[str], options: Sequence[str]) -> Callable[[], object]:
@@ -61,7 +61,8 @@ def become(module: str, arguments: Sequence[str], options: Sequence[str]) -> Cal
     main.__spec__, main.__loader__, main.__package__ = spec, spec.loader, spec.parent
     main.__file__, main.__cached__, main.__builtins__ = spec.origin, spec.cached, __builtins__
     sys.modules["__main__"] = main
-    sys.modules.pop("__mp_main__", None)
+    if "__mp_main__" in sys.modules:  # multiprocessing gives it this name as well
+        sys.modules["__mp_main__"] = main
     sys.argv[:] = [spec.origin, *arguments]
     sys.orig_argv[:] = command_line(module, arguments, options)
     set_command_line(sys.orig_argv)

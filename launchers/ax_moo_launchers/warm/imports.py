@@ -35,6 +35,11 @@ class Imports:
                 if name not in sys.modules and not is_below(name, self.left_out):
                     self._take(name)
 
+    @property
+    def read(self) -> frozenset[str]:
+        """The environment variables that imports have looked at."""
+        return frozenset(self._notice.read)
+
     def _take(self, name: str) -> None:
         self._begun: set[str] = set()
         try:

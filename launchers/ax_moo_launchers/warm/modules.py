@@ -73,9 +73,9 @@ def _is_installed(name: str, folders: tuple[str, ...]) -> bool:
         return False
     if is_ours(name) or spec.origin in (None, "built-in", "frozen"):
         return True
-    return bool(os.path.realpath(spec.origin).startswith(folders))
+    return bool(spec.origin.startswith(folders) or os.path.realpath(spec.origin).startswith(folders))
 
 
 def _folders() -> tuple[str, ...]:
     found = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), *installed_folders()}
-    return tuple(os.path.join(os.path.realpath(folder), "") for folder in found)
+    return tuple({os.path.join(path, "") for folder in found for path in (folder, os.path.realpath(folder))})

@@ -18,10 +18,14 @@ _SHARED = "rw-s"
 
 
 class Notice:
-    """Answers what is new since the last question. ``own`` are the variables that each job has for itself."""
+    """Answers what is new since the last question.
+
+    ``own`` are the variables that each job has for itself, and ``read`` is filled with all those that are looked at.
+    """
 
     def __init__(self, own: Collection[str] = ()) -> None:
         self._own = own
+        self.read: set[str] = set()
         self._asked_for: list[str] = []
         self._files, self._threads, self._shared = _open_files(), _threads(), shared_memory()
         self._children = _children()
@@ -33,8 +37,9 @@ class Notice:
         plain = environ.__getitem__
 
         def getitem(variables: Any, key: Any) -> str:
-            if isinstance(key, str) and key in self._own:
-                self._asked_for.append(f"reads {key}")
+            if isinstance(key, str):
+                self.read.add(key)
+                self._note_own(key)
             return str(plain(variables, key))
 
         made = {name: getattr(tempfile, name) for name in ("mkdtemp", "mkstemp")}
@@ -47,6 +52,10 @@ class Notice:
             environ.__getitem__ = plain
             for name, make in made.items():
                 setattr(tempfile, name, make)
+
+    def _note_own(self, variable: str) -> None:
+        if variable in self._own:
+            self._asked_for.append(f"reads {variable}")
 
     def _noticed(self, make: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(make)

@@ -2,8 +2,10 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
+
+from omegaconf.errors import OmegaConfBaseException
 
 from ax_moo.system.signals import hold_back, warning_signal
 from ax_moo_launchers.job_environment import GPU_MASKS
@@ -19,21 +21,33 @@ _FOR_LIBRARIES = (
 
 class _Origin:
     modules: Modules | None = None
-    environ: Mapping[str, str] | None = None
+    imported: frozenset[str] = frozenset()
+    read: frozenset[str] = frozenset()
+    environ: Mapping[str, str] = {}
 
 
-def note(modules: Modules, environ: Mapping[str, str]) -> None:
-    """This process is a fork of one that has imported these modules; a cold start would have this environment."""
-    _Origin.modules, _Origin.environ = modules, dict(environ)
+def note(modules: Modules, imported: frozenset[str], read: frozenset[str], environ: Mapping[str, str]) -> None:
+    """This process is a fork of one that has imported these modules, whose imports have read these variables.
+
+    A cold start would have had ``environ``.
+    """
+    _Origin.modules, _Origin.imported, _Origin.read, _Origin.environ = modules, imported, read, dict(environ)
 
 
 def begin_cold_unless(env_set: Mapping[str, object]) -> None:
-    """Begin anew as a process without imports, unless the parent's were made with these variables set."""
-    modules, environ = _Origin.modules, _Origin.environ
-    if modules is None or environ is None or _texts(env_set) == modules.env_set:
+    """Begin anew as a process without imports, unless the parent's were made as with these variables set."""
+    modules, own = _Origin.modules, _texts(env_set)
+    if modules is None or not any(
+        own.get(name) != modules.env_set.get(name) and is_read(name, _Origin.read) for name in {*own, *modules.env_set}
+    ):
         return
     hold_back(warning_signal())  # as it was at the start of this process
-    os.execve(sys.executable, sys.orig_argv, dict(environ))
+    os.execve(sys.executable, sys.orig_argv, dict(_Origin.environ))
+
+
+def is_read(variable: str, read: Collection[str]) -> bool:
+    """Whether imports may have looked at a variable; of libraries that are not Python only the manuals know it."""
+    return variable in read or variable.startswith(_FOR_LIBRARIES)
 
 
 def remember(path: Path, before: tuple[str, ...], env_set: Mapping[str, object], at_start: Mapping[str, str]) -> None:
@@ -41,10 +55,14 @@ def remember(path: Path, before: tuple[str, ...], env_set: Mapping[str, object],
 
     ``before`` are the names of the modules, and ``at_start`` the environment, with which the task function began.
     """
+    known, changed = _Origin.modules, _changed(at_start)
+    # Most forks have imported no more than their parent, and each file costs a look.
+    if known is not None and not changed and not installed(set(sys.modules).difference(_Origin.imported)):
+        return
     first = installed(before)
-    rest = installed(name for name in sys.modules if name not in set(first))
-    known = _Origin.modules or Modules.read(path)
-    changed = {**(_Origin.modules.changed if _Origin.modules else {}), **_changed(at_start)}
+    rest = installed(name for name in sys.modules if name not in set(before))
+    changed = {**(known.changed if known else {}), **changed}
+    known = known or Modules.read(path)
     found = Modules(first, rest, _texts(env_set), changed, known.left_out if known else {})
     if known is None or not _is_covered(found, known):
         found.write(path)
@@ -66,4 +84,7 @@ def _changed(at_start: Mapping[str, str]) -> dict[str, str]:
 
 
 def _texts(env_set: Mapping[str, object]) -> dict[str, str]:
-    return {str(name): str(value) for name, value in env_set.items()}
+    try:
+        return {str(name): str(value) for name, value in env_set.items()}
+    except OmegaConfBaseException:
+        return {}  # Hydra fails the trial for it

@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -12,6 +13,8 @@ from ax_moo_launchers.search_path import SearchPath
 from ax_moo_launchers.warm import checks, child, origin, temporary
 from ax_moo_launchers.warm.imports import Imports
 from ax_moo_launchers.warm.modules import Modules
+
+_SHORT_S = 0.0005
 
 
 class Forked:
@@ -45,6 +48,7 @@ class Preloaded:
         modules: what was asked for, with all that was left out.
         is_spoilt: whether an import has left something that forks must not share. Then the program is to begin anew
             with ``modules``, by ``os.execv``.
+        read: the environment variables that imports have looked at.
     """
 
     def __init__(
@@ -73,9 +77,11 @@ class Preloaded:
         os.environ.update({**modules.changed, **modules.env_set})
         imports.take((*modules.after, *more))
         self.modules = replace(modules, left_out=imports.left_out)
+        self._imported = frozenset(sys.modules)
         temporary.remove()
         self.missing = [name for name in more if name not in sys.modules]
         self.is_spoilt = imports.is_spoilt
+        self.read = imports.read
         self._changes = _changes({**environ, **modules.env_set}, os.environ, modules.env_set)
         self._path_before, self._path_after = _added(searched, sys.path)
         sys.path[:] = self._path
@@ -124,7 +130,7 @@ class Preloaded:
             child.put_handlers(self._handlers)
             child.forget_randomness()
             temporary.make_again()
-            origin.note(self.modules, environ)
+            origin.note(self.modules, self._imported, self.read, environ)
             sys.path[:] = [*self._path_before, *self._path, *self._path_after]
             child.run_to_the_end(child.become(module, arguments, options))
 
@@ -136,7 +142,10 @@ class Preloaded:
                 stream.flush()
         pid = os.fork()
         if pid:
-            return Forked(pid)
+            fork = Forked(pid)
+            while is_leader and fork.poll() is None and os.getsid(pid) != pid:
+                time.sleep(_SHORT_S)  # whoever hears of the fork may end its group
+            return fork
         try:
             if is_leader:
                 os.setsid()

@@ -40,7 +40,8 @@ class AsyncSubmititLauncher(Launcher, ABC):
     name: ClassVar[str]
     is_blocking: bool = False
     max_jobs: int | None = None  # set by check()
-    own_call: "OwnCall | None" = None  # pickles of an earlier version do not have it
+    own_call: "OwnCall | None" = None  # pickles of an earlier version have neither
+    modules_file: str | None = None  # where jobs keep the list of their imports
 
     def __init__(self, **params: Any) -> None:
         self.params = {key: _plain(value) for key, value in params.items()}
@@ -124,6 +125,13 @@ class AsyncSubmititLauncher(Launcher, ABC):
     def submit(self, requests: "Sequence[JobRequest]") -> "Sequence[JobHandle]":
         return self._submit(requests)
 
+    def is_ready(self) -> bool:
+        return self.queue.is_ready()
+
+    def close(self) -> None:
+        if self._queue is not None:
+            self._queue.close()
+
     def attach(self, job: "Job") -> "JobHandle":
         from ax_moo_launchers.attach import attach
 
@@ -191,7 +199,9 @@ class AsyncSubmititLauncher(Launcher, ABC):
         Singleton.set_state(singleton_state)
         setup_globals()
         hydra = (self.hydra_context, self.config, self.task_function)
-        return run(*hydra, self.params, sweep_overrides, job_dir_key, job_num, sweep, common, self.own_call)
+        return run(
+            *hydra, self.params, sweep_overrides, job_dir_key, job_num, sweep, common, self.own_call, self.modules_file
+        )
 
     def checkpoint(self, *args: Any, **kwargs: Any) -> Any:
         """The call that Submitit submits when it requeues a job that is preempted or timed out: the same again."""
@@ -214,9 +224,10 @@ class AsyncSubmititLauncher(Launcher, ABC):
         if limit is not None and limit < len(requests):
             log.info("%d jobs, at most %d at once (hydra.launcher.max_parallel)", len(requests), limit)
         try:
-            return Batch(requests, self._announced, self.cancel_command, limit).run()
+            return Batch(requests, self._announced, self.cancel_command, limit, self.is_ready).run()
         finally:
             self.end_ready_jobs()
+            self.close()
 
     def _most_at_once(self) -> int | None:
         """How many jobs of a blocking launch run at once; None for all. A sweep has its own n_jobs."""

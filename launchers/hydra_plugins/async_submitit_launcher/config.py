@@ -36,6 +36,8 @@ class AsyncLocalConf(_AsyncConf):
     _target_: str = f"{_MODULE}.AsyncLocalLauncher"
     gpus: Any = "auto"
     jobs_per_gpu: Any = 1
+    warm: Any = "auto"
+    preload: Any = field(default_factory=list)
 
 
 @dataclass(init=False, repr=False, eq=False)

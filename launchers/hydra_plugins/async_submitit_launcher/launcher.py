@@ -6,12 +6,16 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+from omegaconf import OmegaConf
+
 from hydra_plugins.async_submitit_launcher import (
     _base,
     config,  # noqa: F401  Hydra 1.4 imports this module alone, and the config must be registered
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ax_moo.jobs.launcher import AsyncLauncher
     from ax_moo_launchers.handle import Queue
 
@@ -39,7 +43,18 @@ class AsyncLocalLauncher(_base.AsyncSubmititLauncher):
     def _open_queue(self) -> "Queue":
         from ax_moo_launchers.local.queue import LocalQueue
 
-        return LocalQueue(self.common_params, self.sweep_folder)
+        return LocalQueue(self.common_params, self.sweep_folder, self._modules_file())
+
+    def _modules_file(self) -> "Path | None":
+        """The file in which jobs keep the list of their imports; None if all jobs begin cold."""
+        from ax_moo_launchers.warm.lists import list_file
+
+        if self.common_params.get("warm", "auto") != "auto":
+            return None
+        choices = OmegaConf.to_container(self.config.hydra.runtime.choices)
+        path = list_file(self.task_function, choices)
+        self.modules_file = str(path)
+        return path
 
 
 class AsyncSlurmLauncher(_base.AsyncSubmititLauncher):

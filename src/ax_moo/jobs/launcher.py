@@ -136,6 +136,19 @@ class AsyncLauncher(Protocol):
 
 
 @runtime_checkable
+class Prepares(Protocol):
+    """A launcher that prepares something by which jobs begin sooner, such as a process with their imports."""
+
+    def is_ready(self) -> bool:
+        """Whether a job should be submitted now. The first question begins the preparation; it never blocks."""
+        ...
+
+    def close(self) -> None:
+        """End what was prepared; the jobs live on. It is prepared again for another question."""
+        ...
+
+
+@runtime_checkable
 class ChecksTrials(Protocol):
     """A launcher whose settings may depend on the trial's config, and that can tell before any job whether they fit."""
 

@@ -7,7 +7,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from ax_moo.jobs.launcher import AsyncLauncher, JobHandle
+from ax_moo.jobs.launcher import AsyncLauncher, JobHandle, Prepares
 from ax_moo.optimizer.background import BackgroundOptimizer
 from ax_moo.optimizer.base import Candidate, Optimizer, SearchSpaceExhausted
 from ax_moo.optimizer.initial_design import InitialDesign
@@ -118,6 +118,8 @@ class Sweep:
             raise
         finally:
             self._journal.close()
+            if isinstance(self._launcher, Prepares):
+                self._launcher.close()
         ending = SweepResult(list(self._trials), reason)
         if ending.stopped and taken_over_by(self._folder) is None:
             with suppress(OSError):  # the next run of the sweep clears the request too
@@ -290,9 +292,10 @@ class Sweep:
     def _fill(self) -> None:
         if self._launcher.is_blocking and self._handles:
             return
+        is_ready = not self._starts_more or self._is_launcher_ready()
         self._stage()
         more_of_the_round = self._background.is_busy and self._lacks_trials()
-        if self._staged and not (more_of_the_round and self._waits_for_more):
+        if self._staged and is_ready and not (more_of_the_round and self._waits_for_more):
             self._submit()
         if self._has_submitted:  # the first jobs do not share the cores with the import of Ax
             self._background.prepare(self._settings.n_trials)
@@ -351,6 +354,13 @@ class Sweep:
 
     def _ask(self, known: int) -> None:
         self._background.ask(index=self._trials.next_number, finished=known)
+
+    @property
+    def _starts_more(self) -> bool:
+        return bool(self._staged) or (self._is_open and self._budget.remaining(self._trials) > 0)
+
+    def _is_launcher_ready(self) -> bool:
+        return not isinstance(self._launcher, Prepares) or self._launcher.is_ready()
 
     @property
     def _is_open(self) -> bool:
