@@ -11,12 +11,18 @@ from typing import Any
 from ax_moo_launchers.search_path import installed_folders
 
 
-def list_file(task_function: Any, choices: Any) -> Path:
-    """The file of an application with these config groups chosen, under this Python with these packages."""
+def list_file(task_function: Any, choices: Any, sweep_folder: Path) -> Path:
+    """The file of an application with these config groups chosen, under this Python with these packages.
+
+    It is in the sweep's folder where this user can keep nothing else.
+    """
     chosen = sorted((str(group), str(option)) for group, option in choices.items())
     about = [*_program(task_function), chosen, *_packages()]
     name = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
-    return _cache() / "hydra-ax-moo" / "modules" / f"{name}.json"
+    folder = _cache() / "hydra-ax-moo" / "modules"
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    return (folder if os.access(folder, os.W_OK) else sweep_folder) / f".modules-{name}.json"
 
 
 def _cache() -> Path:

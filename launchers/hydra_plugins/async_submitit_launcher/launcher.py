@@ -52,7 +52,7 @@ class AsyncLocalLauncher(_base.AsyncSubmititLauncher):
         if self.common_params.get("warm", "auto") != "auto":
             return None
         choices = OmegaConf.to_container(self.config.hydra.runtime.choices)
-        path = list_file(self.task_function, choices)
+        path = list_file(self.task_function, choices, self.sweep_folder)
         self.modules_file = str(path)
         return path
 
