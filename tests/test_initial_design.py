@@ -110,6 +110,23 @@ def test_a_design_that_is_replayed_goes_on_where_it_was() -> None:
         design.replay(trials[-1:])
 
 
+def _after_results_at(*times: float, **options: Any) -> InitialDesign:
+    """A design of a sweep of 40 trials, eight of which have completed at these seconds."""
+    design = InitialDesign(TWO, Method(options.get("method", "auto")), 3, options.get("n_initial"), n_trials=40)
+    for index, seconds in enumerate(times):
+        trial = Trial(index, {"x": index / 10, "y": 0.5}).to(TrialStatus.RUNNING, time=100.0)
+        design.replay([trial.to(TrialStatus.COMPLETED, outcome={"f": 1.0, "g": 1.0}, time=100.0 + seconds)])
+    return design
+
+
+def test_very_short_trials_do_not_wait_for_the_import_of_ax() -> None:
+    assert _after_results_at(*[5.9] * 9).ask() is not None
+    assert _after_results_at(*[5.9] * 8, 6.1).ask() is None
+    assert _after_results_at(*[5.9] * 10).ask() is None, "a quarter of the trials is enough"
+    assert _after_results_at(*[5.9] * 8, method="fast").ask() is None
+    assert _after_results_at(*[5.9] * 8, n_initial=5).ask() is None
+
+
 def test_a_constrained_space_is_left_to_ax() -> None:
     constrained = problem(objectives=TWO_OBJECTIVES, parameter_constraints=["x + y <= 1"])
     for method in (Method.AUTO, Method.SOBOL):

@@ -3,6 +3,7 @@
 They are those that Ax would propose, and are there before Ax is imported, which takes seconds.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from ax_moo.optimizer.axis_coordinates import coordinates
@@ -16,6 +17,9 @@ from ax_moo.trial import Parameterization, Trial, TrialStatus
 N_INITIAL = 5
 """Ax's own number of trials before the model."""
 
+YOUNG_SECONDS = 6.0
+"""Until Ax is imported, which takes about this long, results that come in meet no model."""
+
 _MOST_DRAWS = 10_000
 """So many points may have been there already before Ax looks for another one in its own way."""
 
@@ -26,6 +30,9 @@ class InitialDesign:
     With a model these are the first ``n_initial`` trials, failed ones not counted, and more Sobol points until half as
     many have completed. Whether a candidate is one of these depends only on the trials and results that are known,
     never on when Ax is ready. So a resumed sweep proposes the same.
+
+    ``n_trials`` lets method auto go on, with up to a quarter of these trials, as long as the last result is from the
+    sweep's first six seconds: slots of very short trials would wait for the import of Ax longer than a trial takes.
     """
 
     def __init__(
@@ -35,7 +42,10 @@ class InitialDesign:
         seed: int,
         n_initial: int | None = None,
         initial: Sequence[Parameterization] = (),
+        n_trials: int = 0,
     ) -> None:
+        self._most_while_young = n_trials // 4 if method is Method.AUTO and n_initial is None else 0
+        self._begun, self._last_result = math.inf, 0.0
         self._problem = problem
         self._method = method
         self._initial = list(initial)
@@ -82,6 +92,8 @@ class InitialDesign:
 
     def tell(self, trial: Trial) -> None:
         """Take note of a finished trial."""
+        self._begun = min(self._begun, trial.start_time or math.inf)
+        self._last_result = max(self._last_result, trial.time)
         self._n_completed += trial.status is TrialStatus.COMPLETED
         self._n_left -= trial.status is not TrialStatus.COMPLETED
 
@@ -108,7 +120,8 @@ class InitialDesign:
 
     @property
     def _is_initial(self) -> bool:
-        return self._n_left < self._n_initial or self._n_completed < max(1, self._n_initial // 2)
+        is_young = self._last_result - self._begun < YOUNG_SECONDS and self._n_left < self._most_while_young
+        return is_young or self._n_left < self._n_initial or self._n_completed < max(1, self._n_initial // 2)
 
     def _candidate(self, arm: Parameterization, node: str) -> Candidate:
         return Candidate(self._encoding.to_parameterization(arm), node)

@@ -217,7 +217,9 @@ def _design(problem: Problem, settings: Settings, launcher: AsyncLauncher) -> In
     """The candidates that need no Ax; None where Ax would be imported while a job runs in this process."""
     if settings.seed is None:
         return None
-    design = InitialDesign(problem, settings.method, settings.seed, settings.n_initial, settings.initial)
+    design = InitialDesign(
+        problem, settings.method, settings.seed, settings.n_initial, settings.initial, settings.n_trials
+    )
     return design if design.is_all or not launcher.is_blocking else None
 
 
