@@ -10,7 +10,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from slurm.orders import OPTIONS, Orders
+from ax_moo_command import ax_moo
+from slurm.orders import OPTIONS, Orders, rows
 from sweeping import Swept, start_sweep, wait_for_sweep
 from waiting import wait_until, wait_until_none_is_left
 
@@ -92,3 +93,33 @@ def test_each_of_24_trials_completes_once_whatever_is_killed(tmp_path: Path) -> 
     assert 4 <= len(sweeps.carriers()) <= 8
     assert {"COMPLETED", "TIMEOUT"} < set(states(sweeps.carriers()))
     wait_until_none_is_left(queue, seconds=30)
+
+
+def test_stop_now_ends_the_trials_and_the_slurm_jobs_that_a_killed_sweeper_has_left(tmp_path: Path) -> None:
+    sweeps = Sweeps(tmp_path)
+    sweeps.orders.finish(0)
+    sweep = start_sweep(tmp_path, *OPTIONS, *SIZE, *SHARED)
+    wait_until(lambda: {0, 1, 2} <= sweeps.begun().keys(), "three trials to begin")
+    os.kill(sweep.pid, signal.SIGKILL)
+    sweep.communicate(timeout=60)
+    ended = ax_moo("stop", "--now", tmp_path / "swept")
+    assert ended.code == 0, ended.err
+    wait_until_none_is_left(queue, seconds=30)
+    assert not any(psutil.pid_exists(each.pid) for each in sweeps.orders.begun())
+    assert rows(tmp_path, 1)[-1]["status"] == "STAGED"
+
+
+def test_a_trial_that_takes_too_much_memory_gets_more_in_a_slurm_job_of_its_own(tmp_path: Path) -> None:
+    orders = Orders(tmp_path)
+    size = ("hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=1", "hydra.launcher.mem_gb=0.5")
+    more = ("hydra.launcher.trials_per_job=2", "hydra.launcher.retry_resources={mem_gb: 4}", "+seconds=0")
+    orders.hog(0)
+    orders.finish(1)
+    swept = wait_for_sweep(tmp_path, start_sweep(tmp_path, *OPTIONS, *size, *more))
+
+    assert [row["status"] for row in swept.last] == ["COMPLETED"] * 2, swept.err
+    first, second = swept.last
+    (lost,) = first["earlier"]
+    assert (lost["fault"], lost["job"]["request"]) == ("out of memory", {"mem_gb": 0.5})
+    assert (first["job"]["job_id"].isdecimal(), first["job"]["request"]) == (True, {"mem_gb": 2})
+    assert second["job"]["job_id"].startswith("w-")
