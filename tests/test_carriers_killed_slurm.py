@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from ax_moo_command import ax_moo
+from killing import Killable, check_kills_at_each_point
 from slurm.orders import OPTIONS, Orders, rows
 from sweeping import Swept, start_sweep, wait_for_sweep
 from waiting import wait_until, wait_until_none_is_left
@@ -92,6 +93,11 @@ def test_each_of_24_trials_completes_once_whatever_is_killed(tmp_path: Path) -> 
     assert Counter(row["trial"] for row in swept.in_state("COMPLETED")) == dict.fromkeys(range(TRIALS), 1)
     assert 4 <= len(sweeps.carriers()) <= 8
     assert {"COMPLETED", "TIMEOUT"} < set(states(sweeps.carriers()))
+    wait_until_none_is_left(queue, seconds=30)
+
+
+def test_killed_at_each_point_of_the_crash_table(tmp_path: Path) -> None:
+    check_kills_at_each_point(Killable(tmp_path, "async_slurm", "hydra.launcher.trials_per_job=4"))
     wait_until_none_is_left(queue, seconds=30)
 
 

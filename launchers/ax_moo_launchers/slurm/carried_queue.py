@@ -5,6 +5,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from submitit.core import utils  # this module is imported when a job is submitt
 from ax_moo.jobs.launcher import JobRequest
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Fault
+from ax_moo_launchers import job_environment
 from ax_moo_launchers.files import new_carried_id
+from ax_moo_launchers.search_path import SearchPath
 from ax_moo_launchers.slurm import excluding, refusals, retry_resources
 from ax_moo_launchers.slurm.carried import QUEUE, TICKET, CarriedHandle
 from ax_moo_launchers.slurm.carrier import ONE_LOG
@@ -27,6 +30,9 @@ from ax_moo_launchers.slurm.watcher import SlurmWatcher
 log = logging.getLogger(__name__)
 
 _IDLE_S = 60.0
+_OF_A_SHELL = ("COLUMNS", "DBUS_", "LINES", "OLDPWD", "SHLVL", "SSH_", "TERM", "TMUX", "WINDOWID", "XDG_")
+"""The beginnings of variables that differ from login to login, and that no trial depends on."""
+
 _CUT_OFF = {Fault.TIME_LIMIT, Fault.PREEMPTED}
 
 
@@ -91,13 +97,20 @@ class CarriedQueue:
 
     def _queue_of(self, request: JobRequest) -> Tickets:
         excluded = request.exclude
-        kind = json.dumps([resources_of(self._params), sorted(excluded)], sort_keys=True)
-        name = hashlib.sha256(kind.encode()).hexdigest()[:8]
+        kind = [resources_of(self._params), sorted(excluded), self._surroundings]
+        name = hashlib.sha256(json.dumps(kind, sort_keys=True).encode()).hexdigest()[:8]
         folder = self._of_sweep(request.sweep) / CARRIERS / name
         if folder not in self._excluded:
             write_program(folder)
         self._excluded[folder] = excluded
         return Tickets(folder)
+
+    @cached_property
+    def _surroundings(self) -> list[Any]:
+        """What trials inherit from this process: carriers of an earlier one with another environment are not theirs."""
+        environ = job_environment.handed_to_sbatch(os.environ)
+        kept = {name: value for name, value in environ.items() if not name.startswith(_OF_A_SHELL) and name != "_"}
+        return [kept, os.getcwd(), SearchPath.here().entries]
 
     def _put(
         self, request: JobRequest, submission: utils.DelayedSubmission, folder: Path, tickets: Tickets

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from ax_moo.cli.controller import queued_controller
 from ax_moo.cli.folder import open_folder, open_own_folder, say_left_jobs
-from ax_moo.jobs.folders import bases, of_sweep
 from ax_moo.jobs.launcher import JobHandle
 from ax_moo.storage import lock, stop_request
 from ax_moo.storage.folder import NotBegun, SweepFolder
@@ -15,7 +14,7 @@ from ax_moo.storage.journal import Journal
 from ax_moo.storage.lock_holder import Holder
 from ax_moo.storage.stop_request import StopRequest
 from ax_moo.sweep.cancellation import cancel_and_wait
-from ax_moo.sweep.finding import job_of
+from ax_moo.sweep.finding import end_ready_jobs, job_of
 from ax_moo.system import disk
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Trial, TrialStatus
@@ -93,7 +92,7 @@ def _cancel_jobs(sweep: SweepFolder) -> None:
         if running:
             print(f"cancelling {', '.join(handle.job.job_id for _, handle in running.values())}", flush=True)
         cancel_and_wait(running, enter)
-    _end_ready_jobs(sweep)
+    end_ready_jobs(sweep.path, sweep.about, sweep.sweep_id)
     say_left_jobs(open_folder(sweep.path))
 
 
@@ -111,12 +110,3 @@ def _attached(sweep: SweepFolder, enter: Callable[[Trial], None]) -> dict[int, t
         if job is not None and job.folder:
             running[trial.index] = trial, attach(job)
     return running
-
-
-def _end_ready_jobs(sweep: SweepFolder) -> None:
-    """Cancel the Slurm jobs that wait for trials of this sweep."""
-    from ax_moo_launchers.attach import end_carriers
-
-    for base in bases(sweep.path, sweep.about):
-        for each in dict.fromkeys((of_sweep(base, sweep.path, sweep.sweep_id), base)):
-            end_carriers(each)

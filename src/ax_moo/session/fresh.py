@@ -57,6 +57,7 @@ def move_aside(folder: Path, first_folders: Sequence[Path]) -> None:
         ConfigError: a part of it cannot be moved.
     """
     bases = job_folders.bases(folder, _about(folder))
+    _end_ready_jobs(folder)
     try:
         found = of_a_sweep(folder, first_folders, bases)
         outside = [path for path in found if not path.is_relative_to(folder)]
@@ -88,6 +89,14 @@ def _unfinished_jobs(folder: Path) -> Iterator[Job]:
                     yield dataclasses.replace(trial.job, folder=str(folder / trial.job.folder))
     for base in _own_bases(folder):
         yield from (job for job in jobs_without_result(base) if job.job_id not in known)
+
+
+def _end_ready_jobs(folder: Path) -> None:
+    """Cancel the Slurm jobs that wait for trials of the earlier sweep: they would take those of the new one."""
+    from ax_moo_launchers.attach import end_carriers
+
+    for base in _own_bases(folder):
+        end_carriers(base)
 
 
 def _own_bases(folder: Path) -> Iterator[Path]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ax_moo.jobs.folders import attempt_folders
+from ax_moo.jobs.folders import attempt_folders, bases, of_sweep
 from ax_moo.jobs.launcher import AsyncLauncher, JobHandle, JobRequest
 from ax_moo.storage.folder import SweepFolder
 from ax_moo.sweep.submission import request_of
@@ -35,6 +35,15 @@ def job_of(trial: Trial, sweep: SweepFolder) -> Job | None:
     if trial.job is None:
         return unnoted_job(request, sweep.path, sweep.about)
     return None if is_anothers(trial.job, request) else trial.job
+
+
+def end_ready_jobs(sweep_folder: Path, about: Mapping[str, Any], sweep_id: str) -> None:
+    """Cancel the Slurm jobs that wait for trials of a sweep which has no sweeper."""
+    from ax_moo_launchers.attach import end_carriers
+
+    for base in bases(sweep_folder, about):
+        for each in dict.fromkeys((of_sweep(base, sweep_folder, sweep_id), base)):
+            end_carriers(each)
 
 
 def find(
