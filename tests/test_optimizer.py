@@ -251,3 +251,16 @@ def test_outcome_constraints_reach_ax_and_an_sem_is_used() -> None:
     frame = optimizer.client._experiment.lookup_data().df
     assert set(frame.metric_name) == {"f", "g", "latency"}
     assert frame[frame.metric_name == "f"]["sem"].tolist() == [0.01] * 6
+
+
+def test_a_result_is_told_without_a_look_at_those_of_other_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ax.core.experiment import Experiment
+
+    def looked(*arguments: object, **options: object) -> None:
+        raise AssertionError("all data of the experiment were looked through")
+
+    optimizer = AxOptimizer(problem(*SPACE, objectives=TWO_OBJECTIVES), "sobol", seed=1)
+    candidate = optimizer.ask(0)
+    assert candidate is not None
+    monkeypatch.setattr(Experiment, "lookup_data", looked)
+    optimizer.tell(_finished(0, candidate))

@@ -169,7 +169,9 @@ class AxOptimizer:
         self._told.add(trial.index)
         ax_index = self._ax_index[trial.index]
         if measured := CompletedTrial.of(trial):
-            self._client.complete_trial(ax_index, self._raw_data(measured.outcome))
+            self._client.attach_data(ax_index, self._raw_data(measured.outcome))
+            # As complete_trial, which also looks through the data of all trials to log which metrics are missing.
+            ax_internals.experiment(self._client).trials[ax_index].mark_completed()
         else:
             self._client.mark_trial_abandoned(ax_index)
 
