@@ -80,12 +80,16 @@ def costs(sweep: Path, records: Path, ran: Run, first: int) -> Costs:
 def main() -> None:
     options = _options()
     before = begin()
-    measured = {}
+    measured: dict[str, Costs] = {}
     with tempfile.TemporaryDirectory() as name:
         for kind in options.kinds.split(";"):
             if KINDS[kind][0] == "off" or has_warm_trials():
                 print(f"{kind} ...", file=sys.stderr)
-                measured[kind] = measure(kind, options, Path(name, kind.replace(" ", "")))
+                measured[kind] = measure(kind, options, Path(name, str(len(measured))))
+                print(
+                    f"    {_median(measured[kind].wall):.2f} s, CPU {_median(measured[kind].cpu):.2f} s",
+                    file=sys.stderr,
+                )
     finish(result(options, measured), before, options.json)
 
 
