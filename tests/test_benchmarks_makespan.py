@@ -56,6 +56,15 @@ def test_a_candidate_that_was_there_before_the_slot_was_free_costs_no_slot_time(
     assert parts["submission"] == 1 + 2
 
 
+def test_a_launcher_that_is_not_ready_is_no_lack_of_a_candidate() -> None:
+    events = [*states(0, 0, 0, 10), *states(1, 0, 0, 11), *states(2, 10, 16, 20), *states(3, 15, 16, 20)]
+    events.sort(key=lambda event: event.time)
+    work = {0: Worked(0, 10), 1: Worked(0, 11), 2: Worked(16, 20), 3: Worked(16, 20)}
+    parts = split(events, 0, work, slots=2, began=0)
+    assert parts["candidate"] == 4
+    assert parts["submission"] == 6 + 1
+
+
 @pytest.mark.one_hydra
 def test_the_makespan_is_measured_and_simulated_and_every_part_of_it_is_shown(tmp_path: Path) -> None:
     path = tmp_path / "makespan.json"

@@ -10,7 +10,7 @@ from ax_moo.trial import Trial, TrialStatus
 PARTS = {
     "command": "until the sweep had begun: Python, Hydra, the config",
     "candidate": "a slot was free, and no candidate was there",
-    "submission": "a candidate was there, and its job was not submitted",
+    "submission": "a candidate was there, and its job was not submitted yet",
     "job start": "from the submission to the application's first line",
     "work": "the trial worked",
     "job end": "from the application's last line until the sweep had seen the end",
@@ -29,7 +29,8 @@ class Worked:
 def slot_time(folder: Path, work: Mapping[int, Worked], slots: int, began: float) -> dict[str, float]:
     """Seconds of all slots together, by part: ``slots`` times the time until the last trial was seen to end.
 
-    A trial takes the slot that has been free longest. A candidate is there when the journal has its trial as STAGED.
+    A trial takes the slot that has been free longest. A candidate is there when the journal has its trial as STAGED; in
+    the first round, which is submitted as a whole, when the last of them has.
     """
     header = journal.header(folder)
     if header is None:
@@ -42,12 +43,14 @@ def split(
 ) -> dict[str, float]:
     parts = dict.fromkeys(PARTS, 0.0)
     ends = {event.index: event.time for event in events if event.status.is_finished}
-    staged = [event.time for event in events if event.status is TrialStatus.STAGED]
+    staged = {event.index: event.time for event in events if event.status is TrialStatus.STAGED}
+    first_end = min(ends.values())
     free = [began] * slots
     for running in (event for event in events if event.status is TrialStatus.RUNNING):
         free.sort()
-        # Where several are submitted together, the first waits for the candidate of the last.
-        ready = max(time for time in staged if time <= running.time)
+        ready = staged[running.index]
+        if running.time <= first_end:
+            ready = max(time for time in staged.values() if time <= running.time)
         worked = work[running.index]
         moments = {
             "command": opened,
