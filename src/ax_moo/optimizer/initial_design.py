@@ -52,7 +52,7 @@ class InitialDesign:
         self._n_initial = N_INITIAL if n_initial is None else n_initial
         self._encoding = SpaceEncoding(problem)
         self._axes = {axis.name: coordinates(axis) for axis in self._encoding.axes}
-        self._number_of_points = number_of_points(problem)
+        self._number_of_points = number_of_points(problem) if self._can_draw else None
         self._points = self._unit_points(seed) if self._can_draw else iter(())
         self._proposed: set[str] = set()
         self._arms: set[str] = set()

@@ -21,6 +21,8 @@ def number_of_points(problem: Problem) -> int | None:
     space = problem.search_space
     if not all(p.is_finite for p in space.parameters if isinstance(p, Range)) or space.grid_size() > _MOST_COUNTED:
         return None
+    if not problem.parameter_constraints:
+        return space.grid_size()
     return sum(all(c.holds(point) for c in problem.parameter_constraints) for point in space.grid())
 
 
