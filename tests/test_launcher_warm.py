@@ -16,6 +16,8 @@ from waiting import wait_until as wait_until_so
 
 from ax_moo.jobs.launcher import JobHandle, JobState
 from ax_moo.system.errors import ConfigError
+from ax_moo_launchers.files import exit_file
+from ax_moo_launchers.local import executor
 from ax_moo_launchers.local.parent import PARENT
 
 pytestmark = pytest.mark.one_hydra
@@ -290,6 +292,26 @@ def test_a_job_begins_cold_if_its_own_env_set_differs_in_what_imports_read(
     handles = made.launcher.submit([request(0, attempt=2), request(5)])
     assert wait_for(handles) == [JobState.FINISHED] * 2
     assert [handle.result().value for handle in handles] == [("0", True), ("5", name == "WANDB_NAME")]
+
+
+def test_a_job_that_begins_at_once_keeps_its_files(tmp_path: Path, warmed: Callable[..., Warmed]) -> None:
+    jobs = warmed(tmp_path, starter).submit(*range(1, 9))
+    wait_for(jobs)
+    wait_until_so(lambda: not any(handle.is_alive() for handle in jobs), "the controllers to end")  # type: ignore[attr-defined]
+    assert [exit_file(Path(h.job.folder), h.job.job_id).exists() for h in jobs] == [True] * 8
+
+
+def test_a_submission_that_fails_leaves_no_process_and_no_file(
+    tmp_path: Path, warmed: Callable[..., Warmed], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = warmed(tmp_path, starter)
+    (parent,) = parents()
+    fails = OSError(28, "No space left on device")
+    monkeypatch.setattr(executor, "write_record", lambda *args, **more: (_ for _ in ()).throw(fails))
+    with pytest.raises(OSError, match="No space"):
+        made.submit(1)
+    assert list((tmp_path / "sweep/.submitit/1").iterdir()) == []
+    wait_until_none_is_left(psutil.Process(parent).children, seconds=10)
 
 
 def test_both_tasks_of_a_job_are_warm(tmp_path: Path, warmed: Callable[..., Warmed]) -> None:

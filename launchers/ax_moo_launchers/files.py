@@ -105,6 +105,13 @@ def has_pickle(folder: Path, job_id: str) -> bool:
     return any(path.name.startswith(f"{job_id}_submitted.pkl") for path in folder.glob("*_submitted.pkl*"))
 
 
+def forget_earlier(folder: Path, job_id: str) -> None:
+    """Remove the files of an earlier job with this id from the folder, in which the attempt is submitted again."""
+    for path in folder.glob(f"{job_id}_*"):
+        if path.suffix not in (".out", ".err"):
+            path.unlink()
+
+
 def remove_unpublished(folder: Path) -> None:
     """Remove the pickles that an interrupted submission of an attempt has left."""
     for path in folder.glob("*.pkl*"):

@@ -20,7 +20,7 @@ from ax_moo.jobs.launcher import JobRequest
 from ax_moo.system.disk import replace_file
 from ax_moo.trial import Job
 from ax_moo_launchers import job_environment
-from ax_moo_launchers.files import LOCAL, process_file, submitted_file, task_command
+from ax_moo_launchers.files import LOCAL, forget_earlier, process_file, submitted_file, task_command
 from ax_moo_launchers.local.controller import CONTROLLER
 from ax_moo_launchers.local.processes import Sight, boot_of_machine, sight_of, start_of
 from ax_moo_launchers.local.warmth import Warmth
@@ -52,7 +52,6 @@ class Executor(local.LocalExecutor):
             self.folder.mkdir(parents=True, exist_ok=True)
             submission.dump(pickle)
             pid = self._start_controller()
-            self._forget_earlier(pid)
             self._record(pid)
             write_record(self.folder, str(pid), request)
             # The controller waits for this pickle. After the rename the job runs, and is found by its folder.
@@ -82,6 +81,7 @@ class Executor(local.LocalExecutor):
         )
         # subprocess must not wait for this process: LocalHandle reaps it by its pid.
         process.returncode = 0
+        forget_earlier(self.folder, str(process.pid))
         return process.pid
 
     def _undo(self, pid: int) -> None:
@@ -92,13 +92,7 @@ class Executor(local.LocalExecutor):
             os.waitpid(pid, 0)
         while sight_of(pid, start) is Sight.RUNS:
             time.sleep(0.01)
-        self._forget_earlier(pid)
-
-    def _forget_earlier(self, pid: int) -> None:
-        """Remove the files of an earlier job with this pid from the folder, in which the attempt is submitted again."""
-        for path in self.folder.glob(f"{pid}_*"):
-            if path.suffix != ".out" and path.suffix != ".err":
-                path.unlink()
+        forget_earlier(self.folder, str(pid))
 
     def _record(self, pid: int) -> None:
         record = {

@@ -9,6 +9,7 @@ import os
 import select
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -16,9 +17,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ax_moo_launchers.files import TASK
+from ax_moo_launchers.files import TASK, forget_earlier, process_file, read_json, submitted_file
 from ax_moo_launchers.local.controller import CONTROLLER, Controller
-from ax_moo_launchers.local.processes import Sight, sight_of
+from ax_moo_launchers.local.processes import Sight, sight_of, start_of
 from ax_moo_launchers.search_path import SearchPath
 from ax_moo_launchers.warm import child
 from ax_moo_launchers.warm.modules import Modules
@@ -28,6 +29,7 @@ from ax_moo_launchers.warm.title import LEAST_BYTES, set_command_line
 PARENT = "ax_moo_launchers.local.parent"
 _MOST_STARTS = 5
 _LOOK_S = 1.0
+_PICKLE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -107,15 +109,29 @@ class Parent:
         finally:
             os.close(nothing)
         self._forks.append(fork)
+        forget_earlier(Path(folder), str(fork.pid))  # before anybody writes the files of this one
         return fork.pid
 
     def _control(self, folder: str, limit: str) -> None:
         set_command_line(child.command_line(CONTROLLER, [folder, limit], ("-P",)))
-        start_task = partial(self._start_task, folder)
-        Controller(Path(folder), float(limit) if limit else None, start_task).run()
+        if _is_submitted(Path(folder), os.getpid()):
+            start_task = partial(self._start_task, folder)
+            Controller(Path(folder), float(limit) if limit else None, start_task).run()
 
     def _start_task(self, folder: str, environ: dict[str, str], out: int, err: int) -> Forked:
         return self.preloaded.start(TASK, [folder], environ, (0, out, err))
+
+
+def _is_submitted(folder: Path, pid: int) -> bool:
+    """Whether this process becomes a job: a fork is faster than the sweep's process, which may die, or find no room."""
+    start, deadline = start_of(pid), time.monotonic() + _PICKLE_S
+    while time.monotonic() < deadline:
+        # An earlier job with this pid may have left a pickle, but not with this start.
+        record = read_json(process_file(folder, str(pid))) or {}
+        if record.get("start") == start and submitted_file(folder, str(pid)).exists():
+            return True
+        time.sleep(0.002)
+    return False
 
 
 def main() -> None:
