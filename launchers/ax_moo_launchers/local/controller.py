@@ -17,11 +17,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
-from ax_moo.system.disk import replace_file
 from ax_moo.system.signals import hold_back, warning_signal
 from ax_moo.system.text import error_line
 from ax_moo_launchers.files import exit_file, log_file, process_file
 from ax_moo_launchers.job.exit_codes import no_room
+from ax_moo_launchers.kept_place import KeptPlace
 
 CONTROLLER = "ax_moo_launchers.local.controller"
 
@@ -29,7 +29,6 @@ _POLL_S = 0.04
 _GRACE_S = 5.0
 _SIGNAL_DELAY_S = 30.0
 _HEARTBEAT_S = 10.0
-_NOTE_BYTES = 1024
 
 
 class Task(Protocol):
@@ -61,7 +60,7 @@ class Controller:
         self._started = time.monotonic()
         self._deadline: float | None = None
         self._touched = 0.0
-        self._note = _KeptPlace(exit_file(self.folder, self.pid))
+        self._note = KeptPlace(exit_file(self.folder, self.pid))
         signal.signal(signal.SIGTERM, self._cancel)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         # The tasks unblock the signal when they can handle it. Python takes seconds to start on a busy machine.
@@ -149,25 +148,6 @@ class Controller:
         for task in self.tasks:
             with contextlib.suppress(OSError):
                 task.send_signal(signum)
-
-
-class _KeptPlace:
-    """A small file that can be written on a full disk, because its space was reserved before."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._place = path.with_name(f"{path.name}.tmp")
-        with contextlib.suppress(OSError):
-            self._place.write_text(" " * _NOTE_BYTES)
-
-    def write(self, text: str) -> None:
-        if not self._place.exists():
-            replace_file(self.path, text)
-            return
-        with open(self._place, "r+") as file:
-            file.write(text)
-            file.truncate()
-        self._place.rename(self.path)
 
 
 def main() -> None:
