@@ -1,6 +1,8 @@
 """What a sweep does for one event does not grow with the number of its trials."""
 
+import itertools
 import json
+import math
 import os
 import pickle
 import time
@@ -29,6 +31,7 @@ from ax_moo.trial import Fault, Job, Trial, TrialStatus
 from ax_moo_launchers import files, handle
 from ax_moo_launchers.files import process_file, result_file
 from ax_moo_launchers.local.handle import LocalHandle
+from ax_moo_launchers.slurm import carrier_time
 
 pytestmark = pytest.mark.hydra_free
 
@@ -210,3 +213,24 @@ def test_a_result_is_compared_with_the_frontier_alone(monkeypatch: pytest.Monkey
     )
     so_far = BestSoFar(TWO, _spread(2000))
     assert max(compared) <= len(so_far.front) + 10
+
+
+def test_a_job_of_many_trials_asks_seldom_while_much_time_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+    now = 0.0
+
+    def answer(job_id: str, timeout_s: float) -> dict[str, str]:
+        asked.append(now)
+        if len(asked) == 1:
+            return {}  # the controller does not answer
+        return {"RunTime": f"00:{int(now) // 60:02}:{int(now) % 60:02}", "TimeLimit": "00:20:00"}
+
+    monkeypatch.setattr(carrier_time, "facts_of", answer)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    left = carrier_time.TimeLeft("7")
+    while now < 1190.0:
+        assert left() == (1200.0 - now if len(asked) > 1 else math.inf)
+        now += 1.0
+    assert asked[:3] == [0.0, 5.0, 125.0]
+    assert len(asked) < 60
+    assert all(later - before >= 5 for before, later in itertools.pairwise(asked))
