@@ -53,7 +53,7 @@ class InitialDesign:
         self._encoding = SpaceEncoding(problem)
         self._axes = {axis.name: coordinates(axis) for axis in self._encoding.axes}
         self._number_of_points = number_of_points(problem) if self._can_draw else None
-        self._points = self._unit_points(seed) if self._can_draw else iter(())
+        self._points = self._unit_points(design_seed(method, seed)) if self._can_draw else iter(())
         self._proposed: set[str] = set()
         self._arms: set[str] = set()
         self._n_left = self._n_completed = 0
@@ -157,6 +157,19 @@ class InitialDesign:
 
     def _unit_points(self, seed: int) -> Iterator[Sequence[float]]:
         return uniform(self._dimensions, seed) if self._method is Method.RANDOM else sobol(self._dimensions, seed)
+
+
+def design_seed(method: str, seed: int) -> int:
+    """The seed of the initial design.
+
+    With ``fast`` it is the one that Ax draws for its Sobol sequence, by ``torch.randint(100_000)`` with its client's
+    seed.
+    """
+    if method != Method.FAST:
+        return seed
+    import numpy as np
+
+    return int(np.random.RandomState(seed).randint(0, 2**32, dtype=np.uint32) % 100_000)
 
 
 def uniform(dimensions: int, seed: int) -> Iterator[Sequence[float]]:

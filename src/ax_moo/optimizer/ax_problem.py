@@ -1,0 +1,84 @@
+"""A sweep's problem as Ax's client is configured with it: parameters, constraints, objectives, and the names of all."""
+
+import keyword
+import re
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from ax_moo.optimizer.encoding import EncodedParameter, SpaceEncoding
+from ax_moo.problem.problem import ParameterConstraint, Problem
+from ax_moo.trial import Outcome, Parameterization
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import sympy
+    from ax.api.client import Client
+    from ax.api.configs import ChoiceParameterConfig, RangeParameterConfig
+
+
+class AxProblem:
+    """The problem in the names and coordinates in which Ax searches."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self.encoding = SpaceEncoding(problem)
+        self.parameter_alias = aliases([axis.name for axis in self.encoding.axes], "parameter")
+        self.metric_alias = aliases(problem.metric_names, "metric")
+
+    def client(self, seed: int | None) -> Client:
+        """A new client that is configured with the problem and has no trials."""
+        client = Client(random_seed=seed)
+        client.configure_experiment(
+            [self._parameter(axis) for axis in self.encoding.axes],
+            parameter_constraints=[self._constraint(c) for c in self.encoding.constraints],
+        )
+        client.configure_optimization(self._objective(), self._outcome_constraints())
+        return client
+
+    def aliased(self, arm: Parameterization) -> dict[str, Any]:
+        """An arm with Ax's names for the parameters."""
+        return {self.parameter_alias[name]: value for name, value in arm.items()}
+
+    def unaliased(self, parameters: Parameterization) -> dict[str, Any]:
+        """An arm with the names of the search space."""
+        return {axis.name: parameters[self.parameter_alias[axis.name]] for axis in self.encoding.axes}
+
+    def raw_data(self, outcome: Outcome) -> dict[str, Any]:
+        """What Ax is told of an outcome."""
+        return {self.metric_alias[name]: outcome[name] for name in self._problem.metric_names}
+
+    def _parameter(self, axis: EncodedParameter) -> RangeParameterConfig | ChoiceParameterConfig:
+        name = self.parameter_alias[axis.name]
+        if axis.bounds is not None:
+            scaling = "log" if axis.log_scale else "linear"
+            return RangeParameterConfig(name, axis.bounds, axis.value_type, scaling=scaling)
+        return ChoiceParameterConfig(name, list(axis.values), axis.value_type, is_ordered=axis.is_ordered)
+
+    def _constraint(self, constraint: ParameterConstraint) -> str:
+        left = " + ".join(f"{weight!r} * {self.parameter_alias[name]}" for name, weight in constraint.terms)
+        return f"{left} <= {constraint.bound!r}"
+
+    def _objective(self) -> str:
+        signs = [("-" if o.minimize else "") + self.metric_alias[o.name] for o in self._problem.objectives]
+        return ", ".join(signs)
+
+    def _outcome_constraints(self) -> list[str]:
+        thresholds = [
+            f"{self.metric_alias[o.name]} {'<=' if o.minimize else '>='} {o.threshold!r}"
+            for o in self._problem.objectives
+            if o.threshold is not None
+        ]
+        constraints = [f"{self.metric_alias[c.metric]} {c.op} {c.bound!r}" for c in self._problem.outcome_constraints]
+        return thresholds + constraints
+
+
+def aliases(names: Sequence[str], kind: str) -> dict[str, str]:
+    """Names that Ax can parse in expressions: a name itself if SymPy reads it as a symbol, else a numbered name."""
+    return {name: name if _is_symbol(name) else f"{kind}_{i}" for i, name in enumerate(names)}
+
+
+def _is_symbol(name: str) -> bool:
+    if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", name):
+        return False
+    return not any(keyword.iskeyword(part) or hasattr(sympy, part) for part in name.split("."))
