@@ -39,6 +39,13 @@ def test_hypervolume_and_frontier_agree_with_botorch(points: np.ndarray) -> None
     assert hypervolume(points, reference) == pytest.approx(expected, abs=1e-9)
 
 
+def test_a_frontier_of_thousands_is_found_in_one_pass() -> None:
+    angle = np.linspace(0, np.pi / 2, 5000)
+    points = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    assert non_dominated(np.concatenate([points, points - 0.1])).tolist() == [True] * 5000 + [False] * 5000
+    assert hypervolume(points, np.zeros(2)) == pytest.approx(np.pi / 4, abs=1e-3)
+
+
 def _completed(index: int, **outcome: float) -> Trial:
     return Trial(index, {}, TrialStatus.COMPLETED, outcome=outcome)
 

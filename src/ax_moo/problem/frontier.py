@@ -36,6 +36,8 @@ def non_dominated(points: Points) -> npt.NDArray[np.bool_]:
 
     Equal rows do not dominate each other, so all of them are kept.
     """
+    if points.shape[1] == 2:
+        return _non_dominated_pairs(points)
     # The rows with the largest sums dominate most others, so that few rows are left to compare with.
     left = np.argsort(-points.sum(axis=1), kind="stable")
     looked_at = 0
@@ -46,6 +48,18 @@ def non_dominated(points: Points) -> npt.NDArray[np.bool_]:
         left = left[stays]
     mask = np.zeros(len(points), dtype=np.bool_)
     mask[left] = True
+    return mask
+
+
+def _non_dominated_pairs(points: Points) -> npt.NDArray[np.bool_]:
+    """As :func:`non_dominated`, for two columns: one pass from the right to the left suffices."""
+    order = np.lexsort((-points[:, 1], -points[:, 0]))
+    x, y = points[order].T
+    highest = np.maximum.accumulate(np.append(-np.inf, y))[:-1]  # of the rows before, which are not further left
+    is_higher = y > highest
+    at = np.maximum.accumulate(np.where(is_higher, np.arange(len(x)), 0))
+    mask = np.zeros(len(points), dtype=np.bool_)
+    mask[order] = is_higher | ((y == highest) & (x[at] == x))
     return mask
 
 
@@ -126,6 +140,9 @@ def _volume(points: Points) -> float:
     points = points[order]
     floors = np.append(points[1:, -1], 0.0)
     slabs = points[:, -1] - floors
+    if points.shape[1] == 2:
+        widths = np.maximum.accumulate(points[:, 0])
+        return float(sum(slab * width for slab, width in zip(slabs, widths, strict=True) if slab > 0))
     return float(sum(slab * _volume(points[: i + 1, :-1]) for i, slab in enumerate(slabs) if slab > 0))
 
 
