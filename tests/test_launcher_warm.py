@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +19,11 @@ from ax_moo.jobs.launcher import JobHandle, JobState
 from ax_moo.system.errors import ConfigError
 from ax_moo_launchers.files import exit_file
 from ax_moo_launchers.local import executor
+from ax_moo_launchers.local import warmth as warmth_module
+from ax_moo_launchers.local.controller import CONTROLLER
 from ax_moo_launchers.local.parent import PARENT
+from ax_moo_launchers.local.warmth import Warmth, check_preload
+from ax_moo_launchers.warm.modules import Modules
 
 pytestmark = pytest.mark.one_hydra
 
@@ -26,19 +31,23 @@ pytestmark = pytest.mark.one_hydra
 @pytest.fixture(autouse=True)
 def _own_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    _of_others.update(parents())  # other tests' launchers, which somebody still refers to
     yield
     wait_until_none_is_left(parents, seconds=10)
 
 
+_of_others: set[int] = set()
+
+
 def parents() -> list[int]:
-    """The parent processes of this process's launchers."""
+    """The parent processes of a test's launchers."""
     children = psutil.Process().children(recursive=True)
-    return [child.pid for child in children if PARENT in _words(child)]
+    return [child.pid for child in children if PARENT in _words_of(child.pid) and child.pid not in _of_others]
 
 
-def _words(process: psutil.Process) -> list[str]:
+def _words_of(pid: int) -> list[str]:
     try:
-        return process.cmdline()
+        return psutil.Process(pid).cmdline()
     except psutil.Error:
         return []
 
@@ -152,6 +161,13 @@ def test_the_list_is_kept_for_the_next_launcher(tmp_path: Path, warmed: Callable
     assert handle.result().value == parent
 
 
+def test_batches_of_another_sweeper_have_one_parent(tmp_path: Path, warmed: Callable[..., Warmed]) -> None:
+    made = warmed(tmp_path, starter, "hydra.launcher.warm=null")
+    (parent,) = parents()
+    ended = [made.launcher.launch([[f"+trial={trial}"]], trial)[0] for trial in (1, 2)]
+    assert [each.return_value for each in ended] == [parent] * 2
+
+
 @pytest.mark.parametrize("launcher", ["hydra.launcher.warm=off", "hydra.launcher.warm='off'"])
 def test_no_job_is_warm_if_that_is_not_wanted(launcher: str, tmp_path: Path) -> None:
     made = open_launcher(tmp_path, "async_local", starter, launcher)
@@ -195,6 +211,40 @@ def test_a_warm_job_that_ends_early_is_lost_as_a_cold_one_is(
     wait_until(handle, [JobState.LOST])
     assert str(handle.result().error).startswith(why)
     wait_until_none_is_left(lambda: [task] if psutil.pid_exists(task) else [], seconds=10)
+
+
+def test_a_warm_task_goes_on_when_only_its_controller_is_killed(tmp_path: Path, warmed: Callable[..., Warmed]) -> None:
+    def task(config: Any) -> int:
+        import time
+        from pathlib import Path
+
+        Path(folder, f"begun-{config.trial}").touch()
+        while config.trial and not Path(folder, "go").exists():
+            time.sleep(0.02)
+        return int(config.trial)
+
+    folder = tmp_path
+    (handle,) = warmed(tmp_path, task).submit(3)
+    wait_until_so((tmp_path / "begun-3").exists, "the job to begin")
+    os.kill(int(handle.job.job_id), signal.SIGKILL)
+    wait_until_none_is_left(lambda: _words_of(int(handle.job.job_id)), seconds=10)
+    assert handle.state() is JobState.RUNNING
+    (tmp_path / "go").touch()
+    assert wait_for([handle]) == [JobState.FINISHED]
+    assert handle.result().value == 3
+
+
+def test_a_controller_whose_sweeper_died_before_its_pickle_is_ended_by_the_next_sweeper(
+    tmp_path: Path, warmed: Callable[..., Warmed]
+) -> None:
+    queue = warmed(tmp_path, starter).launcher.queue
+    folder = queue.folder(request(1))
+    folder.mkdir(parents=True)
+    pid = executor.Executor(folder, None, {}, queue._warmth)._start_controller()
+    wait_until_so(lambda: CONTROLLER in _words_of(pid), "the controller to have its own command line")
+    assert open_launcher(tmp_path, "async_local", starter).find(request(1)) is None
+    wait_until_none_is_left(lambda: _words_of(pid), seconds=10)
+    assert list(folder.iterdir()) == []
 
 
 def test_a_time_limit_ends_a_warm_job(tmp_path: Path, warmed: Callable[..., Warmed]) -> None:
@@ -294,6 +344,31 @@ def test_a_job_begins_cold_if_its_own_env_set_differs_in_what_imports_read(
     assert [handle.result().value for handle in handles] == [("0", True), ("5", name == "WANDB_NAME")]
 
 
+def test_a_trial_that_sets_a_librarys_variable_otherwise_has_a_new_parent_made(
+    tmp_path: Path, warmed: Callable[..., Warmed], caplog: pytest.LogCaptureFixture
+) -> None:
+    def task(config: Any) -> int:
+        import os
+
+        import psutil
+
+        os.environ["OMP_NUM_THREADS"] = "7" if config.trial == 0 else "8"
+        os.environ["PYTHONHASHSEED"] = str(config.trial)
+        return int(psutil.Process(os.getppid()).ppid())
+
+    caplog.set_level(logging.INFO)
+    made, values = warmed(tmp_path, task), []
+    for trial in (1, 2, 3):
+        (handle,) = made.submit(trial)
+        wait_for([handle])
+        values.append(handle.result().value)
+        made.wait()
+    assert "A trial starts cold: a trial has set OMP_NUM_THREADS to another value" in caplog.text
+    assert values[1] == os.getpid()
+    assert [values[2]] == parents()
+    assert values[0] not in values[1:]
+
+
 def test_a_job_that_begins_at_once_keeps_its_files(tmp_path: Path, warmed: Callable[..., Warmed]) -> None:
     jobs = warmed(tmp_path, starter).submit(*range(1, 9))
     wait_for(jobs)
@@ -360,6 +435,86 @@ def test_a_module_to_preload_that_is_not_there_is_a_mistake(tmp_path: Path) -> N
     launcher = open_launcher(tmp_path, "async_local", starter, "hydra.launcher.preload=[no_such_module.at_all]")
     with pytest.raises(ConfigError, match=r"hydra.launcher.preload: there is no module 'no_such_module.at_all'"):
         launcher.check()
+
+
+def test_a_name_to_preload_may_be_made_by_its_package_alone() -> None:
+    check_preload(["os.path", "json.decoder", "hydra.core"])
+    with pytest.raises(ConfigError, match=r"no module 'json.no_such'"):
+        check_preload(["json.no_such"])
+
+
+def warmth_of(folder: Path, *modules: str) -> Warmth:
+    Modules(before=modules).write(folder / "list.json")
+    return Warmth(folder / "list.json", ())
+
+
+def test_jobs_do_not_wait_for_a_parent_that_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    (tmp_path / "hangs.py").write_text("import time\ntime.sleep(600)")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(warmth_module, "_WAIT_S", 0.1)
+    warmth = warmth_of(tmp_path, "hangs")
+    assert not warmth.is_ready()
+    wait_until_so(warmth.is_ready, "jobs to begin cold")
+    assert warmth.start_controller(tmp_path, "", {}) is None
+    assert len(parents()) == 1
+    monkeypatch.setattr(warmth_module, "_IMPORTS_S", 0.2)
+    wait_until_so(lambda: warmth.is_ready() and not parents(), "the parent to be given up")
+    assert "its imports have taken more than 0.2 s" in caplog.text
+
+
+def test_what_a_parent_leaves_out_is_kept_for_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "odd.py").write_text("kept = open(__file__)")
+    monkeypatch.syspath_prepend(tmp_path)
+    warmth = warmth_of(tmp_path, "odd", "json")
+    wait_until_so(warmth.is_ready, "the parent to have done its imports")
+
+    def left_out() -> list[str]:
+        modules = Modules.read(tmp_path / "list.json")
+        return list(modules.left_out) if modules else []
+
+    wait_until_so(lambda: left_out() == ["odd"], "the list to be written")
+    warmth.close()
+
+
+def test_a_parent_that_is_unfit_from_its_start_is_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    (tmp_path / "sitecustomize.py").write_text(
+        "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    warmth = warmth_of(tmp_path, "json")
+    wait_until_so(warmth.is_ready, "the parent to say what it found")
+    assert "Trials start cold: a module has started a thread" in caplog.text
+    assert warmth.is_ready()
+    assert parents() == []
+
+
+SWEEPER = """
+import sys, time
+from pathlib import Path
+from ax_moo_launchers.local.warmth import Warmth
+
+warmth = Warmth(Path(sys.argv[1]), ())
+warmth.is_ready()
+time.sleep(600)
+"""
+
+
+def test_a_parent_that_hangs_ends_with_a_sweeper_that_is_killed(tmp_path: Path) -> None:
+    says = f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid()))"
+    (tmp_path / "hangs.py").write_text(f"import os, pathlib, time\n{says}\ntime.sleep(600)")
+    warmth_of(tmp_path, "hangs")
+    (tmp_path / "sweeper.py").write_text(SWEEPER)
+    sweeper = subprocess.Popen([sys.executable, str(tmp_path / "sweeper.py"), str(tmp_path / "list.json")])
+    parent = int(wait_for_file(tmp_path / "pid"))
+    sweeper.kill()
+    wait_until_none_is_left(lambda: _words_of(parent), seconds=10)
+    sweeper.wait()
 
 
 @pytest.mark.parametrize("option", ["warm=on", "preload=[1]", "preload=['a b']", "preload=json"])

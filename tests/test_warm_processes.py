@@ -1,5 +1,6 @@
 """A fork of a process that has done the imports is what a process that begins cold would be."""
 
+import importlib
 import json
 import os
 import subprocess
@@ -10,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from ax_moo_launchers.warm import origin
+from ax_moo_launchers.warm.modules import Modules, installed
 
 TESTS = Path(__file__).parent
 ENVIRON = {**os.environ, "PYTHONPATH": str(TESTS), "OWN": "of the parent"}
@@ -36,8 +40,10 @@ class Parent:
 
 
 @contextmanager
-def parent(*names: str, environ: Mapping[str, str] = ENVIRON, **more: Any) -> Iterator[Parent]:
-    wish = json.dumps({"modules": {"before": names}, **more}).ljust(8192)
+def parent(
+    *names: str, after: Sequence[str] = (), environ: Mapping[str, str] = ENVIRON, **more: Any
+) -> Iterator[Parent]:
+    wish = json.dumps({"modules": {"before": names, "after": after}, **more}).ljust(8192)
     command = [sys.executable, "-P", "-u", "-m", "warm_parent", wish]
     process = subprocess.Popen(
         command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
@@ -101,6 +107,9 @@ def test_a_warm_process_finds_what_a_cold_one_finds(
         ("os.kill(os.getpid(), 15)", -15),
         ("threading.Thread(target=lambda: (time.sleep(0.1), print('later'))).start()", 0),
         ("atexit.register(print, 'at the end'); left = open('left', 'w'); left.write('buffered')", 0),
+        ("import bz2; left = bz2.open('left', 'wt'); left.write('buffered')", 0),
+        ("import ctypes; ctypes.CDLL(None).printf(b'from C')", 0),
+        ("class Proxy:\n    __class__ = property(lambda self: 1 / 0)\nproxy = [Proxy()]", 0),
     ],
 )
 def test_a_warm_process_ends_as_a_cold_one_does(ends: str, code: int, tmp_path: Path, of_libraries: Parent) -> None:
@@ -113,7 +122,7 @@ def test_a_warm_process_ends_as_a_cold_one_does(ends: str, code: int, tmp_path: 
         assert run(program, [] if name == "cold" else [str(tmp_path / "trial.py")], out, environ) == code
         words.append(out.read_text().splitlines()[-1:])
         if (tmp_path / "left").exists():
-            words[-1].append((tmp_path / "left").read_text())
+            words[-1].append(str((tmp_path / "left").read_bytes()))
             (tmp_path / "left").unlink()
     assert words[0] == words[1]
 
@@ -167,6 +176,64 @@ def test_a_temporary_folder_that_a_module_keeps_is_each_forks_own(tmp_path: Path
     lines = [line.split() for line in out.read_text().splitlines() if line.startswith("True")]
     assert len({path for _, path in lines}) == 2
     assert not any(Path(path).exists() for _, path in lines)
+
+
+def run_text(made: Parent, folder: Path, text: str) -> str:
+    (folder / "show.py").write_text(text)
+    assert made.run("run_file", [str(folder / "show.py")], folder / "out") == 0, (folder / "out").read_text()
+    return (folder / "out").read_text()
+
+
+def test_a_device_that_a_module_keeps_open_stays_open(tmp_path: Path) -> None:
+    environ = module_in(tmp_path, "import os\nkept = open(os.devnull, 'w')", "keeps")
+    with parent("keeps", environ=environ) as made:
+        text = "import keeps\nown = open(__file__)\nkeeps.kept.write('lost')\nkeeps.kept.flush()\n"
+        assert run_text(made, tmp_path, f"{text}print(own.fileno() != keeps.kept.fileno())") == "True\n"
+
+
+def test_what_a_task_function_imports_finds_a_log_that_is_set_up(tmp_path: Path) -> None:
+    environ = module_in(tmp_path, "import logging\nis_set_up = logging.root.hasHandlers()", "asks")
+    with parent(after=("asks",), environ=environ) as made:
+        text = "import asks, logging\nprint(asks.is_set_up, logging.root.handlers)"
+        assert run_text(made, tmp_path, text) == "True []\n"
+
+
+def _fails(name: str) -> object:
+    raise RuntimeError(name)
+
+
+@pytest.mark.parametrize("answer", [_fails, lambda name: []])
+def test_a_completed_trial_does_not_fail_for_the_list_of_its_modules(
+    answer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lazy = type("Lazy", (), {"__getattr__": lambda self, name: answer(name)})()
+    monkeypatch.setitem(sys.modules, "lazy_one", lazy)
+    origin.remember(tmp_path / "list.json", (), {}, {})
+    found = Modules.read(tmp_path / "list.json")
+    assert found is not None
+    assert "json" in found.after
+    assert "lazy_one" not in found.after
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"before": 1}', "[" * 100_000, "\x00"])
+def test_a_list_that_cannot_be_read_is_none_and_is_written_again(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "list.json"
+    path.write_text(content)
+    assert Modules.read(path) is None
+    origin.remember(path, (), {}, {})
+    assert Modules.read(path) is not None
+
+
+def test_packages_that_a_cluster_adds_to_the_search_path_are_installed_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("lib/site-packages", "mine"):
+        (tmp_path / folder).mkdir(parents=True)
+        monkeypatch.syspath_prepend(tmp_path / folder)
+    for folder, name in (("lib/site-packages", "of_the_cluster"), ("mine", "own_one")):
+        module_in(tmp_path / folder, "", name)
+        importlib.import_module(name)
+    assert installed(["of_the_cluster", "own_one"]) == ("of_the_cluster",)
 
 
 def test_an_edit_of_a_module_that_was_named_is_noticed(tmp_path: Path) -> None:

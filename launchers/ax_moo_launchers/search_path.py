@@ -50,6 +50,14 @@ def installed_folders() -> frozenset[str]:
     return frozenset(schemes | {*site.getsitepackages(), site.getusersitepackages()})
 
 
+def package_folders() -> frozenset[str]:
+    """The same with those outside of this Python, as the environment modules of a cluster add them."""
+    names = ("site-packages", "dist-packages")
+    return installed_folders().union(
+        path for path in sys.path if isinstance(path, str) and os.path.basename(path.rstrip(os.sep)) in names
+    )
+
+
 def _first(entries: Sequence[str], among: Collection[str]) -> int:
     return next((place for place, entry in enumerate(entries) if entry in among), len(entries))
 

@@ -4,6 +4,7 @@ It is run as ``python -P -u -m ax_moo_launchers.local.parent WISH`` by the proce
 two pipes. It ends when the other end is closed; its forks live on.
 """
 
+import ctypes
 import json
 import os
 import select
@@ -21,7 +22,7 @@ from ax_moo_launchers.files import TASK, forget_earlier, process_file, read_json
 from ax_moo_launchers.local.controller import CONTROLLER, Controller
 from ax_moo_launchers.local.processes import Sight, sight_of, start_of
 from ax_moo_launchers.search_path import SearchPath
-from ax_moo_launchers.warm import child
+from ax_moo_launchers.warm import checks, child
 from ax_moo_launchers.warm.modules import Modules
 from ax_moo_launchers.warm.preloaded import Forked, Preloaded
 from ax_moo_launchers.warm.title import LEAST_BYTES, set_command_line
@@ -30,6 +31,7 @@ PARENT = "ax_moo_launchers.local.parent"
 _MOST_STARTS = 5
 _LOOK_S = 1.0
 _PICKLE_S = 60.0
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -79,11 +81,21 @@ class Parent:
 
     def say_ready(self) -> None:
         loaded = self.preloaded
-        self._answer({"left_out": loaded.modules.left_out, "missing": loaded.missing, "read": sorted(loaded.read)})
+        about = {"left_out": loaded.modules.left_out, "missing": loaded.missing, "read": sorted(loaded.read)}
+        why = checks.why_unfit()  # another parent would be no better
+        self._answer({"unfit": why} if why is not None else {**about, "changed": dict(loaded.modules.changed)})
 
     def say_spoilt(self) -> None:
         name, why = list(self.preloaded.modules.left_out.items())[-1]
         self._answer({"unfit": f"each start of their parent process finds one more module to leave out ({name} {why})"})
+
+    def keep_left_out(self) -> None:
+        """Write down what this process has found in several starts, so that the next sweep's parent needs one."""
+        modules, path = self.preloaded.modules, Path(self.wish.modules_file)
+        known = Modules.read(path)
+        found = {name: why for name, why in modules.left_out.items() if name in (*modules.before, *modules.after)}
+        if known is not None and not found.keys() <= known.left_out.keys():
+            replace(known, left_out={**known.left_out, **found}).write(path)
 
     def _answer(self, answer: dict[str, Any]) -> None:
         os.write(self.wish.pipes[1], json.dumps(answer).encode() + b"\n")
@@ -97,7 +109,7 @@ class Parent:
                     return
                 *lines, received = (received + part).split(b"\n")
                 yield from map(json.loads, lines)
-            elif sight_of(*self.wish.sweeper) is Sight.GONE:  # a process that it has forked holds the pipe
+            elif _has_ended(self.wish.sweeper):  # a process that it has forked holds the pipe
                 return
             self._forks = [fork for fork in self._forks if fork.poll() is None]
 
@@ -136,6 +148,7 @@ def _is_submitted(folder: Path, pid: int) -> bool:
 
 def main() -> None:
     wish = Wish(**{key: _tuple(value) for key, value in json.loads(sys.argv[1]).items()})
+    _end_with(wish.sweeper)
     # As in the task of a job that begins cold: its controller ignores Ctrl-C.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     modules = Modules.read(Path(wish.modules_file)) or Modules()
@@ -151,8 +164,21 @@ def main() -> None:
             parent.say_spoilt()
         else:
             parent.say_ready()
+            parent.keep_left_out()
             parent.serve()
     os._exit(0)
+
+
+def _end_with(sweeper: tuple[int, str | None]) -> None:
+    """Let the kernel kill this process when the sweeper's ends, also in the middle of an import that hangs."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if _has_ended(sweeper):  # before the kernel knew
+        os._exit(0)
+
+
+def _has_ended(process: tuple[int, str | None]) -> bool:
+    return sight_of(*process) in (Sight.GONE, Sight.ZOMBIE)
 
 
 def _tuple(value: Any) -> Any:

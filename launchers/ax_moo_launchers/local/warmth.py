@@ -11,6 +11,7 @@ import time
 import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,15 @@ from ax_moo_launchers.local.inherited import inherited
 from ax_moo_launchers.local.parent import Wish
 from ax_moo_launchers.local.processes import start_of
 from ax_moo_launchers.search_path import SearchPath
-from ax_moo_launchers.warm.origin import is_read
+from ax_moo_launchers.warm.modules import Modules
+from ax_moo_launchers.warm.origin import is_read, is_read_at_import
 
 log = logging.getLogger(__name__)
 
-_IMPORTS_S = 60.0
+_WAIT_S = 20.0
+"""How long jobs wait for the parent's imports: about as long as they would need for their own. Then they begin cold."""
+
+_IMPORTS_S = 600.0
 _ANSWER_S = 15.0
 _MOST_PARENTS = 8
 
@@ -60,7 +65,7 @@ class Warmth:
         assert self._parent is not None
         try:
             about = self._parent.about()
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self._give_up(f"their parent process does not answer ({error})")
             return True
         if about is not None and "unfit" in about:
@@ -69,18 +74,16 @@ class Warmth:
         if about is not None and self._parent.is_new:
             self._parent.is_new = False
             self._say_about(about)
-        return about is not None
+        return about is not None or self._has_waited()
 
     def start_controller(self, folder: Path, limit: str, environ: Mapping[str, str]) -> int | None:
         """The pid of a controller that is a fork of the parent; None if the job has to begin cold."""
-        if self._has_given_up or not self.is_ready() or self._parent is None:
-            return None
-        differs = self._parent.why_other(environ)
-        if differs is not None:
-            self._begin_anew(differs)
+        if self._has_given_up or not self.is_ready() or self._parent is None or self._parent.is_new:
             return None
         try:
-            answer = self._parent.ask({"folder": str(folder), "limit": limit, "environ": dict(environ)})
+            answer: dict[str, Any] = {"unfit": self._parent.why_other(environ)}
+            if answer["unfit"] is None:
+                answer = self._parent.ask({"folder": str(folder), "limit": limit, "environ": dict(environ)})
         except (OSError, ValueError) as error:
             self._begin_anew(f"their parent process does not answer ({error})")
             return None
@@ -96,7 +99,7 @@ class Warmth:
             self._parent = None
 
     def _begin(self) -> bool:
-        if not self.modules_file.exists():
+        if Modules.read(self.modules_file) is None:
             return False
         self._parents += 1
         try:
@@ -104,6 +107,13 @@ class Warmth:
         except OSError as error:
             self._give_up(f"no parent process can be started for them ({error})")
             return False
+        return True
+
+    def _has_waited(self) -> bool:
+        assert self._parent is not None
+        if self._parent.age() < _WAIT_S:
+            return False
+        self._say(f"Trials start cold until their parent process has done its imports: {_WAIT_S:g} s were not enough")
         return True
 
     def _begin_anew(self, why: str) -> None:
@@ -137,14 +147,28 @@ class Warmth:
 def check_preload(names: Sequence[str]) -> None:
     """Raise a ConfigError for a module that cannot be found. Nothing is imported."""
     for name in names:
-        try:
-            found = find_spec(name.partition(".")[0])
-        except ValueError:  # __main__ and its like
-            found = None
-        if found is None:
+        if not _is_there(name):
             raise ConfigError(
                 f"hydra.launcher.preload: there is no module {name!r} here; name modules that trials import"
             )
+
+
+def _is_there(name: str) -> bool:
+    package, _, rest = name.partition(".")
+    try:
+        found = find_spec(package)
+    except ValueError:  # __main__ and its like
+        found = None
+    while rest and found is not None and found.submodule_search_locations and name not in sys.modules:
+        part, _, rest = rest.partition(".")
+        package = f"{package}.{part}"
+        found = _spec_in(package, list(found.submodule_search_locations))
+    return found is not None
+
+
+def _spec_in(name: str, folders: list[str]) -> ModuleSpec | None:
+    """As ``importlib.util.find_spec`` finds it, which would import the package."""
+    return next((spec for finder in sys.meta_path if (spec := finder.find_spec(name, folders))), None)
 
 
 class ParentProcess:
@@ -154,6 +178,7 @@ class ParentProcess:
         self.is_new = True
         self._about: dict[str, Any] | None = None
         self._received = b""
+        self._modules_file = modules_file
         self._inherited = inherited()
         self._environ = job_environment.of_local_job(os.environ)
         read, theirs = os.pipe()
@@ -171,7 +196,7 @@ class ParentProcess:
             sweeper=sweeper,
             left_out=dict(left_out),
         )
-        self._deadline = time.monotonic() + _IMPORTS_S
+        self._started, self._list = time.monotonic(), _version(modules_file)
         try:
             self._process = subprocess.Popen(
                 wish.command(),
@@ -196,9 +221,12 @@ class ParentProcess:
         """What it says of its imports; None while it is at them."""
         if self._about is None:
             self._about = self._read(0.0)
-            if self._about is None and time.monotonic() > self._deadline:
+            if self._about is None and self.age() > _IMPORTS_S:
                 raise TimeoutError(f"its imports have taken more than {_IMPORTS_S:g} s")
         return self._about
+
+    def age(self) -> float:
+        return time.monotonic() - self._started
 
     def why_other(self, environ: Mapping[str, str]) -> str | None:
         """In what a job with this environment differs from the parent, as far as imports have looked at it."""
@@ -207,7 +235,19 @@ class ParentProcess:
         names = {*environ, *self._environ}.difference(_OF_ONE_JOB)
         read = frozenset((self._about or {}).get("read", ()))
         other = sorted(n for n in names if environ.get(n) != self._environ.get(n) and is_read(n, read))
-        return f"the environment variable {other[0]} has changed" if other else None
+        return f"the environment variable {other[0]} has changed" if other else self._why_another_list()
+
+    def _why_another_list(self) -> str | None:
+        """Whether a trial has set variables for libraries otherwise than that from whose list the parent was made."""
+        version = _version(self._modules_file)
+        if version == self._list:
+            return None
+        self._list, modules, about = version, Modules.read(self._modules_file), self._about or {}
+        if modules is None:
+            return None
+        now, made, read = modules.changed, about.get("changed", {}), about.get("read", ())
+        other = sorted(n for n in {*now, *made} if now.get(n) != made.get(n) and is_read_at_import(n, read))
+        return f"a trial has set {other[0]} to another value" if other else None
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         content = json.dumps(request).encode() + b"\n"
@@ -234,6 +274,14 @@ class ParentProcess:
         line, _, self._received = self._received.partition(b"\n")
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+
+def _version(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino
 
 
 def _end(owner: int, process: "subprocess.Popen[bytes]", *pipes: int) -> None:

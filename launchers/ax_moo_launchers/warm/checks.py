@@ -4,9 +4,10 @@ import ctypes
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
-from ax_moo_launchers.search_path import installed_folders
+from ax_moo_launchers.search_path import package_folders
 from ax_moo_launchers.warm.modules import installed, is_ours
 from ax_moo_launchers.warm.notice import has_one_thread, shared_memory
 
@@ -63,10 +64,11 @@ def _files() -> Iterable[str]:
     modules = dict(sys.modules)
     known = _without_ours(installed(modules))
     for name, module in modules.items():
-        origin = getattr(getattr(module, "__spec__", None), "origin", None)
-        if name not in known and isinstance(origin, str) and os.path.isfile(origin):
-            yield origin
-    yield from installed_folders()
+        with suppress(Exception):  # a lazy module may fail at any question
+            origin = getattr(module.__spec__, "origin", None)
+            if name not in known and isinstance(origin, str) and os.path.isfile(origin):
+                yield origin
+    yield from package_folders()
 
 
 def _without_ours(names: Iterable[str]) -> frozenset[str]:

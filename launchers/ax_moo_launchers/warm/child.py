@@ -1,6 +1,7 @@
 """What makes a fork the process that a cold start would be: what it begins with, and how it ends."""
 
 import atexit
+import ctypes
 import gc
 import importlib.util
 import io
@@ -10,20 +11,23 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
 from ax_moo_launchers.warm.title import set_command_line
 
+_PLAIN = io.BufferedReader | io.BufferedWriter | io.BufferedRandom | io.BufferedRWPair | io.BytesIO
 
-def put_files(stdin: int, stdout: int, stderr: int) -> None:
-    """Make these the standard files, and close all others."""
+
+def put_files(stdin: int, stdout: int, stderr: int, kept: Collection[int] = ()) -> None:
+    """Make these the standard files, and close all others but those that are kept."""
     for number, file in enumerate((stdin, stdout, stderr)):
         os.dup2(file, number)
-    os.closerange(3, _most_files())
+    for number in open_files():
+        if number > 2 and number not in kept:
+            os.close(number)
 
 
 def put_environment(environ: Mapping[str, str]) -> None:
@@ -126,13 +130,21 @@ def _finish() -> int:
 
 
 def _flush_files() -> None:
-    """Write what files that are still open have buffered. The parent's objects are frozen, and not looked at."""
-    for each in gc.get_objects():
-        if isinstance(each, io.TextIOWrapper | io.BufferedWriter | io.BufferedRandom):
-            with suppress(Exception):
-                each.flush()
+    """Write what files that are still open have buffered, also those of C. The parent's objects are frozen."""
+    gc.collect()
+    # By its type: a proxy may fail at the question for its class.
+    files: list[Any] = [each for each in gc.get_objects() if issubclass(type(each), io.TextIOBase | io.BufferedIOBase)]
+    texts = [each for each in files if isinstance(each, io.TextIOBase)]
+    plain = [each for each in files if isinstance(each, _PLAIN)]
+    compressed = [each for each in files if not isinstance(each, io.TextIOBase | _PLAIN)]
+    # A text may be buffered in front of a compressed file, whose end is buffered in front of a plain one.
+    for write in (*(e.flush for e in texts), *(e.close for e in compressed), *(e.flush for e in plain)):
+        with suppress(Exception):
+            write()
+    with suppress(Exception):
+        ctypes.CDLL(None).fflush(None)
 
 
-def _most_files() -> int:
-    numbers = [int(number) for number in os.listdir("/proc/self/fd") if Path(f"/proc/self/fd/{number}").exists()]
-    return max(numbers, default=2) + 1
+def open_files() -> frozenset[int]:
+    found = map(int, os.listdir("/proc/self/fd"))
+    return frozenset(each for each in found if os.path.lexists(f"/proc/self/fd/{each}"))  # without that of the listing

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ax_moo_launchers.search_path import installed_folders
+from ax_moo_launchers.search_path import package_folders
 
 
 def list_file(task_function: Any, choices: Any, sweep_folder: Path) -> Path:
@@ -21,8 +21,10 @@ def list_file(task_function: Any, choices: Any, sweep_folder: Path) -> Path:
     name = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
     folder = _cache() / "hydra-ax-moo" / "modules"
     with suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-    return (folder if os.access(folder, os.W_OK) else sweep_folder) / f".modules-{name}.json"
+        if folder.is_absolute():  # not so where the user has no home
+            folder.mkdir(parents=True, exist_ok=True)
+    is_usable = folder.is_absolute() and os.path.isdir(folder) and os.access(folder, os.W_OK)
+    return (folder if is_usable else sweep_folder) / f".modules-{name}.json"
 
 
 def _cache() -> Path:
@@ -42,7 +44,7 @@ def _program(task_function: Any) -> list[str]:
 def _packages() -> list[object]:
     """The Python, and when something was installed for it last."""
     times: list[object] = []
-    for folder in sorted(installed_folders()):
+    for folder in sorted(package_folders()):
         with suppress(OSError):
             times.append([folder, os.stat(folder).st_mtime_ns])
     return [sys.executable, sys.version, times]

@@ -11,11 +11,12 @@ import sys
 import sysconfig
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 from ax_moo.system.disk import replace_file
 from ax_moo_launchers.files import read_json
-from ax_moo_launchers.search_path import installed_folders
+from ax_moo_launchers.search_path import package_folders
 
 _OURS = ("ax_moo", "ax_moo_launchers", "hydra_plugins.ax_moo_sweeper", "hydra_plugins.async_submitit_launcher")
 """These are installed packages also where they are used from their sources, which are watched."""
@@ -46,7 +47,7 @@ class Modules:
             before, after = (tuple(map(str, content[key])) for key in ("before", "after"))
             others = ({str(k): str(v) for k, v in content[key].items()} for key in ("env_set", "changed", "left_out"))
             return Modules(before, after, *others)
-        except (OSError, KeyError, TypeError, AttributeError):
+        except (OSError, KeyError, TypeError, AttributeError, RecursionError):
             return None
 
     def write(self, path: Path) -> None:
@@ -67,9 +68,11 @@ def is_ours(name: str) -> bool:
 
 
 def _is_installed(name: str, folders: tuple[str, ...]) -> bool:
-    module = sys.modules.get(name)
-    spec = getattr(module, "__spec__", None)
-    if spec is None or name in ("__main__", "__mp_main__"):
+    try:
+        spec = sys.modules[name].__spec__
+    except Exception:  # not only modules are there, and a lazy one may fail at any question
+        return False
+    if not isinstance(spec, ModuleSpec) or name in ("__main__", "__mp_main__"):
         return False
     if is_ours(name) or spec.origin in (None, "built-in", "frozen"):
         return True
@@ -77,5 +80,5 @@ def _is_installed(name: str, folders: tuple[str, ...]) -> bool:
 
 
 def _folders() -> tuple[str, ...]:
-    found = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), *installed_folders()}
+    found = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), *package_folders()}
     return tuple({os.path.join(path, "") for folder in found for path in (folder, os.path.realpath(folder))})

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from omegaconf.errors import OmegaConfBaseException
@@ -11,12 +12,18 @@ from ax_moo.system.signals import hold_back, warning_signal
 from ax_moo_launchers.job_environment import GPU_MASKS
 from ax_moo_launchers.warm.modules import Modules, installed
 
+_AT_IMPORT = ("OMP_", "KMP_", "MKL_", "OPENBLAS_", "BLIS_", "VECLIB_", "GOTO_", "GOMP_", "MALLOC_", "NPY_", "PYTORCH_")
+"""Beginnings of variables that libraries which are not Python read when they are loaded."""
+
 _FOR_LIBRARIES = (
-    *("OMP_", "KMP_", "MKL_", "OPENBLAS_", "BLIS_", "NUMEXPR_", "VECLIB_", "GOTO_", "GOMP_", "MALLOC_"),
-    *("CUDA_", "CUBLAS_", "NCCL_", "TORCH", "PYTORCH_", "TF_", "XLA_", "JAX_", "HF_", "TRANSFORMERS_", "TOKENIZERS_"),
-    *("MPL", "NUMBA_", "RAY_", "POLARS_", "PYTHON"),
+    *_AT_IMPORT,
+    *("NUMEXPR_", "CUDA_", "CUBLAS_", "NCCL_", "TORCH", "TF_", "XLA_", "JAX_", "HF_", "TRANSFORMERS_", "TOKENIZERS_"),
+    *("MPL", "NUMBA_", "RAY_", "POLARS_", "ARROW_", "ATEN_", "DNNL_", "ONEDNN_", "TBB_", "NVIDIA_", "HSA_"),
 )
-"""Beginnings of variables that libraries read once, when they are loaded."""
+"""Beginnings of variables that libraries read once, when they are loaded or first used."""
+
+_FOR_PYTHON = "PYTHON"
+"""The beginning of those that Python reads at its start, so that no change by a trial has an effect in it."""
 
 
 class _Origin:
@@ -47,14 +54,25 @@ def begin_cold_unless(env_set: Mapping[str, object]) -> None:
 
 def is_read(variable: str, read: Collection[str]) -> bool:
     """Whether imports may have looked at a variable; of libraries that are not Python only the manuals know it."""
-    return variable in read or variable.startswith(_FOR_LIBRARIES)
+    return variable in read or variable.startswith((*_FOR_LIBRARIES, _FOR_PYTHON))
+
+
+def is_read_at_import(variable: str, read: Collection[str]) -> bool:
+    """The same without those that libraries read when they are used, such as CUBLAS_WORKSPACE_CONFIG."""
+    return variable in read or variable.startswith(_AT_IMPORT)
 
 
 def remember(path: Path, before: tuple[str, ...], env_set: Mapping[str, object], at_start: Mapping[str, str]) -> None:
     """Keep the list of what this trial has imported, for the parent of later ones, unless it is known already.
 
     ``before`` are the names of the modules, and ``at_start`` the environment, with which the task function began.
+    The trial has completed, and does not fail for a list: any object may be in ``sys.modules``.
     """
+    with suppress(Exception):
+        _remember(path, before, env_set, at_start)
+
+
+def _remember(path: Path, before: tuple[str, ...], env_set: Mapping[str, object], at_start: Mapping[str, str]) -> None:
     known, changed = _Origin.modules, _changed(at_start)
     # Most forks have imported no more than their parent, and each file costs a look.
     if known is not None and not changed and not installed(set(sys.modules).difference(_Origin.imported)):

@@ -1,12 +1,13 @@
 """A process that has imported what trials import, and is forked for each of them."""
 
 import gc
+import logging
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from ax_moo_launchers.search_path import SearchPath
@@ -65,7 +66,7 @@ class Preloaded:
         imported is left out.
         """
         self._path = list(sys.path)
-        environ = dict(os.environ)
+        environ, at_start = dict(os.environ), child.open_files()
         if path is not None:
             sys.path[:] = path.merged(sys.path)
         if arguments:
@@ -75,7 +76,9 @@ class Preloaded:
         gc.disable()  # it would take a fifth of the time
         imports.take(modules.before)
         os.environ.update({**modules.changed, **modules.env_set})
-        imports.take((*modules.after, *more))
+        with _log_is_set_up():
+            imports.take(modules.after)
+        imports.take(more)
         self.modules = replace(modules, left_out=imports.left_out)
         self._imported = frozenset(sys.modules)
         temporary.remove()
@@ -86,6 +89,8 @@ class Preloaded:
         self._path_before, self._path_after = _added(searched, sys.path)
         sys.path[:] = self._path
         child.put_environment(environ)
+        # Devices such as /dev/null: other files are not left open by what is imported here.
+        self._files = child.open_files() - at_start
         self._handlers = child.handlers()
         self._sources = checks.Sources()
         gc.enable()
@@ -151,12 +156,23 @@ class Preloaded:
                 os.setsid()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             if files is not None:
-                child.put_files(*files)
+                child.put_files(*files, self._files)
             start()
         except BaseException as error:
             child.show(error)
             os._exit(1)
         os._exit(0)
+
+
+@contextmanager
+def _log_is_set_up() -> Iterator[None]:
+    """Within the block the root logger has a handler, as when a task function runs: Lightning asks for that."""
+    handler = logging.NullHandler()
+    logging.root.addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.root.removeHandler(handler)
 
 
 def _changes(before: Mapping[str, str], after: Mapping[str, str], but: Mapping[str, str]) -> dict[str, str | None]:

@@ -225,9 +225,12 @@ class AsyncSubmititLauncher(Launcher, ABC):
             log.info("%d jobs, at most %d at once (hydra.launcher.max_parallel)", len(requests), limit)
         try:
             return Batch(requests, self._announced, self.cancel_command, limit, self.is_ready).run()
-        finally:
-            self.end_ready_jobs()
+        except BaseException:
             self.close()
+            raise
+        finally:
+            # What was prepared stays for the sweeper's next batch, and ends with this process.
+            self.end_ready_jobs()
 
     def _most_at_once(self) -> int | None:
         """How many jobs of a blocking launch run at once; None for all. A sweep has its own n_jobs."""

@@ -49,7 +49,7 @@ class AsyncLocalLauncher(_base.AsyncSubmititLauncher):
         """The file in which jobs keep the list of their imports; None if all jobs begin cold."""
         from ax_moo_launchers.warm.lists import list_file
 
-        if self.common_params.get("warm", "auto") != "auto":
+        if self.common_params.get("warm") in ("off", False):
             return None
         choices = OmegaConf.to_container(self.config.hydra.runtime.choices)
         path = list_file(self.task_function, choices, self.sweep_folder)
