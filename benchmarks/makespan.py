@@ -10,10 +10,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from measuring.attempts import Attempts
 from measuring.durations import ideal, log_normal
 from measuring.environments import environment
 from measuring.process_tree import CommandFailed, Run, run
@@ -160,15 +162,18 @@ def main() -> None:
         )
         for median in (options.median, options.long)
     )
-    measured = {}
+    attempt, measured, simulated = Attempts(), dict[str, Measured](), dict[str, dict[str, float]]()
     with tempfile.TemporaryDirectory() as name:
         for tool in options.tools.split(","):
-            print(f"{TOOLS[tool]}: ideal {work.ideal:.1f} s ...", file=sys.stderr)
-            measured[tool] = measure(tool, work, Path(name, tool))
+            found = attempt(TOOLS[tool], partial(measure, tool, work, Path(name, tool)))
+            measured |= {tool: found} if found else {}
     overheads = [each for tool in measured for each in measured[tool].overheads]
     overhead = statistics.median(overheads) if overheads else 0.0
-    simulated = {method: simulate(method, longer, overhead) for method in options.simulate.split(",") if method}
-    finish(result(options, work, measured, longer, simulated, overhead), before, options.json)
+    for method in filter(None, options.simulate.split(",")):
+        parts = attempt(f"{TOOLS[method]}, simulated", partial(simulate, method, longer, overhead))
+        simulated |= {method: parts} if parts else {}
+    whole = result(options, work, measured, longer, simulated, overhead)
+    finish(replace(whole, missing=attempt.missing), before, options.json)
 
 
 def result(

@@ -8,15 +8,16 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
+from measuring.attempts import Attempts
 from measuring.process_tree import CommandFailed, Run, run
 from measuring.result import Cell, Figure, Result, Table, begin, finish
 
 from ax_moo.storage import journal
 from ax_moo.trial import completed
-from hydra_plugins.async_submitit_launcher.config import AsyncLocalConf
 
 HERE = Path(__file__).parent
 APPLICATION = str(HERE / "applications/lightning_sleeper.py")
@@ -54,15 +55,11 @@ def measure(kind: str, options: argparse.Namespace, folder: Path) -> Costs:
             "hydra.sweeper.n_jobs=1",
         ),
         *("hydra.sweeper.method=sobol", "hydra.sweeper.report=false"),
-        *([f"hydra.launcher.warm={warm}"] if has_warm_trials() else []),
+        f"hydra.launcher.warm={warm}",
     ]
     # A cache of its own: what an earlier sweep has left there does not count.
     ran = run(command, HERE, folder / "output", {"XDG_CACHE_HOME": str(folder / "cache")}, samples=True)
     return costs(folder / "sweep", records, ran, options.first)
-
-
-def has_warm_trials() -> bool:
-    return "warm" in {field.name for field in dataclasses.fields(AsyncLocalConf)}
 
 
 def costs(sweep: Path, records: Path, ran: Run, first: int) -> Costs:
@@ -80,17 +77,12 @@ def costs(sweep: Path, records: Path, ran: Run, first: int) -> Costs:
 def main() -> None:
     options = _options()
     before = begin()
-    measured: dict[str, Costs] = {}
+    attempt, measured = Attempts(), dict[str, Costs]()
     with tempfile.TemporaryDirectory() as name:
-        for kind in options.kinds.split(";"):
-            if KINDS[kind][0] == "off" or has_warm_trials():
-                print(f"{kind} ...", file=sys.stderr)
-                measured[kind] = measure(kind, options, Path(name, str(len(measured))))
-                print(
-                    f"    {_median(measured[kind].wall):.2f} s, CPU {_median(measured[kind].cpu):.2f} s",
-                    file=sys.stderr,
-                )
-    finish(result(options, measured), before, options.json)
+        for number, kind in enumerate(options.kinds.split(";")):
+            found = attempt(kind, partial(measure, kind, options, Path(name, str(number))))
+            measured |= {kind: found} if found else {}
+    finish(dataclasses.replace(result(options, measured), missing=attempt.missing), before, options.json)
 
 
 def result(options: argparse.Namespace, measured: Mapping[str, Costs]) -> Result:

@@ -25,6 +25,7 @@ from typing import Any
 
 import nas_surrogate
 from measuring.result import Cell, Figure, Result, Table, begin, finish
+from peers.kernel import compile_kernel
 from sweep_players import Player, player
 
 PENDING = 4
@@ -105,6 +106,8 @@ def main() -> None:
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
     before = begin()
+    if "bare" in options.methods.split(","):
+        compile_kernel(options.trials)
     rows = []
     for seed in range(options.first_seed, options.first_seed + options.seeds):
         for method in options.methods.split(","):

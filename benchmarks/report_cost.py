@@ -1,12 +1,11 @@
 """CPU time, memory and size of a report: ``python benchmarks/report_cost.py [TRIALS ...]``, by default 48 and 1000.
 
-The sweeps are made up: the parameters and objectives of conf/hydra/sweeper/ax_moo.yaml, random points, and outcomes
-with the shape and the noise of the real ones. Each report is written by a process of its own, as in a sweep, and its
-CPU time is told apart: what Ax's own analyses take (fit, cross-validation, sensitivity), and all the rest.
+The sweeps are made up: random points of the NAS search, and the outcomes of its surrogate, with noise. Each report is
+written by a process of its own, and its CPU time is told apart: what Ax's own analyses take (fit, cross-validation,
+sensitivity), and all the rest.
 """
 
 import json
-import math
 import os
 import random
 import subprocess
@@ -15,14 +14,11 @@ import tempfile
 import time
 from pathlib import Path
 
-import yaml
+from nas_surrogate import evaluate, problem
+from nas_surrogate.trials import random_point
 
-from ax_moo.problem.problem import Problem
-from ax_moo.search_space.space import SearchSpace
 from ax_moo.storage.journal import Journal
 from ax_moo.trial import Parameterization, Trial, TrialStatus
-
-CONFIG = Path(__file__).parents[1] / "conf/hydra/sweeper/ax_moo.yaml"
 
 WRITE = """
 import json, resource, sys, time
@@ -57,37 +53,13 @@ print(json.dumps({
 """
 
 
-def problem() -> Problem:
-    """The application's search, straight from its config."""
-    config = yaml.safe_load(CONFIG.read_text())
-    return Problem.from_config(SearchSpace.from_config(config["params"], ()), config["objectives"], (), ())
-
-
 def trials(count: int, seed: int = 0) -> list[Trial]:
     draw = random.Random(seed)
-    return [_trial(index, _point(draw), draw.gauss(0, 0.008)) for index in range(count)]
+    return [_trial(index, random_point(draw), seed) for index in range(count)]
 
 
-def _point(draw: random.Random) -> dict[str, float]:
-    return {
-        "model.hidden_size_1": round(16 * 8 ** draw.random()),
-        "model.hidden_size_2": round(16 * 8 ** draw.random()),
-        "model.learning_rate": 10 ** draw.uniform(-4, -2),
-        "trainer.max_epochs": draw.randint(1, 4),
-        "model.dropout": draw.uniform(0, 0.5),
-        "data.batch_size": draw.choice([32, 64, 128, 256]),
-    }
-
-
-def _trial(index: int, point: Parameterization, noise: float) -> Trial:
-    first, second = point["model.hidden_size_1"], point["model.hidden_size_2"]
-    rate = math.log10(point["model.learning_rate"]) + 2.6
-    steps = math.log2(32 * point["trainer.max_epochs"] / point["data.batch_size"])
-    accuracy = 0.94 + 0.015 * math.log(first * second / 1024) - 0.02 * rate**2 + 0.004 * steps + noise
-    outcome = {
-        "val_acc": min(accuracy - 0.05 * point["model.dropout"] ** 2, 0.999),
-        "num_params": float(785 * first + (first + 1) * second + 10 * (second + 1)),
-    }
+def _trial(index: int, point: Parameterization, seed: int) -> Trial:
+    outcome = evaluate(point, seed)
     began = time.time() - 3600 + 2 * index
     return Trial(index, point, TrialStatus.COMPLETED, "MBM", outcome=outcome, start_time=began, time=began + 8)
 

@@ -7,10 +7,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from measuring import on_slurm
+from measuring.attempts import Attempts
 from measuring.result import Figure, Result, Table, begin, finish
 
 MANY_TRIALS = Path(__file__).parent / "measuring/many_trials.py"
@@ -41,6 +44,7 @@ NAMES = {
 
 def measure(n_trials: int, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """The figures of a sweep in a process of its own."""
+    folder.mkdir()
     command = [sys.executable, str(MANY_TRIALS), str(n_trials), str(options.at_once), options.method, str(folder)]
     environ = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, check=True, env=environ, stdout=subprocess.PIPE, text=True)
@@ -51,17 +55,18 @@ def measure(n_trials: int, options: argparse.Namespace, folder: Path) -> dict[st
 def main() -> None:
     options = _options()
     before = begin()
-    simulated, real = [], []
+    attempt = Attempts()
     with tempfile.TemporaryDirectory() as name:
-        for count in options.trials:
-            print(f"{count} trials ...", file=sys.stderr)
-            (folder := Path(name, str(count))).mkdir()
-            simulated.append(measure(count, options, folder))
-        for count in options.slurm:
-            print(f"{count} trials on Slurm ...", file=sys.stderr)
-            (folder := Path(name, f"slurm-{count}")).mkdir()
-            real.append(on_slurm.run(count, options.at_once, options.method, folder, options.more))
-    finish(result(options, simulated, real), before, options.json)
+        simulated = [attempt(f"{n} trials", partial(measure, n, options, Path(name, str(n)))) for n in options.trials]
+        real = [
+            attempt(
+                f"{n} trials on Slurm",
+                partial(on_slurm.run, n, options.at_once, options.method, Path(name, f"slurm-{n}"), options.more),
+            )
+            for n in options.slurm
+        ]
+    whole = result(options, list(filter(None, simulated)), list(filter(None, real)))
+    finish(replace(whole, missing=attempt.missing), before, options.json)
 
 
 def result(
@@ -90,8 +95,8 @@ def table(title: str, sweeps: Sequence[Mapping[str, Any]]) -> Table:
 
 def _figures(sweeps: Sequence[Mapping[str, Any]]) -> list[Figure]:
     by_trials = {each["trials"]: each for each in sweeps}
-    few, many = min(by_trials, default=0), 1000
-    if many not in by_trials or few == many:
+    few, many = 100, 1000
+    if not {few, many} <= by_trials.keys():
         return []
     ratio = by_trials[many]["cpu_ms_per_trial"] / by_trials[few]["cpu_ms_per_trial"]
     return [

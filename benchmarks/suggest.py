@@ -14,10 +14,13 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import nas_surrogate
+from measuring.attempts import Attempts
 from measuring.result import Cell, Figure, Result, Table, begin, finish
 from nas_surrogate.trials import trials
 from peers.kernel import compile_kernel
@@ -85,12 +88,13 @@ def main() -> None:
         return
     before = begin()
     compile_kernel(max(observations))
-    measured = {}
+    attempt, measured = Attempts(), dict[tuple[str, str], dict[str, Any]]()
     for threads in THREADS:
         for who in WHO:
-            measured[who, threads] = measure(who, threads, observations, options.repeats, options.seed)
-            print(f"{WHO[who]}, {THREADS[threads]}: measured", file=sys.stderr)
-    finish(result(options, observations, measured), before, options.json)
+            one = partial(measure, who, threads, observations, options.repeats, options.seed)
+            found = attempt(f"{WHO[who]}, {THREADS[threads]}", one)
+            measured |= {(who, threads): found} if found else {}
+    finish(replace(result(options, observations, measured), missing=attempt.missing), before, options.json)
 
 
 def result(
@@ -111,7 +115,7 @@ def result(
         Figure.at_most(0.6, f"CPU of auto to that of Ax's Client, {THREADS[threads]}, {count}", ratio)
         for threads in THREADS
         for count in PROMISED
-        if count in observations
+        if count in observations and {("auto", threads), ("bare", threads)} <= measured.keys()
         for ratio in [_mean(measured["auto", threads], count, 0) / _mean(measured["bare", threads], count, 0)]
     ]
     plain = {name: value for name, value in vars(options).items() if name not in ("json", "only")}

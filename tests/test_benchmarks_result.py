@@ -1,8 +1,12 @@
 """What all benchmarks share: a result is shown as tables, and written with the circumstances."""
 
+import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from measuring.attempts import Attempts
 from measuring.page import BEGIN, END, PAGE, README, page, read_all, with_figures
 from measuring.result import Figure, Result, Table, begin, finish
 from run import is_done
@@ -47,6 +51,19 @@ def test_the_page_has_every_result_and_the_readme_every_figure(tmp_path: Path) -
     assert "old" not in readme
     assert readme.startswith("# Ours\n")
     assert readme.endswith("the rest\n")
+
+
+def test_a_part_that_fails_is_named_and_is_measured_again_next_time(tmp_path: Path) -> None:
+    attempt, path = Attempts(), tmp_path / "speed.json"
+    assert attempt("ours", lambda: 1.5) == 1.5
+    assert attempt("theirs", lambda: subprocess.run([sys.executable, "-c", "exit(3)"], check=True)) is None
+    with pytest.raises(SystemExit) as ended:
+        finish(dataclasses.replace(RESULT, missing=attempt.missing), {**begin(), "commit": "abc123"}, path)
+    assert ended.value.code == 1
+    text = page(read_all(tmp_path))
+    assert "Could not be measured: theirs (a command ended with 3)." in text
+    assert "1,234" in text
+    assert not is_done("speed", "abc123", tmp_path)
 
 
 def test_the_pages_show_the_results_that_are_kept() -> None:

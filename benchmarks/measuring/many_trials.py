@@ -12,7 +12,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # it is run by its path
 
-from report_cost import problem
+from nas_surrogate import problem
 
 from ax_moo.cli.status import facts_of
 from ax_moo.console.progress import LogLines

@@ -68,6 +68,7 @@ def _figures(results: Sequence[Read]) -> str:
 def _section(result: Result, circumstances: dict[str, Any]) -> str:
     command = f"`python benchmarks/{result.name}.py`"
     parts = [f"## {result.title}\n", _wrapped(f"{command}: {result.about}"), _wrapped(_sentence(circumstances))]
+    parts += [_wrapped(result.not_measured)] if result.missing else []
     for table in result.tables:
         parts += [*([f"{table.title}\n"] if table.title else []), _text(table)]
     return "\n".join(parts)

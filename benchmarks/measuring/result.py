@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -49,7 +50,10 @@ class Figure:
 
 @dataclass(frozen=True)
 class Result:
-    """``about`` says in sentences what was measured and how, and ``raw`` holds what the tables were made from."""
+    """``about`` says in sentences what was measured and how, and ``raw`` holds what the tables were made from.
+
+    ``missing`` names what could not be measured, and why.
+    """
 
     name: str
     title: str
@@ -58,6 +62,7 @@ class Result:
     figures: Sequence[Figure] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     raw: Mapping[str, Any] = field(default_factory=dict)
+    missing: Sequence[str] = field(default_factory=list)
 
     def show(self) -> None:
         print(self.title, *self._blocks(), sep="\n\n")
@@ -67,7 +72,9 @@ class Result:
         seconds = (datetime.now(UTC) - datetime.fromisoformat(before["date"])).total_seconds()
         row = {**dataclasses.asdict(self), **before, "seconds": round(seconds, 1)}
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(row, indent=1, default=str) + "\n")
+        new = path.with_suffix(".new")
+        new.write_text(json.dumps(row, indent=1, default=str) + "\n")
+        new.rename(path)
 
     @classmethod
     def read(cls, path: Path) -> tuple[Self, dict[str, Any]]:
@@ -78,11 +85,17 @@ class Result:
         own = {each.name: row.pop(each.name) for each in dataclasses.fields(cls)}
         return cls(**own), row
 
+    @property
+    def not_measured(self) -> str:
+        return f"Could not be measured: {'; '.join(self.missing)}."
+
     def _blocks(self) -> Iterator[str]:
         for table in self.tables:
             yield "\n".join([*([table.title, ""] if table.title else []), *table.lines()])
         if self.figures:
             yield "\n".join(figures_table(self.figures).lines())
+        if self.missing:
+            yield self.not_measured
 
 
 def figures_table(figures: Sequence[Figure]) -> Table:
@@ -96,10 +109,12 @@ def begin() -> dict[str, Any]:
 
 
 def finish(result: Result, before: Mapping[str, Any], path: Path | None) -> None:
-    """Show the result, and write it where a path is given."""
+    """Show the result, and write it where a path is given. The process ends with 1 if a part of it is missing."""
     result.show()
     if path is not None:
         result.write(path, before)
+    if result.missing:
+        sys.exit(1)
 
 
 def _shown(cell: Cell) -> str:

@@ -17,7 +17,7 @@ def trials(count: int, seed: int) -> Iterator[tuple[int, Point, dict[str, float]
     draw = random.Random(seed)
     frontier: list[tuple[Point, dict[str, float]]] = []
     for index in range(count):
-        point = _random_point(draw)
+        point = random_point(draw)
         if index >= RANDOM:
             parent, _ = draw.choice(frontier)
             point = {name: point[name] if draw.random() < CHANGED else value for name, value in parent.items()}
@@ -26,7 +26,7 @@ def trials(count: int, seed: int) -> Iterator[tuple[int, Point, dict[str, float]
         yield index, point, outcome
 
 
-def _random_point(draw: random.Random) -> Point:
+def random_point(draw: random.Random) -> Point:
     return {
         "model.hidden_size_1": round(16 * 8 ** draw.random()),
         "model.hidden_size_2": round(16 * 8 ** draw.random()),

@@ -1,26 +1,21 @@
-"""Keeps the page up to date while the sweep runs, and writes the whole page at the end, in processes of their own."""
+"""Keeps the page up to date while the sweep runs, in processes of their own."""
 
-import logging
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from ax_moo.html_report.writing import REPORT_FILE
 from ax_moo.problem.problem import Problem
 from ax_moo.sweep.observers import Progress
-from ax_moo.system.terminal import say
 from ax_moo.trial import Trial
 
-log = logging.getLogger(__name__)
-
+NICENESS = 10
 INTERVAL_SECONDS = 30.0
 SHARE_OF_TIME = 0.1
 """The share of one core's time that pages may take: a page of thousands of trials is written less often."""
-
-LAST_SECONDS = 900.0
-"""The limit for the page at the end: many times what a thousand trials take."""
 
 
 def interval(page_seconds: float) -> float:
@@ -73,18 +68,7 @@ def start_writing(folder: Path, whole: bool = False) -> "subprocess.Popen[bytes]
     )
 
 
-def write_at_end(folder: Path) -> None:
-    """Write the whole page and print its path. A failure or Ctrl-C is a warning and does not change the sweep's end."""
-    process = start_writing(folder, whole=True)
-    try:
-        _, errors = process.communicate(timeout=LAST_SECONDS)
-    except (KeyboardInterrupt, subprocess.TimeoutExpired):
-        process.kill()
-        process.wait()
-        log.warning("The report is not finished; write it with: ax-moo report %s", folder)
-        return
-    if process.returncode == 0:
-        say(f"report: {folder / REPORT_FILE}")
-    else:
-        last = errors.decode(errors="replace").strip().splitlines()[-1:]
-        log.warning("The report was not written: %s; try ax-moo report %s", *(last or ["no reason is known"]), folder)
+def be_nice() -> None:
+    """Leave the cores to the trials."""
+    with suppress(OSError):
+        os.nice(NICENESS)

@@ -46,7 +46,7 @@ def payload(sweep: SweepFolder, surrogate: Mapping[str, Any] | None, now: float)
         "avoided_nodes": list(map(dataclasses.asdict, avoided_nodes(trials, now))),
         "reproduce": reproduction(sweep),
     }
-    safe: dict[str, Any] = _for_javascript(found)
+    safe: dict[str, Any] = for_javascript(found)
     return safe
 
 
@@ -173,12 +173,12 @@ def _trace(
     return trace
 
 
-def _for_javascript(value: Any) -> Any:
+def for_javascript(value: Any) -> Any:
     """The value as JSON that JavaScript reads without loss: large whole numbers are text, NaN and infinity null."""
     if isinstance(value, Mapping):
-        return {str(key): _for_javascript(item) for key, item in value.items()}
+        return {str(key): for_javascript(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_for_javascript(item) for item in value]
+        return [for_javascript(item) for item in value]
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > LARGEST_EXACT:
         return str(value)
     if isinstance(value, float) and not math.isfinite(value):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ax_moo.html_report.payload import payload
+from ax_moo.html_report.payload import for_javascript, payload
 from ax_moo.optimizer.base import Method
 from ax_moo.storage import journal
 from ax_moo.storage.folder import SweepFolder, open_folder
@@ -56,11 +56,10 @@ def _write(sweep: SweepFolder, out: Path | None, whole: bool) -> Path:
 
     path = (out or sweep.path / REPORT_FILE).absolute()
     cached = _cached(sweep.path)
-    write_page(path, payload(sweep, cached.get("surrogate"), time.time()))
-    if _is_current(cached, sweep) or not (whole or _is_due(cached, sweep)):
-        return path
-    surrogate = _analysed(sweep)
-    write_page(path, payload(sweep, surrogate, time.time()))
+    data = payload(sweep, cached.get("surrogate"), time.time())
+    write_page(path, data)
+    if not _is_current(cached, sweep) and (whole or _is_due(cached, sweep)):
+        write_page(path, {**data, "surrogate": for_javascript(_analysed(sweep))})
     return path
 
 

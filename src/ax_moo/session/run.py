@@ -7,6 +7,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig, OmegaConf
 
 from ax_moo.console.progress import console_observer
-from ax_moo.html_report.observer import ReportObserver, start_writing, write_at_end
+from ax_moo.html_report.at_end import write_at_end
+from ax_moo.html_report.observer import ReportObserver, start_writing
 from ax_moo.html_report.writing import is_current
 from ax_moo.jobs import folders as job_folders
 from ax_moo.jobs.blocking import BlockingLauncherAdapter
@@ -103,7 +105,8 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
 def _report(folder: Path, is_interrupted: bool, is_over: bool) -> None:
     """Write the page, unless it is up to date. After an interruption the process does not wait for it."""
     if is_interrupted:
-        start_writing(folder)
+        with suppress(OSError):  # no process can be started
+            start_writing(folder)
     elif not (is_over and is_current(folder)):
         write_at_end(folder)
 
