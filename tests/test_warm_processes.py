@@ -198,6 +198,18 @@ def test_what_a_task_function_imports_finds_a_log_that_is_set_up(tmp_path: Path)
         assert run_text(made, tmp_path, text) == "True []\n"
 
 
+def test_what_was_imported_after_env_set_is_so_in_the_list_of_a_warm_trial_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, own = Modules(before=("json",), after=("csv",)), ("wave", "colorsys")
+    for name in own:
+        importlib.import_module(name)
+    monkeypatch.setattr(origin._Origin, "modules", known)
+    monkeypatch.setattr(origin._Origin, "imported", frozenset(sys.modules).difference(own))
+    origin.remember(tmp_path / "list.json", tuple(name for name in sys.modules if name != "colorsys"), {}, os.environ)
+    assert Modules.read(tmp_path / "list.json") == Modules(before=("json", "wave"), after=("csv", "colorsys"))
+
+
 def _fails(name: str) -> object:
     raise RuntimeError(name)
 

@@ -28,7 +28,7 @@ from ax_moo_launchers.warm.origin import is_read, is_read_at_import
 
 log = logging.getLogger(__name__)
 
-_WAIT_S = 20.0
+_WAIT_S = 30.0
 """How long jobs wait for the parent's imports: about as long as they would need for their own. Then they begin cold."""
 
 _IMPORTS_S = 600.0

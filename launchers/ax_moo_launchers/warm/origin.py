@@ -75,13 +75,16 @@ def remember(path: Path, before: tuple[str, ...], env_set: Mapping[str, object],
 def _remember(path: Path, before: tuple[str, ...], env_set: Mapping[str, object], at_start: Mapping[str, str]) -> None:
     known, changed = _Origin.modules, _changed(at_start)
     # Most forks have imported no more than their parent, and each file costs a look.
-    if known is not None and not changed and not installed(set(sys.modules).difference(_Origin.imported)):
+    own = installed(name for name in tuple(sys.modules) if name not in _Origin.imported)
+    if known is not None and not changed and not own:
         return
-    first = installed(before)
-    rest = installed(name for name in sys.modules if name not in set(before))
-    changed = {**(known.changed if known else {}), **changed}
+    # What the parent has imported is there from the start, and keeps its place in the list.
+    listed, earlier = known or Modules(), frozenset(before)
+    first = dict.fromkeys((*listed.before, *(n for n in own if n in earlier and n not in listed.after)))
+    rest = dict.fromkeys((*listed.after, *(n for n in own if n not in earlier and n not in listed.before)))
     known = known or Modules.read(path)
-    found = Modules(first, rest, _texts(env_set), changed, known.left_out if known else {})
+    left_out = known.left_out if known else {}
+    found = Modules(tuple(first), tuple(rest), _texts(env_set), {**listed.changed, **changed}, left_out)
     if known is None or not _is_covered(found, known):
         found.write(path)
 
