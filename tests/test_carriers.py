@@ -1,25 +1,34 @@
 """What a Slurm job that takes trials one after the other does, and what it leaves, without Slurm."""
 
+import errno
 import json
 import math
+import os
+import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+from waiting import wait_for_file, wait_until
 
 from ax_moo.jobs.launcher import JobState
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Fault, Job
-from ax_moo_launchers.files import SLURM, cancel_file, exit_file, job_file, new_carried_id
+from ax_moo_launchers.files import SLURM, again_file, cancel_file, exit_file, job_file, new_carried_id, result_file
 from ax_moo_launchers.params import FIELDS, check_params
 from ax_moo_launchers.slurm.carried import QUEUE, TICKET, CarriedHandle
 from ax_moo_launchers.slurm.carrier import Carrier
+from ax_moo_launchers.slurm.ending import end_carriers
+from ax_moo_launchers.slurm.fleet import Fleet
 from ax_moo_launchers.slurm.memory_kills import memory_kills
 from ax_moo_launchers.slurm.queue import SlurmQueue
-from ax_moo_launchers.slurm.ride import Ride
+from ax_moo_launchers.slurm.ride import Process, Ride
 from ax_moo_launchers.slurm.tickets import CARRIERS, Ticket, Tickets
 from ax_moo_launchers.slurm.watcher import SlurmWatcher
 
@@ -121,6 +130,135 @@ def test_a_trial_that_was_cut_off_gets_all_the_time_of_a_carrier(tickets: Ticket
     assert carry(tickets, OTHER) == [1]
 
 
+def test_a_trial_that_asks_to_run_again_gets_all_the_time_of_another_carrier(tickets: Tickets) -> None:
+    class CutOff(Done):
+        def wait(self) -> int:
+            again_file(self.folder, self.job_id).touch()
+            self.code = 1
+            return 1
+
+    (ticket,) = put(tickets, 0)
+    waits = handle(tickets, ticket)
+    CutOff.ran = []
+    Carrier(tickets, ME, 1, 0.0, CutOff).run()
+    assert [each.needs_all for each in tickets.waiting()] == [True]
+    assert waits.state() is JobState.PENDING
+    assert carry(tickets, OTHER) == [0]
+    assert tickets.is_taken_by(OTHER, ticket)
+    waits.cancel()
+
+
+def test_a_move_that_was_done_and_answered_by_an_error_loses_no_trial(
+    tickets: Tickets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tickets, 0, 1)
+    rename = os.rename
+
+    def failing(source: Path, target: Path) -> None:
+        rename(source, target)
+        monkeypatch.setattr(os, "rename", rename)
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "rename", failing)
+    monkeypatch.setattr("ax_moo_launchers.slurm.carrier.TRY_AGAIN_SECONDS", 0)
+    assert carry(tickets) == [0, 1]
+
+
+def test_a_carrier_ends_when_the_sweep_is_over_or_its_folder_is_gone(tickets: Tickets) -> None:
+    put(tickets, 0)
+    end_carriers(tickets.folder.parent.parent)
+    assert Carrier(tickets, ME, math.inf, math.inf, Done).run() == 0
+    assert [each.trial for each in tickets.waiting()] == [0]
+    tickets.go_on()
+    assert carry(tickets) == [0]
+    tickets.folder.rename(tickets.folder.with_name("moved"))
+    assert Carrier(tickets, ME, math.inf, 0.0, Done).run() == 0
+    assert not tickets.folder.exists()
+
+
+def a_ride(folder: Path, code: str, **more: Any) -> Ride:
+    """A trial whose process runs this code."""
+
+    def fork(of_trial: Path, out: Path, err: Path, environ: dict[str, str]) -> Process:
+        del of_trial, out, err
+        command = [sys.executable, "-c", code, str(folder)]
+        return subprocess.Popen(command, env=environ, start_new_session=True)
+
+    made = Ride(folder, "w-1", fork=fork, **more)
+    made.begin(ME, 0)
+    return made
+
+
+def test_a_trial_hears_of_the_signals_that_slurm_sends_to_its_carrier_alone(tmp_path: Path) -> None:
+    code = """
+import pathlib, signal, sys
+came = []
+for number in (signal.SIGUSR2, signal.SIGTERM):
+    signal.signal(number, lambda number, frame: came.append(number))
+pathlib.Path(sys.argv[1], "ready").touch()
+while len(came) < 2:
+    signal.pause()
+"""
+
+    def told() -> set[int]:
+        return {signal.SIGUSR2, signal.SIGTERM} if (tmp_path / "ready").exists() else set()
+
+    assert a_ride(tmp_path, code, to_pass_on=told).wait() == 0
+
+
+def test_a_process_that_does_not_end_after_its_result_keeps_no_slot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ax_moo_launchers.slurm.ride._LATE_S", 0)
+    hangs = a_ride(tmp_path, "import time; time.sleep(60)")
+    hangs.on_late = cancel_file(tmp_path, "w-1").touch
+    result_file(tmp_path, "w-1").touch()
+    hangs.wait()
+    assert (hangs.is_late, hangs.reason) == (True, "cancelled")
+
+
+def test_a_fork_of_which_its_parent_could_not_tell_is_ended_before_the_trial_begins_cold() -> None:
+    code = """
+import subprocess
+from pathlib import Path
+from ax_moo_launchers.slurm.warmth import Warmth
+
+class Silent:
+    def ask(self, request):
+        self.fork = subprocess.Popen(["sleep", "60"])
+        raise TimeoutError("no answer in time")
+
+    def close(self):
+        pass
+
+warmth, silent = Warmth(Path("nowhere")), Silent()
+warmth._parent = silent
+assert warmth.start(Path("trial"), Path("out"), Path("err"), {}) is None
+assert silent.fork.wait(0) is not None
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_trial_dies_with_its_carrier(tmp_path: Path) -> None:
+    trial = """
+import os, pathlib, sys, time
+from ax_moo_launchers.job.carried import take_own_id
+take_own_id()
+pathlib.Path(sys.argv[1]).write_text(str(os.getpid()))
+time.sleep(60)
+"""
+    starts_it = """
+import os, subprocess, sys
+environ = {**os.environ, "AX_MOO_CARRIER_PID": str(os.getpid())}
+subprocess.Popen([sys.executable, "-c", *sys.argv[1:]], env=environ, start_new_session=True).wait()
+"""
+    dies = subprocess.Popen([sys.executable, "-c", starts_it, trial, str(tmp_path / "pid")])
+    pid = int(wait_for_file(tmp_path / "pid"))
+    dies.kill()
+    dies.wait()
+    wait_until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE, "its end")
+
+
 def test_a_trial_whose_sweeper_was_killed_before_its_ticket_gets_one(tickets: Tickets, tmp_path: Path) -> None:
     (ticket,) = put(tickets, 0)
     tickets.withdraw(ticket)
@@ -142,6 +280,32 @@ def test_a_trial_that_is_cancelled_before_it_begins_uses_up_no_retry(tickets: Ti
     assert waits.state() is JobState.LOST
     assert (waits.result().error, waits.result().fault) == ("cancelled", Fault.PREEMPTED)
     assert tickets.waiting() == []
+
+
+def test_a_trial_is_lost_whose_cancellation_nobody_may_see_for_long(tickets: Tickets) -> None:
+    (waits,) = put(tickets, 0)
+    asked = handle(tickets, waits)
+    cancel_file(tickets.folder_of(waits), waits.job_id).touch()  # as the command says that ends such a job
+    assert asked.state() is JobState.LOST
+    assert tickets.waiting() == []
+
+
+def test_a_lost_trial_needs_no_carrier(tickets: Tickets) -> None:
+    asked_for: list[int] = []
+
+    def submit(folder: Path, number: int) -> list[str]:
+        del folder
+        asked_for.append(number)
+        return [f"{len(asked_for)}_{each}" for each in range(number)]
+
+    fleet = Fleet(SlurmWatcher(), submit)
+    lost, other = put(tickets, 0, 1)
+    fleet.cover(tickets, more=2)
+    for ticket in (lost, other):
+        fleet.add(handle(tickets, ticket))
+    handle(tickets, lost).cancel()
+    fleet.cover(tickets, more=1)
+    assert asked_for == [2]
 
 
 @pytest.mark.parametrize(

@@ -179,6 +179,18 @@ def test_a_trial_that_had_all_the_time_of_its_slurm_job_is_out_of_time_and_anoth
     launcher.end_ready_jobs()
 
 
+def test_a_slurm_job_that_dies_before_it_takes_a_trial_costs_one_an_attempt(tmp_path: Path) -> None:
+    launcher = opened(tmp_path, where_it_runs(), "hydra.launcher.setup=['exit 7']")
+    handles = submit(launcher, 0, 1)
+    assert wait_for(handles) == [JobState.LOST] * 2
+    carriers = sorted((tmp_path / "sweep/.submitit/carriers").glob("*/*_submission.sh"))
+    assert len(carriers) == 1  # one array: none of them was replaced
+    first, second = (handle.result() for handle in handles)
+    assert "FAILED, exit code 7: Slurm job " in str(first.error)
+    assert "ended before it could begin a trial" in str(first.error)
+    assert (first.fault, second.fault, first.node[:1]) == (Fault.DIED_AT_START, Fault.DIED_AT_START, "n")
+
+
 def imports_and_says_how_it_began() -> Task:
     def task(config: Any) -> Any:
         import multiprocessing.managers  # noqa: F401  what a parent imports for later trials

@@ -9,7 +9,7 @@ from ax_moo.trial import Job
 from ax_moo_launchers.files import LOCAL, SLURM, cancel_file, is_carried, process_file, result_file
 from ax_moo_launchers.local.handle import LocalHandle
 from ax_moo_launchers.slurm.carried import CarriedHandle
-from ax_moo_launchers.slurm.fleet import end_carriers
+from ax_moo_launchers.slurm.ending import end_carriers
 from ax_moo_launchers.slurm.handle import SlurmHandle
 from ax_moo_launchers.slurm.watcher import SlurmWatcher
 

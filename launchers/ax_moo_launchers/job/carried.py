@@ -1,13 +1,20 @@
 """A trial whose process is one of several that a Slurm job starts, one after the other."""
 
+import contextlib
+import ctypes
 import os
+import signal
+import time
 from pathlib import Path
 
 from ax_moo_launchers import submitit_internals
 from ax_moo_launchers.files import again_file
 
-CARRIED, MODULES = "AX_MOO_CARRIED", "AX_MOO_MODULES"
-"""The variables with the id of such a trial's job, and with the file for the list of what it imports."""
+CARRIED, CARRIER_PID, MODULES = "AX_MOO_CARRIED", "AX_MOO_CARRIER_PID", "AX_MOO_MODULES"
+"""The variables with the id of such a trial's job, the pid of what has started it, and the file for its imports."""
+
+_PR_SET_PDEATHSIG = 1
+_ADOPTED_S = 10.0
 
 
 class _Own:
@@ -25,6 +32,20 @@ def take_own_id() -> None:
     Submitit would requeue the Slurm job before a preemption or a time limit. Here the trial goes on in another one.
     """
     job_id = os.environ.pop(CARRIED, None)  # what the trial starts is not the trial
+    carrier = os.environ.pop(CARRIER_PID, None)
     _Own.modules_file = os.environ.pop(MODULES, None)
+    if carrier is not None:
+        _end_with(int(carrier))
     if job_id is not None:
         submitit_internals.be_job(job_id, lambda: again_file(Path(os.environ["SUBMITIT_FOLDER"]), job_id).touch())
+
+
+def _end_with(carrier: int) -> None:
+    """Let the system kill this process when its carrier dies: without cgroups Slurm would not find it any more."""
+    until = time.monotonic() + _ADOPTED_S
+    while os.getppid() != carrier and time.monotonic() < until:
+        time.sleep(0.001)  # a fork's parent is another one at first, whose end is no reason
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != carrier:
+        raise SystemExit(f"the Slurm job's process {carrier}, which has started this trial, has ended")

@@ -11,18 +11,19 @@ from typing import Any
 
 from ax_moo.jobs.launcher import JobResult, JobState
 from ax_moo.trial import Fault, Job
-from ax_moo_launchers.files import cancel_file, claim_file, exit_file, job_file, read_json, result_file
+from ax_moo_launchers.files import cancel_file, claim_file, exit_file, job_file, log_file, read_json, result_file
 from ax_moo_launchers.handle import SubmititHandle
 from ax_moo_launchers.job.exit_codes import NO_RESULT, TIME_LIMIT, exit_words
 from ax_moo_launchers.slurm import commands
 from ax_moo_launchers.slurm.faults import AT_START_S, End, fault_of
 from ax_moo_launchers.slurm.handle import BY_ITSELF
 from ax_moo_launchers.slurm.ride import CANCELLED, OUT_OF_MEMORY
-from ax_moo_launchers.slurm.tickets import Ticket, Tickets
+from ax_moo_launchers.slurm.tickets import Ticket, Tickets, refresh
 from ax_moo_launchers.slurm.watcher import Phase, SlurmWatcher
 
 _REFRESH_S = 5.0
 _ASK_S = 10.0
+_GONE_S = 120.0
 QUEUE, TICKET = "queue", "ticket"
 """The keys of a job's record with the folder of its queue, as seen from its own, and the name of its ticket."""
 
@@ -42,6 +43,9 @@ class CarriedHandle(SubmititHandle):
         self._on_waiting: Callable[[], None] | None = None
         self._asked_at = float("-inf")
         self._is_alone = False
+        self._died_before = False
+        self._was_removed = False
+        self._gone_since: float | None = None
 
     def ask_through(self, watcher: SlurmWatcher, on_waiting: Callable[[], None]) -> None:
         """Use this watcher, and call ``on_waiting`` while nobody has taken the trial."""
@@ -63,6 +67,15 @@ class CarriedHandle(SubmititHandle):
     def is_cancelled(self) -> bool:
         return cancel_file(self.folder, self.job.job_id).exists()
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether a Slurm job has ever claimed the trial."""
+        return bool(self._claim)
+
+    def is_over(self) -> bool:
+        """Whether the trial has ended, or is to end, so that no Slurm job is needed for it."""
+        return self._is_lost or self.has_ended() or self.is_cancelled
+
     def has_ended(self) -> bool:
         """Whether the trial's files say that it has ended."""
         return self.has_results() or exit_file(self.folder, self.job.job_id).exists()
@@ -77,16 +90,35 @@ class CarriedHandle(SubmititHandle):
         if exit_file(self.folder, self.job.job_id).exists():
             return self._after_end()
         if self._is_waiting():
-            return self._in_queue()
+            return self._lost() if self.is_cancelled else self._in_queue()
         if not self._find_carrier():
-            return self._lost() if self.is_cancelled else JobState.PENDING
+            return self._lost() if self.is_cancelled or self._is_gone() else JobState.PENDING
+        self._gone_since = None
         return self._by_carrier()
 
     def carrier(self) -> str:
         """The Slurm job that has the trial; empty if nobody has it."""
         return "" if self._is_waiting() else self._find_carrier()
 
+    def lose_with(self, carrier: str) -> bool:
+        """Lose the trial together with a Slurm job that died before it took any; False if another one has taken it."""
+        if self.is_over() or not self.tickets.withdraw(self.ticket):
+            return False
+        self._carrier, self._died_before = carrier, True
+        self._lost()
+        return True
+
+    def _is_gone(self) -> bool:
+        """Whether the ticket has been nowhere for so long that it is not just being moved: somebody removed it."""
+        now = time.monotonic()
+        if self._gone_since is None:
+            self._gone_since = now
+        refresh(self.tickets.folder)
+        self._was_removed = now - self._gone_since > _GONE_S
+        return self._was_removed
+
     def _in_queue(self) -> JobState:
+        self._gone_since = None
         if self._on_waiting is not None:
             self._on_waiting()
             return JobState.PENDING
@@ -115,8 +147,11 @@ class CarriedHandle(SubmititHandle):
     def _by_carrier(self) -> JobState:
         self._watcher.watch(self._carrier)
         verdict = self._watcher.verdict(self._carrier)
-        if verdict.phase is not Phase.ENDED:
-            return JobState.PENDING if verdict.phase is Phase.PENDING else JobState.RUNNING
+        if verdict.phase is Phase.PENDING:
+            # Slurm runs the job again some time, which then finds the trial cancelled.
+            return self._lost() if self.is_cancelled else JobState.PENDING
+        if verdict.phase is Phase.RUNNING:
+            return JobState.RUNNING
         self._refresh()
         if self.has_results(every=False):
             return JobState.FINISHED
@@ -166,6 +201,12 @@ class CarriedHandle(SubmititHandle):
     def _claim(self) -> dict[str, Any]:
         return read_json(claim_file(self.folder, self.job.job_id)) or {}
 
+    @property
+    def _last_claim(self) -> dict[str, Any]:
+        """The claim of the Slurm job that had the trial last; one that died at once may have written none."""
+        claim = self._claim
+        return claim if self._carrier in ("", claim.get("carrier")) else {}
+
     @cached_property
     def _end_of_carrier(self) -> End:
         return self._watcher.how_it_ended(self._carrier) if self._carrier else End(CANCELLED)
@@ -179,25 +220,33 @@ class CarriedHandle(SubmititHandle):
         if note:
             failed = [code for code in note.get("exit_codes", []) if code]
             return f"{exit_words(failed[0] if failed else 0)}, {NO_RESULT}"
+        if self._was_removed:
+            return "its ticket is gone from the queue"
         if not self._carrier:
             return "no Slurm job has taken it" if self._is_alone else CANCELLED
         words = re.sub(r"exit code (\d+):0", lambda match: exit_words(int(match.group(1))), self._end_of_carrier.words)
+        if self._died_before:
+            return f"{words}: Slurm job {self._carrier} ended before it could begin a trial{self._log_of_carrier()}"
         return f"{words} (Slurm job {self._carrier}), {NO_RESULT}"
+
+    def _log_of_carrier(self) -> str:
+        logs = [log_file(self.tickets.folder, self._carrier, 0, ending) for ending in ("err", "out")]
+        return next((f"; see {log}" for log in logs if log.exists() and log.stat().st_size), "")
 
     def _without_result(self, why: str) -> JobResult:
         if result_file(self.folder, self.job.job_id).exists():  # one that cannot be read
             return JobResult(error=why)
-        if not self._claim:  # it never began
+        if not self._claim and not self._died_before:  # it never began
             return JobResult(error=why, fault=Fault.PREEMPTED)
         fault = self._fault_of_end() if self._end_note else self._fault_of_carrier()
-        if fault is Fault.TIME_LIMIT and self._claim.get("place"):
+        if fault is Fault.TIME_LIMIT and self._last_claim.get("place"):
             # It had less than the whole time of the Slurm job.
             return JobResult(error=f"{why}; other trials had run in its Slurm job before", fault=Fault.PREEMPTED)
         return JobResult(error=why, fault=fault, node=self._node)
 
     @property
     def _node(self) -> str:
-        return str(self._claim.get("node", ""))
+        return self._end_of_carrier.node if self._died_before else str(self._last_claim.get("node", ""))
 
     def _fault_of_end(self) -> Fault | None:
         note, end = self._note() or "", self._end_note

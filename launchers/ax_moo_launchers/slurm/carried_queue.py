@@ -4,7 +4,8 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,12 @@ from ax_moo_launchers.search_path import SearchPath
 from ax_moo_launchers.slurm import excluding, refusals, retry_resources
 from ax_moo_launchers.slurm.carried import QUEUE, TICKET, CarriedHandle
 from ax_moo_launchers.slurm.carrier import ONE_LOG
-from ax_moo_launchers.slurm.fleet import Fleet, end_carriers
+from ax_moo_launchers.slurm.ending import end_carriers
+from ax_moo_launchers.slurm.fleet import Fleet
 from ax_moo_launchers.slurm.program import write_program
 from ax_moo_launchers.slurm.sbatch import Refused, open_executor
 from ax_moo_launchers.slurm.taken import resources_of
-from ax_moo_launchers.slurm.tickets import CARRIERS, Ticket, Tickets
+from ax_moo_launchers.slurm.tickets import CARRIERS, Ticket, Tickets, refresh
 from ax_moo_launchers.slurm.watcher import SlurmWatcher
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,8 @@ log = logging.getLogger(__name__)
 _IDLE_S = 60.0
 _OF_A_SHELL = ("COLUMNS", "DBUS_", "LINES", "OLDPWD", "SHLVL", "SSH_", "TERM", "TMUX", "WINDOWID", "XDG_")
 """The beginnings of variables that differ from login to login, and that no trial depends on."""
+
+_OF_NO_TRIAL = ("array_parallelism", "comment", "idle_s", "max_parallel", "name", "retry_resources", "trials_per_job")
 
 _CUT_OFF = {Fault.TIME_LIMIT, Fault.PREEMPTED}
 
@@ -48,6 +52,8 @@ class CarriedQueue:
         self._excluded: dict[Path, tuple[str, ...]] = {}
         self._watcher = watcher
         self._fleet = Fleet(watcher, self._submit_carriers)
+        self._is_said = False
+        self._launch, self._of_launch = uuid.uuid4().hex, set[Path]()
 
     @property
     def _most(self) -> Any:
@@ -67,6 +73,15 @@ class CarriedQueue:
     def takes(self, params: Mapping[str, Any]) -> bool:
         """Whether a trial with these settings shares a Slurm job: only one with the settings of all the others does."""
         return self._most != 1 and dict(params) == retry_resources.for_attempt(self._params, ())
+
+    def say_why_alone(self, others: Iterable[Mapping[str, Any]]) -> None:
+        """Say once that settings which depend on the trial leave no trials to share a Slurm job."""
+        for params in others:
+            own = sorted(params.keys() - self._params.keys())
+            if self._most != 1 and own and not self._is_said:
+                self._is_said = True
+                names = ", ".join(f"hydra.launcher.{key}" for key in own)
+                log.info("trials_per_job has no effect: each trial has a Slurm job of its own for its %s", names)
 
     def submit(
         self, submissions: Mapping[JobRequest, utils.DelayedSubmission], folder_of: Callable[[JobRequest], Path]
@@ -88,21 +103,27 @@ class CarriedQueue:
     def adopt(self, handle: CarriedHandle) -> None:
         """Care for a trial that an earlier process has queued, or was about to queue when it was killed."""
         self._fleet.add(handle)
-        if not (handle.has_ended() or handle.is_cancelled or handle.tickets.has(handle.ticket)):
+        refresh(handle.tickets.folder)
+        # Whoever claims a trial has had its ticket, also where a network file system does not show it yet.
+        if not (handle.is_over() or handle.has_begun or handle.tickets.has(handle.ticket)):
             handle.tickets.put(handle.ticket)
 
     def end_ready_jobs(self) -> None:
-        for base in {folder.parent.parent for folder in self._fleet.queues}:
-            end_carriers(base)
+        for folder in self._fleet.queues:
+            # Without an id of the sweep, the folder beside the queue may be that of another launch as well.
+            end_carriers(folder.parent.parent, [Tickets(folder)] if folder in self._of_launch else None)
+        self._fleet.forget_carriers()
 
     def _queue_of(self, request: JobRequest) -> Tickets:
         excluded = request.exclude
-        kind = [resources_of(self._params), sorted(excluded), self._surroundings]
+        kind = [_settings(self._params), sorted(excluded), self._surroundings, "" if request.sweep else self._launch]
         name = hashlib.sha256(json.dumps(kind, sort_keys=True).encode()).hexdigest()[:8]
         folder = self._of_sweep(request.sweep) / CARRIERS / name
         if folder not in self._excluded:
             write_program(folder)
         self._excluded[folder] = excluded
+        if not request.sweep:
+            self._of_launch.add(folder)
         return Tickets(folder)
 
     @cached_property
@@ -146,3 +167,10 @@ class CarriedQueue:
         logs = ONE_LOG if params.get("stderr_to_stdout") else "two"
         arguments = [str(self._most), str(_IDLE_S if idle_s is None else idle_s), logs]
         return open_executor(folder, params).submit_carriers(number, arguments)
+
+
+def _settings(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings by which carriers differ in what they do for a trial."""
+    kept = {key: value for key, value in params.items() if key not in _OF_NO_TRIAL}
+    settings: dict[str, Any] = json.loads(json.dumps(kept, sort_keys=True, default=str))
+    return settings

@@ -51,6 +51,11 @@ def cancel(job_ids: Sequence[str]) -> bool:
     return status != -1 and UNREACHABLE.search(error) is None
 
 
+def cancel_waiting(job_ids: Sequence[str]) -> None:
+    """Cancel those of the jobs that have not begun."""
+    call(["scancel", "--state=PENDING", *job_ids])
+
+
 def queue_states(job_ids: Iterable[str]) -> dict[str, str] | None:
     """The state of each job that the controller knows, by job id; None if it does not answer.
 

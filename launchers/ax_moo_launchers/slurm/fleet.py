@@ -5,10 +5,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from ax_moo_launchers.handle import LATE_RESULT_S
 from ax_moo_launchers.slurm.carried import CarriedHandle
-from ax_moo_launchers.slurm.commands import cancel, jobs_with_logs_below
+from ax_moo_launchers.slurm.ending import living_carriers
 from ax_moo_launchers.slurm.sbatch import Refused
-from ax_moo_launchers.slurm.tickets import CARRIERS, Tickets
+from ax_moo_launchers.slurm.tickets import Tickets, refresh
 from ax_moo_launchers.slurm.watcher import Phase, SlurmWatcher
 
 log = logging.getLogger(__name__)
@@ -47,9 +48,11 @@ class Fleet:
         Raises:
             Refused: Slurm does not take them.
         """
-        trials = [each for each in self._trials.get(tickets.folder, []) if not each.has_ended()]
+        tickets.go_on()
+        living = self._living(tickets)
+        trials = [each for each in self._trials.get(tickets.folder, []) if not each.is_over()]
         self._trials[tickets.folder] = trials
-        missing = len(trials) + more - self._n_useful(tickets, trials)
+        missing = len(trials) + more - _n_useful(tickets, trials, living)
         if missing > 0:
             try:
                 submitted = self._submit(tickets.folder, missing)
@@ -60,12 +63,9 @@ class Fleet:
             for carrier in submitted:
                 self._watcher.watch(carrier)
 
-    def _n_useful(self, tickets: Tickets, trials: list[CarriedHandle]) -> int:
-        """The carriers that will take a trial, or have one that is not finished."""
-        living = self._living(tickets)
-        open_ones = {each for each in living if not tickets.is_closed(each)}
-        held = {each.carrier() for each in trials}
-        return len(open_ones | (held & living))
+    def forget_carriers(self) -> None:
+        """Look for the carriers anew: those that wait were cancelled, and no trial is lost with them."""
+        self._carriers.clear()
 
     def _living(self, tickets: Tickets) -> set[str]:
         folder = tickets.folder
@@ -73,11 +73,29 @@ class Fleet:
             self._carriers[folder] = living_carriers(folder)
             for carrier in self._carriers[folder]:
                 self._watcher.watch(carrier)
-        ended = {each for each in self._carriers[folder] if self._watcher.verdict(each).phase is Phase.ENDED}
-        for carrier in ended:
-            self._watcher.forget(carrier)
-        self._carriers[folder] -= ended
+        for carrier in sorted(self._carriers[folder]):
+            if self._watcher.verdict(carrier).phase is Phase.ENDED and self._is_done_with(carrier, tickets):
+                self._watcher.forget(carrier)
+                self._carriers[folder].discard(carrier)
         return self._carriers[folder]
+
+    def _is_done_with(self, carrier: str, tickets: Tickets) -> bool:
+        """Whether nothing more is to be expected of a carrier that has ended.
+
+        Where it died before it took a trial, as on a node without the user's Python, one of those that wait is lost as
+        in a job of its own: else one such job after the other would be submitted without end.
+        """
+        refresh(tickets.folder)
+        if tickets.is_closed(carrier) or tickets.taken_by(carrier):
+            return True
+        verdict = self._watcher.verdict(carrier)
+        if verdict.ended_well and tickets.has_begun(carrier):
+            return True
+        if verdict.ended_well and time.monotonic() - verdict.since < LATE_RESULT_S:
+            return False  # a network file system may show its folder late
+        trials = sorted(self._trials.get(tickets.folder, []), key=lambda each: each.ticket.trial)
+        any(each.lose_with(carrier) for each in trials)
+        return True
 
     def _look_after(self, tickets: Tickets) -> None:
         """Replace carriers that have ended, every few seconds; where Slurm takes none, the trials wait."""
@@ -94,17 +112,8 @@ class Fleet:
             self._said = str(error)
 
 
-def living_carriers(folder: Path) -> set[str]:
-    """The carriers of a queue, or of all queues below a folder, that Slurm knows and that have not ended."""
-    return jobs_with_logs_below(folder) or set()
-
-
-def end_carriers(base: Path) -> list[str]:
-    """Cancel the carriers of the sweep that has the folders of its jobs in ``base``."""
-    folder = base / CARRIERS
-    if not folder.exists():
-        return []
-    left = sorted(living_carriers(folder))
-    if left:
-        cancel(left)
-    return left
+def _n_useful(tickets: Tickets, trials: list[CarriedHandle], living: set[str]) -> int:
+    """The carriers that will take a trial, or have one that is not finished."""
+    open_ones = {each for each in living if not tickets.is_closed(each)}
+    held = {each.carrier() for each in trials}
+    return len(open_ones | (held & living))

@@ -97,6 +97,8 @@ class SlurmQueue:
             if carried:
                 handles |= self._carried.submit(carried, self.folder)
                 self._has_submitted = True
+                self._taken.add(params[next(iter(carried))])
+            self._carried.say_why_alone(params[each] for each in calls if each not in carried)
             while waiting:
                 group = waiting.popleft()
                 try:

@@ -1,5 +1,6 @@
 """Writing the batch script of a job or an array, and submitting it with sbatch."""
 
+import contextlib
 import copy
 import math
 import os
@@ -103,7 +104,8 @@ class Executor(slurm.SlurmExecutor):
         except BaseException:
             script.unlink(missing_ok=True)
             raise
-        script.rename(self.folder / f"{job_id}_submission.sh")
+        with contextlib.suppress(OSError):
+            script.rename(self.folder / f"{job_id}_submission.sh")
         return [f"{job_id}_{each}" for each in range(number)] if number > 1 else [job_id]
 
     def _make_array(self, numbers: Sequence[int]) -> None:
@@ -111,7 +113,8 @@ class Executor(slurm.SlurmExecutor):
         self.parameters["map_count"] = len(numbers)
         most = min(len(numbers), self.parameters.get("array_parallelism", len(numbers)))
         first, last = numbers[0], numbers[-1]
-        ids = f"{first}-{last}" if last - first + 1 == len(numbers) else ",".join(map(str, numbers))
+        is_range = list(numbers) == list(range(first, last + 1))
+        ids = f"{first}-{last}" if is_range else ",".join(map(str, numbers))
         more = self.parameters.get("additional_parameters") or {}
         self.parameters["additional_parameters"] = {**more, "array": f"{ids}%{most}"}
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ax_moo_launchers.files import TASK
-from ax_moo_launchers.job.carried import CARRIED, MODULES
+from ax_moo_launchers.job.carried import CARRIED, CARRIER_PID, MODULES
 from ax_moo_launchers.search_path import SearchPath
 from ax_moo_launchers.warm.modules import Modules
 from ax_moo_launchers.warm.preloaded import Preloaded
@@ -95,7 +95,7 @@ def main() -> None:
     modules = Modules.read(Path(order.modules_file)) or Modules()
     modules = replace(modules, left_out={**modules.left_out, **order.left_out})
     path = SearchPath(order.path, frozenset(order.library))
-    own = (CARRIED, MODULES, "SUBMITIT_FOLDER")
+    own = (CARRIED, CARRIER_PID, MODULES, "SUBMITIT_FOLDER")
     preloaded = Preloaded(modules, path, order.arguments, own_variables=own)
     if preloaded.is_spoilt and order.starts < _MOST_STARTS:
         again = replace(order, left_out=dict(preloaded.modules.left_out), starts=order.starts + 1)

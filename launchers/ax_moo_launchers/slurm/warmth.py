@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ax_moo_launchers.slurm.left_processes import end_left_processes
 from ax_moo_launchers.slurm.program import modules_file, program_of
 from ax_moo_launchers.slurm.warm_parent import Order
 from ax_moo_launchers.warm.preloaded import Forked
@@ -69,6 +70,7 @@ class Warmth:
         """Begin one trial cold; the next one has another parent, a few times."""
         print(f"A trial begins cold: {why}", flush=True)
         self.close()
+        end_left_processes(but=set())  # the fork that it has made, perhaps, and could not tell of
 
 
 class _ParentProcess:

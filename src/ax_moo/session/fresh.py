@@ -96,7 +96,7 @@ def _end_ready_jobs(folder: Path) -> None:
     from ax_moo_launchers.attach import end_carriers
 
     for base in _own_bases(folder):
-        end_carriers(base)
+        end_carriers(base, at_once=True)
 
 
 def _own_bases(folder: Path) -> Iterator[Path]:

@@ -6,7 +6,7 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from ax_moo.html_report.observer import ReportObserver, start_writing
 from ax_moo.html_report.writing import is_current
 from ax_moo.jobs import folders as job_folders
 from ax_moo.jobs.blocking import BlockingLauncherAdapter
-from ax_moo.jobs.launcher import AsyncLauncher, ChecksTrials
+from ax_moo.jobs.launcher import AsyncLauncher, ChecksTrials, JobHandle
 from ax_moo.optimizer.base import Optimizer
 from ax_moo.optimizer.initial_design import InitialDesign
 from ax_moo.optimizer.interruptible import uninterrupted
@@ -44,7 +44,7 @@ from ax_moo.sweep.state import Cause, Reason
 from ax_moo.system import disk, signals
 from ax_moo.system.garbage import uncollected
 from ax_moo.system.terminal import say
-from ax_moo.trial import Trial
+from ax_moo.trial import Job, Trial
 from ax_moo.wandb.process import SweepInWandb, check_installed, sweep_in_wandb
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
     is_fresh = settings.resume is Resume.FRESH
     check_folder(folder, problem, settings.resume, trial_folders)
     if is_fresh:
-        check_no_job_runs(folder, launcher.attach, launcher.cancel_command)
+        check_no_job_runs(folder, _looker(launcher), launcher.cancel_command)
     disk.until_written(lambda: folder.mkdir(parents=True, exist_ok=True), folder)
     about = {**_about(config, settings), **_job_folders(config, folder, is_fresh), HOME: str(folder)}
     # A process that is killed before it has moved a copy aside leaves a copy.
@@ -100,6 +100,14 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
         if in_wandb is not None:
             in_wandb.end(code, is_hurried=is_interrupted, is_preempted=is_preempted)
     return code
+
+
+def _looker(launcher: AsyncLauncher) -> Callable[[Job], JobHandle]:
+    """What makes a handle for a job of an earlier sweep, whose trials the launcher must not take for its own."""
+    from ax_moo_launchers.attach import attacher
+
+    ours = attacher()
+    return lambda job: ours(job) if job.scheduler else launcher.attach(job)
 
 
 def _report(folder: Path, is_interrupted: bool, is_over: bool) -> None:
