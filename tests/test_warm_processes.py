@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -182,6 +183,17 @@ def run_text(made: Parent, folder: Path, text: str) -> str:
     (folder / "show.py").write_text(text)
     assert made.run("run_file", [str(folder / "show.py")], folder / "out") == 0, (folder / "out").read_text()
     return (folder / "out").read_text()
+
+
+def test_a_fork_has_begun_when_it_was_made(tmp_path: Path, of_libraries: Parent) -> None:
+    before = time.time()
+    text = (
+        "import logging, os, threading\nrecord = logging.makeLogRecord({})\n"
+        "print(record.created - record.relativeCreated / 1000, threading.main_thread().native_id == os.getpid())"
+    )
+    begun, has_own_number = run_text(of_libraries, tmp_path, text).split()
+    assert float(begun) > before - 0.1
+    assert has_own_number == "True"
 
 
 def test_a_device_that_a_module_keeps_open_stays_open(tmp_path: Path) -> None:

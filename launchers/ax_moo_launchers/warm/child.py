@@ -5,11 +5,13 @@ import ctypes
 import gc
 import importlib.util
 import io
+import logging
 import os
 import random
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
@@ -54,6 +56,15 @@ def forget_randomness() -> None:
     if of_numpy is not None:
         with suppress(Exception):
             of_numpy.seed()
+
+
+def begin_now() -> None:
+    """Count the relative times of the log from now, and let the main thread have its own number."""
+    log: Any = logging
+    log._startTime = time.time_ns() if isinstance(log._startTime, int) else time.time()
+    thread: Any = threading.main_thread()
+    with suppress(AttributeError):
+        thread._set_native_id()
 
 
 def become(module: str, arguments: Sequence[str], options: Sequence[str]) -> Callable[[], object]:

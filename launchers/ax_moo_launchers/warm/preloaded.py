@@ -134,6 +134,7 @@ class Preloaded:
             child.put_environment({**_without(environ, self._changes), **_set(self._changes)})
             child.put_handlers(self._handlers)
             child.forget_randomness()
+            child.begin_now()
             temporary.make_again()
             origin.note(self.modules, self._imported, self.read, environ)
             sys.path[:] = [*self._path_before, *self._path, *self._path_after]
