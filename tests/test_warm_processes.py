@@ -196,6 +196,11 @@ def test_a_fork_has_begun_when_it_was_made(tmp_path: Path, of_libraries: Parent)
     assert has_own_number == "True"
 
 
+def test_the_command_line_of_a_fork_has_no_more_words_than_its_own(tmp_path: Path, of_libraries: Parent) -> None:
+    text = "import psutil, sys\nprint(psutil.Process().cmdline() == sys.orig_argv)"
+    assert run_text(of_libraries, tmp_path, text) == "True\n"
+
+
 def test_a_device_that_a_module_keeps_open_stays_open(tmp_path: Path) -> None:
     environ = module_in(tmp_path, "import os\nkept = open(os.devnull, 'w')", "keeps")
     with parent("keeps", environ=environ) as made:
