@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any, NoReturn
@@ -79,3 +80,15 @@ def test_a_page_that_takes_too_long_is_given_up_and_its_process_ended(
     write_at_end(swept)
     assert "The report is not finished" in caplog.text
     assert not multiprocessing.active_children()
+
+
+def test_a_process_with_other_threads_is_not_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(at_end, "THREAD_SECONDS", 600.0)
+    over = threading.Event()
+    thread = threading.Thread(target=over.wait, daemon=True)
+    thread.start()
+    begin = time.monotonic()
+    assert not at_end._can_fork()
+    assert time.monotonic() - begin < 60
+    over.set()
+    thread.join()

@@ -65,9 +65,14 @@ def _can_fork() -> bool:
     if sys.platform != "linux" or NEEDED not in sys.modules:
         return False
     until = time.monotonic() + THREAD_SECONDS
-    while threading.active_count() > 1 and time.monotonic() < until:
+    while threading.active_count() > 1 and _some_end() and time.monotonic() < until:
         time.sleep(0.01)
     return threading.active_count() == 1
+
+
+def _some_end() -> bool:
+    """Whether a thread may end soon; the others, as that which listens to the process of the W&B run, are daemons."""
+    return any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread())
 
 
 def _in_a_fork(folder: Path) -> bool:
