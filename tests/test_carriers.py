@@ -11,13 +11,14 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psutil
 import pytest
 from waiting import wait_for_file, wait_until
 
-from ax_moo.jobs.launcher import JobState
+from ax_moo.jobs.launcher import AsyncLauncher, JobHandle, JobState
+from ax_moo.session.run import looker
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Fault, Job
 from ax_moo_launchers.files import SLURM, again_file, cancel_file, exit_file, job_file, new_carried_id, result_file
@@ -29,6 +30,7 @@ from ax_moo_launchers.slurm.fleet import Fleet
 from ax_moo_launchers.slurm.memory_kills import memory_kills
 from ax_moo_launchers.slurm.queue import SlurmQueue
 from ax_moo_launchers.slurm.ride import Process, Ride
+from ax_moo_launchers.slurm.sbatch import open_executor
 from ax_moo_launchers.slurm.tickets import CARRIERS, Ticket, Tickets
 from ax_moo_launchers.slurm.watcher import SlurmWatcher
 
@@ -264,6 +266,25 @@ def test_a_trial_whose_sweeper_was_killed_before_its_ticket_gets_one(tickets: Ti
     tickets.withdraw(ticket)
     SlurmQueue({"submitit_folder": str(tmp_path / "%j"), "trials_per_job": 2}, tmp_path).adopt(handle(tickets, ticket))
     assert tickets.waiting() == [ticket]
+
+
+def test_a_fresh_sweep_looks_at_a_trial_of_the_earlier_one_and_does_not_queue_it(tickets: Tickets) -> None:
+    class Launcher:
+        def attach(self, job: Job) -> JobHandle:
+            raise AssertionError(f"{job} is taken over")
+
+    (ticket,) = put(tickets, 0)
+    tickets.withdraw(ticket)
+    look = looker(cast(AsyncLauncher, Launcher()))
+    assert look(handle(tickets, ticket).job).state() is JobState.PENDING
+    assert tickets.waiting() == []
+
+
+def test_the_task_ids_of_an_array_are_those_of_its_trials_in_any_order(tmp_path: Path) -> None:
+    for numbers, ids in (([3, 9, 5], "3,9,5%3"), ([3, 4, 5], "3-5%3")):
+        executor = open_executor(tmp_path, {})
+        executor._make_array(numbers)
+        assert executor.parameters["additional_parameters"]["array"] == ids
 
 
 def handle(tickets: Tickets, ticket: Ticket) -> CarriedHandle:

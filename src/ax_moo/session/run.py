@@ -65,7 +65,7 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
     is_fresh = settings.resume is Resume.FRESH
     check_folder(folder, problem, settings.resume, trial_folders)
     if is_fresh:
-        check_no_job_runs(folder, _looker(launcher), launcher.cancel_command)
+        check_no_job_runs(folder, looker(launcher), launcher.cancel_command)
     disk.until_written(lambda: folder.mkdir(parents=True, exist_ok=True), folder)
     about = {**_about(config, settings), **_job_folders(config, folder, is_fresh), HOME: str(folder)}
     # A process that is killed before it has moved a copy aside leaves a copy.
@@ -102,7 +102,7 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
     return code
 
 
-def _looker(launcher: AsyncLauncher) -> Callable[[Job], JobHandle]:
+def looker(launcher: AsyncLauncher) -> Callable[[Job], JobHandle]:
     """What makes a handle for a job of an earlier sweep, whose trials the launcher must not take for its own."""
     from ax_moo_launchers.attach import attacher
 
