@@ -370,6 +370,23 @@ def test_a_trial_that_sets_a_librarys_variable_otherwise_has_a_new_parent_made(
     assert values[0] not in values[1:]
 
 
+def test_a_log_that_disables_loggers_does_not_disable_those_of_later_imports(
+    tmp_path: Path, warmed: Callable[..., Warmed]
+) -> None:
+    def task(config: Any) -> tuple[bool, bool]:
+        import sys
+
+        was_there = "venv" in sys.modules
+        import venv
+
+        return was_there, venv.logger.disabled  # type: ignore[attr-defined]
+
+    made = warmed(tmp_path, task, "hydra.job_logging.disable_existing_loggers=true")
+    (later,) = made.submit(1)
+    wait_for([later])
+    assert [made.first.result().value, later.result().value] == [(False, False), (True, False)]
+
+
 def test_a_job_that_begins_at_once_keeps_its_files(tmp_path: Path, warmed: Callable[..., Warmed]) -> None:
     jobs = warmed(tmp_path, starter).submit(*range(1, 9))
     wait_for(jobs)

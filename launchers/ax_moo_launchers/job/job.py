@@ -95,7 +95,7 @@ def _compose_and_run(
     else:
         result = run_job(
             hydra_context=hydra_context,
-            task_function=OneProgram(owned(task_function, sweep, common), is_last=True),
+            task_function=OneProgram(origin.with_its_loggers(owned(task_function, sweep, common)), is_last=True),
             config=config,
             job_dir_key=job_dir_key,
             job_subdir_key="hydra.sweep.subdir",

@@ -1,10 +1,12 @@
 """How this process began: for a trial that should have begun cold, or that has imported more than its parent."""
 
+import logging
 import os
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from omegaconf.errors import OmegaConfBaseException
 
@@ -31,14 +33,34 @@ class _Origin:
     imported: frozenset[str] = frozenset()
     read: frozenset[str] = frozenset()
     environ: Mapping[str, str] = {}
+    loggers: Collection[str] = ()
 
 
-def note(modules: Modules, imported: frozenset[str], read: frozenset[str], environ: Mapping[str, str]) -> None:
+def note(
+    modules: Modules,
+    imported: frozenset[str],
+    read: frozenset[str],
+    environ: Mapping[str, str],
+    loggers: Collection[str],
+) -> None:
     """This process is a fork of one that has imported these modules, whose imports have read these variables.
 
-    A cold start would have had ``environ``.
+    A cold start would have had ``environ``. The loggers are those that a task function's imports make.
     """
     _Origin.modules, _Origin.imported, _Origin.read, _Origin.environ = modules, imported, read, dict(environ)
+    _Origin.loggers = loggers
+
+
+def with_its_loggers(task_function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The function as if it made its imports itself: a log that disables loggers would not have found theirs yet."""
+
+    def run(config: Any) -> Any:
+        for name in _Origin.loggers:
+            if isinstance(logger := logging.root.manager.loggerDict.get(name), logging.Logger):
+                logger.disabled = False
+        return task_function(config)
+
+    return run if _Origin.loggers else task_function
 
 
 def begin_cold_unless(env_set: Mapping[str, object]) -> None:

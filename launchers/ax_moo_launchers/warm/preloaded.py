@@ -76,8 +76,10 @@ class Preloaded:
         gc.disable()  # it would take a fifth of the time
         imports.take(modules.before)
         os.environ.update({**modules.changed, **modules.env_set})
+        loggers = frozenset(logging.root.manager.loggerDict)
         with _log_is_set_up():
             imports.take(modules.after)
+        self._loggers = frozenset(logging.root.manager.loggerDict) - loggers
         imports.take(more)
         self.modules = replace(modules, left_out=imports.left_out)
         self._imported = frozenset(sys.modules)
@@ -136,7 +138,7 @@ class Preloaded:
             child.forget_randomness()
             child.begin_now()
             temporary.make_again()
-            origin.note(self.modules, self._imported, self.read, environ)
+            origin.note(self.modules, self._imported, self.read, environ, self._loggers)
             sys.path[:] = [*self._path_before, *self._path, *self._path_after]
             child.run_to_the_end(child.become(module, arguments, options))
 
