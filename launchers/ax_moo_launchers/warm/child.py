@@ -60,11 +60,9 @@ def forget_randomness() -> None:
 
 def begin_now() -> None:
     """Count the relative times of the log from now, and let the main thread have its own number."""
-    log: Any = logging
-    log._startTime = time.time_ns() if isinstance(log._startTime, int) else time.time()
-    thread: Any = threading.main_thread()
-    with suppress(AttributeError):
-        thread._set_native_id()
+    counts_ns = isinstance(logging._startTime, int)  # type: ignore[attr-defined]  # since Python 3.13
+    logging._startTime = time.time_ns() if counts_ns else time.time()  # type: ignore[attr-defined]
+    vars(threading.main_thread())["_native_id"] = threading.get_native_id()
 
 
 def become(module: str, arguments: Sequence[str], options: Sequence[str]) -> Callable[[], object]:
