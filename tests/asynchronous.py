@@ -35,7 +35,8 @@ class Ours:
         self.journals.append([*self.told, *(trial for i, trial in self.asked.items() if i not in ended)])
         candidate = self.optimizer.ask(index)
         assert candidate is not None
-        self.asked[index] = Trial(index, candidate.parameterization, arm=candidate.arm)
+        node = candidate.generation_node
+        self.asked[index] = Trial(index, candidate.parameterization, generation_node=node, arm=candidate.arm)
         return candidate.parameterization
 
     def tell(self, index: int, outcome: Outcome | None) -> None:

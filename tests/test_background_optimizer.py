@@ -78,7 +78,7 @@ def _out_of_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _failed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ax_moo.sweep.budget.Budget.has_failed", lambda budget, trials: True)
+    monkeypatch.setattr("ax_moo.sweep.budget.Budget.is_exceeded_by", lambda budget, failed, finished: True)
 
 
 def _first_fails(request: JobRequest) -> JobResult:

@@ -15,6 +15,7 @@ from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, t
 from quick import loop_without_pause  # noqa: F401
 
 from ax_moo.jobs.launcher import JobRequest
+from ax_moo.optimizer import initial_design
 from ax_moo.optimizer.ax_client import AxOptimizer
 from ax_moo.optimizer.base import Lookahead, Method, SearchSpaceExhausted
 from ax_moo.optimizer.initial_design import InitialDesign
@@ -110,6 +111,29 @@ def test_a_design_that_is_replayed_goes_on_where_it_was() -> None:
         design.replay(trials[-1:])
 
 
+def test_after_a_candidate_of_the_model_the_design_is_over_whatever_fails() -> None:
+    trials = [Trial(index, {"x": index / 10, "y": 0.5}) for index in range(3)]
+    trials.append(Trial(3, {"x": 0.3, "y": 0.5}, generation_node="MBM"))
+    for method in (Method.AUTO, Method.FAST):
+        for n_trials, is_over in ((3, False), (4, True)):
+            design = InitialDesign(TWO, method, 3, n_initial=3)
+            design.replay(_told(trial, is_failed=trial.index > 0) for trial in trials[:n_trials])
+            assert (design.ask() is None) == is_over
+
+
+def test_a_resumed_sweep_of_very_many_points_needs_no_ax(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(initial_design, "_MOST_DRAWS", 10)
+    design, trials = InitialDesign(TWO, Method.SOBOL, 3), []
+    for index in range(15):
+        candidate = design.ask()
+        assert candidate is not None
+        trials.append(Trial(index, candidate.parameterization))
+        design.accept(trials[-1])
+    resumed = InitialDesign(TWO, Method.SOBOL, 3)
+    resumed.replay(trials)
+    assert resumed.ask() == design.ask() is not None
+
+
 def _after_results_at(*times: float, **options: Any) -> InitialDesign:
     """A design of a sweep of 40 trials, eight of which have completed at these seconds."""
     design = InitialDesign(TWO, Method(options.get("method", "auto")), 3, options.get("n_initial"), n_trials=40)
@@ -178,12 +202,14 @@ def test_an_optimizer_that_cannot_be_built_ends_a_sweep_whose_jobs_run_and_keeps
     assert ending.exit_code == 1
 
 
-@pytest.mark.parametrize("options", [{"method": Method.SOBOL}, {"method": Method.RANDOM}, {"n_trials": 5}])
-def test_a_sweep_that_needs_no_optimizer_builds_none(tmp_path: Path, options: dict[str, Any]) -> None:
-    def build(known: Sequence[Trial]) -> Any:
-        raise AssertionError("the optimizer was built")
+NEEDS_NONE = [{"method": Method.SOBOL}, {"method": Method.RANDOM}, {"n_trials": 5}, {"n_trials": 8, "n_jobs": 8}]
 
-    assert _sweep(tmp_path, ScriptedLauncher(two_objectives), build, **options).exit_code == 0
+
+@pytest.mark.parametrize("options", NEEDS_NONE)
+def test_a_sweep_that_needs_no_optimizer_builds_none(tmp_path: Path, options: dict[str, Any]) -> None:
+    built: list[Any] = []
+    assert _sweep(tmp_path, ScriptedLauncher(two_objectives), built.append, **options).exit_code == 0
+    assert built == []
 
 
 @pytest.mark.slow  # two fits of a model

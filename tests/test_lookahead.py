@@ -13,6 +13,7 @@ from ax_moo.jobs.launcher import JobRequest, JobState
 from ax_moo.optimizer.ax_client import AxOptimizer
 from ax_moo.optimizer.base import Candidate, Lookahead, Method
 from ax_moo.optimizer.lookahead import LookaheadRule
+from ax_moo.storage import journal
 from ax_moo.storage.journal import Journal
 from ax_moo.sweep import resume
 from ax_moo.sweep.loop import Sweep
@@ -31,12 +32,16 @@ class Killed(BaseException):
 
 
 class OldestEnds(ScriptedLauncher):
-    """Jobs end one at a time, the oldest first, and only while all slots are taken: one order of completions."""
+    """So many jobs end at a time, the oldest first, and only while all slots are taken: one order of completions."""
 
-    def __init__(self, n_jobs: int, n_trials: int) -> None:
+    def __init__(self, n_jobs: int, n_trials: int, at_once: int = 1) -> None:
         super().__init__(two_objectives)
-        self._n_jobs, self._n_trials = n_jobs, n_trials
+        self._n_jobs, self._n_trials, self._at_once = n_jobs, n_trials, at_once
         self._ended: set[int] = set()
+
+    def end_oldest(self) -> None:
+        """Let the oldest job end although a slot is free, as while no sweeper runs."""
+        self._ended |= set(sorted(self.requests.keys() - self._ended)[:1])
 
     def submit(self, requests: Sequence[JobRequest]) -> Any:
         handles = super().submit(requests)
@@ -48,7 +53,7 @@ class OldestEnds(ScriptedLauncher):
         running = sorted(self.requests.keys() - self._ended)
         all_out = len(self.requests) == self._n_trials
         if trial == min(running, default=-1) and (len(running) == self._n_jobs or all_out):
-            self._ended.add(trial)
+            self._ended |= set(running[: self._at_once])
         return JobState.FINISHED if trial in self._ended else JobState.RUNNING
 
 
@@ -126,15 +131,29 @@ def test_nothing_is_prepared_while_a_launcher_runs_its_jobs_inside_the_sweeper(t
 
 
 @BOTH
+@pytest.mark.parametrize("at_once", [1, 2])
 def test_wherever_it_is_killed_a_sweep_proposes_what_it_would_have_proposed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lookahead: Lookahead, at_once: int
+) -> None:
+    whole = proposals(run(tmp_path / "whole", OldestEnds(3, 7, at_once), lookahead=lookahead))
+    for event in range(7 * 3):
+        for before in (True, False):
+            folder, launcher = tmp_path / f"{event}-{before}", OldestEnds(3, 7, at_once)
+            assert run_killed(monkeypatch, event, before, folder, launcher, lookahead=lookahead)
+            assert proposals(run(folder, launcher, lookahead=lookahead)) == whole
+
+
+@BOTH
+def test_results_that_come_in_while_no_sweeper_runs_change_no_candidate_that_was_due_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lookahead: Lookahead
 ) -> None:
     whole = proposals(run(tmp_path / "whole", OldestEnds(3, 7), lookahead=lookahead))
-    for event in range(7 * 3):
-        for before in (True, False):
-            folder, launcher = tmp_path / f"{event}-{before}", OldestEnds(3, 7)
-            assert run_killed(monkeypatch, event, before, folder, launcher, lookahead=lookahead)
-            assert proposals(run(folder, launcher, lookahead=lookahead)) == whole
+    for event in range(6, 7 * 2):
+        folder, launcher = tmp_path / str(event), OldestEnds(3, 7)
+        assert run_killed(monkeypatch, event, False, folder, launcher, lookahead=lookahead)
+        launcher.end_oldest()
+        due = len(journal.trials(folder)) + 1
+        assert proposals(run(folder, launcher, lookahead=lookahead))[:due] == whole[:due]
 
 
 @BOTH

@@ -28,7 +28,7 @@ def _outcome(point: Any) -> dict[str, float]:
 
 
 def _finished(index: int, candidate: Candidate, status: TrialStatus = TrialStatus.COMPLETED) -> Trial:
-    trial = Trial(index, candidate.parameterization, arm=candidate.arm)
+    trial = Trial(index, candidate.parameterization, generation_node=candidate.generation_node, arm=candidate.arm)
     if status is TrialStatus.COMPLETED:
         return trial.to(status, outcome=_outcome(candidate.parameterization))
     return trial.to(status, reason="boom")
@@ -72,6 +72,26 @@ def test_a_replayed_optimizer_goes_on_as_if_it_had_never_stopped(constraints: li
     replayed.replay(known)
     continued = _run(replayed, 8 - cut, first=cut, pending=[trials[cut - 1]])
     assert [t.parameterization for t in continued] == [t.parameterization for t in trials[cut:]]
+
+
+def test_the_model_goes_on_however_many_trials_fail_after_its_first_candidate_also_after_a_replay() -> None:
+    optimizer, asked = AxOptimizer(_two(), seed=7, n_initial=3), []
+    for index in range(4):
+        candidate = optimizer.ask(index)
+        assert candidate is not None
+        asked.append(candidate)
+        if index == 0:
+            optimizer.tell(_finished(index, candidate))
+    assert asked[-1].generation_node == "MBM"
+    known = [_finished(0, asked[0]), *(_finished(i, asked[i], TrialStatus.FAILED) for i in (1, 2, 3))]
+    for trial in known:
+        optimizer.tell(trial)
+    replayed = AxOptimizer(_two(), seed=7, n_initial=3)
+    replayed.replay(known)
+    candidate = optimizer.ask(4)
+    assert candidate is not None
+    assert candidate.generation_node == "MBM"
+    assert replayed.ask(4) == candidate
 
 
 @pytest.mark.parametrize("method", ["sobol", "random"])

@@ -63,6 +63,16 @@ def test_a_candidate_ends_the_pause() -> None:
     assert len(waits) == 2
 
 
+def test_a_job_that_cannot_be_looked_at_ends_neither_the_pause_nor_the_sweep() -> None:
+    class Unreadable(Shown):
+        def may_have_ended(self) -> bool:
+            raise OSError("stale file handle")
+
+    waits: list[float] = []
+    pause(_noting(waits, ready_at=3), [Unreadable()], LONG, 1.0)
+    assert len(waits) == 3
+
+
 @pytest.mark.parametrize(("trial_seconds", "between"), [(None, 0.02), (0.5, 0.02), (10.0, 0.1), (1e6, LONG)])
 def test_jobs_are_looked_at_a_hundred_times_in_a_trial(trial_seconds: float | None, between: float) -> None:
     waits: list[float] = []

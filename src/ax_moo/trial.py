@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -104,6 +104,7 @@ class Trial:
     ``generation_seconds`` is the time that the optimizer took to propose the candidate, ``knows`` the number of
     finished trials that it knew by then, and ``slot_wait_seconds`` how long a free slot had waited for the candidate.
     ``next_knows`` is ``knows`` of the next candidate if that was asked for, and not used, when this state was entered.
+    ``also_ended`` are the trials whose jobs were found ended in the same round, and whose new states come next.
     ``fault`` and ``node`` say of a failed trial what ended its last attempt, and where, if the job was lost.
     """
 
@@ -115,6 +116,7 @@ class Trial:
     knows: int | None = None
     slot_wait_seconds: float | None = None
     next_knows: int | None = None
+    also_ended: Sequence[int] = ()
     arm: Parameterization | None = None
     job: Job | None = None
     previous_attempts: tuple[Attempt, ...] = ()

@@ -18,7 +18,7 @@ from ax_moo.optimizer.ax_strategy import (
     baseline_strategy,
     make_cheaper,
 )
-from ax_moo.optimizer.base import Candidate, Method, SearchSpaceExhausted
+from ax_moo.optimizer.base import MODEL_NODE, Candidate, Method, SearchSpaceExhausted
 from ax_moo.optimizer.initial_design import design_seed
 from ax_moo.optimizer.one_thread import one_thread
 from ax_moo.optimizer.points import grid_point, key, number_of_points
@@ -76,6 +76,7 @@ class AxOptimizer:
         _quiet_ax()
         self._client = self._in_ax.client(seed)
         self._has_strategy = False
+        self._model_has_begun = False
         self._fits = ScheduledFits(self._client, seed)
         self._search = AcquisitionSearch(problem, self._method, constrained=bool(self._encoding.constraints))
 
@@ -128,6 +129,7 @@ class AxOptimizer:
         """Take note of a trial that another optimizer has proposed."""
         self._attach(trial.index, trial.arm or self._encoding.to_arm(trial.parameterization))
         self._proposed.add(key(trial.parameterization))
+        self._model_has_begun = self._model_has_begun or trial.generation_node == MODEL_NODE
 
     def ask(self, index: int) -> Candidate | None:
         """A candidate for the trial of this number; None means to ask again when another trial has finished.
@@ -193,9 +195,11 @@ class AxOptimizer:
         if self._method in (Method.SOBOL, Method.RANDOM):
             return baseline_strategy(self._method, self._seed)
         # Only the first candidate of a sweep is the centre. Without this, a replayed strategy would begin with the
-        # centre node, and lag one node behind the strategy of a sweep that was not interrupted.
+        # centre node, and lag one node behind the strategy of a sweep that was not interrupted. Nor does that one go
+        # back to Sobol points from the model, however many trials fail then.
         seed = None if self._seed is None else design_seed(self._method, self._seed)
-        strategy = ax_strategy(seed, self._n_initial, with_center=not self._ax_index)
+        n_initial = 0 if self._model_has_begun else self._n_initial
+        strategy = ax_strategy(seed, n_initial, with_center=not self._ax_index)
         if self._method == Method.AUTO:
             make_cheaper(strategy, self._fits)
         return strategy

@@ -3,7 +3,7 @@
 import warnings
 from typing import Any
 
-from ax_moo.optimizer.base import Method
+from ax_moo.optimizer.base import MODEL_NODE, Method
 from ax_moo.optimizer.lean_acquisition import LeanAcquisition
 from ax_moo.optimizer.scheduled_fits import ScheduledFits
 from ax_moo.problem.problem import Problem
@@ -16,7 +16,6 @@ with warnings.catch_warnings():
     from ax.generation_strategy.generation_strategy import GenerationNode, GenerationStrategy
     from ax.generation_strategy.generator_spec import GeneratorSpec
 
-MODEL_NODE = "MBM"
 LIGHT_SEARCH = {"num_restarts": 4, "raw_samples": 256, "options": {"maxiter_alternating": 16}}
 """On a surrogate of the MNIST search these options reach the hypervolume of Ax's own with half the CPU time
 (benchmarks/quality.py)."""

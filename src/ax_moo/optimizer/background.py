@@ -107,7 +107,7 @@ class BackgroundOptimizer:
         if candidate is None:
             return None
         seconds = round(time.perf_counter() - begin, 3)
-        self._tell_optimizer(lambda: self._accept(Trial(index, candidate.parameterization, arm=candidate.arm)))
+        self._tell_optimizer(lambda: self._accept(_trial(index, candidate)))
         future.set_result(dataclasses.replace(candidate, seconds=seconds, knows=knows))
         return future
 
@@ -156,7 +156,7 @@ class BackgroundOptimizer:
             return None
         self._has_proposed = True
         if self._design is not None and candidate is not None:
-            self._design.accept(Trial(self._asked_index, candidate.parameterization, arm=candidate.arm))
+            self._design.accept(_trial(self._asked_index, candidate))
         if candidate is None:
             self._waits_for_more_than = self._asked_with
         return candidate
@@ -200,3 +200,7 @@ class BackgroundOptimizer:
         except Exception:
             # The journal has the outcome. The sweep goes on, with an optimizer that does not know this outcome.
             log.exception("Ax did not take the outcome of trial %d", trial.index)
+
+
+def _trial(index: int, candidate: Candidate) -> Trial:
+    return Trial(index, candidate.parameterization, generation_node=candidate.generation_node, arm=candidate.arm)

@@ -29,8 +29,8 @@ class Lookahead(StrEnum):
     ONE = "1"
 
 
-INITIAL_NODES = ("initial", "CenterOfSearchSpace", "Sobol")
-"""The names of the initial design's nodes: their candidates depend on no result."""
+MODEL_NODE = "MBM"
+"""Ax's name for the node whose candidates come from the model; those of all others depend on no result."""
 
 
 class SearchSpaceExhausted(Exception):

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from ax_moo.optimizer.axis_coordinates import coordinates
-from ax_moo.optimizer.base import Candidate, Method, SearchSpaceExhausted
+from ax_moo.optimizer.base import MODEL_NODE, Candidate, Method, SearchSpaceExhausted
 from ax_moo.optimizer.encoding import SpaceEncoding
 from ax_moo.optimizer.points import key, number_of_points
 from ax_moo.optimizer.sobol import MOST_DIMENSIONS, sobol
@@ -21,15 +21,16 @@ YOUNG_SECONDS = 6.0
 """Until Ax is imported, which takes about this long, results that come in meet no model."""
 
 _MOST_DRAWS = 10_000
-"""So many points may have been there already before Ax looks for another one in its own way."""
+"""So many draws, and one for each point that is known, may be in vain before Ax looks for a point in its own way."""
 
 
 class InitialDesign:
     """Proposes what Ax would propose, as long as that depends on no result.
 
     With a model these are the first ``n_initial`` trials, failed ones not counted, and more Sobol points until half as
-    many have completed. Whether a candidate is one of these depends only on the trials and results that are known,
-    never on when Ax is ready. So a resumed sweep proposes the same.
+    many have completed. After the model's first candidate there are none, whatever fails then. Whether a candidate is
+    one of these depends only on the trials and results that are known, never on when Ax is ready. So a resumed sweep
+    proposes the same.
 
     ``n_trials`` lets method auto go on, with up to a quarter of these trials, as long as the last result is from the
     sweep's first six seconds: slots of very short trials would wait for the import of Ax longer than a trial takes.
@@ -57,6 +58,7 @@ class InitialDesign:
         self._proposed: set[str] = set()
         self._arms: set[str] = set()
         self._n_left = self._n_completed = 0
+        self._model_has_begun = False
         self._grid = self._allowed_grid() if method is Method.GRID else iter(())
 
     @property
@@ -89,6 +91,7 @@ class InitialDesign:
         if key(trial.parameterization) not in self._proposed:
             self._note(trial.parameterization, trial.arm or self._encoding.to_arm(trial.parameterization))
         self._n_left += 1
+        self._model_has_begun = self._model_has_begun or trial.generation_node == MODEL_NODE
 
     def tell(self, trial: Trial) -> None:
         """Take note of a finished trial."""
@@ -120,6 +123,8 @@ class InitialDesign:
 
     @property
     def _is_initial(self) -> bool:
+        if self._model_has_begun:
+            return False
         is_young = self._last_result - self._begun < YOUNG_SECONDS and self._n_left < self._most_while_young
         return is_young or self._n_left < self._n_initial or self._n_completed < max(1, self._n_initial // 2)
 
@@ -141,7 +146,7 @@ class InitialDesign:
         self._arms.add(key(arm))
 
     def _new_arm(self) -> Parameterization | None:
-        for _ in range(_MOST_DRAWS):
+        for _ in range(len(self._arms) + _MOST_DRAWS):  # the draws of a resumed sweep begin anew
             point = next(self._points)
             arm = self._arm(point)
             if key(arm) not in self._arms:

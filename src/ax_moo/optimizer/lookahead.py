@@ -4,7 +4,7 @@ import statistics
 from collections import deque
 from collections.abc import Sequence
 
-from ax_moo.optimizer.base import INITIAL_NODES, Lookahead, Method
+from ax_moo.optimizer.base import MODEL_NODE, Lookahead, Method
 from ax_moo.trial import Trial, TrialStatus
 
 LEAST_RESULTS = 50
@@ -50,7 +50,7 @@ class LookaheadRule:
             self._note_candidate(trial)
 
     def _note_candidate(self, trial: Trial) -> None:
-        if trial.generation_seconds is not None and trial.generation_node not in INITIAL_NODES:
+        if trial.generation_seconds is not None and trial.generation_node == MODEL_NODE:
             self._seconds.append(trial.generation_seconds)
 
     @property

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from ax_moo.jobs.launcher import JobHandle, ShowsItsResult
 
@@ -23,5 +24,11 @@ def pause(
     between = max(LOOK_SECONDS, (trial_seconds or 0.0) / _PART_OF_A_TRIAL) if looks else seconds
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0 and not wait(min(between, left)):
-        if any(look() for look in looks):
+        if any(map(_says_yes, looks)):
             return
+
+
+def _says_yes(look: Callable[[], bool]) -> bool:
+    with suppress(Exception):  # the next round warns of a job that cannot be looked at
+        return look()
+    return False

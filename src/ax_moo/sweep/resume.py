@@ -97,11 +97,9 @@ def told_and_held_back(previous: Sequence[Trial]) -> tuple[Sequence[Trial], Sequ
     return told, held_back
 
 
-def was_about_to_ask(previous: Sequence[Trial]) -> bool:
-    """Whether the sweeper was killed in a round in which it had looked at all jobs, and was starting trials."""
-    last = previous[-1]
-    is_new = last.status is TrialStatus.STAGED and not last.previous_attempts
-    return last.next_knows is None and (is_new or last.status is TrialStatus.RUNNING)
+def was_starting_trials(last: Trial) -> bool:
+    """Whether a sweeper that was killed after it had recorded this state was filling its free slots."""
+    return last.status is TrialStatus.RUNNING or (last.status is TrialStatus.STAGED and not last.previous_attempts)
 
 
 def _check_arms(trials: Sequence[Trial], problem: Problem, path: Path) -> None:

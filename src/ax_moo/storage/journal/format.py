@@ -71,6 +71,8 @@ def from_row(row: Mapping[str, Any]) -> Trial:
         )
     if "fault" in row:
         fields["fault"] = Fault.of(row["fault"])
+    if "also_ended" in row:
+        fields["also_ended"] = tuple(row["also_ended"])
     if row.get("outcome") is not None:
         fields["outcome"] = _outcome(row["outcome"])
     return from_record(Trial, row, **fields)

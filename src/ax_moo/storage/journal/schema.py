@@ -54,6 +54,7 @@ TRIAL = Fields(
         "knows": or_null(whole_number(0)),
         "slot_wait_seconds": or_null(FINITE),
         "next_knows": or_null(whole_number(0)),
+        "also_ended": a_list("trial numbers", whole_number(0).holds),
         "arm": or_null(RECORD),
         "job": or_null(RECORD),
         "earlier": RECORDS,
