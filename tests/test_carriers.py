@@ -21,17 +21,17 @@ from ax_moo.jobs.launcher import AsyncLauncher, JobHandle, JobState
 from ax_moo.session.run import looker
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Fault, Job
+from ax_moo_launchers.carriers.carrier import Carrier
+from ax_moo_launchers.carriers.ending import end_carriers
+from ax_moo_launchers.carriers.fleet import Fleet
+from ax_moo_launchers.carriers.handle import QUEUE, TICKET, CarriedHandle
+from ax_moo_launchers.carriers.memory_kills import memory_kills
+from ax_moo_launchers.carriers.queue import CarriersQueue
+from ax_moo_launchers.carriers.ride import Process, Ride
+from ax_moo_launchers.carriers.tickets import CARRIERS, Ticket, Tickets
 from ax_moo_launchers.files import SLURM, again_file, cancel_file, exit_file, job_file, new_carried_id, result_file
 from ax_moo_launchers.params import FIELDS, check_params
-from ax_moo_launchers.slurm.carried import QUEUE, TICKET, CarriedHandle
-from ax_moo_launchers.slurm.carrier import Carrier
-from ax_moo_launchers.slurm.ending import end_carriers
-from ax_moo_launchers.slurm.fleet import Fleet
-from ax_moo_launchers.slurm.memory_kills import memory_kills
-from ax_moo_launchers.slurm.queue import SlurmQueue
-from ax_moo_launchers.slurm.ride import Process, Ride
 from ax_moo_launchers.slurm.sbatch import open_executor
-from ax_moo_launchers.slurm.tickets import CARRIERS, Ticket, Tickets
 from ax_moo_launchers.slurm.watcher import SlurmWatcher
 
 ME, OTHER = "11_0", "11_1"
@@ -162,7 +162,7 @@ def test_a_move_that_was_done_and_answered_by_an_error_loses_no_trial(
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(os, "rename", failing)
-    monkeypatch.setattr("ax_moo_launchers.slurm.carrier.TRY_AGAIN_SECONDS", 0)
+    monkeypatch.setattr("ax_moo_launchers.carriers.carrier.TRY_AGAIN_SECONDS", 0)
     assert carry(tickets) == [0, 1]
 
 
@@ -211,7 +211,7 @@ while len(came) < 2:
 def test_a_process_that_does_not_end_after_its_result_keeps_no_slot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ax_moo_launchers.slurm.ride._LATE_S", 0)
+    monkeypatch.setattr("ax_moo_launchers.carriers.ride._LATE_S", 0)
     hangs = a_ride(tmp_path, "import time; time.sleep(60)")
     hangs.on_late = cancel_file(tmp_path, "w-1").touch
     result_file(tmp_path, "w-1").touch()
@@ -223,7 +223,7 @@ def test_a_fork_of_which_its_parent_could_not_tell_is_ended_before_the_trial_beg
     code = """
 import subprocess
 from pathlib import Path
-from ax_moo_launchers.slurm.warmth import Warmth
+from ax_moo_launchers.carriers.warmth import Warmth
 
 class Silent:
     def ask(self, request):
@@ -264,7 +264,9 @@ subprocess.Popen([sys.executable, "-c", *sys.argv[1:]], env=environ, start_new_s
 def test_a_trial_whose_sweeper_was_killed_before_its_ticket_gets_one(tickets: Tickets, tmp_path: Path) -> None:
     (ticket,) = put(tickets, 0)
     tickets.withdraw(ticket)
-    SlurmQueue({"submitit_folder": str(tmp_path / "%j"), "trials_per_job": 2}, tmp_path).adopt(handle(tickets, ticket))
+    CarriersQueue({"submitit_folder": str(tmp_path / "%j"), "trials_per_job": 2}, tmp_path).adopt(
+        handle(tickets, ticket)
+    )
     assert tickets.waiting() == [ticket]
 
 
@@ -363,7 +365,7 @@ def test_a_trial_that_died_in_its_slurm_job_is_lost_and_says_why(
 def test_a_mistake_is_refused(tmp_path: Path, params: dict[str, Any], why: str) -> None:
     def check() -> None:
         check_params(params, FIELDS["async_slurm"])
-        SlurmQueue({"submitit_folder": str(tmp_path), **params}, tmp_path).check_params(params)
+        CarriersQueue({"submitit_folder": str(tmp_path), **params}, tmp_path).check_params(params)
 
     with pytest.raises(ConfigError, match=why):
         check()

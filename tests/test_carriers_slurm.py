@@ -16,7 +16,7 @@ from waiting import wait_until as wait_for_state
 
 from ax_moo.jobs.launcher import JobHandle, JobState
 from ax_moo.trial import Fault
-from ax_moo_launchers.slurm.warm_parent import PARENT
+from ax_moo_launchers.carriers.warm_parent import PARENT
 
 Task = Callable[[Any], Any]
 

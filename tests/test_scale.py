@@ -29,9 +29,9 @@ from ax_moo.sweep.submission import Submitter
 from ax_moo.sweep.trials import Trials
 from ax_moo.trial import Fault, Job, Trial, TrialStatus
 from ax_moo_launchers import files, handle
+from ax_moo_launchers.carriers import time_left
 from ax_moo_launchers.files import process_file, result_file
 from ax_moo_launchers.local.handle import LocalHandle
-from ax_moo_launchers.slurm import carrier_time
 
 pytestmark = pytest.mark.hydra_free
 
@@ -225,9 +225,9 @@ def test_a_job_of_many_trials_asks_seldom_while_much_time_is_left(monkeypatch: p
             return {}  # the controller does not answer
         return {"RunTime": f"00:{int(now) // 60:02}:{int(now) % 60:02}", "TimeLimit": "00:20:00"}
 
-    monkeypatch.setattr(carrier_time, "facts_of", answer)
+    monkeypatch.setattr(time_left, "facts_of", answer)
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    left = carrier_time.TimeLeft("7")
+    left = time_left.TimeLeft("7")
     while now < 1190.0:
         assert left() == (1200.0 - now if len(asked) > 1 else math.inf)
         now += 1.0

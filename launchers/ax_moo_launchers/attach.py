@@ -6,10 +6,10 @@ from pathlib import Path
 
 from ax_moo.jobs.launcher import JobHandle, JobResult, JobState
 from ax_moo.trial import Job
+from ax_moo_launchers.carriers.ending import end_carriers
+from ax_moo_launchers.carriers.handle import CarriedHandle
 from ax_moo_launchers.files import LOCAL, SLURM, cancel_file, is_carried, process_file, result_file
 from ax_moo_launchers.local.handle import LocalHandle
-from ax_moo_launchers.slurm.carried import CarriedHandle
-from ax_moo_launchers.slurm.ending import end_carriers
 from ax_moo_launchers.slurm.handle import SlurmHandle
 from ax_moo_launchers.slurm.watcher import SlurmWatcher
 

@@ -30,7 +30,7 @@ ARRAY_TASK = "%a"
 TASK = "ax_moo_launchers.job.task"
 """The module that a job's process runs."""
 
-CARRIER = "ax_moo_launchers.slurm.carrier"
+CARRIER = "ax_moo_launchers.carriers.carrier"
 """The module of a Slurm job that takes trials one after the other."""
 
 

@@ -18,8 +18,6 @@ from ax_moo_launchers.files import ARRAY_TASK, has_pickle, remove_unpublished
 from ax_moo_launchers.handle import SubmititHandle
 from ax_moo_launchers.no_job import NoJob
 from ax_moo_launchers.slurm import excluding, options, refusals, retry_resources
-from ax_moo_launchers.slurm.carried import CarriedHandle
-from ax_moo_launchers.slurm.carried_queue import CarriedQueue
 from ax_moo_launchers.slurm.commands import output_folders
 from ax_moo_launchers.slurm.handle import SlurmHandle
 from ax_moo_launchers.slurm.sbatch import Refused, open_executor
@@ -44,7 +42,6 @@ class SlurmQueue:
         self._no_array_from: int | None = None
         self._doubtful: set[Path] = set()
         self._taken = Taken()
-        self._carried = CarriedQueue(params, self.watcher, self._of_sweep)
 
     max_jobs: int | None = None
     default_parallel: int | None = None  # Slurm queues the jobs
@@ -78,7 +75,6 @@ class SlurmQueue:
 
     def check_params(self, params: Mapping[str, Any]) -> None:
         options.check_options(params)
-        self._carried.check()
         retry_resources.check(params)
 
     def for_attempt(self, params: Mapping[str, Any], faults: Sequence[Fault]) -> dict[str, Any]:
@@ -91,24 +87,8 @@ class SlurmQueue:
         submissions = {request: utils.DelayedSubmission(*call) for request, call in calls.items()}
         self._end_doubtful(submissions)
         handles: dict[JobRequest, SubmititHandle | NoJob] = {}
-        carried = {each: submissions[each] for each in calls if self._carried.takes(params[each])}
-        waiting = deque(self._groups({each: params[each] for each in calls if each not in carried}))
         try:
-            if carried:
-                handles |= self._carried.submit(carried, self.folder)
-                self._has_submitted = True
-                self._taken.add(params[next(iter(carried))])
-            self._carried.say_why_alone(params[each] for each in calls if each not in carried)
-            while waiting:
-                group = waiting.popleft()
-                try:
-                    handles |= self._submit_group({each: submissions[each] for each in group}, params[group[0]])
-                except Refused as error:
-                    if len(group) == 1 or not refusals.is_of_arrays(str(error)):
-                        raise
-                    self._no_array_from = max(each.trial for each in group)
-                    log.info("Slurm takes no array of %d jobs, which are submitted one by one: %s", len(group), error)
-                    waiting.extendleft([each] for each in reversed(group))
+            self._submit_into(handles, submissions, params)
         except BaseException as error:
             # The caller would not know the jobs that were submitted.
             for handle in handles.values():
@@ -117,6 +97,25 @@ class SlurmQueue:
                 raise self._refusal(submissions, error) from None
             raise
         return [handles[request] for request in calls]
+
+    def _submit_into(
+        self,
+        handles: dict[JobRequest, SubmititHandle | NoJob],
+        submissions: _Submissions,
+        params: Mapping[JobRequest, Mapping[str, Any]],
+    ) -> None:
+        """Submit them all. If this raises, ``handles`` has those that were submitted."""
+        waiting = deque(self._groups({each: params[each] for each in submissions}))
+        while waiting:
+            group = waiting.popleft()
+            try:
+                handles |= self._submit_group({each: submissions[each] for each in group}, params[group[0]])
+            except Refused as error:
+                if len(group) == 1 or not refusals.is_of_arrays(str(error)):
+                    raise
+                self._no_array_from = max(each.trial for each in group)
+                log.info("Slurm takes no array of %d jobs, which are submitted one by one: %s", len(group), error)
+                waiting.extendleft([each] for each in reversed(group))
 
     def _groups(self, params: Mapping[JobRequest, Mapping[str, Any]]) -> list[list[JobRequest]]:
         """The requests of each submission: an array for those that ask for the same.
@@ -142,21 +141,21 @@ class SlurmQueue:
             if not self._taken.shows_fault_of(params, str(error), self._of_sweep(first.sweep), first.sweep):
                 raise
             return dict.fromkeys(submissions, NoJob(f"Slurm refuses the resources of this trial: {error}"))
+        self._note_taken(params)
+        return dict(zip(submissions, jobs, strict=True))
+
+    def _note_taken(self, params: Mapping[str, Any]) -> None:
         self._has_submitted = True
         self._taken.add(params)
-        return dict(zip(submissions, jobs, strict=True))
 
     def adopt(self, handle: JobHandle) -> None:
         """Let a job that an earlier process submitted share this queue's queries to Slurm."""
-        if isinstance(handle, CarriedHandle):
-            self._carried.adopt(handle)
-            self._has_submitted = True
-        elif isinstance(handle, SlurmHandle):
+        if isinstance(handle, SlurmHandle):
             handle.ask_through(self.watcher)
             self._has_submitted = True
 
     def end_ready_jobs(self) -> None:
-        self._carried.end_ready_jobs()
+        """Do nothing: each job has its trial."""
 
     def end_orphans(self, folder: Path) -> None:
         """Cancel jobs that wait for a pickle that never comes, because their sweeper was killed meanwhile."""

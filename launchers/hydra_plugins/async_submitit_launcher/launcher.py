@@ -64,9 +64,9 @@ class AsyncSlurmLauncher(_base.AsyncSubmititLauncher):
     submits_together = True
 
     def _open_queue(self) -> "Queue":
-        from ax_moo_launchers.slurm.queue import SlurmQueue
+        from ax_moo_launchers.carriers.queue import CarriersQueue
 
-        return SlurmQueue(self.common_params, self.sweep_folder)
+        return CarriersQueue(self.common_params, self.sweep_folder)
 
 
 _OURS = {"local": "AsyncLocalLauncher", "slurm": "AsyncSlurmLauncher"}

@@ -11,9 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ax_moo_launchers.slurm.left_processes import end_left_processes
-from ax_moo_launchers.slurm.program import modules_file, program_of
-from ax_moo_launchers.slurm.warm_parent import Order
+from ax_moo_launchers.carriers.left_processes import end_left_processes
+from ax_moo_launchers.carriers.program import modules_file, program_of
+from ax_moo_launchers.carriers.warm_parent import Order
 from ax_moo_launchers.warm.preloaded import Forked
 
 _IMPORTS_S = 120.0

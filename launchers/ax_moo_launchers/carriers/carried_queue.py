@@ -16,17 +16,17 @@ from ax_moo.jobs.launcher import JobRequest
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Fault
 from ax_moo_launchers import job_environment
+from ax_moo_launchers.carriers.carrier import ONE_LOG
+from ax_moo_launchers.carriers.ending import end_carriers
+from ax_moo_launchers.carriers.fleet import Fleet
+from ax_moo_launchers.carriers.handle import QUEUE, TICKET, CarriedHandle
+from ax_moo_launchers.carriers.program import write_program
+from ax_moo_launchers.carriers.tickets import CARRIERS, Ticket, Tickets, refresh
 from ax_moo_launchers.files import new_carried_id
 from ax_moo_launchers.search_path import SearchPath
 from ax_moo_launchers.slurm import excluding, refusals, retry_resources
-from ax_moo_launchers.slurm.carried import QUEUE, TICKET, CarriedHandle
-from ax_moo_launchers.slurm.carrier import ONE_LOG
-from ax_moo_launchers.slurm.ending import end_carriers
-from ax_moo_launchers.slurm.fleet import Fleet
-from ax_moo_launchers.slurm.program import write_program
 from ax_moo_launchers.slurm.sbatch import Refused, open_executor
 from ax_moo_launchers.slurm.taken import resources_of
-from ax_moo_launchers.slurm.tickets import CARRIERS, Ticket, Tickets, refresh
 from ax_moo_launchers.slurm.watcher import SlurmWatcher
 
 log = logging.getLogger(__name__)

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from ax_moo.system.disk import replace_file
+from ax_moo_launchers.carriers.memory_kills import memory_kills
 from ax_moo_launchers.files import TASK, cancel_file, claim_file, exit_file, log_file, result_file
 from ax_moo_launchers.job.carried import CARRIED, CARRIER_PID, MODULES
 from ax_moo_launchers.kept_place import KeptPlace
-from ax_moo_launchers.slurm.memory_kills import memory_kills
 
 _POLL_S = 0.05
 _LOOK_S = 0.5

@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from ax_moo_launchers.carriers.ending import living_carriers
+from ax_moo_launchers.carriers.handle import CarriedHandle
+from ax_moo_launchers.carriers.tickets import Tickets, refresh
 from ax_moo_launchers.handle import LATE_RESULT_S
-from ax_moo_launchers.slurm.carried import CarriedHandle
-from ax_moo_launchers.slurm.ending import living_carriers
 from ax_moo_launchers.slurm.sbatch import Refused
-from ax_moo_launchers.slurm.tickets import Tickets, refresh
 from ax_moo_launchers.slurm.watcher import Phase, SlurmWatcher
 
 log = logging.getLogger(__name__)

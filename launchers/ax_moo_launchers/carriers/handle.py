@@ -11,14 +11,14 @@ from typing import Any
 
 from ax_moo.jobs.launcher import JobResult, JobState
 from ax_moo.trial import Fault, Job
+from ax_moo_launchers.carriers.ride import CANCELLED, OUT_OF_MEMORY
+from ax_moo_launchers.carriers.tickets import Ticket, Tickets, refresh
 from ax_moo_launchers.files import cancel_file, claim_file, exit_file, job_file, log_file, read_json, result_file
 from ax_moo_launchers.handle import SubmititHandle
 from ax_moo_launchers.job.exit_codes import NO_RESULT, TIME_LIMIT, exit_words
 from ax_moo_launchers.slurm import commands
 from ax_moo_launchers.slurm.faults import AT_START_S, End, fault_of
 from ax_moo_launchers.slurm.handle import BY_ITSELF
-from ax_moo_launchers.slurm.ride import CANCELLED, OUT_OF_MEMORY
-from ax_moo_launchers.slurm.tickets import Ticket, Tickets, refresh
 from ax_moo_launchers.slurm.watcher import Phase, SlurmWatcher
 
 _REFRESH_S = 5.0

@@ -1,7 +1,7 @@
 """The program of a Slurm job that takes trials of a sweep one after the other, each in a process of its own.
 
-It is run as ``python -m ax_moo_launchers.slurm.carrier FOLDER MOST IDLE_S LOGS``: FOLDER has the tickets, and MOST is
-the number of trials to take, or auto. With ``one`` for LOGS a trial's error output is in the file of its output. It
+It is run as ``python -m ax_moo_launchers.carriers.carrier FOLDER MOST IDLE_S LOGS``: FOLDER has the tickets, and MOST
+is the number of trials to take, or auto. With ``one`` for LOGS a trial's error output is in the file of its output. It
 ends when it has taken so many, when there was nothing to take for IDLE_S seconds, when too little time is left, or when
 the sweep is over.
 """
@@ -17,14 +17,14 @@ from pathlib import Path
 
 from ax_moo.system.disk import PASSING, TRY_AGAIN_SECONDS, until_written
 from ax_moo.system.text import error_line
+from ax_moo_launchers.carriers.left_processes import adopt_left_processes, bury_left_processes, end_left_processes
+from ax_moo_launchers.carriers.program import modules_file
+from ax_moo_launchers.carriers.ride import CANCELLED, OUT_OF_MEMORY, Ride, note_that_none_began
+from ax_moo_launchers.carriers.signals import Signals
+from ax_moo_launchers.carriers.tickets import Ticket, Tickets, refresh
+from ax_moo_launchers.carriers.time_left import TimeLeft
+from ax_moo_launchers.carriers.warmth import Warmth
 from ax_moo_launchers.files import again_file, cancel_file, exit_file, is_whole, result_file
-from ax_moo_launchers.slurm.carrier_signals import Signals
-from ax_moo_launchers.slurm.carrier_time import TimeLeft
-from ax_moo_launchers.slurm.left_processes import adopt_left_processes, bury_left_processes, end_left_processes
-from ax_moo_launchers.slurm.program import modules_file
-from ax_moo_launchers.slurm.ride import CANCELLED, OUT_OF_MEMORY, Ride, note_that_none_began
-from ax_moo_launchers.slurm.tickets import Ticket, Tickets, refresh
-from ax_moo_launchers.slurm.warmth import Warmth
 
 AUTO, ONE_LOG = "auto", "one"
 _QUICK_S, _SLOW_S = 0.1, 2.0

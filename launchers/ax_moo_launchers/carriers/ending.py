@@ -4,8 +4,8 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from ax_moo_launchers.carriers.tickets import Tickets, queues
 from ax_moo_launchers.slurm.commands import cancel, cancel_waiting, jobs_with_logs_below
-from ax_moo_launchers.slurm.tickets import Tickets, queues
 
 
 def living_carriers(folder: Path) -> set[str]:

@@ -1,6 +1,6 @@
 """The process in a Slurm job that has imported what trials import, and of which later trials of the job are forks.
 
-It is run as ``python -P -u -m ax_moo_launchers.slurm.warm_parent ORDER``. A trial's process becomes a child of the
+It is run as ``python -P -u -m ax_moo_launchers.carriers.warm_parent ORDER``. A trial's process becomes a child of the
 carrier, as that of a cold trial is: it is the fork of a fork, and the one between them ends at once.
 """
 
@@ -21,7 +21,7 @@ from ax_moo_launchers.search_path import SearchPath
 from ax_moo_launchers.warm.modules import Modules
 from ax_moo_launchers.warm.preloaded import Preloaded
 
-PARENT = "ax_moo_launchers.slurm.warm_parent"
+PARENT = "ax_moo_launchers.carriers.warm_parent"
 _MOST_STARTS = 6
 _SHORT_S = 0.001
 
