@@ -16,6 +16,7 @@ from waiting import wait_until as wait_for_state
 
 from ax_moo.jobs.launcher import JobHandle, JobState
 from ax_moo.trial import Fault
+from ax_moo_launchers.attach import attach
 from ax_moo_launchers.carriers.warm_parent import PARENT
 
 Task = Callable[[Any], Any]
@@ -115,8 +116,25 @@ def test_a_killed_slurm_job_loses_the_trial_that_it_had_and_another_takes_those_
 
 def test_a_slurm_job_that_finds_nothing_to_do_ends(tmp_path: Path) -> None:
     launcher = opened(tmp_path, where_it_runs(), "hydra.launcher.idle_s=0.5")
-    values(submit(launcher, 0))
+    (handle,) = submit(launcher, 0)
+    ((*_, trial),) = values([handle])
     wait_until_none_is_left(queue, seconds=30)
+    (closed,) = (tmp_path / "sweep/.submitit/carriers").glob("*/*/closed")
+    assert (trial, closed.parent.name) == (0, carrier_of(handle))
+
+
+def test_whoever_only_looks_at_a_trial_that_no_slurm_job_will_take_leaves_it_to_a_resume(tmp_path: Path) -> None:
+    """A command may be another user's, or ask another cluster, which does not know the sweep's Slurm jobs."""
+    (waiting,) = submit(opened(tmp_path, where_it_runs(), "+hydra.launcher.additional_parameters.begin=now+1hour"), 0)
+    subprocess.run(["scancel", "--me"], check=True)
+    wait_until_none_is_left(queue, seconds=30)
+    looked_at = attach(waiting.job)
+    assert looked_at.state() is JobState.LOST
+    assert (looked_at.result().error, looked_at.result().fault) == ("no Slurm job has taken it", Fault.PREEMPTED)
+    resumed = opened(tmp_path, where_it_runs())
+    ((*_, trial),) = values([resumed.attach(waiting.job)])
+    assert trial == 0
+    resumed.end_ready_jobs()
 
 
 def wait_until_begun_again(folder: Path, trial: int, before: int) -> None:

@@ -122,7 +122,8 @@ class CarriedHandle(SubmititHandle):
         if self._on_waiting is not None:
             self._on_waiting()
             return JobState.PENDING
-        return JobState.PENDING if self._may_be_taken() else self._lost()
+        # Whoever only looks, maybe from another cluster, leaves the ticket as it is: a resume adds Slurm jobs for it.
+        return JobState.PENDING if self._may_be_taken() else JobState.LOST
 
     def _may_be_taken(self) -> bool:
         """Whether there is a Slurm job that may take the trial. Without this queue's launcher none will be added."""
