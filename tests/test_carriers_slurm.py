@@ -233,7 +233,7 @@ def test_later_trials_of_a_slurm_job_are_forks_that_see_what_the_first_one_saw(t
     assert len({parent for _, parent, _ in found}) == 1
     assert found[0][2] == found[1][2] == found[2][2] == found[3][2]
     (log,) = (tmp_path / "sweep/.submitit/carriers").glob("*/*_log.out")
-    assert log.read_text().count("A trial begins cold: their parent process does not answer") == 1
+    assert log.read_text().count("A trial starts cold: their parent process does not answer") == 1
     wait_until_none_is_left(queue, seconds=30)
     assert parents(tmp_path) == []
 

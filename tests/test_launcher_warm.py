@@ -19,11 +19,12 @@ from ax_moo.jobs.launcher import JobHandle, JobState
 from ax_moo.system.errors import ConfigError
 from ax_moo_launchers.files import exit_file
 from ax_moo_launchers.local import executor
-from ax_moo_launchers.local import warmth as warmth_module
 from ax_moo_launchers.local.controller import CONTROLLER
 from ax_moo_launchers.local.parent import PARENT
-from ax_moo_launchers.local.warmth import Warmth, check_preload
+from ax_moo_launchers.local.warmth import Warmth
+from ax_moo_launchers.warm import warmth as warmth_module
 from ax_moo_launchers.warm.modules import Modules
+from ax_moo_launchers.warm.preload import check_preload
 
 pytestmark = pytest.mark.one_hydra
 

@@ -202,7 +202,7 @@ class Carrier:
 
     def _wait(self) -> None:
         if self._warmth is not None:
-            self._warmth.prepare()
+            self._warmth.is_ready()  # it begins with its imports when it knows them
         waited = self._idle_seconds()
         if waited > 1.0:
             refresh(self.tickets.folder)
@@ -233,7 +233,7 @@ def main() -> None:
         return  # of several tasks of one job, which would take each other's trials for their own
     Signals.listen()
     can_fork = adopt_left_processes()
-    warmth, modules = Warmth(Path(folder), can_fork), str(modules_file(Path(folder)))
+    warmth, modules = Warmth(Path(folder), can_fork, Signals.came), str(modules_file(Path(folder)))
 
     def ride(of_trial: Path, job_id: str) -> Ride:
         return Ride(of_trial, job_id, logs == ONE_LOG, warmth.start, modules, Signals.to_pass_on, bury_left_processes)

@@ -20,7 +20,8 @@ from ax_moo_launchers.local.controller import CONTROLLER
 from ax_moo_launchers.local.cores import available_cores
 from ax_moo_launchers.local.executor import Executor
 from ax_moo_launchers.local.handle import LocalHandle
-from ax_moo_launchers.local.warmth import Warmth, check_preload
+from ax_moo_launchers.local.warmth import Warmth
+from ax_moo_launchers.warm.preload import check_preload
 
 
 class LocalQueue:
