@@ -11,6 +11,8 @@ from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, t
 
 from ax_moo.jobs.launcher import JobRequest, JobResult
 from ax_moo.optimizer.background import BackgroundOptimizer
+from ax_moo.optimizer.base import Method
+from ax_moo.optimizer.initial_design import InitialDesign
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import stop_request
 from ax_moo.sweep import loop
@@ -18,7 +20,7 @@ from ax_moo.sweep.loop import Sweep
 from ax_moo.sweep.observers import Progress
 from ax_moo.sweep.settings import Settings
 from ax_moo.system import disk
-from ax_moo.trial import Trial
+from ax_moo.trial import Trial, TrialStatus
 
 pytestmark = pytest.mark.hydra_free
 
@@ -43,6 +45,26 @@ def test_a_candidate_that_nobody_takes_ends_one_wait_and_no_more() -> None:
         asking.wait(0.3)
         assert time.monotonic() - begun >= 0.3
         assert asking.take() is not None
+
+
+def test_where_the_initial_design_fails_the_optimizer_proposes(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def divides_by_zero(design: InitialDesign) -> None:
+        raise ZeroDivisionError("float division by zero")
+
+    monkeypatch.setattr(InitialDesign, "ask", divides_by_zero)
+    design = InitialDesign(TWO, Method.AUTO, seed=1)
+    with BackgroundOptimizer(ListedCandidates, design) as asking:
+        for index in range(2):
+            asking.ask(index=index, finished=0)
+            asking.wait(LONG)
+            candidate = asking.take()
+            assert candidate is not None
+            assert asking.gave_up is None
+            asking.tell(Trial(index, candidate.parameterization).to(TrialStatus.FAILED, reason="boom"))
+    assert [record.levelname for record in caplog.records] == ["ERROR"], "once, and without the design afterwards"
+    assert "The initial design has no candidate for trial 0; Ax proposes it instead" in caplog.text
 
 
 class _Rounds:

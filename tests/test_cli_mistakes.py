@@ -139,6 +139,9 @@ CONSTRAINTS: list[Mistake] = [
         f"{KEYS}.parameter_constraints",
         "loosen the constraint or widen the bounds",
     ),
+    (("x=interval(1,1.0000000000000002)",), "x", "search it in other units"),
+    (("x=tag(log,interval(1e10,10000000000.000002))",), "x", "leave log out"),
+    ((X, "n=range(0,2000,1.0)"), "n", "give fewer values, or a range without a step"),
 ]
 
 SETTINGS: list[Mistake] = [

@@ -1,9 +1,11 @@
 """A sweep's problem as Ax's client is configured with it: parameters, constraints, objectives, and the names of all."""
 
+import builtins
 import keyword
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from types import BuiltinFunctionType
 from typing import Any
 
 from ax_moo.optimizer.encoding import EncodedParameter, SpaceEncoding
@@ -75,10 +77,23 @@ class AxProblem:
 
 def aliases(names: Sequence[str], kind: str) -> dict[str, str]:
     """Names that Ax can parse in expressions: a name itself if SymPy reads it as a symbol, else a numbered name."""
-    return {name: name if _is_symbol(name) else f"{kind}_{i}" for i, name in enumerate(names)}
+    own = {name for name in names if _is_symbol(name)}
+    return {name: name if name in own else _numbered(kind, i, own) for i, name in enumerate(names)}
+
+
+def _numbered(kind: str, number: int, taken: Container[str]) -> str:
+    name = f"{kind}_{number}"
+    while name in taken:
+        name += "_"
+    return name
 
 
 def _is_symbol(name: str) -> bool:
     if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", name):
         return False
-    return not any(keyword.iskeyword(part) or hasattr(sympy, part) for part in name.split("."))
+    return not any(keyword.iskeyword(part) or hasattr(sympy, part) or _is_builtin(part) for part in name.split("."))
+
+
+def _is_builtin(name: str) -> bool:
+    """Whether SymPy reads the name as one of Python's functions."""
+    return isinstance(getattr(builtins, name, None), BuiltinFunctionType)

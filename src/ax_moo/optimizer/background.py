@@ -104,6 +104,10 @@ class BackgroundOptimizer:
         except SearchSpaceExhausted as error:
             future.set_exception(error)
             return future
+        except Exception:
+            log.exception("The initial design has no candidate for trial %d; Ax proposes it instead", index)
+            self._design = None
+            return None
         if candidate is None:
             return None
         seconds = round(time.perf_counter() - begin, 3)

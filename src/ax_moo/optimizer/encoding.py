@@ -12,6 +12,7 @@ kinds are not:
 import itertools
 import json
 import math
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -51,6 +52,11 @@ class SpaceEncoding:
         self.constraints = [
             c.in_log10() if c.terms[0][0] in self._logarithms else c for c in problem.parameter_constraints
         ]
+
+    @property
+    def logarithms(self) -> Container[str]:
+        """The parameters of which Ax searches the logarithm on a linear scale."""
+        return self._logarithms
 
     @property
     def lose_precision(self) -> bool:

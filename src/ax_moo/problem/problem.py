@@ -3,12 +3,12 @@
 import dataclasses
 import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ax_moo.problem.constraints import OUTCOMES, PARAMETERS, OutcomeConstraint, ParameterConstraint
+from ax_moo.problem.feasibility import check_joint_feasibility
 from ax_moo.problem.objectives import Objective, read_objectives
 from ax_moo.search_space.parsing import resolved
 from ax_moo.search_space.space import Parameter, Range, SearchSpace
@@ -43,7 +43,7 @@ class Problem:
         for text in _lines(parameter_constraints, PARAMETERS):
             constraints.append(ParameterConstraint.parse(text, search_space.names))
             _check_parameter_constraint(constraints[-1], text, search_space)
-        _check_joint_feasibility(constraints, search_space)
+        check_joint_feasibility(constraints, search_space)
         return cls(search_space, goals, tuple(outcomes), tuple(constraints))
 
     @property
@@ -111,32 +111,15 @@ def _check_outcome_constraints(constraints: Sequence[OutcomeConstraint], objecti
             raise ConfigError(f"{OUTCOMES}: {metric} has two {constraint.op} bounds; keep the tighter one")
         seen[metric, constraint.op] = constraint
         low, high = seen.get((metric, ">=")), seen.get((metric, "<="))
+        if low and high and low.bound == high.bound:
+            raise ConfigError(
+                f"{OUTCOMES}: {low.text!r} and {high.text!r} leave {metric} one value, and Ax needs room between two"
+                " bounds; change one of them"
+            )
         if low and high and low.bound > high.bound:
             raise ConfigError(
                 f"{OUTCOMES}: no value of {metric} meets both {low.text!r} and {high.text!r}; change one of them"
             )
-
-
-def _check_joint_feasibility(constraints: Sequence[ParameterConstraint], space: SearchSpace) -> None:
-    """Refuse constraints that no point of the space meets together, although a point meets each one alone.
-
-    A constraint on log-scale parameters is linear in their logarithms.
-    """
-    if len(constraints) < 2:
-        return
-    from scipy.optimize import linprog
-
-    ranges = {p.name: p for p in space.parameters if isinstance(p, Range)}
-    names = sorted({name for constraint in constraints for name in constraint.names})
-    linear = [c.in_log10() if ranges[c.names[0]].log_scale else c for c in constraints]
-    left = [[dict(constraint.terms).get(name, 0.0) for name in names] for constraint in linear]
-    bounds = [
-        (math.log10(r.lower), math.log10(r.upper)) if r.log_scale else (r.lower, r.upper)
-        for r in (ranges[name] for name in names)
-    ]
-    infeasible = 2
-    if linprog([0.0] * len(names), A_ub=left, b_ub=[c.bound for c in linear], bounds=bounds).status == infeasible:
-        raise ConfigError(f"{PARAMETERS}: no point of the search space meets all the constraints; loosen one of them")
 
 
 def _check_parameter_constraint(constraint: ParameterConstraint, text: str, space: SearchSpace) -> None:

@@ -9,6 +9,7 @@ from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ax_moo.optimizer.refusals import check_ax_takes
 from ax_moo.problem.problem import Problem
 from ax_moo.search_space.space import SearchSpace
 from ax_moo.session.job_config import check_composes
@@ -38,6 +39,7 @@ def checked(
         space, options["objectives"], options["outcome_constraints"], options["parameter_constraints"]
     )
     settings = Settings.from_config(options, space, problem.parameter_constraints)
+    check_ax_takes(problem, settings.method)
     wandb = WandbSettings.from_config(options["wandb"])
     job_config = check_composes(config, loader, space, arguments)
     folders = first_folders(config, job_config, loader, space, settings.n_trials)
