@@ -1,3 +1,4 @@
+import logging
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -7,6 +8,7 @@ from fakes import TWO_OBJECTIVES, problem
 
 from ax_moo.optimizer.ax_client import AxOptimizer, aliases
 from ax_moo.optimizer.base import Candidate, SearchSpaceExhausted
+from ax_moo.optimizer.telling import Telling
 from ax_moo.problem.problem import Problem
 from ax_moo.trial import Trial, TrialStatus
 
@@ -209,6 +211,59 @@ def test_a_model_that_fails_gives_one_sobol_point_instead(monkeypatch: pytest.Mo
     assert candidate is not None
     assert candidate.generation_node == "Sobol"
     assert optimizer.ask(4) is not None
+
+
+@pytest.mark.parametrize("constraints", [[], ["x + y <= 1"]])
+def test_with_one_initial_trial_a_resumed_sweep_proposes_the_same(constraints: list[str]) -> None:
+    two = problem(objectives=TWO_OBJECTIVES, parameter_constraints=constraints)
+    optimizer, known, nodes = AxOptimizer(two, seed=1, n_initial=1), list[Trial](), []
+    for index in range(5):
+        replayed = AxOptimizer(two, seed=1, n_initial=1)
+        replayed.replay(known)
+        candidate = optimizer.ask(index)
+        assert candidate is not None
+        assert replayed.ask(index) == candidate
+        nodes.append(candidate.generation_node)
+        known.append(Trial(index, candidate.parameterization, generation_node=nodes[-1], arm=candidate.arm))
+        if index == 2:
+            known[1] = known[1].to(TrialStatus.COMPLETED, outcome={"f": 0.1, "g": 0.5})
+            optimizer.tell(known[1])
+    assert nodes == ["CenterOfSearchSpace", "Sobol", "Sobol", "MBM", "MBM"]
+
+
+@pytest.mark.parametrize("fails", ["attach_data", "attach_trial", "mark_trial_abandoned"])
+def test_what_a_sweep_survives_a_resumed_one_survives_too_and_proposes_the_same(
+    fails: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Ax does not take what it is told of trials 1 and 2, of which one fails."""
+    trials = [
+        Trial(index, {"x": 0.1 + index / 10, "h": 8, "b": 32, "c": "q"}, generation_node="Sobol") for index in range(5)
+    ]
+    ended = [_ended(trial, failing=2) for trial in trials]
+    live, resumed = AxOptimizer(_two(), seed=7, n_initial=3), AxOptimizer(_two(), seed=7, n_initial=3)
+    take = getattr(type(live.client), fails)
+
+    def refuse(client: Any, trial: Any, *arguments: Any) -> Any:
+        if trial in (1, 2) or (fails == "attach_trial" and trial["x"] in (0.2, 0.3)):
+            raise ArithmeticError("not with this one")
+        return take(client, trial, *arguments)
+
+    monkeypatch.setattr(type(live.client), fails, refuse)
+    telling = Telling(live)
+    for trial, after in zip(trials, ended, strict=True):
+        telling.accept(trial)
+        telling.tell(after)
+    warned = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(warned) == {"attach_data": 1, "attach_trial": 2, "mark_trial_abandoned": 1}[fails], caplog.text
+    assert "ArithmeticError: not with this one" in caplog.text
+    resumed.replay(ended)
+    assert resumed.ask(5) == live.ask(5) is not None
+
+
+def _ended(trial: Trial, failing: int) -> Trial:
+    if trial.index == failing:
+        return trial.to(TrialStatus.FAILED, reason="boom")
+    return trial.to(TrialStatus.COMPLETED, outcome=_outcome(trial.parameterization))
 
 
 def test_no_slot_waits_for_the_first_results() -> None:

@@ -23,6 +23,7 @@ from ax_moo.optimizer.initial_design import design_seed
 from ax_moo.optimizer.one_thread import one_thread
 from ax_moo.optimizer.points import grid_point, key, number_of_points
 from ax_moo.optimizer.scheduled_fits import ScheduledFits
+from ax_moo.optimizer.telling import Telling
 from ax_moo.problem.problem import Problem
 from ax_moo.system.text import error_line
 from ax_moo.trial import CompletedTrial, Parameterization, Trial
@@ -119,17 +120,13 @@ class AxOptimizer:
 
         The trials are told in the given order, which must be the order of their completions.
         """
-        for trial in sorted(trials, key=lambda trial: trial.index):
-            self.accept(trial)
-        for trial in trials:
-            if trial.status.is_finished:
-                self.tell(trial)
+        Telling(self).replay(trials)
 
     def accept(self, trial: Trial) -> None:
         """Take note of a trial that another optimizer has proposed."""
-        self._attach(trial.index, trial.arm or self._encoding.to_arm(trial.parameterization))
         self._proposed.add(key(trial.parameterization))
         self._model_has_begun = self._model_has_begun or trial.generation_node == MODEL_NODE
+        self._attach(trial.index, trial.arm or self._encoding.to_arm(trial.parameterization))
 
     def ask(self, index: int) -> Candidate | None:
         """A candidate for the trial of this number; None means to ask again when another trial has finished.
@@ -177,8 +174,11 @@ class AxOptimizer:
 
     def _generate(self) -> dict[int, Any]:
         if not self._has_strategy:
-            self._client.set_generation_strategy(self._strategy())
-            self._has_strategy = True
+            is_first = not self._ax_index
+            self._client.set_generation_strategy(self._strategy(with_center=is_first))
+            # After the centre a sweep goes on with the strategy with which a resumed one begins: with n_initial=1 only
+            # that one has Sobol points until a model has data.
+            self._has_strategy = not is_first
         while True:
             self._search.apply(ax_internals.strategy(self._client))
             try:
@@ -191,7 +191,7 @@ class AxOptimizer:
                 raise DataRequiredError("Ax has no candidate yet")
             return generated
 
-    def _strategy(self) -> GenerationStrategy:
+    def _strategy(self, with_center: bool) -> GenerationStrategy:
         if self._method in (Method.SOBOL, Method.RANDOM):
             return baseline_strategy(self._method, self._seed)
         # Only the first candidate of a sweep is the centre. Without this, a replayed strategy would begin with the
@@ -199,7 +199,7 @@ class AxOptimizer:
         # back to Sobol points from the model, however many trials fail then.
         seed = None if self._seed is None else design_seed(self._method, self._seed)
         n_initial = 0 if self._model_has_begun else self._n_initial
-        strategy = ax_strategy(seed, n_initial, with_center=not self._ax_index)
+        strategy = ax_strategy(seed, n_initial, with_center=with_center)
         if self._method == Method.AUTO:
             make_cheaper(strategy, self._fits)
         return strategy

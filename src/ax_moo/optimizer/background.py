@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from ax_moo.optimizer.base import Candidate, Optimizer, SearchSpaceExhausted
 from ax_moo.optimizer.initial_design import InitialDesign
 from ax_moo.optimizer.interruptible import Interruptible
+from ax_moo.optimizer.telling import Telling
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.text import error_line
 from ax_moo.trial import Trial
@@ -31,6 +32,7 @@ class BackgroundOptimizer:
         self._work = Interruptible()
         self._optimizer: Future[Optimizer] | None = None
         self._for_later: list[Callable[[], None]] = []
+        self._tells: Telling | None = None
         self._has_proposed = False
         self._candidate: Future[Candidate | None] | None = None
         self._ready = threading.Event()
@@ -194,16 +196,16 @@ class BackgroundOptimizer:
 
     def _accept(self, trial: Trial) -> None:
         if not self._is_not_built:
-            self._built().accept(trial)
+            self._telling().accept(trial)
 
     def _tell(self, trial: Trial) -> None:
-        if self._is_not_built:
-            return  # the next candidate says why
-        try:
-            self._built().tell(trial)
-        except Exception:
-            # The journal has the outcome. The sweep goes on, with an optimizer that does not know this outcome.
-            log.exception("Ax did not take the outcome of trial %d", trial.index)
+        if not self._is_not_built:  # else the next candidate says why
+            self._telling().tell(trial)
+
+    def _telling(self) -> Telling:
+        if self._tells is None:
+            self._tells = Telling(self._built())
+        return self._tells
 
 
 def _trial(index: int, candidate: Candidate) -> Trial:
