@@ -258,6 +258,27 @@ assert silent.fork.wait(0) is not None
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_what_a_trial_leaves_is_ended_and_what_the_imports_of_the_parent_have_started_is_not() -> None:
+    code = """
+import subprocess, psutil
+from ax_moo_launchers.carriers.left_processes import adopt_left_processes, end_left_processes
+
+adopt_left_processes()
+parent, trial = (subprocess.Popen(["sh", "-c", "sleep 60 & echo; wait"], stdout=subprocess.PIPE) for _ in range(2))
+for each in (parent, trial):
+    each.stdout.readline()
+(of_parent,), (of_trial,) = (psutil.Process(each.pid).children() for each in (parent, trial))
+end_left_processes(but={parent.pid})
+assert trial.wait(0) is not None
+assert not of_trial.is_running() or of_trial.status() == psutil.STATUS_ZOMBIE
+assert parent.poll() is None
+assert of_parent.status() != psutil.STATUS_ZOMBIE
+end_left_processes(but=set())
+assert parent.wait(0) is not None
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def ends(pid: int) -> bool:
     """Whether the process, which is no child of ours, ends within a minute; whoever reaps it may take its time."""
     try:
@@ -389,6 +410,7 @@ def test_a_trial_that_died_in_its_slurm_job_is_lost_and_says_why(
         ({"idle_s": -1}, "idle_s: must be a number of at least 0"),
         ({"trials_per_job": 2, "tasks_per_node": 2}, "trials_per_job: must be 1 if tasks_per_node is 2, got 2"),
         ({"trials_per_job": "auto", "nodes": 2}, "trials_per_job: must be 1 if nodes is 2, got 'auto'"),
+        ({"trials_per_job": 2, "preload": ["no_such"]}, "hydra.launcher.preload: there is no module 'no_such' here"),
     ],
 )
 def test_a_mistake_is_refused(tmp_path: Path, params: dict[str, Any], why: str) -> None:

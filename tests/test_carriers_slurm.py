@@ -238,6 +238,33 @@ def test_later_trials_of_a_slurm_job_are_forks_that_see_what_the_first_one_saw(t
     assert parents(tmp_path) == []
 
 
+def imports_and_says_whether_it_is_a_fork_and_has_a_module() -> Task:
+    def task(config: Any) -> Any:
+        import multiprocessing.managers  # noqa: F401
+        import sys
+
+        from ax_moo_launchers.warm.origin import _Origin
+
+        return _Origin.modules is not None, "own_one" in sys.modules
+
+    return task
+
+
+def test_the_first_trial_of_the_next_sweep_is_a_fork_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "own_one.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = []
+    for sweep in ("first", "second"):
+        preload = "hydra.launcher.preload=[own_one]"
+        launcher = opened(tmp_path / sweep, imports_and_says_whether_it_is_a_fork_and_has_a_module(), preload)
+        found += values(submit(launcher, 0))
+        launcher.close()
+        launcher.end_ready_jobs()
+    assert found == [(False, False), (True, True)]
+    wait_until_none_is_left(queue, seconds=30)
+
+
 def parents(folder: Path) -> list[psutil.Process]:
     """The processes of which trials of the sweep in this folder are forks."""
     found = []

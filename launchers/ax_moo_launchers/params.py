@@ -90,8 +90,9 @@ _SHARED: dict[str, Rule] = {
     "name": TEXT,
     "stderr_to_stdout": FLAG,
     "max_parallel": _count,
+    "preload": _modules,
 }
-LOCAL: dict[str, Rule] = {**_SHARED, "gpus": _gpus, "jobs_per_gpu": _count, "warm": _warm, "preload": _modules}
+LOCAL: dict[str, Rule] = {**_SHARED, "gpus": _gpus, "jobs_per_gpu": _count, "warm": _warm}
 SLURM: dict[str, Rule] = {
     **_SHARED,
     **dict.fromkeys(

@@ -17,7 +17,7 @@ from ax_moo.system.text import first_line
 from ax_moo_launchers.params import check_params
 
 _OF_ALL_JOBS = {"_target_", "submitit_folder", "max_parallel", "gpus", "jobs_per_gpu", "array_parallelism"}
-_OF_ALL_JOBS |= {"trials_per_job", "idle_s"}
+_OF_ALL_JOBS |= {"trials_per_job", "idle_s", "warm", "preload"}
 _SAME_FOR_ALL = re.compile(r"\$\{(hydra\.sweep\.dir|hydra\.job\.name|hydra\.runtime\.[\w.]+|oc\.env:[^{}$]*)\}")
 
 

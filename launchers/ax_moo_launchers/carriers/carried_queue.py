@@ -20,7 +20,7 @@ from ax_moo_launchers.carriers.carrier import ONE_LOG
 from ax_moo_launchers.carriers.ending import end_carriers
 from ax_moo_launchers.carriers.fleet import Fleet
 from ax_moo_launchers.carriers.handle import QUEUE, TICKET, CarriedHandle
-from ax_moo_launchers.carriers.program import write_program
+from ax_moo_launchers.carriers.program import keep_list, take_list, write_program
 from ax_moo_launchers.carriers.tickets import CARRIERS, Ticket, Tickets, refresh
 from ax_moo_launchers.files import new_carried_id
 from ax_moo_launchers.search_path import SearchPath
@@ -28,6 +28,7 @@ from ax_moo_launchers.slurm import excluding, refusals, retry_resources
 from ax_moo_launchers.slurm.sbatch import Refused, open_executor
 from ax_moo_launchers.slurm.taken import resources_of
 from ax_moo_launchers.slurm.watcher import SlurmWatcher
+from ax_moo_launchers.warm.preload import check_preload
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,9 @@ _IDLE_S = 60.0
 _OF_A_SHELL = ("COLUMNS", "DBUS_", "LINES", "OLDPWD", "SHLVL", "SSH_", "TERM", "TMUX", "WINDOWID", "XDG_")
 """The beginnings of variables that differ from login to login, and that no trial depends on."""
 
-_OF_NO_TRIAL = ("array_parallelism", "comment", "idle_s", "max_parallel", "name", "retry_resources", "trials_per_job")
+_OF_NO_TRIAL = (
+    *("array_parallelism", "comment", "idle_s", "max_parallel", "name", "preload", "retry_resources", "trials_per_job"),
+)
 
 _CUT_OFF = {Fault.TIME_LIMIT, Fault.PREEMPTED}
 
@@ -43,12 +46,20 @@ _CUT_OFF = {Fault.TIME_LIMIT, Fault.PREEMPTED}
 class CarriedQueue:
     """The trials of a launcher that share Slurm jobs. Each queue is for carriers that avoid the same nodes.
 
-    ``of_sweep`` is the folder of the jobs of a sweep, by the sweep's id.
+    ``of_sweep`` is the folder of the jobs of a sweep, by the sweep's id, and ``kept_list`` the file with what trials of
+    the last sweep imported.
     """
 
-    def __init__(self, params: Mapping[str, Any], watcher: SlurmWatcher, of_sweep: Callable[[str], Path]) -> None:
+    def __init__(
+        self,
+        params: Mapping[str, Any],
+        watcher: SlurmWatcher,
+        of_sweep: Callable[[str], Path],
+        kept_list: Path | None = None,
+    ) -> None:
         self._params = params
         self._of_sweep = of_sweep
+        self._kept_list = kept_list
         self._excluded: dict[Path, tuple[str, ...]] = {}
         self._watcher = watcher
         self._fleet = Fleet(watcher, self._submit_carriers)
@@ -62,6 +73,8 @@ class CarriedQueue:
 
     def check(self) -> None:
         """Raise a ConfigError for settings with which a Slurm job cannot take one trial after the other."""
+        if not (self._params.get("python") or self._params.get("setup")):  # which may have other modules
+            check_preload(self._params.get("preload") or ())
         for key in ("tasks_per_node", "nodes"):
             number = self._params.get(key) or 1
             if self._most != 1 and number > 1:
@@ -114,13 +127,19 @@ class CarriedQueue:
             end_carriers(folder.parent.parent, [Tickets(folder)] if folder in self._of_launch else None)
         self._fleet.forget_carriers()
 
+    def close(self) -> None:
+        """Keep what trials have imported, for the next sweep."""
+        for folder in self._excluded:
+            keep_list(folder, self._kept_list)
+
     def _queue_of(self, request: JobRequest) -> Tickets:
         excluded = request.exclude
         kind = [_settings(self._params), sorted(excluded), self._surroundings, "" if request.sweep else self._launch]
         name = hashlib.sha256(json.dumps(kind, sort_keys=True).encode()).hexdigest()[:8]
         folder = self._of_sweep(request.sweep) / CARRIERS / name
         if folder not in self._excluded:
-            write_program(folder)
+            write_program(folder, tuple(self._params.get("preload") or ()))
+            take_list(folder, self._kept_list)
         self._excluded[folder] = excluded
         if not request.sweep:
             self._of_launch.add(folder)

@@ -24,12 +24,21 @@ def bury_left_processes(but: int) -> None:
 
 
 def end_left_processes(but: set[int]) -> None:
-    """End what an ended trial has left behind, but not these: nothing of it may take room from the next one."""
+    """End what an ended trial has left behind: nothing of it may take room from the next one.
+
+    These children are spared, with what they have started: the parent of warm trials may be at its imports.
+    """
     for _ in range(3):  # one may start another meanwhile
-        left = [each for each in psutil.Process().children(recursive=True) if each.pid not in but]
+        left = [each for child in psutil.Process().children() if child.pid not in but for each in _with_children(child)]
         for process in left:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         psutil.wait_procs(left, timeout=2)
         if not left:
             return
+
+
+def _with_children(process: psutil.Process) -> list[psutil.Process]:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return [process, *process.children(recursive=True)]
+    return []

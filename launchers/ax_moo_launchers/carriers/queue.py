@@ -17,9 +17,13 @@ from ax_moo_launchers.slurm.queue import SlurmQueue
 class CarriersQueue(SlurmQueue):
     """Chooses for each trial between a Slurm job of its own and one that takes several trials."""
 
-    def __init__(self, params: Mapping[str, Any], sweep_folder: Path) -> None:
+    def __init__(self, params: Mapping[str, Any], sweep_folder: Path, kept_list: Path | None = None) -> None:
+        """``kept_list`` has what trials of the last sweep imported, and those of the next one will find there."""
         super().__init__(params, sweep_folder)
-        self._carried = CarriedQueue(params, self.watcher, self._of_sweep)
+        self._carried = CarriedQueue(params, self.watcher, self._of_sweep, kept_list)
+
+    def close(self) -> None:
+        self._carried.close()
 
     def check_params(self, params: Mapping[str, Any]) -> None:
         super().check_params(params)

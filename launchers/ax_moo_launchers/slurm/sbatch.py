@@ -166,7 +166,7 @@ def open_executor(folder: Path, params: Mapping[str, Any]) -> Executor:
     given = {key: value for key, value in params.items() if value is not None}
     python = options.python_command(str(given.pop("python"))) if "python" in given else None
     executor = Executor(folder, max_num_timeout=given.pop("max_num_timeout", 0), python=python)
-    for ours in ("submitit_folder", "max_parallel", "retry_resources", "trials_per_job", "idle_s"):
+    for ours in ("submitit_folder", "max_parallel", "retry_resources", "trials_per_job", "idle_s", "preload"):
         given.pop(ours, None)  # keys of the launcher that Submitit does not know
     # Slurm counts whole minutes and megabytes; it takes no memory at all for all of the node's.
     if "timeout_min" in given:

@@ -11,7 +11,7 @@ from ax_moo_launchers.slurm.additional import chosen
 from ax_moo_launchers.submitted_jobs import taken_jobs
 
 _NO_RESOURCES = {"comment", "name", "python", "setup", "srun_args", "stderr_to_stdout", "use_srun"}
-_NO_RESOURCES |= {"trials_per_job", "idle_s"}
+_NO_RESOURCES |= {"trials_per_job", "idle_s", "preload"}
 _INVALID = re.compile(r"invalid (partition|account|qos)", re.IGNORECASE)
 
 

@@ -11,13 +11,14 @@ from typing import Any
 from ax_moo_launchers.search_path import package_folders
 
 
-def list_file(task_function: Any, choices: Any, sweep_folder: Path) -> Path:
+def list_file(task_function: Any, choices: Any, sweep_folder: Path, *kind: str) -> Path:
     """The file of an application with these config groups chosen, under this Python with these packages.
 
-    It is in the sweep's folder where this user can keep nothing else.
+    It is in the sweep's folder where this user can keep nothing else. ``kind`` tells apart the processes in which
+    trials import otherwise, such as those of another Python on Slurm.
     """
     chosen = sorted((str(group), str(option)) for group, option in choices.items())
-    about = [*_program(task_function), chosen, *_packages()]
+    about = [*_program(task_function), chosen, *_packages(), *kind]
     name = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
     folder = _cache() / "hydra-ax-moo" / "modules"
     with suppress(OSError):

@@ -282,6 +282,13 @@ class AsyncSubmititLauncher(Launcher, ABC):
         overrides = list(request.overrides)
         return pack(function, overrides, "hydra.sweep.dir", request.trial, job_id, state, request.sweep, request.common)
 
+    def _list_file(self, *kind: str) -> Path:
+        """The file in which what trials import is kept for the next sweep."""
+        from ax_moo_launchers.warm.lists import list_file
+
+        choices = OmegaConf.to_container(self.config.hydra.runtime.choices)
+        return list_file(self.task_function, choices, self.sweep_folder, *kind)
+
     def _make_sweep_dir(self) -> None:
         sweep = self.config.hydra.sweep
         Path(str(sweep.dir)).mkdir(parents=True, exist_ok=True)

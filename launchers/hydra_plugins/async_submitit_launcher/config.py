@@ -68,6 +68,7 @@ class AsyncSlurmConf(_AsyncConf):
     retry_resources: Any = None
     trials_per_job: Any = 1
     idle_s: Any = 60
+    preload: Any = field(default_factory=list)
 
 
 for _name, _node in (("async_local", AsyncLocalConf), ("async_slurm", AsyncSlurmConf)):

@@ -6,8 +6,6 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import OmegaConf
-
 from hydra_plugins.async_submitit_launcher import (
     _base,
     config,  # noqa: F401  Hydra 1.4 imports this module alone, and the config must be registered
@@ -47,12 +45,9 @@ class AsyncLocalLauncher(_base.AsyncSubmititLauncher):
 
     def _modules_file(self) -> "Path | None":
         """The file in which jobs keep the list of their imports; None if all jobs begin cold."""
-        from ax_moo_launchers.warm.lists import list_file
-
         if self.common_params.get("warm") in ("off", False):
             return None
-        choices = OmegaConf.to_container(self.config.hydra.runtime.choices)
-        path = list_file(self.task_function, choices, self.sweep_folder)
+        path = self._list_file()
         self.modules_file = str(path)
         return path
 
@@ -66,7 +61,9 @@ class AsyncSlurmLauncher(_base.AsyncSubmititLauncher):
     def _open_queue(self) -> "Queue":
         from ax_moo_launchers.carriers.queue import CarriersQueue
 
-        return CarriersQueue(self.common_params, self.sweep_folder)
+        params, are_alone = self.common_params, self.common_params.get("trials_per_job") in (None, 1)
+        kept = None if are_alone else self._list_file("slurm", str(params.get("python") or ""))
+        return CarriersQueue(params, self.sweep_folder, kept)
 
 
 _OURS = {"local": "AsyncLocalLauncher", "slurm": "AsyncSlurmLauncher"}
