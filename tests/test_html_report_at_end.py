@@ -82,6 +82,43 @@ def test_a_page_that_takes_too_long_is_given_up_and_its_process_ended(
     assert not multiprocessing.active_children()
 
 
+def test_a_fork_that_waits_for_ever_is_ended_and_followed_by_a_program(
+    swept: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As one does for a lock that a thread of a library held in the moment of the fork."""
+    kept = {"completed": 4, "surrogate": {"why_not": "no model is needed here"}}
+    (swept / ANALYSES_FILE).write_text(json.dumps(kept))
+    held = threading.Lock()
+    held.acquire()
+    monkeypatch.setattr(at_end, "write_report", lambda folder: held.acquire())
+    write_at_end(swept, still_seconds=0.3)
+    assert capsys.readouterr().out == f"report: {swept / 'report.html'}\n"
+    assert data_of(swept / "report.html")["surrogate"] == kept["surrogate"]
+    assert not multiprocessing.active_children()
+
+
+def test_a_fork_that_works_is_not_taken_for_one_that_waits(swept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def works(folder: Path) -> None:
+        while time.process_time() < 1.5:
+            pass
+        (folder / "worked").touch()
+
+    monkeypatch.setattr(at_end, "write_report", works)
+    monkeypatch.setattr(at_end, "start_writing", no_program)
+    write_at_end(swept, still_seconds=1.0)
+    assert (swept / "worked").exists()
+
+
+def test_a_fork_ends_by_itself_where_nobody_ends_it(swept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its sweeper may be killed while it waits."""
+    monkeypatch.setattr(at_end, "write_report", lambda folder: time.sleep(600))
+    monkeypatch.setattr(at_end, "LAST_SECONDS", 1)
+    process = multiprocessing.get_context("fork").Process(target=at_end._write, args=(swept,))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGALRM
+
+
 def test_a_process_with_other_threads_is_not_forked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(at_end, "THREAD_SECONDS", 600.0)
     over = threading.Event()
