@@ -5,6 +5,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,30 @@ def test_who_ends_only_the_task_is_not_taken_for_its_failure(tmp_path: Path) -> 
     os.kill(int(wait_for_file(tmp_path / "ready")), signal.SIGTERM)
     assert wait_for([handle]) == [JobState.LOST]
     assert handle.result().error == "killed by signal 15 (SIGTERM), no result written"
+
+
+def test_a_warning_reaches_an_application_that_waits_and_has_threads(tmp_path: Path) -> None:
+    """Slurm, and our launchers, send SIGCONT with each signal, for a process that was stopped."""
+    sends = """
+import os, select, signal, sys
+pid, heard = map(int, sys.argv[1:])
+for _ in range(20):
+    os.kill(pid, signal.SIGCONT)
+    os.kill(pid, signal.SIGUSR1)
+    if not select.select([heard], [], [], 20)[0]:
+        sys.exit("no answer")
+    os.read(heard, 1)
+"""
+
+    def task(config: Any) -> int:
+        heard, hears = os.pipe()
+        signal.signal(signal.SIGUSR1, lambda number, frame: os.write(hears, b"."))
+        threading.Thread(target=time.sleep, args=(120,), daemon=True).start()
+        return subprocess.call([sys.executable, "-c", sends, str(os.getpid()), str(heard)], pass_fds=[heard])
+
+    (handle,) = submit(open_launcher(tmp_path, "async_local", task), 0)
+    wait_for([handle])
+    assert handle.result().value == 0
 
 
 def test_a_result_that_is_returned_in_spite_of_a_cancellation_counts(tmp_path: Path) -> None:

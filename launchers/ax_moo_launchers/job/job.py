@@ -48,6 +48,9 @@ def run(
     has completed keeps the list of what it has imported.
     """
     gc.enable()  # it is off while the job is unpickled
+    # Submitit notes it in the log. Where it is caught, another thread may take a signal that is sent right before or
+    # after it, and a main thread that sleeps does not wake up.
+    signal.signal(signal.SIGCONT, signal.SIG_DFL)
     end_is_near = warning_signal()
     with recorded(signal.SIGTERM, end_is_near) as came, recorded(signal.SIGINT) as interrupted:
         leave_signals_to_the_job(signal.SIGTERM, end_is_near)
