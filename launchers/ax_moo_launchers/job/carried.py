@@ -1,19 +1,16 @@
 """A trial whose process is one of several that a Slurm job starts, one after the other."""
 
-import contextlib
-import ctypes
 import os
-import signal
 import time
 from pathlib import Path
 
+from ax_moo.system.signals import be_killed_after_parent
 from ax_moo_launchers import submitit_internals
 from ax_moo_launchers.files import again_file
 
 CARRIED, CARRIER_PID, MODULES = "AX_MOO_CARRIED", "AX_MOO_CARRIER_PID", "AX_MOO_MODULES"
 """The variables with the id of such a trial's job, the pid of what has started it, and the file for its imports."""
 
-_PR_SET_PDEATHSIG = 1
 _ADOPTED_S = 10.0
 
 
@@ -45,7 +42,6 @@ def _end_with(carrier: int) -> None:
     until = time.monotonic() + _ADOPTED_S
     while os.getppid() != carrier and time.monotonic() < until:
         time.sleep(0.001)  # a fork's parent is another one at first, whose end is no reason
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    be_killed_after_parent()
     if os.getppid() != carrier:
         raise SystemExit(f"the Slurm job's process {carrier}, which has started this trial, has ended")

@@ -4,11 +4,14 @@ import hashlib
 import json
 import os
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ax_moo_launchers.search_path import package_folders
+
+_MOST, _KEPT_S = 100, 90 * 24 * 3600.0
 
 
 def list_file(task_function: Any, choices: Any, sweep_folder: Path, *kind: str) -> Path:
@@ -25,7 +28,26 @@ def list_file(task_function: Any, choices: Any, sweep_folder: Path, *kind: str) 
         if folder.is_absolute():  # not so where the user has no home
             folder.mkdir(parents=True, exist_ok=True)
     is_usable = folder.is_absolute() and os.path.isdir(folder) and os.access(folder, os.W_OK)
-    return (folder if is_usable else sweep_folder) / f".modules-{name}.json"
+    path = (folder if is_usable else sweep_folder) / f".modules-{name}.json"
+    with suppress(OSError):
+        os.utime(path)  # so that it counts as used
+    if is_usable:
+        _remove_unused(folder)
+    return path
+
+
+def _remove_unused(folder: Path) -> None:
+    """Keep the lists that were used last: the name of each changes with every installation of a package."""
+    used: list[tuple[float, Path]] = []
+    with suppress(OSError):
+        for path in folder.iterdir():
+            with suppress(OSError):  # another sweep has removed it
+                used.append((path.stat().st_mtime, path))
+    oldest = time.time() - _KEPT_S
+    for place, (at, path) in enumerate(sorted(used, reverse=True)):
+        if place >= _MOST or at < oldest:
+            with suppress(OSError):
+                path.unlink()
 
 
 def _cache() -> Path:

@@ -4,11 +4,9 @@ A module that says what the forks are runs it, as ``python -P -u -m MODULE WISH`
 that has started it, its owner, and ends when the other end is closed or the owner has ended; its forks live on.
 """
 
-import ctypes
 import json
 import os
 import select
-import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -16,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
+from ax_moo.system.signals import be_killed_after_parent
 from ax_moo_launchers.warm import checks
 from ax_moo_launchers.warm.modules import Modules
 from ax_moo_launchers.warm.preloaded import Preloaded
@@ -23,7 +22,6 @@ from ax_moo_launchers.warm.wish import Wish
 
 _MOST_STARTS = 6
 _LOOK_S = 1.0
-_PR_SET_PDEATHSIG = 1
 
 
 class Forks(Protocol):
@@ -107,8 +105,7 @@ def run(text: str, forks_of: Callable[[Preloaded], Forks]) -> NoReturn:
 
 def _end_with(owner: int) -> None:
     """Let the kernel kill this process when its owner ends, also in the middle of an import that hangs."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    be_killed_after_parent()
     if _has_ended(owner):  # before the kernel knew
         os._exit(0)
 

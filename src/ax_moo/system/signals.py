@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ax_moo.system.errors import ConfigError
@@ -22,6 +22,8 @@ _PREEMPT_SIGNAL = "SUBMITIT_PREEMPT_SIGNAL"
 """Submitit's variable for the signal that tells a job of its near end."""
 _OF_ANOTHER_MEANING = {"KILL", "STOP", "TERM", "CONT", "INT"}
 """Signals that no job can handle, or that end it or let it go on."""
+
+_PR_SET_PDEATHSIG = 1
 
 
 class Terminated(KeyboardInterrupt):
@@ -187,3 +189,11 @@ def let_in(number: int) -> Iterator[None]:
         yield
     finally:
         hold_back(number)
+
+
+def be_killed_after_parent() -> None:
+    """Let the system kill this process when its parent ends, where it can do that."""
+    import ctypes
+
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
