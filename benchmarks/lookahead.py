@@ -14,7 +14,7 @@ from pathlib import Path
 import nas_surrogate
 from measuring.durations import ideal, log_normal
 from measuring.result import Cell, Figure, Result, Table, begin, finish
-from simulated_sweep import Clock, SimulatedJob, SimulatedLauncher, Skipper, WatchedOptimizer
+from simulated_sweep import Clock, Skipper, TimedJob, TimedLauncher, WatchedOptimizer
 
 from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult
 from ax_moo.optimizer.base import Lookahead
@@ -29,7 +29,7 @@ SETTINGS = (Lookahead.NONE, Lookahead.ONE, Lookahead.AUTO)
 ROUND_SECONDS = 0.02
 
 
-class Training(SimulatedJob):
+class Training(TimedJob):
     """A job whose result is the surrogate's, with the noise of a training."""
 
     def result(self) -> JobResult:
@@ -37,7 +37,7 @@ class Training(SimulatedJob):
         return JobResult(value=nas_surrogate.evaluate(point, seed=self.request.trial))
 
 
-class Trainings(SimulatedLauncher):
+class Trainings(TimedLauncher):
     """A launcher of simulated trainings."""
 
     def submit(self, requests: Sequence[JobRequest]) -> Sequence[JobHandle]:

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from measuring.simulated_jobs import SimulatedJob, SimulatedLauncher
 from measuring.slot_time import Worked, slot_time
 
-from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult, JobState
+from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult
 from ax_moo.optimizer.base import Candidate, Method, Optimizer
 from ax_moo.optimizer.initial_design import InitialDesign
 from ax_moo.problem.problem import Problem
@@ -26,7 +27,7 @@ from ax_moo.search_space.space import SearchSpace
 from ax_moo.sweep.loop import POLL_SECONDS, Sweep
 from ax_moo.sweep.observers import Progress
 from ax_moo.sweep.settings import Settings
-from ax_moo.trial import Job, Trial, TrialStatus
+from ax_moo.trial import Trial, TrialStatus
 
 SPACE = ("x=interval(0,1)", "y=interval(0,1)")
 OBJECTIVES = {
@@ -47,51 +48,31 @@ class Clock:
 
 
 @dataclass
-class SimulatedJob:
-    request: JobRequest
+class TimedJob(SimulatedJob):
     worked: Worked
     clock: Clock
 
-    @property
-    def job(self) -> Job:
-        return Job(f"simulated-{self.request.trial}", f"/simulated/{self.request.trial}")
-
-    def state(self) -> JobState:
-        return JobState.FINISHED if self.clock() >= self.worked.ended else JobState.RUNNING
+    def has_ended(self) -> bool:
+        return self.clock() >= self.worked.ended
 
     def result(self) -> JobResult:
         x, y = (float(override.partition("=")[2]) for override in sorted(self.request.own_overrides))
         return JobResult(value=[x**2 + y, (x - 1) ** 2 + (y - 0.5) ** 2])
 
-    def cancel(self) -> None:
-        raise NotImplementedError
 
-
-class SimulatedLauncher:
-    is_blocking = False
-    max_jobs: int | None = None
+class TimedLauncher(SimulatedLauncher):
+    """Each of its jobs takes as long as it is said beforehand."""
 
     def __init__(self, durations: Sequence[float], overhead: float, clock: Clock) -> None:
         self.durations, self.overhead, self.clock = durations, overhead, clock
-        self.jobs: dict[int, SimulatedJob] = {}
-
-    def check(self) -> None: ...
+        self.jobs: dict[int, TimedJob] = {}
 
     def submit(self, requests: Sequence[JobRequest]) -> Sequence[JobHandle]:
         began = self.clock() + self.overhead
         for request in requests:
             worked = Worked(began, began + self.durations[request.trial])
-            self.jobs[request.trial] = SimulatedJob(request, worked, self.clock)
+            self.jobs[request.trial] = TimedJob(request, worked, self.clock)
         return [self.jobs[request.trial] for request in requests]
-
-    def attach(self, job: Job) -> JobHandle:
-        raise NotImplementedError
-
-    def find(self, request: JobRequest) -> JobHandle | None:
-        return None
-
-    def cancel_command(self, jobs: Sequence[Job]) -> str:
-        return ""
 
 
 class WatchedOptimizer:
@@ -139,7 +120,7 @@ class Skipper:
     It jumps to half a poll before the job's end, so that the end is noticed as late as it is on average.
     """
 
-    def __init__(self, launcher: SimulatedLauncher, optimizer: WatchedOptimizer, slots: int) -> None:
+    def __init__(self, launcher: TimedLauncher, optimizer: WatchedOptimizer, slots: int) -> None:
         self._launcher, self._optimizer, self._slots = launcher, optimizer, slots
         self._was_idle = False
 
@@ -169,7 +150,7 @@ def simulate(method: str, durations: Sequence[float], slots: int, overhead: floa
     problem = Problem.from_config(SearchSpace.from_config({}, SPACE), OBJECTIVES, [], [])
     settings = Settings(n_trials=len(durations), n_jobs=slots, method=Method(method), seed=seed)
     clock = Clock()
-    launcher, optimizer = SimulatedLauncher(durations, overhead, clock), WatchedOptimizer(problem, settings)
+    launcher, optimizer = TimedLauncher(durations, overhead, clock), WatchedOptimizer(problem, settings)
     began = clock()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -145,9 +145,10 @@ def _retype(at: int, to: int, kind: int) -> Change:
         places = list(_places(row))
         if places:
             holder, key = places[to % len(places)]
-            if key in TWO.metric_names and _type(holder[key]) != _type(0.5):
-                return  # retyped before: once more, and it might be another number, which nobody can notice
-            others = [value for value in OTHER_TYPES if _type(value) != _type(holder[key])]
+            types = {_type(holder[key])}
+            if key in TWO.metric_names:
+                types.add(_type(0.5))  # retyped twice, it might be another number, which nobody can notice
+            others = [value for value in OTHER_TYPES if _type(value) not in types]
             if kind % (len(others) + 1) == len(others):
                 del holder[key]
             else:

@@ -17,7 +17,7 @@ from nas_surrogate import problem
 from ax_moo.cli.status import facts_of
 from ax_moo.console.progress import LogLines
 from ax_moo.html_report.observer import ReportObserver
-from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult, JobState
+from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult
 from ax_moo.optimizer.base import Method, Optimizer
 from ax_moo.optimizer.initial_design import InitialDesign
 from ax_moo.problem.problem import Problem
@@ -28,66 +28,47 @@ from ax_moo.sweep import resume
 from ax_moo.sweep.loop import Sweep
 from ax_moo.sweep.observers import Observer
 from ax_moo.sweep.settings import Settings
-from ax_moo.trial import Job, Trial
+from ax_moo.trial import Trial
+from measuring.simulated_jobs import SimulatedJob, SimulatedLauncher
 
 
 @dataclass
-class SimulatedJob:
-    """A job of a :class:`SimulatedLauncher`."""
+class OneOfMany(SimulatedJob):
+    """A job of :class:`ManyJobs`."""
 
-    request: JobRequest
-    launcher: "SimulatedLauncher"
-    job: Job
-    has_ended: bool = False
+    launcher: "ManyJobs"
+    was_seen_to_end: bool = False
 
-    def state(self) -> JobState:
-        self.has_ended = self.has_ended or self.launcher.ends(self)
-        return JobState.FINISHED if self.has_ended else JobState.RUNNING
+    def has_ended(self) -> bool:
+        self.was_seen_to_end = self.was_seen_to_end or self.launcher.ends(self)
+        return self.was_seen_to_end
 
     def result(self) -> JobResult:
         values = [float(override.split("=")[1]) for override in self.request.overrides]
         return JobResult({"val_acc": 0.9 + values[4] / 10, "num_params": values[0] * values[1]})
 
-    def cancel(self) -> None:
-        pass
 
-
-class SimulatedLauncher:
+class ManyJobs(SimulatedLauncher):
     """Its oldest job ends when ``at_once`` of them run, and every job when ``n_trials`` have been submitted."""
-
-    is_blocking = False
-    max_jobs: int | None = None
 
     def __init__(self, n_trials: int, at_once: int) -> None:
         self._n_trials = n_trials
         self._at_once = at_once
-        self._running: dict[int, SimulatedJob] = {}
+        self._running: dict[int, OneOfMany] = {}
         self._submitted = 0
 
-    def check(self) -> None:
-        pass
-
     def submit(self, requests: Sequence[JobRequest]) -> Sequence[JobHandle]:
-        jobs = [SimulatedJob(each, self, Job(f"job-{each.trial}", f"/jobs/{each.trial}")) for each in requests]
+        jobs = [OneOfMany(each, self) for each in requests]
         self._running |= {job.request.trial: job for job in jobs}
         self._submitted += len(jobs)
         return jobs
 
-    def ends(self, job: SimulatedJob) -> bool:
+    def ends(self, job: OneOfMany) -> bool:
         is_oldest = next(iter(self._running)) == job.request.trial
         if not is_oldest or (len(self._running) < self._at_once and self._submitted < self._n_trials):
             return False
         del self._running[job.request.trial]
         return True
-
-    def attach(self, job: Job) -> JobHandle:
-        raise NotImplementedError
-
-    def find(self, request: JobRequest) -> JobHandle | None:
-        return None
-
-    def cancel_command(self, jobs: Sequence[Job]) -> str:
-        return ""
 
 
 class Begin:
@@ -112,7 +93,7 @@ def run(n_trials: int, at_once: int, method: str, folder: Path) -> dict[str, Any
     settings = Settings(n_trials=n_trials, n_jobs=at_once, method=Method(method), seed=1)
     observers: list[Observer] = [LogLines(), ReportObserver(folder)]
     about = {"n_trials": n_trials, "n_jobs": at_once, "method": method, "seed": 1}
-    launcher = SimulatedLauncher(n_trials, at_once)
+    launcher = ManyJobs(n_trials, at_once)
     thread = time.thread_time()
     sweep = Sweep(described, settings, launcher, folder, optimizer, observers, about, design=_design(described, method))
     trials = sweep.run().trials
