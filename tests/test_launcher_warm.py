@@ -163,6 +163,24 @@ def test_the_list_is_kept_for_the_next_launcher(tmp_path: Path, warmed: Callable
     assert handle.result().value == parent
 
 
+def test_a_sweep_with_another_env_set_is_warm_after_its_first_trial_too(
+    tmp_path: Path, warmed: Callable[..., Warmed]
+) -> None:
+    def task(config: Any) -> tuple[str | None, bool]:
+        import os
+        import sys
+
+        return os.environ.get("OMP_NUM_THREADS"), "ax_moo_launchers.local.controller" in sys.modules
+
+    for number in ("1", "2"):
+        made = warmed(tmp_path / number, task, f"+hydra.job.env_set.OMP_NUM_THREADS='{number}'")
+        (later,) = made.submit(1)
+        wait_for([later])
+        made.launcher.close()
+        assert made.first.result().value == (number, False)
+        assert later.result().value == (number, True)
+
+
 def test_batches_of_another_sweeper_have_one_parent(tmp_path: Path, warmed: Callable[..., Warmed]) -> None:
     made = warmed(tmp_path, starter, "hydra.launcher.warm=null")
     (parent,) = parents()

@@ -28,7 +28,7 @@ def used(path: Path, days_ago: float) -> Path:
 
 
 def open_list(kind: str) -> Path:
-    return list_file(open_list, {}, Path("/nowhere"), kind)
+    return list_file(open_list, {}, {}, Path("/nowhere"), kind)
 
 
 def test_a_list_that_no_sweep_has_used_for_a_quarter_is_removed(cache: Path) -> None:

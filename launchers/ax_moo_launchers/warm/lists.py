@@ -14,14 +14,15 @@ from ax_moo_launchers.search_path import package_folders
 _MOST, _KEPT_S = 100, 90 * 24 * 3600.0
 
 
-def list_file(task_function: Any, choices: Any, sweep_folder: Path, *kind: str) -> Path:
+def list_file(task_function: Any, choices: Any, env_set: Any, sweep_folder: Path, *kind: str) -> Path:
     """The file of an application with these config groups chosen, under this Python with these packages.
 
-    It is in the sweep's folder where this user can keep nothing else. ``kind`` tells apart the processes in which
-    trials import otherwise, such as those of another Python on Slurm.
+    It is in the sweep's folder where this user can keep nothing else. ``env_set`` are the variables that
+    ``hydra.job.env_set`` gives trials before they import, and ``kind`` tells apart the processes in which they import
+    otherwise, such as those of another Python on Slurm.
     """
-    chosen = sorted((str(group), str(option)) for group, option in choices.items())
-    about = [*_program(task_function), chosen, *_packages(), *kind]
+    chosen, own = (sorted((str(key), str(value)) for key, value in each.items()) for each in (choices, env_set))
+    about = [*_program(task_function), chosen, own, *_packages(), *kind]
     name = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
     folder = _cache() / "hydra-ax-moo" / "modules"
     with suppress(OSError):

@@ -287,7 +287,8 @@ class AsyncSubmititLauncher(Launcher, ABC):
         from ax_moo_launchers.warm.lists import list_file
 
         choices = OmegaConf.to_container(self.config.hydra.runtime.choices)
-        return list_file(self.task_function, choices, self.sweep_folder, *kind)
+        env_set = OmegaConf.to_container(self.config.hydra.job.env_set)
+        return list_file(self.task_function, choices, env_set, self.sweep_folder, *kind)
 
     def _make_sweep_dir(self) -> None:
         sweep = self.config.hydra.sweep
