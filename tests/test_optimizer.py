@@ -1,3 +1,4 @@
+import dataclasses
 import logging
 import math
 from collections.abc import Sequence
@@ -6,10 +7,12 @@ from typing import Any
 import pytest
 from fakes import TWO_OBJECTIVES, problem
 
+from ax_moo.console.summary import closing_lines
 from ax_moo.optimizer.ax_client import AxOptimizer, aliases
 from ax_moo.optimizer.base import Candidate, SearchSpaceExhausted
 from ax_moo.optimizer.telling import Telling
 from ax_moo.problem.problem import Problem
+from ax_moo.results.status import model_failures
 from ax_moo.trial import Trial, TrialStatus
 
 pytestmark = pytest.mark.hydra_free
@@ -264,6 +267,46 @@ def _ended(trial: Trial, failing: int) -> Trial:
     if trial.index == failing:
         return trial.to(TrialStatus.FAILED, reason="boom")
     return trial.to(TrialStatus.COMPLETED, outcome=_outcome(trial.parameterization))
+
+
+def test_an_acquisition_that_always_raises_is_no_silent_sobol_search(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also a resumed sweep remembers that the model was to propose, and proposes the same."""
+
+    def fails(self: Any, **options: Any) -> None:
+        raise TypeError("an option that this acquisition does not know")
+
+    optimizer = AxOptimizer(_two(), seed=7, n_initial=3)
+    monkeypatch.setattr("ax.generators.torch.botorch_modular.acquisition.Acquisition.__init__", fails)
+    known: list[Trial] = []
+    for index in range(7):
+        replayed = AxOptimizer(_two(), seed=7, n_initial=3)
+        replayed.replay(known)
+        candidate = optimizer.ask(index)
+        assert candidate is not None
+        assert replayed.ask(index) == candidate
+        known.append(_finished(index, candidate, TrialStatus.FAILED if index == 5 else TrialStatus.COMPLETED))
+        known[-1] = dataclasses.replace(known[-1], model_failed=candidate.model_failed)
+        optimizer.tell(known[-1])
+    why = "TypeError: an option that this acquisition does not know"
+    assert [trial.model_failed for trial in known] == [None] * 3 + [why] * 4
+    assert {trial.generation_node for trial in known[3:]} == {"Sobol"}
+    assert f"The model has no candidate ({why}); it is a Sobol point while this is so" in caplog.text
+    line = f"4 of 4 candidates after the initial design are Sobol points, because the model failed (last: {why})"
+    assert line in closing_lines(known, _two())
+    assert model_failures(known) == [{"reason": why, "trials": [3, 4, 5, 6]}]
+
+
+def test_of_each_kind_of_failure_of_the_model_there_is_one_warning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    optimizer = AxOptimizer(_two(), seed=7)
+    _run(optimizer, 3)
+    monkeypatch.setattr(optimizer.client, "get_next_trials", _raise_not_positive_definite)
+    for index in range(3, 6):
+        assert optimizer.ask(index) is not None
+    assert [record.levelname for record in caplog.records if record.levelno > logging.INFO] == ["WARNING"]
 
 
 def test_no_slot_waits_for_the_first_results() -> None:

@@ -105,6 +105,7 @@ class Trial:
     finished trials that it knew by then, and ``slot_wait_seconds`` how long a free slot had waited for the candidate.
     ``next_knows`` is ``knows`` of the next candidate if that was asked for, and not used, when this state was entered.
     ``also_ended`` are the trials whose jobs were found ended in the same round, and whose new states come next.
+    ``model_failed`` is the reason why the candidate is a Sobol point although the model was to propose it.
     ``fault`` and ``node`` say of a failed trial what ended its last attempt, and where, if the job was lost.
     """
 
@@ -126,6 +127,7 @@ class Trial:
     start_time: float | None = None
     fault: Fault | None = None
     node: str | None = None
+    model_failed: str | None = None
 
     def to(self, status: TrialStatus, **changes: Any) -> "Trial":
         """This trial in a new state, entered now."""

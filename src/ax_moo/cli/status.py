@@ -22,7 +22,7 @@ from ax_moo.console.progress import open_console
 from ax_moo.console.summary import clock, closing_lines, frontier_table
 from ax_moo.jobs.launcher import JobState
 from ax_moo.problem.frontier import hypervolume_of
-from ax_moo.results.status import SweepState, elapsed, failures, retries, state_of, where
+from ax_moo.results.status import SweepState, elapsed, failures, model_failures, retries, state_of, where
 from ax_moo.results.tables import optimization_results
 from ax_moo.storage.folder import NotBegun, SweepFolder
 from ax_moo.sweep.nodes import AvoidedNode, avoided_nodes
@@ -175,6 +175,7 @@ def facts_of(sweep: SweepFolder, now: float) -> dict[str, Any]:
         "running": _all_running(sweep, now),
         "retries": [retry for trial in sweep.trials for retry in retries(trial)],
         "failures": failures(sweep.trials),
+        "model_failures": model_failures(sweep.trials),
         "avoided_nodes": list(map(dataclasses.asdict, avoided_nodes(sweep.trials, now))),
         "frontier": solutions,
         "hypervolume": hypervolume_of(sweep.trials, sweep.problem) if multi else None,

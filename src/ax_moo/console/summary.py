@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ax_moo.jobs.logs import log_of
+from ax_moo.optimizer.base import is_after_the_design
 from ax_moo.problem.best_so_far import BestSoFar
 from ax_moo.problem.frontier import hypervolume_of, is_feasible, mean, pareto_trials
 from ax_moo.problem.problem import Objective, Problem
@@ -45,6 +46,10 @@ def closing_lines(trials: Sequence[Trial], problem: Problem) -> list[str]:
     counts = Counter(str(trial.status).lower() for trial in trials)
     found = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()))
     lines = [f"{len(trials)} trials: {found}" if found else "no trial was started"]
+    if failed := [trial for trial in trials if trial.model_failed]:
+        of = sum(map(is_after_the_design, trials))
+        why = f"because the model failed (last: {failed[-1].model_failed})"
+        lines.append(f"{len(failed)} of {of} candidates after the initial design are Sobol points, {why}")
     measured = completed(trials)
     if problem.is_multi_objective and measured:
         reference = "the thresholds" if problem.thresholds_given else "a reference point inferred from the trials"

@@ -4,6 +4,7 @@ Ax's client is a cache. Everything in it comes from the problem, the settings an
 client that is told the same trials proposes the same candidates.
 """
 
+import dataclasses
 import logging
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +19,7 @@ from ax_moo.optimizer.ax_strategy import (
     baseline_strategy,
     make_cheaper,
 )
-from ax_moo.optimizer.base import MODEL_NODE, Candidate, Method, SearchSpaceExhausted
+from ax_moo.optimizer.base import MODEL_NODE, Candidate, Method, SearchSpaceExhausted, is_after_the_design
 from ax_moo.optimizer.initial_design import design_seed
 from ax_moo.optimizer.one_thread import one_thread
 from ax_moo.optimizer.points import grid_point, key, number_of_points
@@ -74,6 +75,7 @@ class AxOptimizer:
         self._proposed: set[str] = set()
         self._ax_index: dict[int, int] = {}
         self._told: set[int] = set()
+        self._failures: set[type[Exception]] = set()
         _quiet_ax()
         self._client = self._in_ax.client(seed)
         self._has_strategy = False
@@ -125,7 +127,7 @@ class AxOptimizer:
     def accept(self, trial: Trial) -> None:
         """Take note of a trial that another optimizer has proposed."""
         self._proposed.add(key(trial.parameterization))
-        self._model_has_begun = self._model_has_begun or trial.generation_node == MODEL_NODE
+        self._model_has_begun = self._model_has_begun or is_after_the_design(trial)
         self._attach(trial.index, trial.arm or self._encoding.to_arm(trial.parameterization))
 
     def ask(self, index: int) -> Candidate | None:
@@ -205,12 +207,18 @@ class AxOptimizer:
         return strategy
 
     def _ask_sobol(self, index: int, error: Exception) -> Candidate:
-        """A Sobol point instead of a candidate, because the model failed numerically."""
-        log.warning("The model has no candidate (%s); the trial gets a Sobol point instead", error_line(error))
+        """A Sobol point instead of a candidate, because the model or another generator of Ax failed."""
+        is_model = ax_internals.strategy(self._client).current_node_name == MODEL_NODE
+        if type(error) not in self._failures:  # each kind once
+            what = "The model" if is_model else "Ax's generator"
+            log.warning("%s has no candidate (%s); it is a Sobol point while this is so", what, error_line(error))
+            log.debug("Where it failed", exc_info=error)
+        self._failures.add(type(error))
         experiment = ax_internals.experiment(self._client)
         sobol = Generators.SOBOL(experiment=experiment, seed=self._seed, init_position=len(experiment.trials))
         (arm,) = sobol.gen(1).arms
-        return self._attach(index, self._in_ax.unaliased(arm.parameters), "Sobol")
+        candidate = self._attach(index, self._in_ax.unaliased(arm.parameters), "Sobol")
+        return dataclasses.replace(candidate, model_failed=error_line(error)) if is_model else candidate
 
     def _propose(self, index: int, parameterization: Parameterization, node: str) -> Candidate:
         self._attach(index, self._encoding.to_arm(parameterization), node)

@@ -209,4 +209,10 @@ class BackgroundOptimizer:
 
 
 def _trial(index: int, candidate: Candidate) -> Trial:
-    return Trial(index, candidate.parameterization, generation_node=candidate.generation_node, arm=candidate.arm)
+    return Trial(
+        index,
+        candidate.parameterization,
+        generation_node=candidate.generation_node,
+        model_failed=candidate.model_failed,
+        arm=candidate.arm,
+    )

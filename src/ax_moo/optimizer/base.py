@@ -33,6 +33,11 @@ MODEL_NODE = "MBM"
 """Ax's name for the node whose candidates come from the model; those of all others depend on no result."""
 
 
+def is_after_the_design(trial: Trial) -> bool:
+    """Whether the model has proposed the trial, or was to propose it and failed."""
+    return trial.generation_node == MODEL_NODE or trial.model_failed is not None
+
+
 class SearchSpaceExhausted(Exception):
     """Every point of the search space has been tried."""
 
@@ -42,7 +47,8 @@ class Candidate:
     """The optimizer's proposal for a trial.
 
     ``arm`` is given if Ax's coordinates cannot be computed exactly from the parameterization. ``seconds`` is how long
-    the optimizer took, and ``knows`` the number of finished trials that it was told of before.
+    the optimizer took, and ``knows`` the number of finished trials that it was told of before. ``model_failed`` says
+    why the model has not proposed it.
     """
 
     parameterization: Parameterization
@@ -50,6 +56,7 @@ class Candidate:
     arm: Parameterization | None = None
     seconds: float | None = None
     knows: int | None = None
+    model_failed: str | None = None
 
 
 class Optimizer(Protocol):

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from ax_moo.optimizer.axis_coordinates import coordinates
-from ax_moo.optimizer.base import MODEL_NODE, Candidate, Method, SearchSpaceExhausted
+from ax_moo.optimizer.base import Candidate, Method, SearchSpaceExhausted, is_after_the_design
 from ax_moo.optimizer.encoding import SpaceEncoding
 from ax_moo.optimizer.points import key, number_of_points
 from ax_moo.optimizer.sobol import MOST_DIMENSIONS, sobol
@@ -91,7 +91,7 @@ class InitialDesign:
         if key(trial.parameterization) not in self._proposed:
             self._note(trial.parameterization, trial.arm or self._encoding.to_arm(trial.parameterization))
         self._n_left += 1
-        self._model_has_begun = self._model_has_begun or trial.generation_node == MODEL_NODE
+        self._model_has_begun = self._model_has_begun or is_after_the_design(trial)
 
     def tell(self, trial: Trial) -> None:
         """Take note of a finished trial."""

@@ -78,6 +78,15 @@ def failures(trials: Sequence[Trial]) -> list[dict[str, Any]]:
     ]
 
 
+def model_failures(trials: Sequence[Trial]) -> list[dict[str, Any]]:
+    """The trials whose candidates are Sobol points because the model failed, by reason."""
+    by_reason: dict[str, list[int]] = defaultdict(list)
+    for trial in trials:
+        if trial.model_failed is not None:
+            by_reason[trial.model_failed].append(trial.index)
+    return [{"reason": reason, "trials": numbers} for reason, numbers in by_reason.items()]
+
+
 def where(job: Job | None) -> dict[str, str | None]:
     """The job's id, folder and log; a job that ran inside the sweeper has no folder and no log."""
     if job is None or not job.folder:

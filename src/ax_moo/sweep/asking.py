@@ -63,6 +63,7 @@ class Asking:
             index=self._course.trials.next_number,
             parameterization=dict(candidate.parameterization),
             generation_node=candidate.generation_node,
+            model_failed=candidate.model_failed,
             generation_seconds=candidate.seconds,
             knows=candidate.knows,
             slot_wait_seconds=round(self._waiting_slots.fill(now), 3),

@@ -50,6 +50,7 @@ TRIAL = Fields(
     {
         "attempt": whole_number(1),
         "generation_node": TEXT,
+        "model_failed": or_null(TEXT),
         "generation_seconds": or_null(FINITE),
         "knows": or_null(whole_number(0)),
         "slot_wait_seconds": or_null(FINITE),
