@@ -7,15 +7,14 @@ from typing import Any
 
 import pytest
 from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, two_objectives
+from killed_loops import Killed, OldestEnds, kill_at
 from quick import loop_without_pause  # noqa: F401
 
-from ax_moo.jobs.launcher import JobRequest, JobState
 from ax_moo.optimizer.ax_client import AxOptimizer
 from ax_moo.optimizer.base import Candidate, Lookahead, Method
 from ax_moo.optimizer.lookahead import LookaheadRule
 from ax_moo.storage import journal
-from ax_moo.storage.journal import Journal
-from ax_moo.sweep import resume
+from ax_moo.sweep import loop, resume
 from ax_moo.sweep.loop import Sweep
 from ax_moo.sweep.result import SweepResult
 from ax_moo.sweep.settings import Settings
@@ -25,36 +24,6 @@ pytestmark = pytest.mark.one_hydra
 
 TWO = problem(objectives=TWO_OBJECTIVES)
 BOTH = pytest.mark.parametrize("lookahead", [Lookahead.NONE, Lookahead.ONE])
-
-
-class Killed(BaseException):
-    """Takes the place of kill -9: nothing of the sweep runs after it."""
-
-
-class OldestEnds(ScriptedLauncher):
-    """So many jobs end at a time, the oldest first, and only while all slots are taken: one order of completions."""
-
-    def __init__(self, n_jobs: int, n_trials: int, at_once: int = 1) -> None:
-        super().__init__(two_objectives)
-        self._n_jobs, self._n_trials, self._at_once = n_jobs, n_trials, at_once
-        self._ended: set[int] = set()
-
-    def end_oldest(self) -> None:
-        """Let the oldest job end although a slot is free, as while no sweeper runs."""
-        self._ended |= set(sorted(self.requests.keys() - self._ended)[:1])
-
-    def submit(self, requests: Sequence[JobRequest]) -> Any:
-        handles = super().submit(requests)
-        for handle in self.handles[-len(requests) :]:
-            handle.state = lambda trial=handle.request.trial: self._state_of(trial)  # type: ignore[method-assign]
-        return handles
-
-    def _state_of(self, trial: int) -> JobState:
-        running = sorted(self.requests.keys() - self._ended)
-        all_out = len(self.requests) == self._n_trials
-        if trial == min(running, default=-1) and (len(running) == self._n_jobs or all_out):
-            self._ended |= set(running[: self._at_once])
-        return JobState.FINISHED if trial in self._ended else JobState.RUNNING
 
 
 class Knowing(ListedCandidates):
@@ -88,18 +57,8 @@ def proposals(ending: SweepResult) -> list[Any]:
 
 def run_killed(patch: pytest.MonkeyPatch, event: int, before: bool, *arguments: Any, **options: Any) -> bool:
     """Run, and kill the sweep before or after its event-th line is in the journal; whether it was killed."""
-    record, count = Journal.record, iter(range(10_000))
-
-    def record_or_die(self: Journal, trial: Trial) -> None:
-        number = next(count)
-        if number == event and before:
-            raise Killed
-        record(self, trial)
-        if number == event:
-            raise Killed
-
     with patch.context() as inner:
-        inner.setattr(Journal, "record", record_or_die)
+        kill_at(inner, event, before)
         try:
             run(*arguments, **options)
         except Killed:
@@ -218,6 +177,31 @@ def test_a_candidate_is_prepared_ahead_if_the_wait_for_it_costs_more_than_a_resu
     assert rule(Lookahead.AUTO, n, seconds, duration).prepares_ahead is ahead
     assert rule(Lookahead.ONE, n, seconds, duration).prepares_ahead
     assert not rule(Lookahead.NONE, n, seconds, duration).prepares_ahead
+
+
+def test_a_night_without_a_sweeper_is_no_trials_duration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three jobs end while no sweeper runs; neither that resume nor the next one takes the night for their duration."""
+    seconds, note, now = list[float | None](), LookaheadRule.note, 1000.0
+
+    def noted(rule: LookaheadRule, trial: Trial) -> None:
+        note(rule, trial)
+        seconds.append(rule.trial_seconds)
+
+    monkeypatch.setattr(LookaheadRule, "note", noted)
+    monkeypatch.setattr(loop, "steady_clock", lambda last: lambda: now)
+    launcher = OldestEnds(3, 7)
+    assert run_killed(monkeypatch, 9, False, tmp_path, launcher)
+    running = [trial for trial in journal.trials(tmp_path) if trial.status is TrialStatus.RUNNING]
+    assert len(running) > 1
+    for _ in running:
+        launcher.end_oldest()
+    now += 8 * 3600.0
+    for event in (5, 20):
+        run_killed(monkeypatch, event, False, tmp_path, launcher)
+    trials = journal.trials(tmp_path)
+    assert sum(trial.time > now - 1 for trial in trials) >= len(running)
+    assert sum(trial.run_seconds is None for trial in trials) >= len(running)
+    assert {*seconds} == {None, 0.0}
 
 
 def test_a_candidate_that_depends_on_no_result_is_always_prepared_ahead() -> None:

@@ -15,6 +15,7 @@ import pytest
 from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedHandle, ScriptedLauncher, problem, two_objectives
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from killed_loops import Killed, OldestEnds, kill_at
 from quick import loop_without_pause  # noqa: F401
 
 from ax_moo.jobs import refusals
@@ -36,10 +37,6 @@ pytestmark = pytest.mark.one_hydra
 TWO = problem(objectives=TWO_OBJECTIVES)
 
 
-class Killed(BaseException):
-    """Takes the place of kill -9: nothing of the sweep runs after it."""
-
-
 class Replayable(ListedCandidates):
     """An optimizer that remembers what it was told in this life of the sweep, replayed or not."""
 
@@ -54,21 +51,6 @@ def run(folder: Path, launcher: Any, optimizer: Callable[..., Any] = Replayable,
     """One life of the sweep in this folder."""
     values: dict[str, Any] = {"n_trials": 12, "n_jobs": 4, "max_failure_rate": 1.0} | options
     return Sweep(TWO, Settings(**values), launcher, folder, optimizer, previous_run=resume.previous_run(folder)).run()
-
-
-def kill_at(patch: pytest.MonkeyPatch, event: int, before: bool) -> None:
-    """Kill the sweep at its ``event``-th new state of a trial, before or after it is in the journal."""
-    record, count = Journal.record, iter(range(10_000))
-
-    def record_or_die(self: Journal, trial: Trial) -> None:
-        number = next(count)
-        if number == event and before:
-            raise Killed
-        record(self, trial)
-        if number == event:
-            raise Killed
-
-    patch.setattr(Journal, "record", record_or_die)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -116,29 +98,6 @@ def test_a_journal_cut_at_any_byte_replays_to_the_same_table_less_its_last_event
     pd.testing.assert_frame_equal(replayed, trials_frame([last[index] for index in sorted(last)], TWO))
 
 
-class _OldestEnds(ScriptedLauncher):
-    """Jobs end one at a time, the oldest first, and only while all slots are taken: one order of completions."""
-
-    def __init__(self, n_jobs: int, n_trials: int) -> None:
-        super().__init__(two_objectives)
-        self.polls = lambda trial: 10**9
-        self._n_jobs, self._n_trials = n_jobs, n_trials
-        self.ended: set[int] = set()
-
-    def submit(self, requests: Sequence[JobRequest]) -> Any:
-        handles = super().submit(requests)
-        for handle in self.handles[-len(requests) :]:
-            handle.state = lambda trial=handle.request.trial: self._state_of(trial)  # type: ignore[method-assign]
-        return handles
-
-    def _state_of(self, trial: int) -> JobState:
-        running = sorted(self.requests.keys() - self.ended)
-        all_out = len(self.requests) == self._n_trials
-        if trial == min(running, default=-1) and (len(running) == self._n_jobs or all_out):
-            self.ended.add(trial)
-        return JobState.FINISHED if trial in self.ended else JobState.RUNNING
-
-
 @pytest.mark.one_hydra
 @pytest.mark.slow  # forty fits of a model: half a minute of CPU
 def test_killed_after_10_of_24_trials_ax_proposes_the_other_14_bit_by_bit_as_if_nothing_had_happened(
@@ -152,8 +111,8 @@ def test_killed_after_10_of_24_trials_ax_proposes_the_other_14_bit_by_bit_as_if_
     def proposals(ending: SweepResult) -> list[Any]:
         return [(trial.generation_node, dict(trial.parameterization)) for trial in ending.trials]
 
-    whole = run(tmp_path / "whole", _OldestEnds(4, 24), optimizer, n_trials=24)
-    launcher = _OldestEnds(4, 24)
+    whole = run(tmp_path / "whole", OldestEnds(4, 24), optimizer, n_trials=24)
+    launcher = OldestEnds(4, 24)
     with monkeypatch.context() as patch:
         record = Journal.record
 

@@ -105,6 +105,7 @@ class Trial:
     finished trials that it knew by then, and ``slot_wait_seconds`` how long a free slot had waited for the candidate.
     ``next_knows`` is ``knows`` of the next candidate if that was asked for, and not used, when this state was entered.
     ``also_ended`` are the trials whose jobs were found ended in the same round, and whose new states come next.
+    ``run_seconds`` is how long the last attempt of a finished trial ran, if one sweeper saw its begin and its end.
     ``model_failed`` is the reason why the candidate is a Sobol point although the model was to propose it.
     ``fault`` and ``node`` say of a failed trial what ended its last attempt, and where, if the job was lost.
     """
@@ -128,6 +129,7 @@ class Trial:
     fault: Fault | None = None
     node: str | None = None
     model_failed: str | None = None
+    run_seconds: float | None = None
 
     def to(self, status: TrialStatus, **changes: Any) -> "Trial":
         """This trial in a new state, entered now."""

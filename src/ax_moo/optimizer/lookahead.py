@@ -29,6 +29,7 @@ class LookaheadRule:
         self._setting = setting
         self._method = method
         self._finished = 0
+        self._left_behind: set[int] = set()
         self._durations: deque[float] = deque(maxlen=_RECENT_TRIALS)
         self._seconds: deque[float] = deque(maxlen=_RECENT_CANDIDATES)
 
@@ -36,16 +37,24 @@ class LookaheadRule:
         """Note the new state of a trial."""
         if trial.status.is_finished:
             self._finished += 1
-            if trial.start_time is not None:
-                self._durations.append(max(0.0, trial.time - trial.start_time))
+            if trial.index not in self._left_behind and (seconds := _seconds(trial)) is not None:
+                self._durations.append(max(0.0, seconds))
+        elif trial.status is TrialStatus.RUNNING:
+            self._left_behind.discard(trial.index)
         if trial.status is TrialStatus.STAGED and not trial.previous_attempts:
             self._note_candidate(trial)
 
     def note_previous(self, trials: Sequence[Trial]) -> None:
-        """Note the trials of earlier runs, given in the order of their last states."""
+        """Note the trials of earlier runs, given in the order of their last states.
+
+        How long those ran that ended while no sweeper was there is not known: no duration contains a night without one.
+        """
+        if any(trial.run_seconds is not None for trial in trials):  # else an earlier version has run them
+            self._left_behind = {trial.index for trial in trials if trial.run_seconds is None}
         for trial in trials:
             if trial.status.is_finished:
                 self.note(trial)
+        self._left_behind |= {trial.index for trial in trials if trial.status is TrialStatus.RUNNING}
         for trial in sorted(trials, key=lambda trial: trial.index):
             self._note_candidate(trial)
 
@@ -67,3 +76,9 @@ class LookaheadRule:
             return True  # no result could change the candidate
         seconds = statistics.median(self._seconds) if self._seconds else FIRST_FIT_SECONDS
         return seconds > duration / max(self._finished, LEAST_RESULTS)
+
+
+def _seconds(trial: Trial) -> float | None:
+    if trial.run_seconds is not None or trial.start_time is None:
+        return trial.run_seconds
+    return trial.time - trial.start_time

@@ -39,6 +39,7 @@ class Course:
         self.trials = Trials()
         self.handles: dict[int, JobHandle] = {}
         self.staged: list[Trial] = []
+        self._begun: dict[int, float] = {}
         self.state: LoopState = Open()
 
     @property
@@ -76,11 +77,15 @@ class Course:
     def run(self, trial: Trial, handle: JobHandle) -> None:
         """Note that the trial runs as this job."""
         self.handles[trial.index] = handle
-        self.enter(trial.to(TrialStatus.RUNNING, job=handle.job, time=self.clock()))
+        running = trial.to(TrialStatus.RUNNING, job=handle.job, time=self.clock())
+        self._begun[trial.index] = running.time
+        self.enter(running)
 
     def enter(self, trial: Trial, also_ended: Sequence[int] = ()) -> None:
         """Record a trial's new state: first in the journal, then in memory, then with the observers."""
         trial = dataclasses.replace(trial, next_knows=self.background.knows, also_ended=tuple(also_ended))
+        if trial.status.is_finished and trial.index in self._begun:
+            trial = dataclasses.replace(trial, run_seconds=round(trial.time - self._begun.pop(trial.index), 3))
         disk.until_written(lambda: self.journal.record(trial), self.journal.path)
         self.trials.enter(trial)
         self.lookahead.note(trial)

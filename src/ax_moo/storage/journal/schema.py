@@ -53,6 +53,7 @@ TRIAL = Fields(
         "model_failed": or_null(TEXT),
         "generation_seconds": or_null(FINITE),
         "knows": or_null(whole_number(0)),
+        "run_seconds": or_null(FINITE),
         "slot_wait_seconds": or_null(FINITE),
         "next_knows": or_null(whole_number(0)),
         "also_ended": a_list("trial numbers", whole_number(0).holds),
