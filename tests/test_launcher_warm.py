@@ -3,7 +3,6 @@
 import logging
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,9 +20,7 @@ from ax_moo_launchers.files import exit_file
 from ax_moo_launchers.local import executor
 from ax_moo_launchers.local.controller import CONTROLLER
 from ax_moo_launchers.local.parent import PARENT
-from ax_moo_launchers.local.warmth import Warmth
 from ax_moo_launchers.warm import warmth as warmth_module
-from ax_moo_launchers.warm.modules import Modules
 from ax_moo_launchers.warm.preload import check_preload
 
 pytestmark = pytest.mark.one_hydra
@@ -478,80 +475,6 @@ def test_a_name_to_preload_may_be_made_by_its_package_alone() -> None:
     check_preload(["os.path", "json.decoder", "hydra.core"])
     with pytest.raises(ConfigError, match=r"no module 'json.no_such'"):
         check_preload(["json.no_such"])
-
-
-def warmth_of(folder: Path, *modules: str) -> Warmth:
-    Modules(before=modules).write(folder / "list.json")
-    return Warmth(folder / "list.json", ())
-
-
-def test_jobs_do_not_wait_for_a_parent_that_hangs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO)
-    (tmp_path / "hangs.py").write_text("import time\ntime.sleep(600)")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(warmth_module, "_WAIT_S", 0.1)
-    warmth = warmth_of(tmp_path, "hangs")
-    assert not warmth.is_ready()
-    wait_until_so(warmth.is_ready, "jobs to begin cold")
-    assert warmth.start_controller(tmp_path, "", {}) is None
-    assert len(parents()) == 1
-    monkeypatch.setattr(warmth_module, "_IMPORTS_S", 0.2)
-    wait_until_so(lambda: warmth.is_ready() and not parents(), "the parent to be given up")
-    assert "its imports have taken more than 0.2 s" in caplog.text
-
-
-def test_what_a_parent_leaves_out_is_kept_for_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "odd.py").write_text("kept = open(__file__)")
-    monkeypatch.syspath_prepend(tmp_path)
-    warmth = warmth_of(tmp_path, "odd", "json")
-    wait_until_so(warmth.is_ready, "the parent to have done its imports")
-
-    def left_out() -> list[str]:
-        modules = Modules.read(tmp_path / "list.json")
-        return list(modules.left_out) if modules else []
-
-    wait_until_so(lambda: left_out() == ["odd"], "the list to be written")
-    warmth.close()
-
-
-def test_a_parent_that_is_unfit_from_its_start_is_the_last(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO)
-    (tmp_path / "sitecustomize.py").write_text(
-        "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    warmth = warmth_of(tmp_path, "json")
-    wait_until_so(warmth.is_ready, "the parent to say what it found")
-    assert "Trials start cold: a module has started a thread" in caplog.text
-    assert warmth.is_ready()
-    assert parents() == []
-
-
-SWEEPER = """
-import sys, time
-from pathlib import Path
-from ax_moo_launchers.local.warmth import Warmth
-
-warmth = Warmth(Path(sys.argv[1]), ())
-warmth.is_ready()
-time.sleep(600)
-"""
-
-
-def test_a_parent_that_hangs_ends_with_a_sweeper_that_is_killed(tmp_path: Path) -> None:
-    says = f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid()))"
-    (tmp_path / "hangs.py").write_text(f"import os, pathlib, time\n{says}\ntime.sleep(600)")
-    warmth_of(tmp_path, "hangs")
-    (tmp_path / "sweeper.py").write_text(SWEEPER)
-    sweeper = subprocess.Popen([sys.executable, str(tmp_path / "sweeper.py"), str(tmp_path / "list.json")])
-    parent = int(wait_for_file(tmp_path / "pid"))
-    sweeper.kill()
-    wait_until_none_is_left(lambda: _words_of(parent), seconds=10)
-    sweeper.wait()
 
 
 @pytest.mark.parametrize("option", ["warm=on", "preload=[1]", "preload=['a b']", "preload=json"])

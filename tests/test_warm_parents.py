@@ -185,8 +185,9 @@ def test_trials_begin_cold_while_imports_take_long_and_their_parent_is_given_up_
     owned: Owned, tmp_path: Path, said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "hangs.py").write_text("import time\ntime.sleep(600)")
-    monkeypatch.setattr(warmth_module, "_WAIT_S", 0.1)
     owned.open("hangs")
+    assert not owned.is_ready()
+    monkeypatch.setattr(warmth_module, "_WAIT_S", 0.1)
     owned.wait()
     assert owned.fork() is None
     assert len(parents()) == 1
