@@ -21,7 +21,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PY := .venv/bin/python
 INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --no-compile
 # This writes the bytecode of what it imports. Compiling all that is installed takes as long as installing it.
-COMPILE := $(PY) -W ignore -c 'import ax_moo.optimizer.ax_client, nas.train' || true
+COMPILE := $(PY) -W ignore -c 'import ax_moo.optimizer.bayes.ax_client, nas.train' || true
 HYDRA_1_4 := hydra-core==1.4.0rc3 omegaconf==2.4.1rc1 hydra-submitit-launcher==1.4.0rc3
 PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses 4 --no-loadscope-reorder --durations 25
 NEWEST := .venv/newest/bin/python

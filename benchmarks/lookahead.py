@@ -18,7 +18,7 @@ from simulated_sweep import Clock, Skipper, TimedJob, TimedLauncher, WatchedOpti
 
 from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult
 from ax_moo.optimizer.base import Lookahead
-from ax_moo.optimizer.initial_design import InitialDesign
+from ax_moo.optimizer.first_points.initial_design import InitialDesign
 from ax_moo.storage import journal
 from ax_moo.sweep import loop
 from ax_moo.sweep.loop import Sweep
@@ -77,7 +77,7 @@ def main() -> None:
     options = _options()
     before = begin()
     # The import of Ax is not measured here. Rounds are short, because real time passes until time jumps.
-    import ax_moo.optimizer.ax_client  # noqa: F401
+    import ax_moo.optimizer.bayes.ax_client  # noqa: F401
 
     loop.POLL_SECONDS = ROUND_SECONDS
     measured = {median: {each: _mean(each, median, options) for each in SETTINGS} for median in options.medians}

@@ -21,7 +21,7 @@ from measuring.slot_time import Worked, slot_time
 
 from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult
 from ax_moo.optimizer.base import Candidate, Method, Optimizer
-from ax_moo.optimizer.initial_design import InitialDesign
+from ax_moo.optimizer.first_points.initial_design import InitialDesign
 from ax_moo.problem.problem import Problem
 from ax_moo.search_space.space import SearchSpace
 from ax_moo.sweep.loop import POLL_SECONDS, Sweep
@@ -85,7 +85,7 @@ class WatchedOptimizer:
 
     def build(self, previous: Sequence[Trial]) -> "WatchedOptimizer":
         with self._working():
-            from ax_moo.optimizer.ax_client import AxOptimizer
+            from ax_moo.optimizer.bayes.ax_client import AxOptimizer
 
             settings = self._settings
             optimizer = AxOptimizer(self._problem, settings.method, settings.seed, settings.n_initial, settings.initial)

@@ -24,7 +24,7 @@ class Ours:
     """Our optimizer, as a sweep uses it."""
 
     def __init__(self, method: str, problem: Problem, seed: int) -> None:
-        from ax_moo.optimizer.ax_client import AxOptimizer
+        from ax_moo.optimizer.bayes.ax_client import AxOptimizer
 
         self._optimizer = AxOptimizer(problem, method, seed)
         self._trials: dict[int, Trial] = {}

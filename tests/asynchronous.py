@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from ax_moo.optimizer.ax_client import AxOptimizer
+from ax_moo.optimizer.bayes.ax_client import AxOptimizer
 from ax_moo.trial import Outcome, Parameterization, Trial, TrialStatus
 
 PENDING = 4

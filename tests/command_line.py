@@ -19,7 +19,7 @@ from pathlib import Path
 
 from command_line_server import GREETING, LOCK, SOCKET
 
-SWEEPER = ("ax_moo.optimizer.ax_client", "ax_moo.cli.app")
+SWEEPER = ("ax_moo.optimizer.bayes.ax_client", "ax_moo.cli.app")
 """What a sweep and ``ax-moo`` import, for :func:`command_line`."""
 
 _SERVER = Path(__file__).with_name("command_line_server.py")

@@ -14,7 +14,7 @@ from kill_points import POINTS
 from sweeping import NEAR_AND_FAR, SWEEP_DIR, write_app
 from waiting import wait_until_none_is_left
 
-from ax_moo.optimizer.ax_client import AxOptimizer
+from ax_moo.optimizer.bayes.ax_client import AxOptimizer
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import journal
 

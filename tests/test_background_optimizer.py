@@ -12,7 +12,7 @@ from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, t
 from ax_moo.jobs.launcher import JobRequest, JobResult
 from ax_moo.optimizer.background import BackgroundOptimizer
 from ax_moo.optimizer.base import Method
-from ax_moo.optimizer.initial_design import InitialDesign
+from ax_moo.optimizer.first_points.initial_design import InitialDesign
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import stop_request
 from ax_moo.sweep import loop

@@ -8,10 +8,10 @@ import pytest
 from asynchronous import Ours, play
 from fakes import TWO_OBJECTIVES, problem
 
-from ax_moo.optimizer.ax_client import AxOptimizer
 from ax_moo.optimizer.base import Method
-from ax_moo.optimizer.initial_design import InitialDesign
-from ax_moo.optimizer.one_thread import one_thread
+from ax_moo.optimizer.bayes.ax_client import AxOptimizer
+from ax_moo.optimizer.bayes.one_thread import one_thread
+from ax_moo.optimizer.first_points.initial_design import InitialDesign
 from ax_moo.trial import Outcome, Parameterization, Trial
 
 with warnings.catch_warnings():

@@ -17,7 +17,7 @@ from pages import data_of
 from ax_moo.html_report import at_end
 from ax_moo.html_report.at_end import write_at_end
 from ax_moo.html_report.writing import ANALYSES_FILE
-from ax_moo.optimizer.ax_client import AxOptimizer
+from ax_moo.optimizer.bayes.ax_client import AxOptimizer
 
 pytestmark = [pytest.mark.hydra_free, pytest.mark.filterwarnings("ignore")]
 

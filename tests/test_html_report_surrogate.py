@@ -11,7 +11,7 @@ from fakes import TWO_OBJECTIVES, problem
 
 from ax_moo.html_report import surrogate
 from ax_moo.html_report.surrogate import GRID_POINTS, MOST_TRIALS, analyse, centre, grid, trials_to_model
-from ax_moo.optimizer.ax_client import AxOptimizer
+from ax_moo.optimizer.bayes.ax_client import AxOptimizer
 from ax_moo.problem.frontier import pareto_trials
 from ax_moo.problem.problem import Problem
 from ax_moo.trial import Measured, Parameterization, Trial, TrialStatus

@@ -15,11 +15,11 @@ from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, t
 from quick import loop_without_pause  # noqa: F401
 
 from ax_moo.jobs.launcher import JobRequest
-from ax_moo.optimizer import initial_design
-from ax_moo.optimizer.ax_client import AxOptimizer
 from ax_moo.optimizer.base import Lookahead, Method, SearchSpaceExhausted
-from ax_moo.optimizer.initial_design import InitialDesign
-from ax_moo.optimizer.sobol import MOST_DIMENSIONS, sobol
+from ax_moo.optimizer.bayes.ax_client import AxOptimizer
+from ax_moo.optimizer.first_points import initial_design
+from ax_moo.optimizer.first_points.initial_design import InitialDesign
+from ax_moo.optimizer.first_points.sobol import MOST_DIMENSIONS, sobol
 from ax_moo.sweep.loop import Sweep
 from ax_moo.sweep.settings import Settings
 from ax_moo.trial import Trial, TrialStatus
@@ -229,7 +229,7 @@ def test_a_sweep_with_the_design_proposes_what_ax_alone_proposes(tmp_path: Path)
 NO_AX = """
 import sys
 from ax_moo.optimizer.base import Method
-from ax_moo.optimizer.initial_design import InitialDesign
+from ax_moo.optimizer.first_points.initial_design import InitialDesign
 from ax_moo.sweep import loop
 from fakes import problem
 assert InitialDesign(problem(), Method.AUTO, 1).ask() is not None

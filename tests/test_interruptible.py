@@ -67,7 +67,7 @@ FIT = """
 import random, sys, time
 from fakes import TWO_OBJECTIVES, problem
 from ax_moo.optimizer.background import BackgroundOptimizer
-from ax_moo.optimizer.ax_client import AxOptimizer
+from ax_moo.optimizer.bayes.ax_client import AxOptimizer
 from ax_moo.trial import Trial, TrialStatus
 
 def build():

@@ -10,8 +10,8 @@ from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, t
 from killed_loops import Killed, OldestEnds, kill_at
 from quick import loop_without_pause  # noqa: F401
 
-from ax_moo.optimizer.ax_client import AxOptimizer
 from ax_moo.optimizer.base import Candidate, Lookahead, Method
+from ax_moo.optimizer.bayes.ax_client import AxOptimizer
 from ax_moo.optimizer.lookahead import LookaheadRule
 from ax_moo.storage import journal
 from ax_moo.sweep import loop, resume

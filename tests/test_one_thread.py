@@ -20,7 +20,7 @@ def threads():
 
 def ask():
     from fakes import TWO_OBJECTIVES, problem
-    from ax_moo.optimizer.ax_client import AxOptimizer
+    from ax_moo.optimizer.bayes.ax_client import AxOptimizer
 
     class Watched(AxOptimizer):
         def _generate(self):

@@ -8,8 +8,8 @@ import pytest
 from fakes import TWO_OBJECTIVES, problem
 
 from ax_moo.console.summary import closing_lines
-from ax_moo.optimizer.ax_client import AxOptimizer, aliases
 from ax_moo.optimizer.base import Candidate, SearchSpaceExhausted
+from ax_moo.optimizer.bayes.ax_client import AxOptimizer, aliases
 from ax_moo.optimizer.telling import Telling
 from ax_moo.problem.problem import Problem
 from ax_moo.results.status import model_failures

@@ -30,14 +30,14 @@ class Uses(NamedTuple):
 
 USES = {
     "ax-platform": Uses(
-        "ax_moo.optimizer.ax_internals",
+        "ax_moo.optimizer.bayes.ax_internals",
         {
             "ax.api.client:Client._experiment",
             "ax.api.client:Client._generation_strategy",
             "ax.core.generator_run:GeneratorRun._generation_node_name",
         },
     ),
-    "botorch": Uses("ax_moo.optimizer.ax_client", {"botorch.acquisition.multi_objective.logei:_load_attempted"}),
+    "botorch": Uses("ax_moo.optimizer.bayes.ax_client", {"botorch.acquisition.multi_objective.logei:_load_attempted"}),
     "hydra-core": Uses(
         "ax_moo.system.hydra_internals",
         {

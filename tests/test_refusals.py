@@ -8,10 +8,10 @@ from fakes import TWO_OBJECTIVES, problem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ax_moo.optimizer.ax_client import AxOptimizer
-from ax_moo.optimizer.ax_problem import aliases
 from ax_moo.optimizer.base import Method
-from ax_moo.optimizer.initial_design import InitialDesign
+from ax_moo.optimizer.bayes.ax_client import AxOptimizer
+from ax_moo.optimizer.bayes.ax_problem import aliases
+from ax_moo.optimizer.first_points.initial_design import InitialDesign
 from ax_moo.optimizer.refusals import check_ax_takes
 from ax_moo.system.errors import ConfigError
 

@@ -9,9 +9,9 @@ from asynchronous import Ours, play
 from ax.generators.torch.botorch_modular import utils
 from fakes import TWO_OBJECTIVES, problem
 
-from ax_moo.optimizer import scheduled_fits
-from ax_moo.optimizer.ax_client import AxOptimizer
-from ax_moo.optimizer.scheduled_fits import scheduled_fit
+from ax_moo.optimizer.bayes import scheduled_fits
+from ax_moo.optimizer.bayes.ax_client import AxOptimizer
+from ax_moo.optimizer.bayes.scheduled_fits import scheduled_fit
 from ax_moo.problem.problem import Problem
 from ax_moo.trial import Outcome, Trial, TrialStatus
 

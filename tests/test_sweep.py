@@ -9,8 +9,8 @@ from quick import loop_without_pause  # noqa: F401
 
 from ax_moo.jobs import refusals
 from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult
-from ax_moo.optimizer.ax_client import AxOptimizer
 from ax_moo.optimizer.base import Lookahead
+from ax_moo.optimizer.bayes.ax_client import AxOptimizer
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import journal
 from ax_moo.sweep import resume

@@ -296,7 +296,7 @@ BROKEN = APP.replace(
 """,
     """\
     if Path("broken").exists():
-        from ax_moo.optimizer import ax_client
+        from ax_moo.optimizer.bayes import ax_client
 
         def generate(self):
             raise ArithmeticError("no candidate in here")

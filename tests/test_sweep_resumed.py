@@ -20,7 +20,7 @@ from quick import loop_without_pause  # noqa: F401
 
 from ax_moo.jobs import refusals
 from ax_moo.jobs.launcher import JobRequest, JobResult, JobState
-from ax_moo.optimizer.ax_client import AxOptimizer
+from ax_moo.optimizer.bayes.ax_client import AxOptimizer
 from ax_moo.results.tables import trials_frame
 from ax_moo.storage import journal, stop_request
 from ax_moo.storage.journal import Journal

@@ -19,7 +19,7 @@ from ax_moo.console.progress import LogLines
 from ax_moo.html_report.observer import ReportObserver
 from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult
 from ax_moo.optimizer.base import Method, Optimizer
-from ax_moo.optimizer.initial_design import InitialDesign
+from ax_moo.optimizer.first_points.initial_design import InitialDesign
 from ax_moo.problem.problem import Problem
 from ax_moo.results.tables import TRIALS_FILE, write_results
 from ax_moo.storage.files import JOURNAL_FILE
@@ -121,7 +121,7 @@ def _cpu_of(call: Callable[[], object]) -> float:
 
 
 def _optimizer(described: Problem, method: str, previous: Sequence[Trial]) -> Optimizer:
-    from ax_moo.optimizer.ax_client import AxOptimizer
+    from ax_moo.optimizer.bayes.ax_client import AxOptimizer
 
     found = AxOptimizer(described, method, seed=1)
     found.replay(previous)

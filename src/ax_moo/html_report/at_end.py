@@ -33,7 +33,7 @@ STILL_SECONDS = 60.0
 THREAD_SECONDS = 1.0
 """The time in which the optimizer's thread, which was told to end, has ended."""
 
-NEEDED = "ax_moo.optimizer.ax_client"
+NEEDED = "ax_moo.optimizer.bayes.ax_client"
 """The module whose import takes as long as the analyses."""
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ax_moo.html_report.surrogate_model import Model, Values, repeatable
-from ax_moo.optimizer.one_thread import one_thread
+from ax_moo.optimizer.bayes.one_thread import one_thread
 from ax_moo.problem.frontier import pareto_trials
 from ax_moo.problem.problem import Problem
 from ax_moo.search_space.space import Choice, Fixed, Range

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ax_moo.optimizer import ax_internals
-from ax_moo.optimizer.ax_client import AxOptimizer
+from ax_moo.optimizer.bayes import ax_internals
+from ax_moo.optimizer.bayes.ax_client import AxOptimizer
 from ax_moo.problem.problem import Problem
 from ax_moo.trial import Parameterization, Trial
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from ax_moo.optimizer.base import Candidate, Optimizer, SearchSpaceExhausted
-from ax_moo.optimizer.initial_design import InitialDesign
+from ax_moo.optimizer.first_points.initial_design import InitialDesign
 from ax_moo.optimizer.interruptible import Interruptible
 from ax_moo.optimizer.telling import Telling
 from ax_moo.system.errors import ConfigError

@@ -8,7 +8,7 @@ import math
 
 from ax_moo.optimizer.base import Method
 from ax_moo.optimizer.encoding import EncodedParameter, SpaceEncoding
-from ax_moo.optimizer.initial_design import InitialDesign
+from ax_moo.optimizer.first_points.initial_design import InitialDesign
 from ax_moo.problem.constraints import PARAMETERS, ParameterConstraint
 from ax_moo.problem.problem import Problem
 from ax_moo.system.errors import ConfigError

@@ -73,8 +73,8 @@ class SweepResults:
         completed, for every method of the sweep. Parameters and metrics keep their names, except where Ax cannot
         parse them.
         """
-        from ax_moo.optimizer.ax_client import AxOptimizer
         from ax_moo.optimizer.base import Method
+        from ax_moo.optimizer.bayes.ax_client import AxOptimizer
 
         header = self.sweep.header
         optimizer = AxOptimizer(self.problem, header.get("method", Method.AUTO), header.get("seed"))

@@ -22,7 +22,7 @@ from ax_moo.jobs import folders as job_folders
 from ax_moo.jobs.blocking import BlockingLauncherAdapter
 from ax_moo.jobs.launcher import AsyncLauncher, ChecksTrials, JobHandle
 from ax_moo.optimizer.base import Optimizer
-from ax_moo.optimizer.initial_design import InitialDesign
+from ax_moo.optimizer.first_points.initial_design import InitialDesign
 from ax_moo.optimizer.interruptible import uninterrupted
 from ax_moo.problem.problem import Problem
 from ax_moo.results.tables import RESULTS_FILE, TRIALS_FILE, is_written, write_results
@@ -217,7 +217,7 @@ def _save_config(config: DictConfig, folder: Path) -> None:
 def _optimizer(problem: Problem, settings: Settings, previous: Sequence[Trial]) -> Optimizer:
     # Ax takes seconds to import. The background thread calls this, so that the loop does not wait for the import.
     with uninterrupted(), uncollected():
-        from ax_moo.optimizer.ax_client import AxOptimizer
+        from ax_moo.optimizer.bayes.ax_client import AxOptimizer
 
     optimizer = AxOptimizer(problem, settings.method, settings.seed, settings.n_initial, settings.initial)
     optimizer.replay(previous)

@@ -9,7 +9,7 @@ from typing import Any
 from ax_moo.jobs.launcher import AsyncLauncher, Prepares
 from ax_moo.optimizer.background import BackgroundOptimizer
 from ax_moo.optimizer.base import Optimizer
-from ax_moo.optimizer.initial_design import InitialDesign
+from ax_moo.optimizer.first_points.initial_design import InitialDesign
 from ax_moo.optimizer.lookahead import LookaheadRule
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import journal, stop_request

@@ -10,20 +10,20 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ax_moo.optimizer import ax_internals
-from ax_moo.optimizer.ax_problem import AxProblem, aliases
-from ax_moo.optimizer.ax_strategy import (
+from ax_moo.optimizer.base import MODEL_NODE, Candidate, Method, SearchSpaceExhausted, is_after_the_design
+from ax_moo.optimizer.bayes import ax_internals
+from ax_moo.optimizer.bayes.ax_problem import AxProblem, aliases
+from ax_moo.optimizer.bayes.ax_strategy import (
     AcquisitionSearch,
     analysis_strategy,
     ax_strategy,
     baseline_strategy,
     make_cheaper,
 )
-from ax_moo.optimizer.base import MODEL_NODE, Candidate, Method, SearchSpaceExhausted, is_after_the_design
-from ax_moo.optimizer.initial_design import design_seed
-from ax_moo.optimizer.one_thread import one_thread
-from ax_moo.optimizer.points import grid_point, key, number_of_points
-from ax_moo.optimizer.scheduled_fits import ScheduledFits
+from ax_moo.optimizer.bayes.one_thread import one_thread
+from ax_moo.optimizer.bayes.scheduled_fits import ScheduledFits
+from ax_moo.optimizer.first_points.initial_design import design_seed
+from ax_moo.optimizer.first_points.points import grid_point, key, number_of_points
 from ax_moo.optimizer.telling import Telling
 from ax_moo.problem.problem import Problem
 from ax_moo.system.text import error_line

@@ -4,8 +4,8 @@ import warnings
 from typing import Any
 
 from ax_moo.optimizer.base import MODEL_NODE, Method
-from ax_moo.optimizer.lean_acquisition import LeanAcquisition
-from ax_moo.optimizer.scheduled_fits import ScheduledFits
+from ax_moo.optimizer.bayes.lean_acquisition import LeanAcquisition
+from ax_moo.optimizer.bayes.scheduled_fits import ScheduledFits
 from ax_moo.problem.problem import Problem
 
 with warnings.catch_warnings():

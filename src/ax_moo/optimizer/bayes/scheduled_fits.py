@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ax_moo.optimizer import ax_internals
+from ax_moo.optimizer.bayes import ax_internals
 from ax_moo.system.text import error_line
 
 with warnings.catch_warnings():

@@ -1,0 +1,1 @@
+"""Bayesian optimization by Ax: all modules that import Ax, BoTorch or torch."""
