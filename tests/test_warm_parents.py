@@ -143,6 +143,20 @@ def test_what_a_parent_leaves_out_is_said_and_kept_for_the_next_one(owned: Owned
     assert "hydra.launcher.preload: not_there cannot be imported, and is left out" in words
 
 
+@pytest.mark.parametrize(("deaths", "begun"), [(1, 2), (9, 3)])
+def test_a_parent_that_dies_at_its_imports_has_two_successors_at_most(
+    deaths: int, begun: int, owned: Owned, tmp_path: Path, said: Said
+) -> None:
+    text = f"import os\nopen({str(tmp_path / 'begun')!r}, 'a').write('x')\n"
+    dies = f"if os.path.getsize({str(tmp_path / 'begun')!r}) <= {deaths}:\n    os.kill(os.getpid(), 9)\n"
+    (tmp_path / "dies.py").write_text(text + dies)
+    owned.open("dies")
+    owned.wait()
+    assert (tmp_path / "begun").read_text() == "x" * begun
+    assert len(parents()) == (deaths == 1)
+    assert ("Trials start cold: their parent process does not answer (it has ended)" in said()) == (deaths > 1)
+
+
 def test_a_parent_that_does_not_read_costs_a_cold_start_however_long_the_environment_is(
     owned: Owned, said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ _WAIT_S = 30.0
 """How long trials wait for the parent's imports: about as long as they would need for their own. Then they are cold."""
 
 _IMPORTS_S = 600.0
-_MOST_PARENTS = 8
+_MOST_PARENTS, _MOST_DEATHS = 8, 2
 
 
 class Warmth(ABC):
@@ -41,7 +41,7 @@ class Warmth(ABC):
         self._end_forks = end_forks
         self._parent: ParentProcess | None = None
         self._is_new = False
-        self._parents = 0
+        self._parents, self._deaths = 0, 0
         self._left_out: dict[str, str] = {}
         self._said: set[str] = set()
         self._has_given_up = not (can_fork and sys.platform.startswith("linux"))
@@ -57,6 +57,8 @@ class Warmth(ABC):
         assert self._parent is not None
         try:
             about = self._about(self._parent)
+        except BrokenPipeError as error:
+            return self._after_death(f"their parent process does not answer ({error})")
         except (OSError, ValueError) as error:
             self._give_up(f"their parent process does not answer ({error})")
             return True
@@ -111,6 +113,15 @@ class Warmth(ABC):
             return False
         self._say(f"Trials start cold until their parent process has done its imports: {_WAIT_S:g} s were not enough")
         return True
+
+    def _after_death(self, why: str) -> bool:
+        """Begin again after somebody has killed a parent at its imports; an import that ends one ends them all."""
+        self._deaths += 1
+        if self._deaths > _MOST_DEATHS:
+            self._give_up(why)
+            return True
+        self.close()
+        return not self._begin()
 
     def _begin_anew(self, why: str) -> None:
         """The next trials have another parent."""
