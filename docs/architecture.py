@@ -20,7 +20,7 @@ def rows(contract: str) -> list[list[str]]:
 def page() -> str:
     """The page as it should be: its text, with the pictures drawn anew."""
     text = PAGE.read_text(encoding="utf-8")
-    for contract in ("The rooms", "Inside the launchers", "Inside the optimizer"):
+    for contract in ("The rooms", "Inside the launchers", "Inside the optimizer", "Inside the sweep"):
         begin = BEGIN.format(contract)
         before, found, rest = text.partition(begin)
         if not found:

@@ -17,7 +17,7 @@ from waiting import wait_until_none_is_left
 
 from ax_moo.jobs.blocking import BlockingLauncherAdapter
 from ax_moo.jobs.launcher import JobRequest, JobResult, JobState
-from ax_moo.sweep.evaluation import next_state
+from ax_moo.sweep.steps.evaluation import next_state
 from ax_moo.trial import Trial, TrialStatus
 from ax_moo_launchers.attach import attach
 

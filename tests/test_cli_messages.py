@@ -26,7 +26,7 @@ from ax_moo.problem.problem import Problem
 from ax_moo.search_space.space import Range, SearchSpace
 from ax_moo.storage import lock, stop_request
 from ax_moo.storage.journal import Journal, header, id_of, trials
-from ax_moo.sweep.submission import request_of
+from ax_moo.sweep.steps.submission import request_of
 from ax_moo.trial import Attempt, Fault, Job, Trial, TrialStatus
 
 PROBLEM = Problem(SearchSpace((Range("x", 0.0, 1.0, "float"),)), (Objective("loss", minimize=True),))

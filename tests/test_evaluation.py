@@ -6,7 +6,7 @@ import pytest
 import torch
 from fakes import TWO_OBJECTIVES, problem
 
-from ax_moo.sweep.evaluation import BadOutcome, check_sems, to_outcome
+from ax_moo.sweep.steps.evaluation import BadOutcome, check_sems, to_outcome
 
 pytestmark = pytest.mark.hydra_free
 

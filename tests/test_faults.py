@@ -10,11 +10,11 @@ from quick import loop_without_pause  # noqa: F401
 from ax_moo.jobs.launcher import JobRequest, JobResult
 from ax_moo.storage import journal
 from ax_moo.sweep.budget import Budget
-from ax_moo.sweep.evaluation import MOST_BY_NOBODYS_FAULT
 from ax_moo.sweep.loop import Sweep
 from ax_moo.sweep.result import SweepResult
 from ax_moo.sweep.settings import Settings
 from ax_moo.sweep.state import Cause
+from ax_moo.sweep.steps.evaluation import MOST_BY_NOBODYS_FAULT
 from ax_moo.trial import Fault, Trial, TrialStatus
 from ax_moo_launchers.slurm.faults import End, fault_of
 

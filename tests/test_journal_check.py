@@ -16,8 +16,8 @@ from ax_moo.cli.app import app
 from ax_moo.storage import journal, lock, stop_request
 from ax_moo.storage.journal import JOURNAL_FILE
 from ax_moo.storage.journal import lines as journal_lines
-from ax_moo.sweep import resume
 from ax_moo.sweep.loop import Sweep
+from ax_moo.sweep.resuming import resume
 from ax_moo.sweep.settings import Settings
 from ax_moo.system.errors import ConfigError
 

@@ -22,8 +22,9 @@ from ax_moo.html_report.payload import payload
 from ax_moo.jobs.launcher import JobRequest, JobResult
 from ax_moo.storage.folder import open_folder
 from ax_moo.storage.journal import JOURNAL_FILE
-from ax_moo.sweep import loop, resume
+from ax_moo.sweep import loop
 from ax_moo.sweep.loop import Sweep
+from ax_moo.sweep.resuming import resume
 from ax_moo.sweep.settings import Settings
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Job, Trial, TrialStatus

@@ -18,9 +18,9 @@ from waiting import wait_until
 
 from ax_moo.jobs import refusals
 from ax_moo.jobs.launcher import JobRequest, JobState
-from ax_moo.sweep import resume
 from ax_moo.sweep.loop import Sweep
 from ax_moo.sweep.result import SweepResult
+from ax_moo.sweep.resuming import resume
 from ax_moo.sweep.settings import Settings
 from ax_moo.system.errors import ConfigError
 from ax_moo_launchers import batch

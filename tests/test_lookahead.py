@@ -14,9 +14,10 @@ from ax_moo.optimizer.base import Candidate, Lookahead, Method
 from ax_moo.optimizer.bayes.ax_client import AxOptimizer
 from ax_moo.optimizer.lookahead import LookaheadRule
 from ax_moo.storage import journal
-from ax_moo.sweep import loop, resume
+from ax_moo.sweep import loop
 from ax_moo.sweep.loop import Sweep
 from ax_moo.sweep.result import SweepResult
+from ax_moo.sweep.resuming import resume
 from ax_moo.sweep.settings import Settings
 from ax_moo.trial import Trial, TrialStatus
 

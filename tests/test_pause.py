@@ -11,8 +11,8 @@ from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, t
 from ax_moo.jobs.launcher import JobHandle, JobRequest, JobState
 from ax_moo.sweep import loop
 from ax_moo.sweep.loop import Sweep
-from ax_moo.sweep.pause import pause
 from ax_moo.sweep.settings import Settings
+from ax_moo.sweep.steps.pause import pause
 from ax_moo.trial import Job
 from ax_moo_launchers.files import result_file
 from ax_moo_launchers.local.handle import LocalHandle

@@ -9,8 +9,8 @@ from fakes import TWO_OBJECTIVES, problem
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import journal
 from ax_moo.storage.journal import Journal
-from ax_moo.sweep import resume
 from ax_moo.sweep.budget import Budget
+from ax_moo.sweep.resuming import resume
 from ax_moo.sweep.settings import Settings
 from ax_moo.sweep.state import Reason
 from ax_moo.system.errors import ConfigError

@@ -21,11 +21,11 @@ from ax_moo.problem.best_so_far import BestSoFar
 from ax_moo.problem.frontier import hypervolume_of, pareto_trials
 from ax_moo.storage.files import JOURNAL_FILE
 from ax_moo.storage.journal import Journal
-from ax_moo.sweep import submission
 from ax_moo.sweep.budget import Budget
 from ax_moo.sweep.loop import Sweep
 from ax_moo.sweep.settings import Settings
-from ax_moo.sweep.submission import Submitter
+from ax_moo.sweep.steps import submission
+from ax_moo.sweep.steps.submission import Submitter
 from ax_moo.sweep.trials import Trials
 from ax_moo.trial import Fault, Job, Trial, TrialStatus
 from ax_moo_launchers import files, handle

@@ -13,10 +13,10 @@ from ax_moo.optimizer.base import Lookahead
 from ax_moo.optimizer.bayes.ax_client import AxOptimizer
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import journal
-from ax_moo.sweep import resume
 from ax_moo.sweep.loop import Sweep
 from ax_moo.sweep.observers import Progress
 from ax_moo.sweep.result import SweepResult
+from ax_moo.sweep.resuming import resume
 from ax_moo.sweep.settings import Settings
 from ax_moo.sweep.state import Cause
 from ax_moo.system.errors import ConfigError

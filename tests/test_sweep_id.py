@@ -8,8 +8,8 @@ from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, t
 from quick import loop_without_pause  # noqa: F401
 
 from ax_moo.storage import journal
-from ax_moo.sweep import resume
 from ax_moo.sweep.loop import Sweep
+from ax_moo.sweep.resuming import resume
 from ax_moo.sweep.settings import Settings
 
 pytestmark = pytest.mark.one_hydra

@@ -24,10 +24,11 @@ from ax_moo.optimizer.bayes.ax_client import AxOptimizer
 from ax_moo.results.tables import trials_frame
 from ax_moo.storage import journal, stop_request
 from ax_moo.storage.journal import Journal
-from ax_moo.sweep import cancellation, finding, resume
 from ax_moo.sweep.loop import Sweep
 from ax_moo.sweep.result import SweepResult
+from ax_moo.sweep.resuming import finding, resume
 from ax_moo.sweep.settings import Settings
+from ax_moo.sweep.steps import cancellation
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Trial, TrialStatus
 

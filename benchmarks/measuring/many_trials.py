@@ -24,9 +24,9 @@ from ax_moo.problem.problem import Problem
 from ax_moo.results.tables import TRIALS_FILE, write_results
 from ax_moo.storage.files import JOURNAL_FILE
 from ax_moo.storage.folder import open_folder
-from ax_moo.sweep import resume
 from ax_moo.sweep.loop import Sweep
 from ax_moo.sweep.observers import Observer
+from ax_moo.sweep.resuming import resume
 from ax_moo.sweep.settings import Settings
 from ax_moo.trial import Trial
 from measuring.simulated_jobs import SimulatedJob, SimulatedLauncher

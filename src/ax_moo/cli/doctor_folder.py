@@ -13,7 +13,7 @@ from ax_moo.storage import lock
 from ax_moo.storage.home import original_of
 from ax_moo.storage.journal import JOURNAL_FILE, PULLED, header, id_of
 from ax_moo.storage.journal.examination import Examination, JournalFault, examine
-from ax_moo.sweep import resume
+from ax_moo.sweep.resuming import resume
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Trial, TrialStatus
 

@@ -12,8 +12,8 @@ from ax_moo.results.status import SweepState, state_of
 from ax_moo.storage import folder
 from ax_moo.storage.folder import NoSweep, NotBegun, SweepFolder
 from ax_moo.storage.journal import PULLED
-from ax_moo.sweep.copies import living_original
-from ax_moo.sweep.finding import job_of
+from ax_moo.sweep.resuming.copies import living_original
+from ax_moo.sweep.resuming.finding import job_of
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Job
 

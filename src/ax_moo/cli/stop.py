@@ -13,8 +13,8 @@ from ax_moo.storage.folder import NotBegun, SweepFolder
 from ax_moo.storage.journal import Journal
 from ax_moo.storage.lock_holder import Holder
 from ax_moo.storage.stop_request import StopRequest
-from ax_moo.sweep.cancellation import cancel_and_wait
-from ax_moo.sweep.finding import end_ready_jobs, job_of
+from ax_moo.sweep.resuming.finding import end_ready_jobs, job_of
+from ax_moo.sweep.steps.cancellation import cancel_and_wait
 from ax_moo.system import disk
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Trial, TrialStatus

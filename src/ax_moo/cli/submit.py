@@ -11,7 +11,7 @@ from ax_moo.cli.controller import Controller, controller_folder, note_home, queu
 from ax_moo.cli.probe import sweep_folder_of
 from ax_moo.cli.resume import check_runnable, resume_override, sweep_dir_override
 from ax_moo.storage import lock
-from ax_moo.sweep.copies import check_has_no_living_original
+from ax_moo.sweep.resuming.copies import check_has_no_living_original
 from ax_moo.sweep.settings import Resume
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.signals import check_warning_signal

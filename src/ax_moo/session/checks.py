@@ -16,7 +16,7 @@ from ax_moo.session.job_config import check_composes
 from ax_moo.session.leftovers import check_none_ahead, check_unused
 from ax_moo.session.subdir_check import first_folders
 from ax_moo.storage import journal, lock
-from ax_moo.sweep import resume
+from ax_moo.sweep.resuming import resume
 from ax_moo.sweep.settings import Resume, Settings
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.text import first_line

@@ -14,7 +14,7 @@ from ax_moo.jobs.launcher import JobHandle
 from ax_moo.session.leftovers import of_a_sweep
 from ax_moo.storage import earlier, journal, lock
 from ax_moo.storage.home import original_of
-from ax_moo.sweep.copies import ENDED_WITHIN_SECONDS, may_run
+from ax_moo.sweep.resuming.copies import ENDED_WITHIN_SECONDS, may_run
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Job
 

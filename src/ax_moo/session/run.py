@@ -34,11 +34,11 @@ from ax_moo.session.job_config import corner_points
 from ax_moo.storage import journal, lock, stop_request
 from ax_moo.storage.files import CONFIG_FILE, HOME, JOURNAL_FILE
 from ax_moo.storage.home import original_of
-from ax_moo.sweep import resume
 from ax_moo.sweep.budget import Budget
 from ax_moo.sweep.loop import Sweep
 from ax_moo.sweep.result import SweepResult
-from ax_moo.sweep.resume import PreviousRun
+from ax_moo.sweep.resuming import resume
+from ax_moo.sweep.resuming.resume import PreviousRun
 from ax_moo.sweep.settings import Resume, Settings
 from ax_moo.sweep.state import Cause, Reason
 from ax_moo.system import disk, signals

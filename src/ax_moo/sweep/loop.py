@@ -16,21 +16,21 @@ from ax_moo.storage import journal, stop_request
 from ax_moo.storage.base import Storage
 from ax_moo.storage.journal_storage import JournalStorage
 from ax_moo.storage.lock_claim import taken_over_by
-from ax_moo.sweep import resume
-from ax_moo.sweep.asking import Asking
 from ax_moo.sweep.budget import Budget, failure_sentence
-from ax_moo.sweep.cancellation import cancel_and_wait
-from ax_moo.sweep.collecting import Collector
 from ax_moo.sweep.course import Course
-from ax_moo.sweep.filling import Filling
 from ax_moo.sweep.observers import Observer, Observers, Progress
-from ax_moo.sweep.pause import pause
 from ax_moo.sweep.result import SweepResult
-from ax_moo.sweep.resume import PreviousRun
+from ax_moo.sweep.resuming import resume
+from ax_moo.sweep.resuming.resume import PreviousRun
+from ax_moo.sweep.resuming.taking_up import TakingUp
 from ax_moo.sweep.settings import Settings
 from ax_moo.sweep.state import Cause, Closed, NoNewTrials, Reason
-from ax_moo.sweep.submission import Submitter
-from ax_moo.sweep.taking_up import TakingUp
+from ax_moo.sweep.steps.asking import Asking
+from ax_moo.sweep.steps.cancellation import cancel_and_wait
+from ax_moo.sweep.steps.collecting import Collector
+from ax_moo.sweep.steps.filling import Filling
+from ax_moo.sweep.steps.pause import pause
+from ax_moo.sweep.steps.submission import Submitter
 from ax_moo.system import disk, signals
 from ax_moo.system.clock import steady_clock
 from ax_moo.system.errors import ConfigError
@@ -39,7 +39,7 @@ from ax_moo.trial import Job, Trial
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
-"""The interval is fixed; a candidate or the result of a job ends the pause early (``sweep.pause``)."""
+"""The interval is fixed; a candidate or the result of a job ends the pause early (``sweep.steps.pause``)."""
 
 
 class Sweep:

@@ -2,8 +2,8 @@
 
 from ax_moo.optimizer.base import Candidate, SearchSpaceExhausted
 from ax_moo.sweep.course import Course
-from ax_moo.sweep.slots import FreeSlots
 from ax_moo.sweep.state import Cause
+from ax_moo.sweep.steps.slots import FreeSlots
 from ax_moo.system.text import error_line
 from ax_moo.trial import Trial
 

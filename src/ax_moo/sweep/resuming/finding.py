@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from ax_moo.jobs.folders import attempt_folders, bases, of_sweep
 from ax_moo.jobs.launcher import AsyncLauncher, JobHandle, JobRequest
 from ax_moo.storage.folder import SweepFolder
-from ax_moo.sweep.submission import request_of
+from ax_moo.sweep.steps.submission import request_of
 from ax_moo.trial import Job, Trial
 
 log = logging.getLogger(__name__)

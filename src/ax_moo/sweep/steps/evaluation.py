@@ -10,7 +10,7 @@ from typing import Any
 
 from ax_moo.jobs.launcher import JobHandle, JobResult, JobState
 from ax_moo.problem.problem import Problem
-from ax_moo.sweep.cancellation import CANCELLED
+from ax_moo.sweep.steps.cancellation import CANCELLED
 from ax_moo.system.contained import contained
 from ax_moo.system.text import error_line, one_line
 from ax_moo.trial import Measured, Outcome, Trial, TrialStatus

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from ax_moo.jobs.launcher import AsyncLauncher
-from ax_moo.sweep import finding
-from ax_moo.sweep.asking import Asking
 from ax_moo.sweep.course import Course
-from ax_moo.sweep.submission import Submitter
+from ax_moo.sweep.resuming import finding
+from ax_moo.sweep.steps.asking import Asking
+from ax_moo.sweep.steps.submission import Submitter
 from ax_moo.sweep.trials import Trials
 from ax_moo.trial import Trial, TrialStatus
 

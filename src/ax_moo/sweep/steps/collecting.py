@@ -8,7 +8,7 @@ from typing import TypeVar
 from ax_moo.jobs.launcher import JobState
 from ax_moo.problem.problem import Problem
 from ax_moo.sweep.course import Course
-from ax_moo.sweep.evaluation import next_state
+from ax_moo.sweep.steps.evaluation import next_state
 from ax_moo.trial import Trial, TrialStatus
 
 log = logging.getLogger(__name__)

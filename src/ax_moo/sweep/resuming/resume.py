@@ -15,7 +15,7 @@ from ax_moo.storage.base import Storage
 from ax_moo.storage.journal import check as journal_check
 from ax_moo.storage.journal_storage import JournalStorage
 from ax_moo.sweep.budget import Budget
-from ax_moo.sweep.copies import check_has_no_living_original
+from ax_moo.sweep.resuming.copies import check_has_no_living_original
 from ax_moo.sweep.settings import Resume, Settings
 from ax_moo.sweep.state import Cause, Reason
 from ax_moo.system.errors import ConfigError

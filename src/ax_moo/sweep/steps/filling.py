@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 from ax_moo.jobs.launcher import AsyncLauncher, Prepares
-from ax_moo.sweep.asking import Asking
 from ax_moo.sweep.course import Course
 from ax_moo.sweep.nodes import NodeWatch, to_avoid
 from ax_moo.sweep.state import Cause
-from ax_moo.sweep.submission import Submitter
+from ax_moo.sweep.steps.asking import Asking
+from ax_moo.sweep.steps.submission import Submitter
 from ax_moo.system import signals
 from ax_moo.trial import Trial
 

@@ -8,7 +8,7 @@ from ax_moo.jobs.launcher import JobHandle
 from ax_moo.storage import lock
 from ax_moo.storage.folder import SweepFolder, open_folder
 from ax_moo.storage.home import original_of
-from ax_moo.sweep.finding import job_of
+from ax_moo.sweep.resuming.finding import job_of
 from ax_moo.system.errors import ConfigError
 
 ENDED_WITHIN_SECONDS = 15.0
