@@ -15,6 +15,7 @@ from ax_moo.system.errors import ConfigError
 
 LEAST_WIDTH = 100 * 1.5e-7
 MOST_VALUES = 1000
+_LEAST_ROOM = 1e-13
 _MOST_UNLIKE = 1e14
 """Ax's solver takes a point for infeasible if a term of the constraint is so many times as large as the others."""
 
@@ -35,8 +36,9 @@ def check_ax_takes(problem: Problem, method: Method) -> None:
     for axis in encoding.axes:
         _check_size(axis, is_logarithm=axis.name in encoding.logarithms)
     bounds = {axis.name: axis.bounds for axis in encoding.axes if axis.bounds is not None}
+    floats = {axis.name for axis in encoding.axes if axis.value_type == "float"}
     for given, constraint in zip(problem.parameter_constraints, encoding.constraints, strict=True):
-        _check_constraint(given, constraint, bounds)
+        _check_constraint(given, constraint, bounds, floats)
 
 
 def _check_numbers(axis: EncodedParameter) -> None:
@@ -77,9 +79,12 @@ def _check_size(axis: EncodedParameter, is_logarithm: bool) -> None:
 
 
 def _check_constraint(
-    given: ParameterConstraint, constraint: ParameterConstraint, bounds: dict[str, tuple[float, float]]
+    given: ParameterConstraint,
+    constraint: ParameterConstraint,
+    bounds: dict[str, tuple[float, float]],
+    floats: set[str],
 ) -> None:
-    """Refuse a constraint whose terms differ so much in size that the small ones are lost beside the large ones."""
+    """Refuse a constraint that leaves floats one point, or whose terms differ so much that the small ones are lost."""
     sizes = [abs(weight) * (bounds[name][1] - bounds[name][0]) for name, weight in constraint.terms]
     least = sum(weight * bounds[name][0 if weight > 0 else 1] for name, weight in constraint.terms)
     room = constraint.bound - least
@@ -87,4 +92,9 @@ def _check_constraint(
         raise ConfigError(
             f"{PARAMETERS}: {given.text!r}: over their ranges the terms differ too much in size for numbers in double"
             " precision; give closer bounds or weights"
+        )
+    if room <= _LEAST_ROOM * max(sizes) and floats.intersection(constraint.names):
+        raise ConfigError(
+            f"{PARAMETERS}: {given.text!r}: only one point of {', '.join(constraint.names)} meets the constraint, and"
+            " Ax needs more; give the parameters these values, or loosen the constraint"
         )
