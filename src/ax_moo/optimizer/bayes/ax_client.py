@@ -13,13 +13,7 @@ from typing import Any
 from ax_moo.optimizer.base import MODEL_NODE, Candidate, Method, SearchSpaceExhausted, is_after_the_design
 from ax_moo.optimizer.bayes import ax_internals
 from ax_moo.optimizer.bayes.ax_problem import AxProblem, aliases
-from ax_moo.optimizer.bayes.ax_strategy import (
-    AcquisitionSearch,
-    analysis_strategy,
-    ax_strategy,
-    baseline_strategy,
-    make_cheaper,
-)
+from ax_moo.optimizer.bayes.ax_strategy import analysis_strategy, ax_strategy, baseline_strategy, make_cheaper
 from ax_moo.optimizer.bayes.one_thread import one_thread
 from ax_moo.optimizer.bayes.scheduled_fits import ScheduledFits
 from ax_moo.optimizer.first_points.initial_design import design_seed
@@ -34,17 +28,10 @@ with warnings.catch_warnings():
     from ax.adapter.registry import Generators
     from ax.api.client import Client
     from ax.exceptions.core import DataRequiredError, OptimizationComplete
-    from ax.exceptions.core import UnsupportedError as AxUnsupportedError
     from ax.exceptions.generation_strategy import MaxParallelismReachedException
     from ax.generation_strategy.generation_strategy import GenerationStrategy
-    from botorch.acquisition.multi_objective import logei
-    from botorch.exceptions.errors import UnsupportedError as BotorchUnsupportedError
 
 __all__ = ["AxOptimizer", "aliases"]
-
-# BoTorch would compile a C++ kernel at the first candidate. That takes half a minute, and a process that is killed
-# meanwhile leaves a lock for which every later process waits for ever.
-logei._load_attempted = True
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +68,6 @@ class AxOptimizer:
         self._has_strategy = False
         self._model_has_begun = False
         self._fits = ScheduledFits(self._client, seed)
-        self._search = AcquisitionSearch(problem, self._method, constrained=bool(self._encoding.constraints))
 
     @property
     def client(self) -> Client:
@@ -181,17 +167,10 @@ class AxOptimizer:
             # After the centre a sweep goes on with the strategy with which a resumed one begins: with n_initial=1 only
             # that one has Sobol points until a model has data.
             self._has_strategy = not is_first
-        while True:
-            self._search.apply(ax_internals.strategy(self._client))
-            try:
-                generated: dict[int, Any] = self._client.get_next_trials(1)
-            except (AxUnsupportedError, BotorchUnsupportedError):
-                if not self._search.give_up():
-                    raise
-                continue
-            if not generated:
-                raise DataRequiredError("Ax has no candidate yet")
-            return generated
+        generated: dict[int, Any] = self._client.get_next_trials(1)
+        if not generated:
+            raise DataRequiredError("Ax has no candidate yet")
+        return generated
 
     def _strategy(self, with_center: bool) -> GenerationStrategy:
         if self._method in (Method.SOBOL, Method.RANDOM):

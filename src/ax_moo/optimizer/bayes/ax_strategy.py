@@ -1,12 +1,10 @@
-"""Ax's generation strategy for each method, and how hard the acquisition function is searched for a candidate."""
+"""Ax's generation strategy for each method."""
 
 import warnings
-from typing import Any
 
 from ax_moo.optimizer.base import MODEL_NODE, Method
 from ax_moo.optimizer.bayes.lean_acquisition import LeanAcquisition
 from ax_moo.optimizer.bayes.scheduled_fits import ScheduledFits
-from ax_moo.problem.problem import Problem
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -15,12 +13,6 @@ with warnings.catch_warnings():
     from ax.api.utils.structs import GenerationStrategyDispatchStruct
     from ax.generation_strategy.generation_strategy import GenerationNode, GenerationStrategy
     from ax.generation_strategy.generator_spec import GeneratorSpec
-
-LIGHT_SEARCH = {"num_restarts": 4, "raw_samples": 256, "options": {"maxiter_alternating": 16}}
-"""On a surrogate of the MNIST search these options reach the hypervolume of Ax's own with half the CPU time
-(benchmarks/quality.py)."""
-SHORT_WALK = {"num_restarts": 4, "raw_samples": 256, "options": {"n_burnin": 1000, "n_thinning": 4}}
-"""In a constrained space a random walk finds the starting points; it has an eighth of its default length here."""
 
 
 def baseline_strategy(method: str, seed: int | None) -> GenerationStrategy:
@@ -63,27 +55,3 @@ def model_specs(strategy: GenerationStrategy) -> list[GeneratorSpec]:
     """The specifications of the strategy's model; none if it has no model."""
     node = strategy.nodes_by_name.get(MODEL_NODE)
     return list(node.generator_specs) if node is not None else []
-
-
-class AcquisitionSearch:
-    """Options for the search for the acquisition function's maximum.
-
-    Ax chooses the search by the kind of space, and each search accepts different options. Those that are refused are
-    given up, the best first; when all of them are, Ax's own apply.
-    """
-
-    def __init__(self, problem: Problem, method: str, *, constrained: bool) -> None:
-        self._to_try: list[dict[str, Any]] = []
-        if method == Method.AUTO and problem.is_multi_objective:
-            self._to_try = [SHORT_WALK, LIGHT_SEARCH] if constrained else [LIGHT_SEARCH]
-
-    def apply(self, strategy: GenerationStrategy) -> None:
-        for spec in model_specs(strategy):
-            options = self._to_try[:1]
-            spec.generator_gen_kwargs = {"model_gen_options": {"optimizer_kwargs": options[0]}} if options else {}
-
-    def give_up(self) -> bool:
-        """Give up the options that were refused; False if there were none."""
-        had_some = bool(self._to_try)
-        self._to_try = self._to_try[1:]
-        return had_some
