@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _START = {"num_restarts": 4, "raw_samples": 96}
-_STEPS = {"maxiter": 40}
+_STEPS = {"maxiter": 40, "init_batch_limit": 96}
 
 _SEARCHES: Mapping[str, Mapping[str, Any]] = {
     "optimize_acqf": {**_START, "options": _STEPS, "retry_on_optimization_warning": False},

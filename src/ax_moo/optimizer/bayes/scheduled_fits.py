@@ -25,13 +25,13 @@ with warnings.catch_warnings():
 log = logging.getLogger(__name__)
 
 ALWAYS_UNTIL = 10
-GROWTH = 10
+GROWTH = 5
 
 State = Mapping[str, Any]
 
 
 def scheduled_fit(results: int) -> int:
-    """With how many of these results the hyperparameters are fitted: with all up to ten, then at each tenth more."""
+    """With how many of these results the hyperparameters are fitted: with all up to ten, then at each fifth more."""
     fitted = min(results, ALWAYS_UNTIL)
     while (following := fitted + max(1, fitted // GROWTH)) <= results:
         fitted = following
