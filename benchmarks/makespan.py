@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,18 @@ SLEEPER = str(HERE / "applications/sleeper.py")
 SPACE = ("x=interval(0,1)", "y=interval(0,1)")
 THRESHOLDS = {"near": 1.5, "far": 1.0}
 OPTUNA = ("hydra-core==1.3.8", "hydra-optuna-sweeper==1.3.0", "hydra-submitit-launcher==1.2.0", "optuna==2.10.1")
+TRAINING = "+training"
+"""At the end of a tool's name: its trials import torch and Lightning, as trainings do, and then sleep."""
+
+IMPORTS = ("torch", "pytorch_lightning")
 OURS = ("auto", "sobol")
 TOOLS = {
     "auto": "ours, method=auto",
     "sobol": "ours, method=sobol",
     "optuna": "hydra-optuna-sweeper, submitit_local",
     "ax": "Ax run_trials",
+    f"auto{TRAINING}": "ours, method=auto, with imports",
+    f"optuna{TRAINING}": "hydra-optuna-sweeper, submitit_local, with imports",
 }
 
 
@@ -71,15 +78,17 @@ def measure(tool: str, work: Work, folder: Path) -> Measured:
     durations = folder / "durations.json"
     durations.write_text(json.dumps(work.durations))
     common = [f"durations={durations}", f"records={records}"]
-    command = COMMANDS.get(tool, _ours)(tool, work, folder, common)
+    name, training, _ = tool.partition(TRAINING)
+    common += [f"imports=[{','.join(IMPORTS)}]"] if training else []
+    command = COMMANDS.get(name, _ours)(tool, work, folder, common)
     # A cache of its own: the application has never been searched before.
-    ran = run(command, HERE, folder / "output", {"XDG_CACHE_HOME": str(folder / "cache")} if tool in OURS else {})
+    ran = run(command, HERE, folder / "output", {"XDG_CACHE_HOME": str(folder / "cache")} if name in OURS else {})
     worked = {int(path.stem): _worked(path) for path in records.glob("*.json")}
     if sorted(worked) != list(range(len(work.durations))):
         raise CommandFailed(f"{tool} has run only the trials {sorted(worked)}")
     makespan = max(each.ended for each in worked.values()) - ran.began
     first = min(each.began for each in worked.values()) - ran.began
-    if tool not in OURS:
+    if name not in OURS:
         return Measured(makespan, first, ran, {})
     parts = slot_time(folder / "sweep", worked, work.slots, ran.began)
     return Measured(makespan, first, ran, parts, overhead_per_trial(folder / "sweep", worked))
@@ -95,7 +104,7 @@ def _ours(tool: str, work: Work, folder: Path, common: Sequence[str]) -> list[st
     return [
         *(sys.executable, SLEEPER, "-m", "hydra/sweeper=ax_moo", "hydra/launcher=async_local", *SPACE, *common),
         *_budget(work, folder),
-        f"hydra.sweeper.method={tool}",
+        f"hydra.sweeper.method={tool.removesuffix(TRAINING)}",
         f"hydra.sweeper.seed={work.seed}",
         f"hydra.sweeper.report={str(work.report).lower()}",
         f"+hydra.sweeper.objectives={{{objectives}}}",
@@ -103,7 +112,12 @@ def _ours(tool: str, work: Work, folder: Path, common: Sequence[str]) -> list[st
 
 
 def _optuna(tool: str, work: Work, folder: Path, common: Sequence[str]) -> list[str]:
-    python = str(environment("optuna", *OPTUNA))
+    packages = (
+        [f"{name.replace('_', '-')}=={version(name).split('+')[0]}" for name in IMPORTS]
+        if tool.endswith(TRAINING)
+        else []
+    )
+    python = str(environment("optuna", *OPTUNA, *packages))
     return [
         *(python, SLEEPER, "-m", "hydra/sweeper=optuna", "hydra/launcher=submitit_local", *SPACE, *common),
         *_budget(work, folder),
@@ -167,7 +181,7 @@ def main() -> None:
         for tool in options.tools.split(","):
             found = attempt(TOOLS[tool], partial(measure, tool, work, Path(name, tool)))
             measured |= {tool: found} if found else {}
-    overheads = [each for tool in measured for each in measured[tool].overheads]
+    overheads = [each for tool in measured if tool in OURS for each in measured[tool].overheads]
     overhead = statistics.median(overheads) if overheads else 0.0
     for method in filter(None, options.simulate.split(",")):
         parts = attempt(f"{TOOLS[method]}, simulated", partial(simulate, method, longer, overhead))
@@ -186,7 +200,8 @@ def result(
 ) -> Result:
     about = (
         f"{options.trials} trials on {options.slots} slots; a trial sleeps for a time drawn from a log-normal "
-        f"distribution (sigma {options.sigma:g}), the same for every tool. The makespan is from the start of the "
+        f"distribution (sigma {options.sigma:g}), the same for every tool. Trials with imports also import torch and "
+        "Lightning, as trainings do. The makespan is from the start of the "
         "command to the end of the last trial's work; the ideal is list scheduling of the same durations. CPU is that "
         "of all processes. The C++ kernel that BoTorch compiles once for each user, unless one prevents it as we do, "
         "was compiled before. In simulated time the real loop and the real Ax run; only the clock and the jobs, whose "
@@ -254,9 +269,10 @@ def _figures(
         if tool in simulated:
             ratio = simulated[tool]["makespan"] / longer.ideal
             figures.append(Figure.at_most(1.03, f"makespan to the ideal, {tool}, long trials", ratio))
-        if tool in measured and "optuna" in measured:
-            factor = measured["optuna"].makespan / measured[tool].makespan
-            figures.append(Figure.at_least(3, f"times faster than hydra-optuna-sweeper, {tool}", factor))
+    ours, peer = (measured.get(f"{tool}{TRAINING}") for tool in ("auto", "optuna"))
+    if ours and peer:
+        factor = peer.makespan / ours.makespan
+        figures.append(Figure.at_least(3, "times faster than hydra-optuna-sweeper, auto, with imports", factor))
     return figures
 
 

@@ -1,8 +1,10 @@
 """A trial that sleeps for as long as ``durations`` says for its number, and returns two objectives of x and y.
 
-It needs nothing but Hydra, and leaves NUMBER.json in ``records``: when it began and ended, and what it returned.
+It needs nothing but Hydra, and imports first what ``imports`` names. It leaves NUMBER.json in ``records``: when it
+began and ended, and what it returned.
 """
 
+import importlib
 import json
 import time
 from pathlib import Path
@@ -12,12 +14,15 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig
 
 ConfigStore.instance().store(
-    "sleeper", {"x": 0.5, "y": 0.5, "number": "${hydra:job.num}", "durations": "???", "records": "???"}
+    "sleeper",
+    {"x": 0.5, "y": 0.5, "number": "${hydra:job.num}", "durations": "???", "records": "???", "imports": []},
 )
 
 
 @hydra.main(version_base="1.3", config_path=None, config_name="sleeper")
 def main(config: DictConfig) -> list[float]:
+    for name in config.imports:
+        importlib.import_module(name)
     began = time.time()
     number = int(config.number)
     time.sleep(json.loads(Path(config.durations).read_text())[number])
