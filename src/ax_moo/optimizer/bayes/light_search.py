@@ -18,7 +18,7 @@ _SEARCHES: Mapping[str, Mapping[str, Any]] = {
     "optimize_acqf_mixed_alternating": {
         "num_restarts": 4,
         "raw_samples": 256,
-        "options": {"maxiter_alternating": 16, "maxiter_init": 50},
+        "options": {"maxiter_alternating": 16},
     },
     "optimize_acqf_discrete_local_search": {"num_restarts": 4, "raw_samples": 256},
 }
