@@ -23,6 +23,7 @@ _SEARCHES: Mapping[str, Mapping[str, Any]] = {
     "optimize_acqf_discrete_local_search": {"num_restarts": 4, "raw_samples": 256},
 }
 
+_WITH_WALK = ("optimize_acqf", "optimize_acqf_mixed")
 SHORT_WALK = {"n_burnin": 1000, "n_thinning": 4}
 """In a constrained space a random walk finds the starting points; it has an eighth of its default length here."""
 
@@ -30,6 +31,6 @@ SHORT_WALK = {"n_burnin": 1000, "n_thinning": 4}
 def light_search(search: str, *, is_constrained: bool) -> dict[str, Any]:
     """The options of one of Ax's searches, by its name; none for a search that is not known here."""
     options = copy.deepcopy(dict(_SEARCHES.get(search, {})))
-    if is_constrained and options.get("options") == _STEPS:
+    if is_constrained and search in _WITH_WALK:
         options["options"] |= SHORT_WALK
     return options
