@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, two_objectives
+from waiting import wait_until
 
 from ax_moo.jobs.launcher import JobRequest, JobResult
 from ax_moo.optimizer.background import BackgroundOptimizer
@@ -129,3 +130,18 @@ def test_the_loop_does_not_spin_while_a_candidate_is_ready_that_nobody_takes(
     short = [later - at for at, later in pairwise(since) if later - at < 0.04]
     assert len(since) > 10
     assert len(short) <= 2
+
+
+def test_a_second_candidate_is_not_computed_where_there_is_no_first_one() -> None:
+    optimizer = ListedCandidates(waits_at={0: 1})
+    with BackgroundOptimizer(lambda: optimizer) as asking:
+        asking.ask(index=0, finished=0)
+        asking.ask(index=1, finished=0)
+        wait_until(lambda: not asking.is_computing, "both answers")
+        assert asking.take() is None
+        assert (asking.knows, asking.is_waiting) == ((), True)
+        asking.tell(Trial(7, {}).to(TrialStatus.COMPLETED, outcome={"f": 1.0}))
+        asking.ask(index=0, finished=1)
+        wait_until(lambda: not asking.is_computing, "the answer")
+        assert asking.take() is not None
+    assert optimizer.log == ["wait 0", "tell 7", "ask 0"]

@@ -2,6 +2,7 @@ import dataclasses
 import json
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -81,6 +82,22 @@ def test_a_journal_cut_at_any_byte_is_the_same_journal_less_its_last_events(
 def test_a_field_of_a_later_version_is_ignored() -> None:
     row = journal.to_line(_trials()[2]) | {"colour": "blue"}
     assert journal.from_line(row) == _trials()[2]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [({}, ()), ({"next_knows": None}, ()), ({"next_knows": 3}, (3,)), ({"next_knows": [3, 4]}, (3, 4))],
+)
+def test_how_much_the_next_candidates_know_is_read_also_where_earlier_versions_wrote_one_number(
+    written: dict[str, Any], read: tuple[int, ...]
+) -> None:
+    assert journal.from_line(journal.to_line(Trial(1, {"x": 0.5})) | written).next_knows == read
+
+
+@pytest.mark.parametrize("written", [-1, 1.5, "3", [2, -1], True])
+def test_other_values_than_numbers_of_results_are_refused(written: Any) -> None:
+    with pytest.raises(TypeError, match="next_knows"):
+        journal.from_line(journal.to_line(Trial(1, {"x": 0.5})) | {"next_knows": written})
 
 
 def test_running_notes_the_time_of_the_first_start_only() -> None:

@@ -24,7 +24,16 @@ from ax_moo.trial import Trial, TrialStatus
 pytestmark = pytest.mark.one_hydra
 
 TWO = problem(objectives=TWO_OBJECTIVES)
-BOTH = pytest.mark.parametrize("lookahead", [Lookahead.NONE, Lookahead.ONE])
+EACH = pytest.mark.parametrize("lookahead", [0, 1, 2], indirect=True)
+
+
+@pytest.fixture
+def lookahead(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Lookahead:
+    """The setting with which so many candidates are prepared ahead; the rule of ``auto`` may say two."""
+    if request.param < 2:
+        return Lookahead(str(request.param))
+    monkeypatch.setattr(LookaheadRule, "ahead", request.param)
+    return Lookahead.AUTO
 
 
 class Knowing(ListedCandidates):
@@ -72,12 +81,18 @@ def test_a_candidate_is_ready_when_its_slot_becomes_free(tmp_path: Path) -> None
     assert [trial.knows for trial in ending.trials] == [0, 0, 0, 0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("lookahead", [2], indirect=True)
+def test_two_candidates_are_ready_when_two_slots_become_free(tmp_path: Path, lookahead: Lookahead) -> None:
+    ending = run(tmp_path, OldestEnds(3, 7, at_once=2), lookahead=lookahead)
+    assert [trial.knows for trial in ending.trials] == [0, 0, 0, 0, 0, 2, 2]
+
+
 def test_without_lookahead_a_candidate_knows_the_result_that_frees_its_slot(tmp_path: Path) -> None:
     ending = run(tmp_path, OldestEnds(3, 7), lookahead=Lookahead.NONE)
     assert [trial.knows for trial in ending.trials] == [0, 0, 0, 1, 2, 3, 4]
 
 
-@BOTH
+@EACH
 def test_no_candidate_is_prepared_beyond_the_budget(tmp_path: Path, lookahead: Lookahead) -> None:
     optimizer = Knowing()
     run(tmp_path, OldestEnds(3, 7), lambda known: optimizer, lookahead=lookahead)
@@ -90,7 +105,7 @@ def test_nothing_is_prepared_while_a_launcher_runs_its_jobs_inside_the_sweeper(t
     assert optimizer.log.index("ask 3") > optimizer.log.index("tell 2")
 
 
-@BOTH
+@EACH
 @pytest.mark.parametrize("at_once", [1, 2])
 def test_wherever_it_is_killed_a_sweep_proposes_what_it_would_have_proposed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lookahead: Lookahead, at_once: int
@@ -103,7 +118,7 @@ def test_wherever_it_is_killed_a_sweep_proposes_what_it_would_have_proposed(
             assert proposals(run(folder, launcher, lookahead=lookahead)) == whole
 
 
-@BOTH
+@EACH
 def test_results_that_come_in_while_no_sweeper_runs_change_no_candidate_that_was_due_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lookahead: Lookahead
 ) -> None:
@@ -112,11 +127,11 @@ def test_results_that_come_in_while_no_sweeper_runs_change_no_candidate_that_was
         folder, launcher = tmp_path / str(event), OldestEnds(3, 7)
         assert run_killed(monkeypatch, event, False, folder, launcher, lookahead=lookahead)
         launcher.end_oldest()
-        due = len(journal.trials(folder)) + 1
+        due = len(journal.trials(folder)) + (2 if lookahead is Lookahead.AUTO else 1)
         assert proposals(run(folder, launcher, lookahead=lookahead))[:due] == whole[:due]
 
 
-@BOTH
+@EACH
 def test_a_sweep_that_is_killed_again_and_again_proposes_what_it_would_have_proposed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lookahead: Lookahead
 ) -> None:
@@ -128,7 +143,7 @@ def test_a_sweep_that_is_killed_again_and_again_proposes_what_it_would_have_prop
     assert proposals(run(tmp_path / "killed", launcher, lookahead=lookahead)) == whole
 
 
-@BOTH
+@EACH
 @pytest.mark.slow  # sixteen fits of a model
 # A fit is ended by an exception in its thread, which may be raised in a weak reference's callback.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -152,9 +167,11 @@ def test_a_sweep_with_ax_that_is_killed_again_and_again_proposes_what_it_would_h
     assert proposals(killed) == proposals(whole)
 
 
-def rule(setting: Lookahead, n: int, seconds: float, duration: float, method: Method = Method.AUTO) -> LookaheadRule:
+def rule(
+    setting: Lookahead, n: int, seconds: float, duration: float, method: Method = Method.AUTO, slots: int = 4
+) -> LookaheadRule:
     """The rule after n trials of this duration, whose candidates came from a model and cost so many seconds."""
-    made = LookaheadRule(setting, method)
+    made = LookaheadRule(setting, method, slots)
     for index in range(n):
         trial = Trial(index, {}, generation_node="MBM", generation_seconds=seconds, time=0.0)
         made.note(trial)
@@ -165,19 +182,33 @@ def rule(setting: Lookahead, n: int, seconds: float, duration: float, method: Me
 @pytest.mark.parametrize(
     ("n", "seconds", "duration", "ahead"),
     [
-        (10, 1.0, 2.0, True),
-        (10, 1.0, 49.0, True),
-        (10, 1.0, 51.0, False),
-        (200, 1.0, 199.0, True),
-        (200, 1.0, 201.0, False),
+        (10, 1.0, 9.0, 2),
+        (10, 1.0, 11.0, 1),
+        (10, 1.0, 49.0, 1),
+        (10, 1.0, 51.0, 0),
+        (200, 1.0, 19.0, 2),
+        (200, 1.0, 21.0, 1),
+        (200, 1.0, 199.0, 1),
+        (200, 1.0, 201.0, 0),
     ],
 )
-def test_a_candidate_is_prepared_ahead_if_the_wait_for_it_costs_more_than_a_result_is_worth(
-    n: int, seconds: float, duration: float, ahead: bool
+def test_as_many_candidates_are_prepared_ahead_as_cost_a_slot_less_than_the_wait_for_them(
+    n: int, seconds: float, duration: float, ahead: int
 ) -> None:
-    assert rule(Lookahead.AUTO, n, seconds, duration).prepares_ahead is ahead
-    assert rule(Lookahead.ONE, n, seconds, duration).prepares_ahead
-    assert not rule(Lookahead.NONE, n, seconds, duration).prepares_ahead
+    assert rule(Lookahead.AUTO, n, seconds, duration).ahead == ahead
+    assert rule(Lookahead.ONE, n, seconds, duration).ahead == 1
+    assert rule(Lookahead.NONE, n, seconds, duration).ahead == 0
+
+
+@pytest.mark.parametrize(("slots", "ahead"), [(1, 1), (4, 1), (8, 2), (64, 2)])
+def test_two_are_prepared_where_slots_become_free_one_soon_after_the_other(slots: int, ahead: int) -> None:
+    assert rule(Lookahead.AUTO, 10, 1.0, 12.0, slots=slots).ahead == ahead
+
+
+def test_before_the_models_first_candidate_one_is_prepared_at_most() -> None:
+    made = LookaheadRule(Lookahead.AUTO, Method.AUTO, slots=64)
+    made.note(Trial(0, {}, time=0.0).to(TrialStatus.RUNNING, time=0.0).to(TrialStatus.FAILED, time=0.1))
+    assert made.ahead == 1
 
 
 def test_a_night_without_a_sweeper_is_no_trials_duration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,5 +237,5 @@ def test_a_night_without_a_sweeper_is_no_trials_duration(tmp_path: Path, monkeyp
 
 
 def test_a_candidate_that_depends_on_no_result_is_always_prepared_ahead() -> None:
-    assert rule(Lookahead.AUTO, 10, 0.01, 1e6, Method.SOBOL).prepares_ahead
-    assert LookaheadRule(Lookahead.AUTO, Method.AUTO).prepares_ahead
+    assert rule(Lookahead.AUTO, 10, 0.01, 1e6, Method.SOBOL).ahead == 1
+    assert LookaheadRule(Lookahead.AUTO, Method.AUTO, slots=4).ahead == 1

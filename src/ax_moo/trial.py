@@ -103,7 +103,7 @@ class Trial:
     the epoch. ``arm`` holds the optimizer's own coordinates where they differ from the parameterization.
     ``generation_seconds`` is the time that the optimizer took to propose the candidate, ``knows`` the number of
     finished trials that it knew by then, and ``slot_wait_seconds`` how long a free slot had waited for the candidate.
-    ``next_knows`` is ``knows`` of the next candidate if that was asked for, and not used, when this state was entered.
+    ``next_knows`` is ``knows`` of the next candidates that were asked for, and not used, when this state was entered.
     ``also_ended`` are the trials whose jobs were found ended in the same round, and whose new states come next.
     ``run_seconds`` is how long the last attempt of a finished trial ran, if one sweeper saw its begin and its end.
     ``model_failed`` is the reason why the candidate is a Sobol point although the model was to propose it.
@@ -117,7 +117,7 @@ class Trial:
     generation_seconds: float | None = None
     knows: int | None = None
     slot_wait_seconds: float | None = None
-    next_knows: int | None = None
+    next_knows: tuple[int, ...] = ()
     also_ended: Sequence[int] = ()
     arm: Parameterization | None = None
     job: Job | None = None

@@ -4,6 +4,7 @@ import dataclasses
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -18,8 +19,17 @@ from ax_moo.trial import Trial
 log = logging.getLogger(__name__)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Asked:
+    """A candidate that was asked for and not taken, and how many finished trials it knows."""
+
+    index: int
+    knows: int
+    candidate: "Future[Candidate | None]"
+
+
 class BackgroundOptimizer:
-    """Prepares one candidate at a time; asks and tells reach the optimizer in the order of the calls here.
+    """Prepares candidates one after the other; asks and tells reach the optimizer in the order of the calls here.
 
     The optimizer is also built in the thread, because importing Ax takes seconds. Meanwhile, and as long as it can, the
     ``design`` proposes the candidates, of which the optimizer is told.
@@ -34,11 +44,9 @@ class BackgroundOptimizer:
         self._for_later: list[Callable[[], None]] = []
         self._tells: Telling | None = None
         self._has_proposed = False
-        self._candidate: Future[Candidate | None] | None = None
+        self._queue: deque[_Asked] = deque()
         self._ready = threading.Event()
         self._waits_for_more_than: int | None = None
-        self._asked_with = 0
-        self._asked_index = 0
         self.gave_up: Exception | None = None
         """Why there will be no more candidates: SearchSpaceExhausted, or the exception of the optimizer."""
         if design is None:
@@ -65,18 +73,13 @@ class BackgroundOptimizer:
         self._for_later.clear()
 
     @property
-    def is_busy(self) -> bool:
-        """Whether a candidate is being prepared, or is ready and not taken."""
-        return self._candidate is not None
-
-    @property
     def is_computing(self) -> bool:
-        return self._candidate is not None and not self._candidate.done()
+        return any(not asked.candidate.done() for asked in self._queue)
 
     @property
-    def knows(self) -> int | None:
-        """How many finished trials the candidate knows that was asked for and not taken; None where there is none."""
-        return self._asked_with if self.is_busy else None
+    def knows(self) -> tuple[int, ...]:
+        """How many finished trials each candidate knows that was asked for and not taken."""
+        return tuple(asked.knows for asked in self._queue)
 
     @property
     def is_waiting(self) -> bool:
@@ -84,16 +87,19 @@ class BackgroundOptimizer:
         return self._waits_for_more_than is not None
 
     def ask(self, index: int, finished: int) -> None:
-        """Prepare a candidate, unless one is being prepared or the optimizer waits for more results."""
-        if self.is_busy or self.gave_up:
+        """Prepare a candidate for this trial, unless the optimizer waits for more results.
+
+        Only the model prepares a second one while the first is not taken: the design does not know what it proposed
+        until then.
+        """
+        if self.gave_up:
             return
         if self._waits_for_more_than is not None and finished <= self._waits_for_more_than:
             return
         self._waits_for_more_than = None
-        self._asked_with = finished
-        self._asked_index = index
-        self._candidate = self._designed(index, finished) or self._asked_for(index, finished)
-        self._candidate.add_done_callback(lambda _: self._ready.set())
+        candidate = self._designed(index, finished) or self._asked_for(index, finished)
+        candidate.add_done_callback(lambda _: self._ready.set())
+        self._queue.append(_Asked(index, finished, candidate))
 
     def _designed(self, index: int, knows: int) -> "Future[Candidate | None] | None":
         """The design's candidate; None if only the optimizer has one."""
@@ -119,9 +125,12 @@ class BackgroundOptimizer:
 
     def _asked_for(self, index: int, knows: int) -> "Future[Candidate | None]":
         self._start()
-        return self._thread.submit(self._timed_ask, index, knows)
+        before = self._queue[-1].candidate if self._queue else None
+        return self._thread.submit(self._timed_ask, index, knows, before)
 
-    def _timed_ask(self, index: int, knows: int) -> Candidate | None:
+    def _timed_ask(self, index: int, knows: int, before: "Future[Candidate | None] | None") -> Candidate | None:
+        if before is not None and before.result() is None:
+            return None  # a trial of this number would come before one that has no candidate
         optimizer = self._built()
         begin = time.perf_counter()
         candidate = self._asked(optimizer, index)
@@ -148,12 +157,13 @@ class BackgroundOptimizer:
         Raises:
             ConfigError: the optimizer could not be built, because Ax cannot be loaded or refuses the problem.
         """
-        if self._candidate is None or not self._candidate.done():
+        if not self._queue or not self._queue[0].candidate.done():
             return None
-        future, self._candidate = self._candidate, None
+        asked = self._queue.popleft()
         try:
-            candidate = future.result()
+            candidate = asked.candidate.result()
         except Exception as error:
+            self._queue.clear()
             if self._is_not_built and not self._has_proposed:
                 raise ConfigError(f"Ax cannot be used here ({error_line(error)})") from error
             if self._is_not_built:
@@ -162,9 +172,10 @@ class BackgroundOptimizer:
             return None
         self._has_proposed = True
         if self._design is not None and candidate is not None:
-            self._design.accept(_trial(self._asked_index, candidate))
+            self._design.accept(_trial(asked.index, candidate))
         if candidate is None:
-            self._waits_for_more_than = self._asked_with
+            self._queue.clear()
+            self._waits_for_more_than = asked.knows
         return candidate
 
     @property

@@ -1,4 +1,4 @@
-"""Decides whether the next candidate is prepared while all slots are busy, or when a slot is free for it."""
+"""Decides how many candidates are prepared while all slots are busy; without any, a free slot waits for its own."""
 
 import statistics
 from collections import deque
@@ -23,11 +23,17 @@ class LookaheadRule:
     A candidate that is prepared ahead does not know the result that frees its slot. Among n results one is worth about
     an n-th of a trial, so the wait pays while ``seconds of a candidate <= seconds of a trial / n``. The second limit, a
     fiftieth of a trial, keeps the slots busy for 98 % of the time also when n is small.
+
+    With one candidate ahead a slot waits only if it becomes free while the next one is computed. Slots become free
+    every ``d / slots`` seconds. If they do so independently, the wait is ``t ** 2 * slots / (2 * d)`` seconds on
+    average, with *t* the seconds of a candidate, as long as these are few. A second one is prepared where this is more
+    than a result is worth.
     """
 
-    def __init__(self, setting: Lookahead, method: Method) -> None:
+    def __init__(self, setting: Lookahead, method: Method, slots: int) -> None:
         self._setting = setting
         self._method = method
+        self._slots = slots
         self._finished = 0
         self._left_behind: set[int] = set()
         self._durations: deque[float] = deque(maxlen=_RECENT_TRIALS)
@@ -68,14 +74,20 @@ class LookaheadRule:
         return statistics.median(self._durations) if self._durations else None
 
     @property
-    def prepares_ahead(self) -> bool:
+    def ahead(self) -> int:
+        """How many candidates are to be prepared before a slot is free for them: none, one or two."""
         if self._setting is not Lookahead.AUTO:
-            return self._setting is Lookahead.ONE
+            return int(self._setting)
         duration = self.trial_seconds
         if duration is None or not self._method.has_model:
-            return True  # no result could change the candidate
-        seconds = statistics.median(self._seconds) if self._seconds else FIRST_FIT_SECONDS
-        return seconds > duration / max(self._finished, LEAST_RESULTS)
+            return 1  # no result could change the candidate
+        worth = duration / max(self._finished, LEAST_RESULTS)
+        if not self._seconds:
+            return int(worth < FIRST_FIT_SECONDS)
+        seconds = statistics.median(self._seconds)
+        if seconds <= worth:
+            return 0
+        return 1 + (seconds**2 * self._slots > 2 * duration * worth)
 
 
 def _seconds(trial: Trial) -> float | None:

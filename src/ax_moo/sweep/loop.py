@@ -76,8 +76,8 @@ class Sweep:
         self._previous_run = previous_run
         self._clock = clock or steady_clock(previous_run.last_time if previous_run else 0.0)
         self._budget = Budget(settings.n_trials, settings.timeout_hours, settings.max_failure_rate)
-        self._lookahead = LookaheadRule(settings.lookahead, settings.method)
         slots = min(settings.n_jobs, launcher.max_jobs or settings.n_jobs)
+        self._lookahead = LookaheadRule(settings.lookahead, settings.method, slots)
         self._course = Course(slots, self._budget, self._clock, self._lookahead, Observers(observers))
         self._sweep_id = previous_run.sweep_id if previous_run else journal.new_id()
         self._submitter = Submitter(launcher, problem.search_space, self._sweep_id)
@@ -163,7 +163,7 @@ class Sweep:
             disk.until_written(lambda: course.journal.begin(self._problem.to_dict(), about), course.journal.path)
         earlier = TakingUp(course, self._asking, self._launcher, self._submitter, self._folder, self._about)
         earlier.take_up(previous, held_back)
-        if previous and previous[-1].next_knows is None:
+        if previous:
             self._finish_round(previous[-1])
 
     def _finish_round(self, last: Trial) -> None:

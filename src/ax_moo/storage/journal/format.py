@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ax_moo.jobs import records
@@ -73,6 +73,7 @@ def from_row(row: Mapping[str, Any]) -> Trial:
         fields["fault"] = Fault.of(row["fault"])
     if "also_ended" in row:
         fields["also_ended"] = tuple(row["also_ended"])
+    fields["next_knows"] = _known(row.get("next_knows"))
     if row.get("outcome") is not None:
         fields["outcome"] = _outcome(row["outcome"])
     return from_record(Trial, row, **fields)
@@ -86,6 +87,12 @@ def _attempt_row(attempt: Attempt) -> dict[str, Any]:
 
 def _job_row(job: Job) -> dict[str, Any]:
     return {name: value for name, value in dataclasses.asdict(job).items() if value or name in ("job_id", "folder")}
+
+
+def _known(value: int | Sequence[int] | None) -> tuple[int, ...]:
+    if value is None:
+        return ()
+    return tuple(value) if isinstance(value, Sequence) else (value,)
 
 
 def _outcome(row: Mapping[str, Any]) -> Outcome:

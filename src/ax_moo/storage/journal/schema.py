@@ -45,6 +45,13 @@ OUTCOME = Rule(
     lambda value: isinstance(value, Mapping) and all(map(_is_measured, value.values())),
 )
 
+_NUMBERS = a_list("whole numbers of at least 0", whole_number(0).holds)
+KNOWN = Rule(
+    f"{_NUMBERS.wanted}, or one of them",
+    lambda value: value is None or whole_number(0).holds(value) or _NUMBERS.holds(value),
+)
+"""Earlier versions, which prepare one candidate, write a number."""
+
 TRIAL = Fields(
     {"trial": whole_number(0), "status": one_of(TrialStatus), "parameterization": RECORD, "time": MOMENT},
     {
@@ -55,7 +62,7 @@ TRIAL = Fields(
         "knows": or_null(whole_number(0)),
         "run_seconds": or_null(FINITE),
         "slot_wait_seconds": or_null(FINITE),
-        "next_knows": or_null(whole_number(0)),
+        "next_knows": KNOWN,
         "also_ended": a_list("trial numbers", whole_number(0).holds),
         "arm": or_null(RECORD),
         "job": or_null(RECORD),

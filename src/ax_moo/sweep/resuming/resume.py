@@ -87,10 +87,10 @@ def told_and_held_back(previous: Sequence[Trial]) -> tuple[Sequence[Trial], Sequ
 
     The finished trials of which it was told later are held back: among the first ones they are still running.
     """
-    known = previous[-1].next_knows if previous else None
-    if known is None:
+    asked = previous[-1].next_knows if previous else ()
+    if not asked:
         return previous, []
-    held_back = [trial for trial in previous if trial.status.is_finished][known:]
+    held_back = [trial for trial in previous if trial.status.is_finished][asked[0] :]
     late = {trial.index for trial in held_back}
     running = TrialStatus.RUNNING
     told = [trial.to(running, outcome=None, time=trial.time) if trial.index in late else trial for trial in previous]

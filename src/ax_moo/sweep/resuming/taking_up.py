@@ -1,5 +1,6 @@
 """Takes up the trials of earlier runs of a sweep where these runs left them."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from ax_moo.trial import Trial, TrialStatus
 
 
 class TakingUp:
-    """Finds the jobs of unfinished trials, and asks for the candidate that the last run was preparing."""
+    """Finds the jobs of unfinished trials, and asks for the candidates that the last run was preparing."""
 
     def __init__(
         self,
@@ -36,19 +37,22 @@ class TakingUp:
         """Continue each trial; ``held_back`` came in after the last run had asked for the candidate."""
         self._course.trials = Trials(sorted(previous, key=lambda trial: trial.index))
         self._course.lookahead.note_previous(previous)
-        if previous and previous[-1].next_knows is not None:
-            self._ask_again(held_back)
+        if previous:
+            self._ask_again(previous[-1].next_knows, held_back)
         for trial in list(self._course.trials):
             if trial.status is TrialStatus.STAGED:
                 self._take_up_staged(trial)
             elif trial.status is TrialStatus.RUNNING:
                 self._take_up_running(trial)
 
-    def _ask_again(self, held_back: Sequence[Trial]) -> None:
-        """Ask for the candidate that a killed sweeper was preparing, from the results that this candidate knew."""
-        if self._course.budget.remaining(self._course.trials) > 0:
-            self._asking.ask(known=self._course.trials.finished - len(held_back))
-        for trial in held_back:
+    def _ask_again(self, known: Sequence[int], held_back: Sequence[Trial]) -> None:
+        """Ask for the candidates that a killed sweeper was preparing, each from the results that it knew."""
+        untold = deque(held_back)
+        for number in known:
+            while untold and self._course.trials.finished - len(untold) < number:
+                self._course.background.tell(untold.popleft())
+            self._asking.ask(number)
+        for trial in untold:
             self._course.background.tell(trial)
 
     def _take_up_staged(self, trial: Trial) -> None:

@@ -9,7 +9,7 @@ from ax_moo.trial import Trial
 
 
 class Asking:
-    """Keeps one candidate in preparation: for a slot that is free, or ahead for the one that becomes free next."""
+    """Keeps candidates in preparation: for a slot that is free, or ahead for those that become free next."""
 
     def __init__(self, course: Course, is_blocking: bool) -> None:
         self._course = course
@@ -17,20 +17,29 @@ class Asking:
         self._waiting_slots = FreeSlots()
 
     def ask_for_a_free_slot(self) -> None:
-        if self._course.lacks_trials and self._course.wants_trials:
-            self.ask(self._course.trials.finished)
+        if self._course.lacks_trials:
+            self._ask_up_to(1)
 
     def ask_ahead(self) -> None:
-        """Ask for the candidate of the next slot that becomes free; one for a free slot has been asked for before.
+        """Ask for the candidates of the next slots that become free; one for a free slot has been asked for before.
 
         A launcher that blocks may run its jobs in this process, where Ax would change their random numbers.
         """
-        if self._course.wants_trials and not self._is_blocking and self._course.lookahead.prepares_ahead:
-            self.ask(self._course.trials.finished)
+        if not self._is_blocking:
+            self._ask_up_to(self._course.lookahead.ahead)
+
+    def _ask_up_to(self, number: int) -> None:
+        course = self._course
+        for _ in range(len(course.background.knows), number):
+            if course.wants_trials:
+                self.ask(course.trials.finished)
 
     def ask(self, known: int) -> None:
-        """Ask for the next trial's candidate, which is to know so many results."""
-        self._course.background.ask(index=self._course.trials.next_number, finished=known)
+        """Ask for the candidate of the next trial that has none, which is to know so many results."""
+        course = self._course
+        asked = len(course.background.knows)
+        if course.budget.remaining(course.trials) > asked:
+            course.background.ask(index=course.trials.next_number + asked, finished=known)
 
     def stage(self, as_many_as_are_ready: bool) -> None:
         """Stage the candidate that is ready if a slot is free for it, and ask for the next if there is another slot."""

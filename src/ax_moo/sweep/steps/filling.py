@@ -29,7 +29,7 @@ class Filling:
         starts_more = bool(course.staged) or course.may_begin_trials
         is_ready = not starts_more or self._is_launcher_ready()
         self._asking.stage(as_many_as_are_ready=self._submits_whole_rounds)
-        more_of_the_round = course.background.is_busy and course.lacks_trials
+        more_of_the_round = bool(course.background.knows) and course.lacks_trials
         if course.staged and is_ready and not (more_of_the_round and self._waits_for_more):
             self._submit()
         if course.has_submitted and course.may_begin_trials:  # the first jobs do not share the cores with Ax's import
