@@ -170,6 +170,34 @@ def test_a_parent_that_does_not_read_costs_a_cold_start_however_long_the_environ
     wait_until(lambda: parents() not in ([], [parent]), "another parent")
 
 
+def test_a_parent_that_hangs_after_another_one_did_is_the_last_and_costs_less(
+    owned: Owned, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ax_moo_launchers.warm.parent_process._ANSWER_S", 0.3)
+    monkeypatch.setattr(warmth_module, "_AGAIN_S", 0.1)
+    owned.open("json")
+    for _ in range(2):
+        owned.wait()
+        (parent,) = parents()
+        os.kill(parent, signal.SIGSTOP)
+        assert owned.fork() is None
+    words = said()
+    assert "A trial starts cold: their parent process does not answer (no answer within 0.3 s)" in words
+    assert "Trials start cold: their parent process does not answer (no answer within 0.1 s)" in words
+    assert owned.is_ready()
+    assert parents() == []
+
+
+def test_it_is_said_once_that_trials_wait_for_imports(
+    owned: Owned, tmp_path: Path, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warmth_module, "_SAY_S", 0.0)
+    (tmp_path / "hangs.py").write_text("import time\ntime.sleep(600)")
+    owned.open("hangs")
+    assert [owned.is_ready() for _ in range(3)] == [False] * 3
+    assert said().count("Trials wait for the imports of their parent process, at most 120 s") == 1
+
+
 def test_nothing_is_imported_for_a_list_that_is_garbage(owned: Owned) -> None:
     owned.open()
     owned.list.write_text("[")

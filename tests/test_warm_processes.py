@@ -265,6 +265,24 @@ def test_packages_that_a_cluster_adds_to_the_search_path_are_installed_ones(
     assert installed(["of_the_cluster", "own_one"]) == ("of_the_cluster",)
 
 
+def test_what_a_trials_own_code_has_set_is_there_for_imports_and_not_for_the_next_trial(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "import os, library\nprint(library.os.environ.setdefault('HF_OWN', str(os.getpid())) == str(os.getpid()))\n"
+        "print(os.environ['HF_THEIRS'], os.environ.get('HF_READ'), library.read)"
+    )
+    environ = module_in(
+        tmp_path,
+        "import os\nos.environ.setdefault('HF_THEIRS', 'theirs')\nread = os.environ.get('HF_READ')",
+        "library",
+    )
+    changed = {"HF_OWN": "of the first trial", "HF_THEIRS": "theirs", "HF_READ": "3"}
+    of_trial = {"before": (), "after": ("library",), "changed": changed}
+    with parent(environ=environ, modules=of_trial) as made:
+        for _ in range(2):
+            assert made.run("run_file", [str(tmp_path / "own.py")], tmp_path / "out", environ) == 0
+    assert (tmp_path / "out").read_text().splitlines() == ["True", "theirs None 3"] * 2
+
+
 def test_an_edit_of_a_module_that_was_named_is_noticed(tmp_path: Path) -> None:
     environ = module_in(tmp_path, "value = 1", "own_module")
     with parent(environ=environ, more=("own_module", "not_there")) as made:

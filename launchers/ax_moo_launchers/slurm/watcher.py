@@ -9,6 +9,9 @@ from ax_moo_launchers.slurm import commands
 from ax_moo_launchers.slurm.faults import End
 
 _INTERVAL_S = 2.0
+_PAUSE = 3.0
+"""So many times longer than a query took Slurm is left alone: the sweep does nothing else while one has no answer."""
+
 _FORGOTTEN_S = 300.0
 
 _FORGOTTEN = End("no longer known to Slurm")
@@ -49,7 +52,7 @@ class SlurmWatcher:
         self._verdicts: dict[str, Verdict] = {}
         self._unknown_since: dict[str, float] = {}
         self._to_cancel: set[str] = set()
-        self._asked_at = float("-inf")
+        self._not_before = float("-inf")
 
     def watch(self, job_id: str) -> None:
         self._watched.add(job_id)
@@ -66,9 +69,11 @@ class SlurmWatcher:
             self._cancel([job_id])
 
     def verdict(self, job_id: str) -> Verdict:
-        if time.monotonic() - self._asked_at >= self.interval_s:
+        begun = time.monotonic()
+        if begun >= self._not_before:
             self._ask()
-            self._asked_at = time.monotonic()
+            now = time.monotonic()
+            self._not_before = now + max(self.interval_s, _PAUSE * (now - begun))
         # If Slurm has never answered, nothing is known about the job but that it was submitted.
         return self._verdicts.get(job_id, Verdict(Phase.RUNNING, time.monotonic()))
 

@@ -40,6 +40,11 @@ class Imports:
         """The environment variables that imports have looked at."""
         return frozenset(self._notice.read)
 
+    @property
+    def given(self) -> frozenset[str]:
+        """Those that imports have set, or would have set if they had not been there."""
+        return frozenset(self._notice.given)
+
     def _take(self, name: str) -> None:
         self._begun: set[str] = set()
         try:

@@ -8,7 +8,7 @@ import os
 import stat
 import tempfile
 import warnings
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,14 @@ _SHARED = "rw-s"
 class Notice:
     """Answers what is new since the last question.
 
-    ``own`` are the variables that each job has for itself, and ``read`` is filled with all those that are looked at.
+    ``own`` are the variables that each job has for itself. ``read`` is filled with all those that are looked at, and
+    ``given`` with those that imports set, or would set if they were not there.
     """
 
     def __init__(self, own: Collection[str] = ()) -> None:
         self._own = own
         self.read: set[str] = set()
+        self.given: set[str] = set()
         self._asked_for: list[str] = []
         self._files, self._threads, self._shared = _open_files(), _threads(), shared_memory()
         self._children = _children()
@@ -34,7 +36,7 @@ class Notice:
     def listening(self) -> Iterator[None]:
         """Within the block looks at a job's own variables, and temporary files, are noticed."""
         environ: Any = type(os.environ)
-        plain = environ.__getitem__
+        plain, put = environ.__getitem__, environ.__setitem__
 
         def getitem(variables: Any, key: Any) -> str:
             if isinstance(key, str):
@@ -42,14 +44,23 @@ class Notice:
                 self._note_own(key)
             return str(plain(variables, key))
 
+        def setitem(variables: Any, key: Any, value: Any) -> None:
+            self.given.add(str(key))
+            put(variables, key, value)
+
+        def contains(variables: Any, key: Any) -> bool:
+            self.given.add(str(key))  # ``setdefault`` asks this too
+            return Mapping.__contains__(variables, key)
+
         made = {name: getattr(tempfile, name) for name in ("mkdtemp", "mkstemp")}
-        environ.__getitem__ = getitem
+        environ.__getitem__, environ.__setitem__, environ.__contains__ = getitem, setitem, contains
         for name, make in made.items():
             setattr(tempfile, name, self._noticed(make))
         try:
             yield
         finally:
-            environ.__getitem__ = plain
+            environ.__getitem__, environ.__setitem__ = plain, put
+            del environ.__contains__  # it is inherited
             for name, make in made.items():
                 setattr(tempfile, name, make)
 

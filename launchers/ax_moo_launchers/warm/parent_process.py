@@ -62,16 +62,19 @@ class ParentProcess:
         """In what a process with this environment would differ from its forks."""
         return self._likeness.why_other(environ, self._about or {})
 
-    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def ask(self, request: Mapping[str, Any], seconds: float | None = None) -> dict[str, Any]:
+        """The answer to a request. TimeoutError: there is none within so many seconds."""
+        limit = _ANSWER_S if seconds is None else seconds
+        deadline = time.monotonic() + limit
         content = json.dumps(request).encode() + b"\n"
         while content:
-            if not select.select([], [self._requests], [], _ANSWER_S)[1]:
-                raise TimeoutError(f"no answer within {_ANSWER_S:g} s")
+            if not select.select([], [self._requests], [], max(0.0, deadline - time.monotonic()))[1]:
+                raise TimeoutError(f"no answer within {limit:g} s")
             # A pipe that is ready takes so many bytes at once.
             content = content[os.write(self._requests, content[: select.PIPE_BUF]) :]
-        answer = self._read(_ANSWER_S)
+        answer = self._read(deadline - time.monotonic())
         if answer is None:
-            raise TimeoutError(f"no answer within {_ANSWER_S:g} s")
+            raise TimeoutError(f"no answer within {limit:g} s")
         return answer
 
     def _read(self, seconds: float) -> dict[str, Any] | None:

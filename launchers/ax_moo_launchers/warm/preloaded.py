@@ -87,7 +87,9 @@ class Preloaded:
         self.missing = [name for name in more if name not in sys.modules]
         self.is_spoilt = imports.is_spoilt
         self.read = imports.read
-        self._changes = _changes({**environ, **modules.env_set}, os.environ, modules.env_set)
+        # What a trial's own code has set is there for imports only: each trial sets it itself, maybe by `setdefault`.
+        not_theirs = {*modules.env_set, *(modules.changed.keys() - imports.given)}
+        self._changes = _changes({**environ, **modules.env_set}, os.environ, not_theirs)
         self._path_before, self._path_after = _added(searched, sys.path)
         sys.path[:] = self._path
         child.put_environment(environ)
@@ -178,7 +180,7 @@ def _log_is_set_up() -> Iterator[None]:
         logging.root.removeHandler(handler)
 
 
-def _changes(before: Mapping[str, str], after: Mapping[str, str], but: Mapping[str, str]) -> dict[str, str | None]:
+def _changes(before: Mapping[str, str], after: Mapping[str, str], but: Collection[str]) -> dict[str, str | None]:
     """The variables that imports have set, or removed (None)."""
     names = {name for name in {*before, *after} if before.get(name) != after.get(name)}
     return {name: after.get(name) for name in names if name not in but}

@@ -15,8 +15,11 @@ log = logging.getLogger(__name__)
 _WAIT_S = 30.0
 """How long trials wait for the parent's imports: about as long as they would need for their own. Then they are cold."""
 
+_SAY_S = 1.0
 _IMPORTS_S = 600.0
 _MOST_PARENTS, _MOST_DEATHS = 8, 2
+_AGAIN_S = 1.0
+"""How long the successor of a parent that did not answer may take for an answer: the sweep does nothing meanwhile."""
 
 
 class Warmth(ABC):
@@ -41,7 +44,7 @@ class Warmth(ABC):
         self._end_forks = end_forks
         self._parent: ParentProcess | None = None
         self._is_new = False
-        self._parents, self._deaths = 0, 0
+        self._parents, self._deaths, self._was_quiet = 0, 0, False
         self._left_out: dict[str, str] = {}
         self._said: set[str] = set()
         self._has_given_up = not (can_fork and sys.platform.startswith("linux"))
@@ -77,13 +80,20 @@ class Warmth(ABC):
         try:
             answer: dict[str, Any] = {"unfit": self._parent.why_other(environ)}
             if answer["unfit"] is None:
-                answer = self._parent.ask({**request, "environ": dict(environ)})
+                answer = self._parent.ask({**request, "environ": dict(environ)}, _AGAIN_S if self._was_quiet else None)
         except (OSError, ValueError) as error:
             answer = {"unfit": f"their parent process does not answer ({error})"}
+            if isinstance(error, TimeoutError) and self._is_quiet_again():
+                self._give_up(str(answer["unfit"]))
+                return None
         if "pid" in answer:
             return int(answer["pid"])
         self._begin_anew(str(answer.get("unfit")))
         return None
+
+    def _is_quiet_again(self) -> bool:
+        was_quiet, self._was_quiet = self._was_quiet, True
+        return was_quiet
 
     def close(self) -> None:
         """End the parent; its forks live on."""
@@ -110,6 +120,8 @@ class Warmth(ABC):
 
     def _has_waited(self, parent: ParentProcess) -> bool:
         if parent.age() < _WAIT_S:
+            if parent.age() > _SAY_S:
+                self._say(f"Trials wait for the imports of their parent process, at most {_WAIT_S:g} s")
             return False
         self._say(f"Trials start cold until their parent process has done its imports: {_WAIT_S:g} s were not enough")
         return True
