@@ -12,7 +12,7 @@ from waiting import wait_until
 
 from ax_moo.jobs.launcher import JobRequest, JobResult
 from ax_moo.optimizer.background import BackgroundOptimizer
-from ax_moo.optimizer.base import Method
+from ax_moo.optimizer.base import MODEL_NODE, Method
 from ax_moo.optimizer.first_points.initial_design import InitialDesign
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import stop_request
@@ -145,3 +145,30 @@ def test_a_second_candidate_is_not_computed_where_there_is_no_first_one() -> Non
         wait_until(lambda: not asking.is_computing, "the answer")
         assert asking.take() is not None
     assert optimizer.log == ["wait 0", "tell 7", "ask 0"]
+
+
+def test_each_of_two_candidates_that_are_ready_ends_a_wait_when_it_can_be_taken() -> None:
+    with BackgroundOptimizer(ListedCandidates) as asking:
+        asking.ask(index=0, finished=0)
+        asking.ask(index=1, finished=0)
+        wait_until(lambda: not asking.is_computing, "both candidates")
+        asking.wait(1.0)  # while no slot is free
+        assert asking.take() is not None
+        assert asking.wait(0.0)
+        assert asking.take() is not None
+        assert not asking.wait(0.0)
+
+
+def test_the_design_proposes_two_points_for_two_candidates_that_are_asked_for_before_one_is_taken() -> None:
+    initial = [{"x": 0.1, "y": 0.2}, {"x": 0.3, "y": 0.4}]  # added to the config of a sweep that has a model
+    design = InitialDesign(problem(objectives=TWO_OBJECTIVES), Method.AUTO, seed=0, initial=initial)
+    design.replay([Trial(index, {"x": index / 9, "y": 0.5}, generation_node=MODEL_NODE) for index in range(9)])
+    optimizer = ListedCandidates()
+    with BackgroundOptimizer(lambda: optimizer, design) as asking:
+        for index in (9, 10, 11):
+            asking.ask(index, finished=0)
+        wait_until(lambda: not asking.is_computing, "all candidates")
+        taken = [asking.take() for _ in range(3)]
+    assert [candidate and candidate.generation_node for candidate in taken] == ["initial", "initial", "Listed"]
+    assert [dict(candidate.parameterization) for candidate in taken[:2] if candidate] == initial
+    assert optimizer.log == ["accept 9", "accept 10", "ask 11"]

@@ -93,6 +93,13 @@ def test_an_empty_answer_means_wait_for_another_result(tmp_path: Path) -> None:
     assert optimizer.log.index("ask 2") > optimizer.log.index("tell 1")
 
 
+def test_an_optimizer_that_waited_is_asked_again_when_the_only_job_has_ended(tmp_path: Path) -> None:
+    optimizer = ListedCandidates(waits_at={1: 1})
+    ending = _run(tmp_path, ScriptedLauncher(two_objectives), optimizer, n_jobs=1, n_trials=3, lookahead=Lookahead.ONE)
+    assert len(ending.trials) == 3
+    assert optimizer.log[:4] == ["ask 0", "wait 1", "tell 0", "ask 1"]
+
+
 def test_an_optimizer_that_waits_with_nothing_running_ends_the_sweep(tmp_path: Path) -> None:
     ending = _run(tmp_path, ScriptedLauncher(two_objectives), ListedCandidates(waits_at={3: 99}))
     assert len(ending.trials) == 3

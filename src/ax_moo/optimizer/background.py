@@ -26,6 +26,7 @@ class _Asked:
     index: int
     knows: int
     candidate: "Future[Candidate | None]"
+    is_designed: bool
 
 
 class BackgroundOptimizer:
@@ -87,19 +88,16 @@ class BackgroundOptimizer:
         return self._waits_for_more_than is not None
 
     def ask(self, index: int, finished: int) -> None:
-        """Prepare a candidate for this trial, unless the optimizer waits for more results.
-
-        Only the model prepares a second one while the first is not taken: the design does not know what it proposed
-        until then.
-        """
+        """Prepare a candidate for this trial, unless the optimizer waits for more results."""
         if self.gave_up:
             return
         if self._waits_for_more_than is not None and finished <= self._waits_for_more_than:
             return
         self._waits_for_more_than = None
-        candidate = self._designed(index, finished) or self._asked_for(index, finished)
+        designed = self._designed(index, finished)
+        candidate = designed or self._asked_for(index, finished)
         candidate.add_done_callback(lambda _: self._ready.set())
-        self._queue.append(_Asked(index, finished, candidate))
+        self._queue.append(_Asked(index, finished, candidate, is_designed=designed is not None))
 
     def _designed(self, index: int, knows: int) -> "Future[Candidate | None] | None":
         """The design's candidate; None if only the optimizer has one."""
@@ -119,7 +117,9 @@ class BackgroundOptimizer:
         if candidate is None:
             return None
         seconds = round(time.perf_counter() - begin, 3)
-        self._tell_optimizer(lambda: self._accept(_trial(index, candidate)))
+        trial = _trial(index, candidate)
+        self._design.accept(trial)  # now: the next one may be asked for before this one is taken
+        self._tell_optimizer(lambda: self._accept(trial))
         future.set_result(dataclasses.replace(candidate, seconds=seconds, knows=knows))
         return future
 
@@ -171,11 +171,13 @@ class BackgroundOptimizer:
             self.gave_up = error
             return None
         self._has_proposed = True
-        if self._design is not None and candidate is not None:
+        if self._design is not None and candidate is not None and not asked.is_designed:
             self._design.accept(_trial(asked.index, candidate))
         if candidate is None:
             self._queue.clear()
             self._waits_for_more_than = asked.knows
+        if self._queue and self._queue[0].candidate.done():
+            self._ready.set()  # an earlier wait may have ended when it became ready
         return candidate
 
     @property

@@ -52,6 +52,7 @@ class Asking:
             if not as_many_as_are_ready:
                 break
         if course.lacks_trials and course.wants_trials:
+            self.ask_for_a_free_slot()  # there may be results that one which was asked for in vain did not know
             self._look_for_an_end()
 
     def _look_for_an_end(self) -> None:
