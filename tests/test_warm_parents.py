@@ -188,6 +188,22 @@ def test_a_parent_that_hangs_after_another_one_did_is_the_last_and_costs_less(
     assert parents() == []
 
 
+@pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+def test_nobody_waits_for_the_end_of_a_parent_that_the_kernel_cannot_end(
+    owned: Owned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owned.open("json")
+    owned.wait()
+    (parent,) = parents()
+    monkeypatch.setattr("ax_moo_launchers.warm.parent_process._END_S", 0.1)
+    os.kill(parent, signal.SIGSTOP)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "killpg", lambda pid, number: None)
+        owned.warmth.close()
+    os.kill(parent, signal.SIGKILL)
+    wait_until_none_is_left(parents, seconds=10)
+
+
 def test_it_is_said_once_that_trials_wait_for_imports(
     owned: Owned, tmp_path: Path, said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -110,6 +110,8 @@ def test_a_warm_process_finds_what_a_cold_one_finds(
         ("atexit.register(print, 'at the end'); left = open('left', 'w'); left.write('buffered')", 0),
         ("import bz2; left = bz2.open('left', 'wt'); left.write('buffered')", 0),
         ("import ctypes; ctypes.CDLL(None).printf(b'from C')", 0),
+        ("sys.stdin.close(); sys.stdout.close(); sys.stderr.close(); sys.exit(5)", 5),
+        ("os.close(0); os.close(1); os.close(2)", 0),
         ("class Proxy:\n    __class__ = property(lambda self: 1 / 0)\nproxy = [Proxy()]", 0),
     ],
 )
@@ -144,6 +146,8 @@ POISON = {
     "a temporary folder": ("import tempfile\nkept = tempfile.mkdtemp()", "temporary"),
     "a variable of the job": ("import os\nos.environ.get('OWN')", "reads OWN"),
     "a lock of processes": ("import multiprocessing\nkept = multiprocessing.Lock()", "shares"),
+    "an end": ("raise SystemExit(3)", "SystemExit"),
+    "a panic": ("class Panic(BaseException): pass\nraise Panic('in Rust')", "Panic"),
     "a failure": ("raise ValueError('only in a parent')", "only in a parent"),
 }
 

@@ -130,7 +130,7 @@ def _finish() -> int:
     code = 0
     for stream in (sys.stdout, sys.stderr):
         try:
-            if stream is not None:
+            if stream is not None and not getattr(stream, "closed", False):
                 stream.flush()
         except Exception:
             code = 120

@@ -51,7 +51,7 @@ class Imports:
             importlib.import_module(name)
         except _LeftOut:
             return
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # also a SystemExit, or a panic in Rust
             # What its execution has imported remains, without the package it belongs to.
             if name in self._begun:
                 self._leave_out(name, f"cannot be imported: {type(error).__name__}: {error}")

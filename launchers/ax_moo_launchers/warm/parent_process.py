@@ -17,6 +17,7 @@ from ax_moo_launchers.warm.likeness import Likeness
 from ax_moo_launchers.warm.wish import Wish
 
 _ANSWER_S = 15.0
+_END_S = 5.0
 
 
 class ParentProcess:
@@ -101,4 +102,5 @@ def _end(owner: int, process: "subprocess.Popen[bytes]", *pipes: int) -> None:
             os.close(pipe)
     with suppress(OSError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    with suppress(subprocess.TimeoutExpired):  # the kernel ends none that waits for a dead file server
+        process.wait(_END_S)
