@@ -139,6 +139,16 @@ def test_what_python_and_numpy_draw_differs_from_fork_to_fork(tmp_path: Path, of
     assert len(set(drawn)) == 4
 
 
+def test_what_torch_draws_differs_from_fork_to_fork(tmp_path: Path) -> None:
+    (tmp_path / "draw.py").write_text("import torch\nprint(torch.initial_seed(), float(torch.rand(())))\n")
+    out, environ = tmp_path / "out", {name: value for name, value in ENVIRON.items() if name != "OWN"}
+    with parent("torch", environ=environ) as of_torch:
+        assert not of_torch.about["left_out"]
+        for _ in range(2):
+            assert of_torch.run("run_file", [str(tmp_path / "draw.py")], out) == 0
+    assert len(set(out.read_text().split())) == 4
+
+
 POISON = {
     "a thread": ("import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()", "thread"),
     "a process": ("import subprocess\nkept = subprocess.Popen(['sleep', '5'])", "process"),

@@ -50,12 +50,14 @@ def handlers() -> dict[int, Any]:
 
 
 def forget_randomness() -> None:
-    """Seed anew what a new process seeds from the system. torch is left alone: it begins with a constant."""
+    """Seed anew what a new process seeds from the system, and import nothing for it."""
     random.seed()
     of_numpy: Any = sys.modules.get("numpy.random")
-    if of_numpy is not None:
-        with suppress(Exception):
-            of_numpy.seed()
+    of_torch: Any = getattr(sys.modules.get("torch"), "default_generator", None)
+    for generator in (of_numpy, of_torch):
+        if generator is not None:
+            with suppress(Exception):
+                generator.seed()
 
 
 def begin_now() -> None:
