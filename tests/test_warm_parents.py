@@ -232,6 +232,19 @@ def test_a_variable_of_a_library_that_a_trial_sets_otherwise_has_a_new_parent_ma
     assert parents() not in ([], [parent])
 
 
+def test_what_a_trial_of_another_sweep_sets_changes_nothing(owned: Owned, said: Said) -> None:
+    owned.open("json")
+    owned.warmth.sweep = "mine"
+    owned.wait()
+    (parent,) = parents()
+    Modules(before=("json",), changed={"OMP_NUM_THREADS": "8"}, sweep="another").write(owned.list)
+    assert owned.fork() is not None
+    assert parents() == [parent]
+    Modules(before=("json",), changed={"OMP_NUM_THREADS": "8"}, sweep="mine").write(owned.list)
+    assert owned.fork() is None
+    assert "a trial has set OMP_NUM_THREADS to another value" in said()
+
+
 def test_a_fork_that_would_differ_in_what_imports_have_read_begins_cold(owned: Owned, said: Said) -> None:
     owned.open("json")
     owned.wait()

@@ -104,7 +104,7 @@ def _compose_and_run(
             job_subdir_key="hydra.sweep.subdir",
         )
     if modules_file is not None and result.status is JobStatus.COMPLETED:
-        origin.remember(Path(modules_file), imported, config.hydra.job.env_set, environ)
+        origin.remember(Path(modules_file), imported, config.hydra.job.env_set, environ, sweep)
     return result
 
 

@@ -115,6 +115,8 @@ class LocalQueue:
         remove_unpublished(folder)
 
     def _submit_one(self, request: JobRequest, call: tuple[Any, ...], params: Mapping[str, Any]) -> LocalHandle:
+        if self._warmth is not None:
+            self._warmth.sweep = request.sweep
         own_gpus = self._next_gpus(params.get("gpus_per_node"))
         job = Executor(self.folder(request), own_gpus, params, self._warmth).submit_call(call, request)
         self._jobs[job] = LocalHandle(job)

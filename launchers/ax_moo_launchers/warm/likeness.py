@@ -22,23 +22,26 @@ class Likeness:
         self._inherited = inherited()
         self._list = _version(modules_file)
 
-    def why_other(self, environ: Mapping[str, str], about: Mapping[str, Any]) -> str | None:
-        """In what a process with this environment would differ; ``about`` is what the parent says of its imports."""
+    def why_other(self, environ: Mapping[str, str], about: Mapping[str, Any], sweep: str = "") -> str | None:
+        """In what a process with this environment would differ; ``about`` is what the parent says of its imports.
+
+        ``sweep`` is the id of the process's sweep; without one all trials that write the list count.
+        """
         if (now := inherited()) != self._inherited:
             return next(f"the sweep's {name} has changed" for name in now if now[name] != self._inherited[name])
         names = {*environ, *self._environ}.difference(self._own_variables)
         read = frozenset(about.get("read", ()))
         other = sorted(n for n in names if environ.get(n) != self._environ.get(n) and is_read(n, read))
-        return f"the environment variable {other[0]} has changed" if other else self._why_another_list(about)
+        return f"the environment variable {other[0]} has changed" if other else self._why_another_list(about, sweep)
 
-    def _why_another_list(self, about: Mapping[str, Any]) -> str | None:
+    def _why_another_list(self, about: Mapping[str, Any], sweep: str) -> str | None:
         """Whether a trial has set variables for libraries otherwise than that from whose list the parent was made."""
         version = _version(self._modules_file)
         if version == self._list:
             return None
         self._list, modules = version, Modules.read(self._modules_file)
-        if modules is None:
-            return None
+        if modules is None or (sweep and modules.sweep not in ("", sweep)):
+            return None  # two sweeps at once would have new parents made in turn
         now, made, read = modules.changed, about.get("changed", {}), about.get("read", ())
         other = sorted(n for n in {*now, *made} if now.get(n) != made.get(n) and is_read_at_import(n, read))
         return f"a trial has set {other[0]} to another value" if other else None

@@ -32,6 +32,7 @@ class Modules:
         env_set: the variables that it set.
         changed: variables for libraries that the trial's own code has set, such as OMP_NUM_THREADS.
         left_out: the modules that a parent must not import, and why.
+        sweep: the id of the sweep whose trial has written the list; sweeps of one application share it.
     """
 
     before: tuple[str, ...] = ()
@@ -39,14 +40,16 @@ class Modules:
     env_set: Mapping[str, str] = field(default_factory=dict)
     changed: Mapping[str, str] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
+    sweep: str = ""
 
     @staticmethod
     def read(path: Path) -> "Modules | None":
         try:
             content = read_json(path) or {}
             before, after = (tuple(map(str, content[key])) for key in ("before", "after"))
-            others = ({str(k): str(v) for k, v in content[key].items()} for key in ("env_set", "changed", "left_out"))
-            return Modules(before, after, *others)
+            keys = ("env_set", "changed", "left_out")
+            env_set, changed, left_out = ({str(k): str(v) for k, v in content[key].items()} for key in keys)
+            return Modules(before, after, env_set, changed, left_out, str(content.get("sweep", "")))
         except (OSError, KeyError, TypeError, AttributeError, RecursionError):
             return None
 

@@ -84,17 +84,25 @@ def is_read_at_import(variable: str, read: Collection[str]) -> bool:
     return variable in read or variable.startswith(_AT_IMPORT)
 
 
-def remember(path: Path, before: tuple[str, ...], env_set: Mapping[str, object], at_start: Mapping[str, str]) -> None:
+def remember(
+    path: Path,
+    before: tuple[str, ...],
+    env_set: Mapping[str, object],
+    at_start: Mapping[str, str],
+    sweep: str = "",
+) -> None:
     """Keep the list of what this trial has imported, for the parent of later ones, unless it is known already.
 
     ``before`` are the names of the modules, and ``at_start`` the environment, with which the task function began.
     The trial has completed, and does not fail for a list: any object may be in ``sys.modules``.
     """
     with suppress(Exception):
-        _remember(path, before, env_set, at_start)
+        _remember(path, before, env_set, at_start, sweep)
 
 
-def _remember(path: Path, before: tuple[str, ...], env_set: Mapping[str, object], at_start: Mapping[str, str]) -> None:
+def _remember(
+    path: Path, before: tuple[str, ...], env_set: Mapping[str, object], at_start: Mapping[str, str], sweep: str
+) -> None:
     known, changed = _Origin.modules, _changed(at_start)
     # Most forks have imported no more than their parent, and each file costs a look.
     own = installed(name for name in tuple(sys.modules) if name not in _Origin.imported)
@@ -106,7 +114,7 @@ def _remember(path: Path, before: tuple[str, ...], env_set: Mapping[str, object]
     rest = dict.fromkeys((*listed.after, *(n for n in own if n not in earlier and n not in listed.before)))
     known = known or Modules.read(path)
     left_out = known.left_out if known else {}
-    found = Modules(tuple(first), tuple(rest), _texts(env_set), {**listed.changed, **changed}, left_out)
+    found = Modules(tuple(first), tuple(rest), _texts(env_set), {**listed.changed, **changed}, left_out, sweep)
     if known is None or not _is_covered(found, known):
         found.write(path)
 

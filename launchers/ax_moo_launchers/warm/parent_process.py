@@ -59,9 +59,9 @@ class ParentProcess:
     def age(self) -> float:
         return time.monotonic() - self._started
 
-    def why_other(self, environ: Mapping[str, str]) -> str | None:
-        """In what a process with this environment would differ from its forks."""
-        return self._likeness.why_other(environ, self._about or {})
+    def why_other(self, environ: Mapping[str, str], sweep: str = "") -> str | None:
+        """In what a process of this sweep with this environment would differ from its forks."""
+        return self._likeness.why_other(environ, self._about or {}, sweep)
 
     def ask(self, request: Mapping[str, Any], seconds: float | None = None) -> dict[str, Any]:
         """The answer to a request. TimeoutError: there is none within so many seconds."""

@@ -40,6 +40,7 @@ class Warmth(ABC):
         ``end_forks`` ends the fork that a lost parent has made, perhaps, and could not tell of.
         """
         self.modules_file = modules_file
+        self.sweep = ""
         self._say_line = say
         self._end_forks = end_forks
         self._parent: ParentProcess | None = None
@@ -78,7 +79,7 @@ class Warmth(ABC):
         if self._has_given_up or not self.is_ready() or self._parent is None or self._is_new:
             return None
         try:
-            answer: dict[str, Any] = {"unfit": self._parent.why_other(environ)}
+            answer: dict[str, Any] = {"unfit": self._parent.why_other(environ, self.sweep)}
             if answer["unfit"] is None:
                 answer = self._parent.ask({**request, "environ": dict(environ)}, _AGAIN_S if self._was_quiet else None)
         except (OSError, ValueError) as error:
