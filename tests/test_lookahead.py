@@ -1,6 +1,8 @@
 """Candidates that are prepared while all slots are busy: when, how many, and that a resume prepares the same ones."""
 
 import math
+import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, t
 from killed_loops import Killed, OldestEnds, kill_at
 from quick import loop_without_pause  # noqa: F401
 
+from ax_moo.jobs.launcher import JobRequest
 from ax_moo.optimizer.base import Candidate, Lookahead, Method
 from ax_moo.optimizer.bayes.ax_client import AxOptimizer
 from ax_moo.optimizer.lookahead import LookaheadRule
@@ -239,3 +242,35 @@ def test_a_night_without_a_sweeper_is_no_trials_duration(tmp_path: Path, monkeyp
 def test_a_candidate_that_depends_on_no_result_is_always_prepared_ahead() -> None:
     assert rule(Lookahead.AUTO, 10, 0.01, 1e6, Method.SOBOL).ahead == 1
     assert LookaheadRule(Lookahead.AUTO, Method.AUTO, slots=4).ahead == 1
+
+
+def test_no_job_runs_inside_the_sweeper_while_ax_computes_what_a_killed_sweep_had_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(Knowing):
+        is_computing = threading.Event()
+
+        def ask(self, index: int) -> Candidate:
+            self.is_computing.set()
+            time.sleep(0.1)
+            self.is_computing.clear()
+            return super().ask(index)
+
+    class Blocking(ScriptedLauncher):
+        def submit(self, requests: Sequence[JobRequest]) -> Any:
+            while_computing.append(Slow.is_computing.is_set())
+            return super().submit(requests)
+
+    while_computing: list[bool] = []
+    with monkeypatch.context() as inner:
+        inner.setattr(LookaheadRule, "ahead", 2)
+        killed = OldestEnds(3, 8)
+        assert run_killed(inner, 6, False, tmp_path, killed, n_trials=8)
+    assert len(list(journal.events(tmp_path))[-1].next_knows) == 2
+    launcher = Blocking(two_objectives, is_blocking=True)
+    launcher.handles = list(killed.handles)
+    for _ in range(3):
+        killed.end_oldest()
+    run(tmp_path, launcher, Slow, n_trials=8, n_jobs=1)
+    assert len(while_computing) >= 4
+    assert not any(while_computing)

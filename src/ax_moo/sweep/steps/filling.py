@@ -30,7 +30,7 @@ class Filling:
         is_ready = not starts_more or self._is_launcher_ready()
         self._asking.stage(as_many_as_are_ready=self._submits_whole_rounds)
         more_of_the_round = bool(course.background.knows) and course.lacks_trials
-        if course.staged and is_ready and not (more_of_the_round and self._waits_for_more):
+        if course.staged and is_ready and not (more_of_the_round and self._waits_for_more) and not self._is_ax_at_work:
             self._submit()
         if course.has_submitted and course.may_begin_trials:  # the first jobs do not share the cores with Ax's import
             course.background.prepare(course.budget.n_trials)
@@ -38,6 +38,11 @@ class Filling:
 
     def _is_launcher_ready(self) -> bool:
         return not isinstance(self._launcher, Prepares) or self._launcher.is_ready()
+
+    @property
+    def _is_ax_at_work(self) -> bool:
+        """Whether a job inside this process would share its random numbers with Ax: a resume may ask for candidates."""
+        return self._launcher.is_blocking and self._course.background.is_computing
 
     @property
     def _submits_whole_rounds(self) -> bool:
