@@ -180,6 +180,20 @@ def test_a_module_that_leaves_something_is_left_out_and_the_others_are_not(what:
         assert out.read_text() == "['harmless']\n"
 
 
+@pytest.mark.parametrize("what", ["a thread", "an open file", "a temporary folder", "a variable of the job"])
+def test_what_a_module_imports_after_it_has_left_something_is_not_left_out(what: str, tmp_path: Path) -> None:
+    environ = module_in(tmp_path, f"{POISON[what][0]}\nimport harmless", "odd")
+    module_in(tmp_path, "", "harmless")
+    with parent("odd", "harmless", environ=environ) as made:
+        assert list(made.about["left_out"]) == ["odd"]
+
+
+def test_a_thread_that_stays_is_not_taken_for_one_of_a_module_whose_threads_end_at_forks(tmp_path: Path) -> None:
+    environ = module_in(tmp_path, POISON["a thread"][0], "odd")
+    with parent("odd", "numpy.linalg", environ={**environ, "OPENBLAS_NUM_THREADS": "2"}) as made:
+        assert list(made.about["left_out"]) == ["odd"]
+
+
 def test_a_temporary_folder_that_a_module_keeps_is_each_forks_own(tmp_path: Path) -> None:
     environ = module_in(tmp_path, "import tempfile\nkept = tempfile.TemporaryDirectory(prefix='ours-')", "keeps")
     with parent("keeps", environ=environ) as made:

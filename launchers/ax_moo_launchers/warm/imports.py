@@ -61,7 +61,7 @@ class Imports:
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
-        """Within the block each module is looked at when its own code has run, so that the very culprit is found."""
+        """Within the block this process is looked at before and after each module's code, to find the very culprit."""
         loaders: Any = (SourceFileLoader, ExtensionFileLoader)
         plain = [loader.exec_module for loader in loaders]
         for loader, exec_module in zip(loaders, plain, strict=True):
@@ -78,19 +78,24 @@ class Imports:
             if name in self.left_out:
                 self._leave_out_importers(name)
                 raise _LeftOut(name)
+            # A library that belongs to a module has been loaded by now; else its importer's code has run until here.
+            self._look_at(name if isinstance(loader, ExtensionFileLoader) else (self._importing or [name])[-1])
             self._importing.append(name)
             self._begun.add(name)
             try:
                 plain(loader, module)
             finally:
                 self._importing.pop()
-                found = self._notice.what()
-                if found is not None:
-                    self._leave_out(name, found)
-            if found is not None:
-                raise _LeftOut(name)
+                self._look_at(name)
 
         return exec_module
+
+    def _look_at(self, name: str) -> None:
+        """Leave this module out, and end its import, if code that has run since the last look has left something."""
+        found = self._notice.what()
+        if found is not None:
+            self._leave_out(name, found)
+            raise _LeftOut(name)
 
     def _leave_out(self, name: str, why: str) -> None:
         self.is_spoilt = True

@@ -81,7 +81,8 @@ class Notice:
         found = self._asked_for[0] if self._asked_for else None
         self._asked_for.clear()
         threads, files = _threads(), _open_files()
-        if threads - self._threads and not _threads_end_at_fork():
+        new = threads - self._threads
+        if new and new & _threads_after_fork():
             found = found or "starts a thread"
         children = _children()
         if children - self._children:
@@ -99,7 +100,7 @@ class Notice:
 
 
 def has_one_thread() -> bool:
-    return len(_threads()) == 1 or _threads_end_at_fork()
+    return len(_threads()) == 1 or len(_threads_after_fork()) == 1
 
 
 def shared_memory() -> set[str]:
@@ -121,9 +122,9 @@ def _threads() -> set[str]:
     return set(os.listdir(_SELF / "task"))
 
 
-def _threads_end_at_fork() -> bool:
-    """Whether the threads are of the kind that ends when the process forks, and comes back when it is needed: OpenBLAS
-    makes such threads when it is loaded.
+def _threads_after_fork() -> set[str]:
+    """The threads that are there when this process has forked. Others end then, and come back when they are needed:
+    OpenBLAS makes such threads when it is loaded.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -131,7 +132,7 @@ def _threads_end_at_fork() -> bool:
     if pid == 0:
         os._exit(0)
     os.waitpid(pid, 0)
-    return len(_threads()) == 1
+    return _threads()
 
 
 def _open_files() -> set[str]:
