@@ -213,6 +213,15 @@ def run_text(made: Parent, folder: Path, text: str) -> str:
     return (folder / "out").read_text()
 
 
+def test_a_module_that_ignores_the_ends_of_children_does_so_for_trials_alone(tmp_path: Path) -> None:
+    environ = module_in(tmp_path, "import signal\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)", "ignores")
+    (tmp_path / "own.py").write_text("import signal\nprint(int(signal.getsignal(signal.SIGCHLD)))\nraise SystemExit(3)")
+    with parent("ignores", environ=environ) as made:
+        for _ in range(2):
+            assert made.run("run_file", [str(tmp_path / "own.py")], tmp_path / "out", environ) == 3
+    assert (tmp_path / "out").read_text().split() == ["1", "1"]
+
+
 def test_a_fork_has_begun_when_it_was_made(tmp_path: Path, of_libraries: Parent) -> None:
     before = time.time()
     text = (

@@ -23,6 +23,8 @@ _END_S = 5.0
 class ParentProcess:
     def __init__(self, wish: Wish, environ: Mapping[str, str], output: int | None = subprocess.DEVNULL) -> None:
         """``output`` is for what imports print; with None it is where this process prints."""
+        self.answer_s: float | None = None
+        self.sweep = ""
         self._about: dict[str, Any] | None = None
         self._received = b""
         self._likeness = Likeness(Path(wish.modules_file), environ, wish.own_variables)
@@ -59,13 +61,13 @@ class ParentProcess:
     def age(self) -> float:
         return time.monotonic() - self._started
 
-    def why_other(self, environ: Mapping[str, str], sweep: str = "") -> str | None:
-        """In what a process of this sweep with this environment would differ from its forks."""
-        return self._likeness.why_other(environ, self._about or {}, sweep)
+    def why_other(self, environ: Mapping[str, str]) -> str | None:
+        """In what a process of the sweep with this environment would differ from its forks."""
+        return self._likeness.why_other(environ, self._about or {}, self.sweep)
 
-    def ask(self, request: Mapping[str, Any], seconds: float | None = None) -> dict[str, Any]:
-        """The answer to a request. TimeoutError: there is none within so many seconds."""
-        limit = _ANSWER_S if seconds is None else seconds
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to a request. TimeoutError: there is none in time."""
+        limit = _ANSWER_S if self.answer_s is None else self.answer_s
         deadline = time.monotonic() + limit
         content = json.dumps(request).encode() + b"\n"
         while content:

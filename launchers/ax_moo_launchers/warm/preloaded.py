@@ -96,6 +96,7 @@ class Preloaded:
         # Devices such as /dev/null: other files are not left open by what is imported here.
         self._files = child.open_files() - at_start
         self._handlers = child.handlers()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a handler of imports might take the ends of forks
         self._sources = checks.Sources()
         gc.enable()
         gc.collect()

@@ -79,9 +79,10 @@ class Warmth(ABC):
         if self._has_given_up or not self.is_ready() or self._parent is None or self._is_new:
             return None
         try:
-            answer: dict[str, Any] = {"unfit": self._parent.why_other(environ, self.sweep)}
+            self._parent.sweep = self.sweep
+            answer: dict[str, Any] = {"unfit": self._parent.why_other(environ)}
             if answer["unfit"] is None:
-                answer = self._parent.ask({**request, "environ": dict(environ)}, _AGAIN_S if self._was_quiet else None)
+                answer = self._parent.ask({**request, "environ": dict(environ)})
         except (OSError, ValueError) as error:
             answer = {"unfit": f"their parent process does not answer ({error})"}
             if isinstance(error, TimeoutError) and self._is_quiet_again():
@@ -108,6 +109,7 @@ class Warmth(ABC):
         self._parents += 1
         try:
             self._parent, self._is_new = self._start(self._left_out), True
+            self._parent.answer_s = _AGAIN_S if self._was_quiet else None
         except (OSError, ValueError) as error:
             self._give_up(f"no parent process can be started for them ({error})")
             return False
