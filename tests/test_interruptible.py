@@ -97,7 +97,7 @@ def is_in_a_fit():
 with BackgroundOptimizer(build) as asking:
     asking.ask(40, 0)
     while not is_in_a_fit():
-        assert not asking._candidate.done(), asking._candidate.exception()
+        assert asking.is_computing, "the candidate was ready before the fit was seen"
         time.sleep(0.001)
     time.sleep(float(sys.argv[1]))
 print("left")
