@@ -203,7 +203,7 @@ def test_as_many_candidates_are_prepared_ahead_as_cost_a_slot_less_than_the_wait
     assert rule(Lookahead.NONE, n, seconds, duration).ahead == 0
 
 
-@pytest.mark.parametrize(("slots", "ahead"), [(1, 1), (4, 1), (8, 2), (64, 2)])
+@pytest.mark.parametrize(("slots", "ahead"), [(1, 1), (4, 1), (8, 2), (12, 2), (13, 1), (64, 1)])
 def test_two_are_prepared_where_slots_become_free_one_soon_after_the_other(slots: int, ahead: int) -> None:
     assert rule(Lookahead.AUTO, 10, 1.0, 12.0, slots=slots).ahead == ahead
 

@@ -27,7 +27,8 @@ class LookaheadRule:
     With one candidate ahead a slot waits only if it becomes free while the next one is computed. Slots become free
     every ``d / slots`` seconds. If they do so independently, the wait is ``t ** 2 * slots / (2 * d)`` seconds on
     average, with *t* the seconds of a candidate, as long as these are few. A second one is prepared where this is more
-    than a result is worth.
+    than a result is worth. Where ``t`` is more than ``d / slots`` the optimizer does not keep up: no candidate would be
+    ready earlier, and a second one only knows less.
     """
 
     def __init__(self, setting: Lookahead, method: Method, slots: int) -> None:
@@ -87,7 +88,8 @@ class LookaheadRule:
         seconds = statistics.median(self._seconds)
         if seconds <= worth:
             return 0
-        return 1 + (seconds**2 * self._slots > 2 * duration * worth)
+        keeps_up = seconds * self._slots <= duration
+        return 1 + (keeps_up and seconds**2 * self._slots > 2 * duration * worth)
 
 
 def _seconds(trial: Trial) -> float | None:
