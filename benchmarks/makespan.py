@@ -269,10 +269,12 @@ def _figures(
         if tool in simulated:
             ratio = simulated[tool]["makespan"] / longer.ideal
             figures.append(Figure.at_most(1.03, f"makespan to the ideal, {tool}, long trials", ratio))
-    ours, peer = (measured.get(f"{tool}{TRAINING}") for tool in ("auto", "optuna"))
-    if ours and peer:
-        factor = peer.makespan / ours.makespan
-        figures.append(Figure.at_least(3, "times faster than hydra-optuna-sweeper, auto, with imports", factor))
+    pairs = ((tool, "optuna") for tool in OURS)
+    for tool, peer in (*pairs, (f"auto{TRAINING}", f"optuna{TRAINING}")):
+        if tool in measured and peer in measured:
+            name = TOOLS[tool].removeprefix("ours, method=")
+            factor = measured[peer].makespan / measured[tool].makespan
+            figures.append(Figure.at_least(3, f"times faster than hydra-optuna-sweeper, {name}", factor))
     return figures
 
 
