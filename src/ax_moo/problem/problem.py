@@ -35,8 +35,14 @@ class Problem:
         objectives: Mapping[str, Any],
         outcome_constraints: Sequence[str],
         parameter_constraints: Sequence[str],
+        direction: Any = None,
     ) -> "Problem":
-        goals = read_objectives(resolved(objectives))
+        """The arguments are the values of these keys of ``hydra.sweeper``.
+
+        Raises:
+            ConfigError: a value is wrong.
+        """
+        goals = read_objectives(resolved(objectives), resolved(direction))
         outcomes = [OutcomeConstraint.parse(text) for text in _lines(outcome_constraints, OUTCOMES)]
         _check_outcome_constraints(outcomes, goals)
         constraints = []

@@ -11,11 +11,12 @@ from hydra.core.override_parser.types import Glob, IntervalSweep, Override, Rang
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ax_moo.other_sweepers import PARAMETER_FIELDS, PARAMETER_TYPES
 from ax_moo.search_space.grammar import key_of, parse_override, prefix_of
 from ax_moo.search_space.parameters import Choice, Fixed, Parameter, Range, finite_number, whole_number
 from ax_moo.system import hydra_internals
 from ax_moo.system.errors import ConfigError
-from ax_moo.system.rules import FLAG, Rule, a_list, check, check_keys, is_number, one_of, or_null
+from ax_moo.system.rules import FLAG, Rule, a_list, check, check_keys, is_number, meant, one_of, or_null
 from ax_moo.system.text import did_you_mean, one_line
 
 TAGS = ("log", "ordered")
@@ -133,7 +134,7 @@ def _stepped_range(name: str, sweep: RangeSweep, log_scale: bool, prefix: str) -
 
 
 PARAMS = "hydra.sweeper.params"
-_KEYS = {
+FIELDS = {
     "range": ("bounds", "value_type", "log_scale", "step"),
     "choice": ("values", "value_type", "is_ordered"),
     "fixed": ("value", "value_type"),
@@ -148,20 +149,37 @@ _TYPES: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool}
 
 def read_mapping(name: str, prefix: str, entry: dict[str, Any]) -> Parameter:
     where = f"{PARAMS}.{name}"
-    kind = entry.pop("type", None) or next((kind for kind, key in _NEEDED.items() if key in entry), None)
-    if kind not in _KEYS:
+    kind = _kind_of(entry)
+    entry.pop("type", None)
+    if kind not in FIELDS:
+        if remedy := PARAMETER_TYPES.get(str(kind)):
+            raise ConfigError(f"{where}.type: must be range, choice or fixed, got {kind!r}; {remedy}")
         given = repr(kind) if kind else f"none (its keys are {', '.join(map(str, entry)) or 'none'})"
         raise ConfigError(
-            f"{where}: type must be range, choice or fixed, got {given}; {did_you_mean(kind, _KEYS)}."
-            " (Write a nested key with dots: model.lr)"
+            f"{where}: type must be range, choice or fixed, got {given}; {did_you_mean(kind, FIELDS)}."
+            " (Write a nested key with dots: model.lr; on the command line 'model.lr=interval(0, 1)')"
         )
-    check_keys(where, entry, ("type", *_KEYS[kind]))
+    check_keys(where, entry, ("type", *FIELDS[kind]), {key: each.remedy for key, each in PARAMETER_FIELDS.items()})
     if _NEEDED[kind] not in entry:
         raise ConfigError(f"{where}: type {kind} needs the key {_NEEDED[kind]!r}")
     value_type = entry.pop("value_type", None)
     check(f"{where}.value_type", value_type, or_null(one_of(_TYPES)))
     read = {"range": _range_mapping, "choice": _choice_mapping, "fixed": _fixed_mapping}[kind]
     return read(name, prefix, value_type, entry)
+
+
+def unknown_fields(entry: Mapping[str, Any]) -> dict[str, str]:
+    """The fields that a parameter written as a mapping does not have, each with its remedy."""
+    kind = _kind_of(entry)
+    valid = ("type", *FIELDS.get(kind, ("value_type", "step")))
+    unknown = {str(key): PARAMETER_FIELDS[key].remedy for key in entry if key in PARAMETER_FIELDS and key not in valid}
+    if kind in FIELDS:
+        return {str(key): meant(str(key), valid) for key in entry if key not in valid} | unknown
+    return ({"type": PARAMETER_TYPES[str(kind)]} if str(kind) in PARAMETER_TYPES else {}) | unknown
+
+
+def _kind_of(entry: Mapping[str, Any]) -> Any:
+    return entry.get("type") or next((kind for kind, key in _NEEDED.items() if key in entry), None)
 
 
 def _range_mapping(name: str, prefix: str, value_type: str | None, entry: dict[str, Any]) -> Parameter:

@@ -15,6 +15,7 @@ from ax_moo.search_space.space import SearchSpace
 from ax_moo.session.job_config import check_composes
 from ax_moo.session.leftovers import check_none_ahead, check_unused
 from ax_moo.session.subdir_check import first_folders
+from ax_moo.session.unknown_keys import check_known
 from ax_moo.storage import journal, lock
 from ax_moo.sweep.resuming import resume
 from ax_moo.sweep.settings import Resume, Settings
@@ -32,15 +33,20 @@ def checked(
         ConfigError: the config has a mistake.
     """
     options = _options(config)
+    check_known(options)
     if not str(config.hydra.sweep.dir).strip():
         raise ConfigError("hydra.sweep.dir: must not be empty; give the folder of the sweep")
-    space = SearchSpace.from_config(options["params"], arguments, loader)
+    space = SearchSpace.from_config(options.get("params", {}), arguments, loader)
     problem = Problem.from_config(
-        space, options["objectives"], options["outcome_constraints"], options["parameter_constraints"]
+        space,
+        options.get("objectives", {}),
+        options.get("outcome_constraints", []),
+        options.get("parameter_constraints", []),
+        options.get("direction"),
     )
     settings = Settings.from_config(options, space, problem.parameter_constraints)
     check_ax_takes(problem, settings.method)
-    wandb = WandbSettings.from_config(options["wandb"])
+    wandb = WandbSettings.from_config(options.get("wandb", {}))
     job_config = check_composes(config, loader, space, arguments)
     folders = first_folders(config, job_config, loader, space, settings.n_trials)
     return problem, settings, dataclasses.replace(wandb, application=ApplicationLogger.of(job_config)), folders

@@ -28,7 +28,7 @@ from ax_moo.system.rules import (
 )
 from ax_moo.trial import ParameterValue
 
-PROBLEM_KEYS = ("objectives", "outcome_constraints", "params", "parameter_constraints")
+PROBLEM_KEYS = ("objectives", "direction", "outcome_constraints", "params", "parameter_constraints")
 OTHER_KEYS = (*PROBLEM_KEYS, "wandb")
 """The keys of ``hydra.sweeper`` that other modules check."""
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from ax_moo.system.errors import ConfigError
@@ -38,12 +39,33 @@ def check_values(where: str, values: Mapping[str, Any], rules: Mapping[str, Rule
             check(f"{where}.{key}", values[key], rule)
 
 
-def check_keys(where: str, given: Iterable[Any], valid: Iterable[str]) -> None:
-    """Refuse the first unknown key, and name the valid key that was probably meant."""
+def check_keys(
+    where: str, given: Iterable[Any], valid: Iterable[str], remedies: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Refuse unknown keys, all at once, and name for each the valid key that was probably meant, or its remedy."""
     keys = list(valid)
-    for key in given:
-        if key not in keys:
-            raise ConfigError(f"{where}.{key}: unknown key; {did_you_mean(key, keys)}")
+    refuse_keys(where, {str(key): remedies.get(str(key)) for key in given if key not in keys}, keys)
+
+
+def refuse_keys(where: str, unknown: Mapping[str, str | None], valid: Sequence[str]) -> None:
+    """Refuse the keys, if there are any; None is the remedy of a key that is like one of the valid ones, or like none.
+
+    Raises:
+        ConfigError: there is at least one such key.
+    """
+    if len(unknown) == 1:
+        key, remedy = next(iter(unknown.items()))
+        raise ConfigError(f"{where}.{key}: unknown key; {remedy or did_you_mean(key, valid)}")
+    if unknown:
+        told = "; ".join(f"{key} ({remedy or meant(key, valid)})" for key, remedy in unknown.items())
+        ending = f"; valid: {', '.join(valid)}" if None in unknown.values() else ""
+        raise ConfigError(f"{where}: {len(unknown)} keys are unknown: {told}{ending}")
+
+
+def meant(key: str, valid: Sequence[str]) -> str:
+    """What to do about an unknown key, in a message that does not list the valid ones."""
+    near = nearest(key, valid)
+    return f"did you mean {near!r}?" if near else "leave it out"
 
 
 def is_number(value: Any) -> bool:
