@@ -79,6 +79,13 @@ def test_the_config_may_be_omegaconfs() -> None:
     assert settings == Settings(n_trials=3, initial=(POINT,), seed=3)
 
 
+@pytest.mark.parametrize("method", ["sobol", "random"])
+def test_n_initial_means_nothing_without_a_model(method: str) -> None:
+    settings = check({"n_initial": 30, "n_trials": 20, "method": method})
+    assert (settings.n_initial, settings.before_model) == (30, None)
+    assert check({"n_initial": 5}).before_model == 5
+
+
 def test_a_grid_of_a_finite_space_is_accepted() -> None:
     space = SearchSpace.from_config({"a": "1,2", "b": "range(3)"}, [])
     assert Settings.from_config({"method": "grid", "n_trials": 6}, space).method == "grid"
@@ -105,7 +112,6 @@ SETTINGS_MISTAKES: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"wandb": {"mode": "onlin"}}, "hydra.sweeper.wandb.mode", ["'online'", "offline"]),
     ({"n_initial": 0}, "hydra.sweeper.n_initial", ["at least 1"]),
     ({"n_initial": 30}, "hydra.sweeper.n_initial", ["at most n_trials, which is 20", "got 30"]),
-    ({"n_initial": 3, "method": "sobol"}, "hydra.sweeper.n_initial", ["auto or fast"]),
     *[({"seed": bad}, "hydra.sweeper.seed", ["4294967295"]) for bad in (-1, 2**32, 1.5, "1", True)],
     *[
         ({"max_failure_rate": bad}, "hydra.sweeper.max_failure_rate", ["between 0 and 1"])

@@ -13,7 +13,9 @@ from ax_moo.optimizer.refusals import check_ax_takes
 from ax_moo.problem.problem import Problem
 from ax_moo.search_space.space import SearchSpace
 from ax_moo.session.job_config import check_composes
+from ax_moo.session.job_environment import check_environment
 from ax_moo.session.leftovers import check_none_ahead, check_unused
+from ax_moo.session.options import check_every_option
 from ax_moo.session.subdir_check import first_folders
 from ax_moo.session.unknown_keys import check_known
 from ax_moo.storage import journal, lock
@@ -48,6 +50,8 @@ def checked(
     check_ax_takes(problem, settings.method)
     wandb = WandbSettings.from_config(options.get("wandb", {}))
     job_config = check_composes(config, loader, space, arguments)
+    check_every_option(config, loader, space, arguments, job_config)
+    check_environment(job_config)
     folders = first_folders(config, job_config, loader, space, settings.n_trials)
     return problem, settings, dataclasses.replace(wandb, application=ApplicationLogger.of(job_config)), folders
 

@@ -19,9 +19,7 @@ from ax_moo.trial import ParameterValue
 def check_composes(
     config: DictConfig, loader: ConfigLoader, space: SearchSpace, arguments: Sequence[str]
 ) -> DictConfig:
-    """Compose the configs of example trials, so that an override that does not fit is found before any job.
-
-    The first config is returned. Every further option of a config group that is searched is composed once as well.
+    """Compose the config of an example trial, so that an override that does not fit is found before any job.
 
     Raises:
         ConfigError: the config of a trial cannot be composed.
@@ -30,32 +28,17 @@ def check_composes(
         _check_options(loader, parameter, arguments)
     composed = compose_trial(config, loader, space, example_point(space))
     if not isinstance(composed, Exception):
-        _check_every_option(config, loader, space, arguments)
         return composed
     for parameter in space.parameters:
         alone = dataclasses.replace(space, parameters=(parameter,))
         reason = compose_trial(config, loader, alone, example_point(alone))
         if isinstance(reason, Exception):
-            raise ConfigError(f"{_origin(parameter, arguments)}: {_why_not(reason, parameter, config)}")
+            raise ConfigError(f"{origin(parameter, arguments)}: {_why_not(reason, parameter, config)}")
     overrides = " ".join(space.to_overrides(example_point(space)))
     raise ConfigError(
         f"hydra.sweeper.params: Hydra cannot compose the config of a trial ({overrides}): {first_line(composed)}; "
         "correct these overrides"
     )
-
-
-def _check_every_option(config: DictConfig, loader: ConfigLoader, space: SearchSpace, arguments: Sequence[str]) -> None:
-    for parameter in space.parameters:
-        if not isinstance(parameter, Choice) or not loader.get_group_options(parameter.name.split("@")[0]):
-            continue
-        for option in parameter.values[1:]:
-            point = example_point(space) | {parameter.name: option}
-            error = compose_trial(config, loader, space, point)
-            if isinstance(error, Exception):
-                raise ConfigError(
-                    f"{_origin(parameter, arguments)}: with {parameter.name}={option} the config of a trial cannot be "
-                    f"composed: {first_line(error)}; every option must have every key that is searched"
-                )
 
 
 def compose_trial(
@@ -91,7 +74,7 @@ def _keys(config: DictConfig) -> Iterator[str]:
             nodes += [(f"{key}.{inner}", child) for inner, child in value.items()]
 
 
-def _origin(parameter: Parameter, arguments: Sequence[str]) -> str:
+def origin(parameter: Parameter, arguments: Sequence[str]) -> str:
     """The place where the user gave the parameter: the argument, or the key of the config."""
     key = f"{parameter.prefix}{parameter.name}"
     typed = [argument for argument in arguments if argument.startswith(f"{key}=")]
@@ -108,7 +91,7 @@ def _check_options(loader: ConfigLoader, parameter: Parameter, arguments: Sequen
     unknown = [v for v in values if options and v not in (*options, None) and not ("/" in str(v) or "." in str(v))]
     if unknown and not any(isinstance(value, list) for value in unknown):
         raise ConfigError(
-            f"{_origin(parameter, arguments)}: the config group {parameter.name} has no option {unknown[0]!r}; "
+            f"{origin(parameter, arguments)}: the config group {parameter.name} has no option {unknown[0]!r}; "
             f"{did_you_mean(unknown[0], options)}"
         )
 

@@ -39,7 +39,7 @@ class OutputFolders:
         OmegaConf.get_cache(config)["now"] = self._now
         with read_write(config.hydra), open_dict(config.hydra):
             config.hydra.job.num, config.hydra.job.id = number, f"{number}_0"
-        with _as_in_a_job(config):
+        with as_in_a_job(config):
             return _joined(_resolved(config, "hydra.sweep.dir"), _resolved(config, "hydra.sweep.subdir"))
 
 
@@ -61,7 +61,7 @@ def _resolved(config: DictConfig, key: str) -> str:
 
 
 @contextmanager
-def _as_in_a_job(config: DictConfig) -> Iterator[None]:
+def as_in_a_job(config: DictConfig) -> Iterator[None]:
     """Within the block ``${hydra:...}`` is the job's config, as Hydra has it when it resolves the folder."""
     hydra = HydraConfig.instance()
     before = hydra.cfg

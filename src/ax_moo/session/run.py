@@ -190,6 +190,8 @@ def _say_how_it_begins(
         counts = Counter(str(trial.status).lower() for trial in previous_run.trials)
         found = ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
         log.info("The sweep in %s goes on; so far: %s", folder, found or "no trial")
+    if settings.n_initial is not None and not settings.method.has_model:
+        log.info("n_initial=%d means nothing with method=%s, which has no model", settings.n_initial, settings.method)
     if launcher.max_jobs is not None and launcher.max_jobs < settings.n_jobs and not launcher.is_blocking:
         log.info("n_jobs=%d is lowered to %d, one job for each GPU", settings.n_jobs, launcher.max_jobs)
     if isinstance(launcher, BlockingLauncherAdapter):
@@ -219,7 +221,7 @@ def _optimizer(problem: Problem, settings: Settings, previous: Sequence[Trial]) 
     with uninterrupted(), uncollected():
         from ax_moo.optimizer.bayes.ax_client import AxOptimizer
 
-    optimizer = AxOptimizer(problem, settings.method, settings.seed, settings.n_initial, settings.initial)
+    optimizer = AxOptimizer(problem, settings.method, settings.seed, settings.before_model, settings.initial)
     optimizer.replay(previous)
     return optimizer
 
@@ -229,7 +231,7 @@ def _design(problem: Problem, settings: Settings, launcher: AsyncLauncher) -> In
     if settings.seed is None:
         return None
     design = InitialDesign(
-        problem, settings.method, settings.seed, settings.n_initial, settings.initial, settings.n_trials
+        problem, settings.method, settings.seed, settings.before_model, settings.initial, settings.n_trials
     )
     return design if design.is_all or not launcher.is_blocking else None
 

@@ -74,6 +74,11 @@ class Settings:
     progress: ProgressStyle = ProgressStyle.AUTO
     lookahead: Lookahead = Lookahead.AUTO
 
+    @property
+    def before_model(self) -> int | None:
+        """``n_initial`` where it means something: a method without a model has no trials before it."""
+        return self.n_initial if self.method.has_model else None
+
     @classmethod
     def from_config(
         cls,
@@ -141,12 +146,7 @@ def _initial(
 
 def _check_together(settings: Settings, space: SearchSpace) -> None:
     n_initial, n_points, method = settings.n_initial, len(settings.initial), settings.method
-    if n_initial is not None and not method.has_model:
-        raise ConfigError(
-            f"hydra.sweeper.n_initial: must be null with method {method}, which has no model, got {n_initial};"
-            " method auto or fast takes a number"
-        )
-    if n_initial is not None and n_initial > settings.n_trials:
+    if n_initial is not None and method.has_model and n_initial > settings.n_trials:
         raise ConfigError(
             f"hydra.sweeper.n_initial: must be at most n_trials, which is {settings.n_trials}, got {n_initial}"
         )

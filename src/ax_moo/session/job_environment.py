@@ -1,0 +1,33 @@
+"""Checks, before the first trial, that ``hydra.job.env_set`` has values that a job can resolve."""
+
+import copy
+
+from omegaconf import DictConfig, open_dict, read_write
+from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
+
+from ax_moo.session.job_output import as_in_a_job
+from ax_moo.system.errors import ConfigError
+from ax_moo.system.text import first_line
+
+_KEY = "hydra.job.env_set"
+
+
+def check_environment(job_config: DictConfig) -> None:
+    """``job_config`` is the config of an example trial. What a resolver does not know here, the job may know.
+
+    Raises:
+        ConfigError: an interpolation leads nowhere.
+    """
+    config = copy.deepcopy(job_config)
+    with read_write(config.hydra), open_dict(config.hydra):
+        config.hydra.job.num, config.hydra.job.id = 0, "0_0"
+    values = config.hydra.job.env_set
+    with as_in_a_job(config):
+        for name in values:
+            try:
+                values[name]
+            except OmegaConfBaseException as error:
+                if type(error) is not InterpolationResolutionError:  # its subclasses are mistakes in the config
+                    raise ConfigError(
+                        f"{_KEY}.{name}: {first_line(error)}; give a value that every trial can resolve"
+                    ) from None
