@@ -171,13 +171,15 @@ class AsyncSubmititLauncher(Launcher, ABC):
         from ax_moo.jobs.launcher import JobRequest
         from ax_moo.system import signals
         from ax_moo.system.errors import ConfigError
+        from ax_moo.system.terminal import never_fail, say_as_error
 
+        never_fail()
         requests = [JobRequest(initial_job_idx + i, tuple(overrides)) for i, overrides in enumerate(job_overrides)]
         try:
             with signals.sigterm_as_ctrl_c():
                 return self._run_batch(requests)
         except ConfigError as error:
-            print(f"hydra/launcher={self.name}: {error}", file=sys.stderr)
+            say_as_error(f"hydra/launcher={self.name}: {error}")
             sys.exit(2)
         except signals.Terminated as terminated:
             signal.raise_signal(terminated.number)

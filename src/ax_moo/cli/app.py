@@ -10,6 +10,8 @@ from typer.core import TyperGroup
 
 from ax_moo.cli import wandb
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.log_records import make_visible
+from ax_moo.system.terminal import never_fail, say_as_error, why_lost
 
 MISTAKE = 2
 INTERRUPTED = 130
@@ -18,14 +20,29 @@ INTERRUPTED = 130
 class _Commands(TyperGroup):
     """Prints only the message of a user's mistake, and ends the command with code 2."""
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        never_fail()
+        make_visible()
+        return super().main(*args, **kwargs)
+
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            finally:
+                _check_written()
         except ConfigError as error:
-            print(f"ax-moo {ctx.invoked_subcommand}: {error}", file=sys.stderr)
+            say_as_error(f"ax-moo {ctx.invoked_subcommand}: {error}")
             raise typer.Exit(MISTAKE) from None
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
+
+
+def _check_written() -> None:
+    """Refuse to end as if all was well where the disk of the output is full; a reader may leave when it likes."""
+    sys.stdout.flush()
+    if (error := why_lost()) is not None:
+        raise ConfigError(f"standard output cannot be written to: {error.strerror}")
 
 
 app = typer.Typer(

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from ax_moo.cli.folder import open_folder
-from ax_moo.console.progress import open_console
+from ax_moo.console.plain import open_console, shown
 from ax_moo.console.summary import clock
 from ax_moo.results.comparison import Comparison, compare
 from ax_moo.system.errors import ConfigError
@@ -31,12 +30,12 @@ def compare_folders(folders: Sequence[Path], out: Path | None) -> None:
         raise ConfigError(f"-o {out}: must end in {' or '.join(ENDINGS)}")
     compared = compare([open_folder(folder) for folder in folders])
     console = open_console()
-    console.print(f"hypervolume above {_point(compared)}", highlight=False)
+    console.print(shown(f"hypervolume above {_point(compared)}"))
     console.print(_by(compared, "finished", "after trials", lambda value: str(round(value))))
     console.print(_by(compared, "time", "after h:mm:ss", clock))
     if out is not None:
         _write(compared, out)
-        console.print(f"curves: {escape(str(out))}", highlight=False)
+        console.print(shown(f"curves: {out}"))
 
 
 def _point(compared: Comparison) -> str:
@@ -45,17 +44,17 @@ def _point(compared: Comparison) -> str:
     return f"{whose} ({point})"
 
 
-def _by(compared: Comparison, column: str, title: str, shown: Any) -> Table:
+def _by(compared: Comparison, column: str, title: str, label: Any) -> Table:
     """The sweeps' hypervolume at a few values of a column, and at the end; a dash is beyond a sweep's last trial."""
     table = Table(title=f"hypervolume {title}", title_justify="left")
     table.add_column("sweep", overflow="fold")
     limits = _limits(float(compared.table[column].max()) if len(compared.table) else 0.0, column == "finished")
     for limit in limits:
-        table.add_column(shown(limit), justify="right")
+        table.add_column(label(limit), justify="right")
     table.add_column("at its end", justify="right")
     for name in compared.names:
         rows = compared.table[compared.table["sweep"] == name]
-        table.add_row(escape(name), *(_at(rows, column, limit) for limit in limits), _at(rows, column, math.inf))
+        table.add_row(shown(name), *(_at(rows, column, limit) for limit in limits), _at(rows, column, math.inf))
     return table
 
 

@@ -23,7 +23,8 @@ from urllib.parse import urlsplit
 from rich.table import Table
 from rich.text import Text
 
-from ax_moo.console.progress import open_console
+from ax_moo.console.plain import open_console, shown
+from ax_moo.system.terminal import say
 from ax_moo.system.text import error_line
 from ax_moo_launchers.local.gpus import installed_gpus, masked_gpus
 from ax_moo_launchers.slurm import commands as slurm
@@ -142,10 +143,10 @@ def doctor(as_json: bool) -> int:
         found = _check()
     works = all(check.works for check in found if check.essential)
     if as_json:
-        print(json.dumps({"works": works, "checks": [dataclasses.asdict(check) for check in found]}))
+        say(json.dumps({"works": works, "checks": [dataclasses.asdict(check) for check in found]}))
     else:
         open_console().print(_table(found))
-        print("sweeps work on this machine" if works else "sweeps do not work on this machine")
+        say("sweeps work on this machine" if works else "sweeps do not work on this machine")
     return 0 if works else 1
 
 
@@ -168,7 +169,7 @@ def _table(found: Sequence[Check]) -> Table:
     for check in found:
         mark = Text("ok", style="green") if check.works else _not(check)
         advice = "" if check.works else check.advice
-        table.add_row(mark, check.name, Text(check.found), Text(advice))
+        table.add_row(mark, shown(check.name), shown(check.found), shown(advice))
     return table
 
 

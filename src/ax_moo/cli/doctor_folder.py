@@ -1,7 +1,6 @@
 """``ax-moo doctor DIR``: says what is wrong with a sweep's files, and what would be lost by mending them."""
 
 import json
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,8 @@ from ax_moo.storage.journal import JOURNAL_FILE, PULLED, header, id_of
 from ax_moo.storage.journal.examination import Examination, JournalFault, examine
 from ax_moo.sweep.resuming import resume
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.terminal import say
+from ax_moo.system.text import quoted
 from ax_moo.trial import Trial, TrialStatus
 
 
@@ -37,11 +38,10 @@ def doctor_folder(folder: Path, as_json: bool) -> int:
         faults += [{"file": str(path), "line": None, "what": _NOBODYS} for path in _without_trial(of_trials, found)]
     notes = list(_notes(folder, found))
     if as_json:
-        print(
-            json.dumps({"folder": str(folder), "well": not faults, "faults": faults, "notes": notes, **_mends(found)})
-        )
+        say(json.dumps({"folder": str(folder), "well": not faults, "faults": faults, "notes": notes, **_mends(found)}))
     else:
-        print("\n".join(_report(folder, found, faults, notes)))
+        for line in _report(folder, found, faults, notes):
+            say(line)
     return 1 if faults else 0
 
 
@@ -63,7 +63,7 @@ def _how_to_mend(folder: Path, found: Examination) -> Iterator[str]:
     if found.first_fault < 2:
         yield "without its first line the journal says nothing; put a copy of the file in its place"
         return
-    yield f"a copy of the file mends it; else, with no sweeper running, edit {shlex.quote(str(folder / JOURNAL_FILE))}:"
+    yield f"a copy of the file mends it; else, with no sweeper running, edit {quoted(folder / JOURNAL_FILE)}:"
     if not found.has_gap:
         yield f"without these lines it tells of {_counts(found.left.values())}"
     lost = found.lost_by_cut

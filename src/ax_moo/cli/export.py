@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ax_moo.cli.folder import open_folder
 from ax_moo.results.tables import trials_frame
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.terminal import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +32,7 @@ def export(folder: Path, out: Path | None) -> None:
         _write(frame, out)
     except OSError as error:
         raise ConfigError(f"-o {out}: cannot be written: {error.strerror or error}") from None
-    print(out)
+    say(str(out))
 
 
 def _write(frame: "pd.DataFrame", out: Path) -> None:
@@ -76,7 +77,7 @@ def report(folder: Path, out: Path | None) -> None:
     if out is not None and out.is_dir():
         raise ConfigError(f"-o {out}: must be a file, such as {out / 'report.html'}, got a folder")
     try:
-        print(write_report(folder, out))
+        say(str(write_report(folder, out)))
     except OSError as error:
         where = f"-o {out}" if out else f"{folder}"
         raise ConfigError(f"{where}: the report cannot be written: {error.strerror or error}") from None

@@ -2,7 +2,6 @@
 
 import dataclasses
 import logging
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +14,8 @@ from ax_moo.storage.journal import PULLED
 from ax_moo.sweep.resuming.copies import living_original
 from ax_moo.sweep.resuming.finding import job_of
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.terminal import say
+from ax_moo.system.text import quoted
 from ax_moo.trial import Job
 
 log = logging.getLogger(__name__)
@@ -94,21 +95,21 @@ def say_left_jobs(sweep: SweepFolder) -> None:
     going = [jobs[index] for index, state in states.items() if state in (JobState.PENDING, JobState.RUNNING)]
     done = [jobs[index] for index, state in states.items() if state is JobState.FINISHED]
     if going:
-        print(f"jobs that keep running: {_ids(going)}; end them with: {_how_to_end(sweep, going)}")
+        say(f"jobs that keep running: {_ids(going)}; end them with: {_how_to_end(sweep, going)}")
     if done:
-        print(f"jobs that have finished, and whose results a resume collects: {_ids(done)}")
+        say(f"jobs that have finished, and whose results a resume collects: {_ids(done)}")
     if not states:
-        print("no job is left")
+        say("no job is left")
     if state_of(sweep) is SweepState.FINISHED:
-        print("the sweep has finished; its command with a larger hydra.sweeper.n_trials goes on with it")
+        say("the sweep has finished; its command with a larger hydra.sweeper.n_trials goes on with it")
     else:
-        print(f"go on with the sweep: ax-moo resume {shlex.quote(str(sweep.path))}")
+        say(f"go on with the sweep: ax-moo resume {quoted(sweep.path)}")
 
 
 def _how_to_end(sweep: SweepFolder, jobs: Sequence[Job]) -> str:
     from ax_moo_launchers.attach import cancel_command
 
-    return f"ax-moo stop --now {shlex.quote(str(sweep.path))}, or {cancel_command(jobs)}"
+    return f"ax-moo stop --now {quoted(sweep.path)}, or {cancel_command(jobs)}"
 
 
 def _ids(jobs: Sequence[Job]) -> str:

@@ -3,7 +3,6 @@
 import os
 import shlex
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -14,6 +13,8 @@ from ax_moo.search_space.grammar import encode
 from ax_moo.storage.folder import SweepFolder
 from ax_moo.sweep.settings import Resume
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.terminal import say_as_error
+from ax_moo.system.text import quoted
 
 
 def resume(folder: Path) -> NoReturn:
@@ -25,7 +26,7 @@ def resume(folder: Path) -> NoReturn:
     if controller is not None:
         raise ConfigError(f"Slurm job {controller.job_id} goes on with the sweep in {sweep.path} as soon as it runs")
     command, cwd = _recorded(sweep)
-    print(f"in {cwd}: {shlex.join(command)}", file=sys.stderr, flush=True)
+    say_as_error(f"in {cwd}: {' '.join(map(quoted, command))}")
     os.chdir(cwd)
     os.execvpe(command[0], command, os.environ)
 

@@ -3,8 +3,6 @@
 import dataclasses
 import json
 import math
-import shlex
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,7 +16,7 @@ from rich.text import Text
 
 from ax_moo.cli.controller import queued_controller
 from ax_moo.cli.folder import left_jobs, open_folder, states_of
-from ax_moo.console.progress import open_console
+from ax_moo.console.plain import open_console, shown
 from ax_moo.console.summary import clock, closing_lines, frontier_table
 from ax_moo.jobs.launcher import JobState
 from ax_moo.problem.frontier import hypervolume_of
@@ -26,6 +24,8 @@ from ax_moo.results.status import SweepState, elapsed, failures, model_failures,
 from ax_moo.results.tables import optimization_results
 from ax_moo.storage.folder import NotBegun, SweepFolder
 from ax_moo.sweep.nodes import AvoidedNode, avoided_nodes
+from ax_moo.system.terminal import is_gone, say, say_as_error
+from ax_moo.system.text import quoted
 from ax_moo.trial import Job, Trial, TrialStatus
 
 WATCH_SECONDS = 2.0
@@ -42,7 +42,7 @@ def status(folder: Path, as_json: bool, watch: bool) -> None:
     with suppress(KeyboardInterrupt):
         if as_json:
             for _, facts in snapshots:
-                print(json.dumps(facts, default=str), flush=True)
+                say(json.dumps(facts, default=str))
         elif watch:
             with Live(console=open_console(), auto_refresh=False) as live:
                 for sweep, facts in snapshots:
@@ -60,7 +60,7 @@ def _snapshots(folder: Path, watch: bool) -> Iterator[tuple[SweepFolder, dict[st
         sweep = open_folder(folder)
         facts = facts_of(sweep, time.time())
         yield sweep, facts
-        if not watch or facts["state"] not in LIVES_ON:
+        if not watch or facts["state"] not in LIVES_ON or is_gone():
             return
         time.sleep(pause(time.monotonic() - begin))
 
@@ -78,13 +78,13 @@ def _wait_for_begin(folder: Path) -> None:
             return
         except NotBegun as error:
             if str(error) != printed:
-                print(printed := str(error), file=sys.stderr, flush=True)
+                say_as_error(printed := str(error))
             time.sleep(WATCH_SECONDS)
 
 
 def _view(sweep: SweepFolder, facts: dict[str, Any]) -> RenderableType:
     """The status as text and tables, without those that are empty."""
-    parts: list[RenderableType] = [Text(line) for line in _head(sweep, facts)]
+    parts: list[RenderableType] = [shown(line) for line in _head(sweep, facts)]
     if facts["running"]:
         is_swept = facts["state"] is SweepState.RUNNING
         is_copy = sweep.copy_of is not None
@@ -96,7 +96,7 @@ def _view(sweep: SweepFolder, facts: dict[str, Any]) -> RenderableType:
     frontier = frontier_table(sweep.trials, sweep.problem)
     if frontier.row_count:
         parts.append(frontier)
-    parts += [Text(line) for line in closing_lines(sweep.trials, sweep.problem)[1:]]
+    parts += [shown(line) for line in closing_lines(sweep.trials, sweep.problem)[1:]]
     if facts["failures"]:
         parts.append(_table("Failures", facts["failures"], ("trials", "reason", "log")))
     return Group(*parts)
@@ -116,7 +116,7 @@ def _head(sweep: SweepFolder, facts: dict[str, Any]) -> list[str]:
 
 def _sentence(sweep: SweepFolder, facts: dict[str, Any]) -> str:
     why = f" ({sweep.about['why']})" if "why" in sweep.about else ""
-    folder = shlex.quote(facts["folder"])
+    folder = quoted(facts["folder"])
     goes_on = f"ax-moo resume {folder}"
     sentences = {
         SweepState.RUNNING: f"running: {sweep.holder}",
@@ -126,7 +126,7 @@ def _sentence(sweep: SweepFolder, facts: dict[str, Any]) -> str:
         SweepState.INTERRUPTED: f"interrupted{why}; {goes_on} goes on with its jobs, ax-moo stop --now {folder} "
         "cancels those that still run",
         SweepState.KILLED: f"killed: its sweeper, {sweep.holder}, ended without recording why; {goes_on} goes on",
-        SweepState.COPY: f"as it was when it was copied; now: ax-moo status {shlex.quote(str(sweep.copy_of))}",
+        SweepState.COPY: f"as it was when it was copied; now: ax-moo status {quoted(sweep.copy_of)}",
     }
     return sentences[facts["state"]]
 
@@ -152,11 +152,11 @@ def _table(title: str, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> 
 
 def _cell(row: dict[str, Any], name: str) -> Text:
     if name == "age":
-        return Text(clock(row["age_s"]))
+        return shown(clock(row["age_s"]))
     value = row[name]
     if isinstance(value, list):
-        return Text(", ".join(map(str, value)))
-    return Text("-" if value is None else str(value))
+        return shown(", ".join(map(str, value)))
+    return shown("-" if value is None else value)
 
 
 def facts_of(sweep: SweepFolder, now: float) -> dict[str, Any]:

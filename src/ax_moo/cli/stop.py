@@ -17,6 +17,8 @@ from ax_moo.sweep.resuming.finding import end_ready_jobs, job_of
 from ax_moo.sweep.steps.cancellation import cancel_and_wait
 from ax_moo.system import disk
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.terminal import say
+from ax_moo.system.text import quoted
 from ax_moo.trial import Trial, TrialStatus
 
 POLL_SECONDS = 0.2
@@ -37,7 +39,7 @@ def stop(folder: Path, now: bool) -> None:
     if now:
         _cancel_jobs(sweep)
     else:
-        print(f"no process runs the sweep in {sweep.path}")
+        say(f"no process runs the sweep in {sweep.path}")
         say_left_jobs(sweep)
 
 
@@ -45,15 +47,15 @@ def _ask(sweep: SweepFolder, holder: Holder, request: StopRequest) -> None:
     _write(sweep.path, request)
     if request is StopRequest.FINISH:
         when = f"when its {len(sweep.running)} running trials have" if sweep.running else "in a moment"
-        print(f"asked {holder} to start no more trials; the sweep ends {when} (ax-moo status {sweep.path})")
+        say(f"asked {holder} to start no more trials; the sweep ends {when} (ax-moo status {quoted(sweep.path)})")
         return
-    print(f"asked {holder} to cancel its jobs and to end; waiting for the end", flush=True)
+    say(f"asked {holder} to cancel its jobs and to end; waiting for the end")
     while (current := lock.holder(sweep.path)) and current.is_alive and current.pid == holder.pid:
         if stop_request.asked(sweep.path) is None:
             _write(sweep.path, request)  # a sweep that was just beginning removes a request that it finds
         time.sleep(POLL_SECONDS)
     stop_request.clear(sweep.path)
-    print("the sweep has ended")
+    say("the sweep has ended")
     # A sweeper that was interrupted or killed meanwhile has not cancelled its jobs.
     _cancel_jobs(open_folder(sweep.path))
 
@@ -73,7 +75,7 @@ def _cancel_controller(folder: Path) -> bool:
     if controller is None:
         return False
     attach(controller).cancel()
-    print(f"Slurm job {controller.job_id}, which would have run the sweep, is cancelled")
+    say(f"Slurm job {controller.job_id}, which would have run the sweep, is cancelled")
     return True
 
 
@@ -90,7 +92,7 @@ def _cancel_jobs(sweep: SweepFolder) -> None:
 
         running = _attached(open_folder(sweep.path), enter)
         if running:
-            print(f"cancelling {', '.join(handle.job.job_id for _, handle in running.values())}", flush=True)
+            say(f"cancelling {', '.join(handle.job.job_id for _, handle in running.values())}")
         cancel_and_wait(running, enter)
     end_ready_jobs(sweep.path, sweep.about, sweep.sweep_id)
     say_left_jobs(open_folder(sweep.path))

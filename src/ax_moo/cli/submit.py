@@ -1,7 +1,6 @@
 """``ax-moo submit``: runs the sweeper itself as a small Slurm job."""
 
 import os
-import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,8 @@ from ax_moo.sweep.resuming.copies import check_has_no_living_original
 from ax_moo.sweep.settings import Resume
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.signals import check_warning_signal
+from ax_moo.system.terminal import say
+from ax_moo.system.text import quoted
 from ax_moo.trial import Job
 
 _COMMANDS = ("sbatch", "squeue", "scancel", "scontrol", "srun")
@@ -84,8 +85,8 @@ def _sbatch(sweep: Sequence[str], cwd: Path, folder: Path, resources: Mapping[st
 
 
 def _say(job: Job, folder: Path) -> None:
-    quoted = shlex.quote(str(folder))
-    print(f"Slurm job {job.job_id} runs the sweep in {folder}")
-    print(f"its log: {job.folder}/{job.job_id}_0_log.out")
-    print(f"follow it: ax-moo status --watch {quoted}")
-    print(f"stop it: ax-moo stop {quoted} (running trials finish), ax-moo stop --now {quoted} (they are cancelled)")
+    word = quoted(folder)
+    say(f"Slurm job {job.job_id} runs the sweep in {folder}")
+    say(f"its log: {job.folder}/{job.job_id}_0_log.out")
+    say(f"follow it: ax-moo status --watch {word}")
+    say(f"stop it: ax-moo stop {word} (running trials finish), ax-moo stop --now {word} (they are cancelled)")

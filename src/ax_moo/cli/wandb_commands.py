@@ -8,11 +8,12 @@ from typing import Any
 from ax_moo.cli.compare import compare_folders
 from ax_moo.cli.export import report
 from ax_moo.cli.folder import left_jobs, open_folder, states_of
-from ax_moo.console.progress import open_console
+from ax_moo.console.plain import open_console
 from ax_moo.console.summary import closing_lines, frontier_table
 from ax_moo.jobs.launcher import JobState
 from ax_moo.storage.folder import NoSweep, SweepFolder
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.terminal import say
 from ax_moo.wandb.project import Project, open_api, open_project
 from ax_moo.wandb.pull import Pulled
 from ax_moo.wandb.pull import pull as pull_group
@@ -50,7 +51,7 @@ def _compare(folders: Sequence[Path]) -> None:
     try:
         compare_folders(folders, None)
     except ConfigError as error:
-        print(f"the sweeps are not compared: {error}")
+        say(f"the sweeps are not compared: {error}")
 
 
 def _say(pulled: Pulled) -> None:
@@ -59,13 +60,13 @@ def _say(pulled: Pulled) -> None:
     if frontier.row_count:
         open_console().print(frontier)
     for line in closing_lines(sweep.trials, sweep.problem):
-        print(line)
+        say(line)
     if pulled.lost:
         numbers = ", ".join(map(str, pulled.lost))
-        print(f"W&B does not have the lines {numbers} of the sweep's journal: ax-moo wandb sync may upload them")
+        say(f"W&B does not have the lines {numbers} of the sweep's journal: ax-moo wandb sync may upload them")
     if pulled.state == "running":
-        print("the sweep goes on; pull it again to see more of it")
-    print(f"the sweep {pulled.run_id} is in {sweep.path}, with curves of {pulled.curves} trials")
+        say("the sweep goes on; pull it again to see more of it")
+    say(f"the sweep {pulled.run_id} is in {sweep.path}, with curves of {pulled.curves} trials")
 
 
 def sync(folder: Path) -> int:
@@ -77,15 +78,13 @@ def sync(folder: Path) -> int:
     with open_api() as api:
         found = find(api, folder, _living(sweep))
         for run in found.living:
-            print(f"{run.run_id}: skipped, because the run is still written to, or was within the last minute")
+            say(f"{run.run_id}: skipped, because the run is still written to, or was within the last minute")
         done = []
         for uploaded in upload(found.pending):
-            print(f"{uploaded.run.run_id}: {_result(uploaded)}", flush=True)
+            say(f"{uploaded.run.run_id}: {_result(uploaded)}")
             done.append(uploaded)
         failed = sum(uploaded.problem is not None for uploaded in done)
-        print(
-            f"{len(done) - failed} uploaded, {found.there} there already, {len(found.living)} skipped, {failed} failed"
-        )
+        say(f"{len(done) - failed} uploaded, {found.there} there already, {len(found.living)} skipped, {failed} failed")
         lacking = {uploaded.run.run_id for uploaded in done if uploaded.problem is not None}
         if found.sweep and found.sweep.run_id not in lacking and sweep and not sweep.is_swept and not sweep.running:
             _close(api, found.sweep, sweep)
@@ -121,14 +120,14 @@ def _close(api: Any, own: RunData, sweep: SweepFolder) -> None:
     project = Project(api, f"{own.entity or api.default_entity}/{own.project}")
     done = tag_and_close(project, own.group, sweep.path, own.run_id)
     if done.tagged or done.untagged:
-        print(f"tagged as pareto: {', '.join(done.tagged) or 'none'}; no longer: {', '.join(done.untagged) or 'none'}")
+        say(f"tagged as pareto: {', '.join(done.tagged) or 'none'}; no longer: {', '.join(done.untagged) or 'none'}")
     if done.closed:
-        print(f"closed as failed: {', '.join(done.closed)}")
+        say(f"closed as failed: {', '.join(done.closed)}")
     for run_id, why in done.left.items():
-        print(f"{run_id}: not changed: {why}")
+        say(f"{run_id}: not changed: {why}")
 
 
 def publish(project: str, group: str, entity: str | None, title: str | None, run_id: str | None) -> None:
     """Save the Report, and print its address."""
     with open_project(project, entity) as found:
-        print(save_report(found, group, title, run_id))
+        say(save_report(found, group, title, run_id))

@@ -5,27 +5,20 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ax_moo.console.plain import open_console, shown
 from ax_moo.console.summary import assignments, best_value, clock, lost_attempt, measured_values
 from ax_moo.jobs.logs import log_of
 from ax_moo.problem.best_so_far import BestSoFar
 from ax_moo.problem.problem import Problem
 from ax_moo.sweep.observers import Observer, Progress
 from ax_moo.sweep.settings import ProgressStyle
-from ax_moo.system.terminal import shows_output
+from ax_moo.system.terminal import draws_blocks, shows_output
 from ax_moo.trial import Trial, TrialStatus
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
 
 log = logging.getLogger(__name__)
-
-
-def open_console() -> "Console":
-    """A console for tables that are printed once. It is wide in a pipe, where Rich would break paths at 80 columns."""
-    from rich.console import Console
-
-    return Console(width=None if shows_output() else 200)
 
 
 def console_observer(progress: ProgressStyle) -> Observer | None:
@@ -77,23 +70,20 @@ class LiveTable:
     """A table on the terminal that is redrawn while the sweep runs."""
 
     def open(self, problem: Problem, trials: Sequence[Trial]) -> None:
-        from rich.console import Console
         from rich.live import Live
 
         self._problem = problem
         self._so_far = BestSoFar(problem, trials)
-        self._live: Live = Live(console=Console(), refresh_per_second=4, transient=True)
+        self._live: Live = Live(console=open_console(None), refresh_per_second=4, transient=True)
         self._live.start()
         self._redirected = _redirect_log_handlers()
 
     def on_trial_state(self, trial: Trial) -> None:
         self._so_far.add(trial)
         if trial.status is TrialStatus.STAGED and trial.previous_attempts:
-            self._live.console.print(lost_attempt(trial), style="yellow", markup=False)
+            self._live.console.print(shown(lost_attempt(trial), "yellow"))
         if trial.status is TrialStatus.FAILED:
-            self._live.console.print(
-                f"Trial {trial.index} failed: {trial.reason}{_log_hint(trial)}", style="red", markup=False
-            )
+            self._live.console.print(shown(f"Trial {trial.index} failed: {trial.reason}{_log_hint(trial)}", "red"))
 
     def on_poll(self, progress: Progress) -> None:
         self._live.update(self._table(progress))
@@ -104,20 +94,21 @@ class LiveTable:
         self._live.stop()
 
     def _table(self, progress: Progress) -> "Table":
-        from rich.markup import escape
         from rich.table import Table
 
         table = Table(show_header=False, title="ax_moo sweep", title_justify="left")
         for name, value in self._rows(progress).items():
-            table.add_row(escape(name), escape(value))
+            table.add_row(shown(name), shown(value))
         return table
 
     def _rows(self, progress: Progress) -> dict[str, str]:
         done, total = progress.count(TrialStatus.COMPLETED), progress.budget.n_trials
         failed, running = progress.count(TrialStatus.FAILED), progress.count(TrialStatus.RUNNING)
         filled = round(24 * (done + failed) / total)
+        full, empty = "█░" if draws_blocks() else "#."
+        bar = full * filled + empty * (24 - filled)
         rows = {
-            "trials": f"{'█' * filled}{'░' * (24 - filled)} {done} done, {running} running, {failed} failed of {total}",
+            "trials": f"{bar} {done} done, {running} running, {failed} failed of {total}",
             "time": f"{clock(progress.elapsed)} so far, {clock(progress.seconds_left)} left",
             "candidate": "being prepared" if progress.is_asking else "-",
         }

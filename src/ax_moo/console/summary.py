@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ax_moo.console.plain import shown
 from ax_moo.jobs.logs import log_of
 from ax_moo.optimizer.base import is_after_the_design
 from ax_moo.problem.best_so_far import BestSoFar
 from ax_moo.problem.frontier import hypervolume_of, is_feasible, mean, pareto_trials
 from ax_moo.problem.problem import Objective, Problem
+from ax_moo.system.text import visible
 from ax_moo.trial import Outcome, ParameterValue, Trial, completed
 
 if TYPE_CHECKING:
@@ -33,10 +35,10 @@ def frontier_table(trials: Sequence[Trial], problem: Problem) -> "Table":
     title = "Pareto frontier" if problem.is_multi_objective else "Best trial"
     table = Table(title=title, title_justify="left")
     for name in ("trial", *problem.metric_names, *parameters):
-        table.add_column(escape(name), overflow="fold")
+        table.add_column(escape(visible(name)), overflow="fold")
     for trial in front:
         values = [f"{mean(trial.outcome[name]):.6g}" for name in problem.metric_names]
-        chosen = [escape(_short(trial.parameterization[p])) for p in parameters]
+        chosen = [shown(_short(trial.parameterization[p])) for p in parameters]
         table.add_row(str(trial.index), *values, *chosen)
     return table
 

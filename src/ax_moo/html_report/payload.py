@@ -20,6 +20,7 @@ from ax_moo.storage.folder import SweepFolder
 from ax_moo.storage.journal import PULLED
 from ax_moo.sweep.nodes import avoided_nodes
 from ax_moo.system.redaction import redacted
+from ax_moo.system.text import quoted
 from ax_moo.trial import CompletedTrial, Outcome, Trial, TrialStatus
 
 LARGEST_EXACT = 2**53
@@ -192,7 +193,7 @@ def reproduction(sweep: SweepFolder) -> dict[str, Any]:
     command = about.get("command")
     return {
         "command": redacted(command) if isinstance(command, str) else None,
-        "resume": None if PULLED in sweep.header else f"ax-moo resume {shlex.quote(str(sweep.path))}",
+        "resume": None if PULLED in sweep.header else f"ax-moo resume {quoted(sweep.path)}",
         "cwd": about.get("cwd"),
         "python": about.get("python"),
         "versions": about.get("versions") or {},

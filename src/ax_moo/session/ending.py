@@ -1,11 +1,10 @@
 """Prints the result of a sweep that has ended, and handles Ctrl-C and SIGTERM."""
 
-import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from ax_moo.console.progress import open_console
+from ax_moo.console.plain import open_console
 from ax_moo.console.summary import closing_lines, frontier_table
 from ax_moo.jobs.launcher import AsyncLauncher, KeepsJobsReady
 from ax_moo.jobs.logs import log_of
@@ -18,7 +17,8 @@ from ax_moo.sweep.loop import Sweep
 from ax_moo.sweep.result import SweepResult
 from ax_moo.sweep.state import Cause, Reason
 from ax_moo.system import disk, signals
-from ax_moo.system.terminal import say_as_error, while_somebody_listens
+from ax_moo.system.terminal import say, say_as_error
+from ax_moo.system.text import quoted
 from ax_moo.trial import Job, Trial, TrialStatus
 
 OTHER_FILES = (JOURNAL_FILE, CONFIG_FILE)
@@ -29,11 +29,10 @@ def say_ending(ending: SweepResult, folder: Path, problem: Problem) -> None:
     """Write the result files, and print the frontier, the counts of the trials and the names of the files."""
     files = disk.until_written(lambda: write_results(folder, ending.trials, problem), folder)
     names = [name for name in (*(path.name for path in files), *OTHER_FILES) if (folder / name).exists()]
-    with while_somebody_listens():
-        _print_frontier(ending, problem)
-        for line in closing_lines(ending.trials, problem):
-            print(line)
-        print(f"files in {folder}: {', '.join([*names, '0/ 1/ 2/ ...'])}", flush=True)
+    _print_frontier(ending, problem)
+    for line in closing_lines(ending.trials, problem):
+        say(line)
+    say(f"files in {folder}: {', '.join([*names, '0/ 1/ 2/ ...'])}")
     if ending.stopped:
         say_as_error(f"the sweep stopped: {ending.stop_reason}; {how_to_resume(folder)}")
     elif not ending.succeeded:
@@ -94,7 +93,7 @@ class Interrupted:
         ids = ", ".join(job.job_id for job in self._jobs())
         left = f"these jobs are left to it: {ids}" if ids else "no job is left to it"
         say_as_error(f"the sweep failed: {why}; nothing more was written, and {left}")
-        say_as_error(f"follow the sweep with: ax-moo status {shlex.quote(str(self._folder))}")
+        say_as_error(f"follow the sweep with: ax-moo status {quoted(self._folder)}")
         return Reason(Cause.REPLACED, why)
 
     @property
@@ -119,7 +118,7 @@ class Interrupted:
         if not jobs:
             return "no job is running"
         ids = ", ".join(job.job_id for job in jobs)
-        ways = [f"ax-moo stop --now {shlex.quote(str(self._folder))}", self._launcher.cancel_command(jobs)]
+        ways = [f"ax-moo stop --now {quoted(self._folder)}", self._launcher.cancel_command(jobs)]
         return f"these jobs keep running: {ids} (end them with: {', or '.join(filter(None, ways))})"
 
     def _cancel(self, jobs: Sequence[Job]) -> None:
@@ -155,7 +154,7 @@ def end_ready_jobs(launcher: AsyncLauncher) -> None:
 
 
 def how_to_resume(folder: Path) -> str:
-    return f"go on with: ax-moo resume {shlex.quote(str(folder))} (or the same command, where it names this folder)"
+    return f"go on with: ax-moo resume {quoted(folder)} (or the same command, where it names this folder)"
 
 
 def _why_failed(ending: SweepResult) -> str:

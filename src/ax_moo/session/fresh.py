@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import logging
-import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from ax_moo.storage import earlier, journal, lock
 from ax_moo.storage.home import original_of
 from ax_moo.sweep.resuming.copies import ENDED_WITHIN_SECONDS, may_run
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.text import quoted
 from ax_moo.trial import Job
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def check_no_job_runs(
     while left := {job: handle for job, handle in left.items() if may_run(handle)}:
         if time.monotonic() > until:
             ids = ", ".join(job.job_id for job in left)
-            ways = [f"ax-moo stop --now {shlex.quote(str(folder))}", cancel_command(list(left))]
+            ways = [f"ax-moo stop --now {quoted(folder)}", cancel_command(list(left))]
             raise ConfigError(
                 f"{_KEY}: fresh needs jobs that have ended, and these of the earlier sweep in {folder} may still run:"
                 f" {ids}; end them with {', or '.join(filter(None, ways))}"

@@ -1,33 +1,74 @@
-"""Printing to a terminal or pipe that may be gone."""
+"""Printing where nobody may read: a reader that has gone, a terminal that was closed, a full disk, no output at all.
 
+What happens to the output changes neither what a program does nor its exit code.
+"""
+
+import errno
+import io
 import os
+import select
+import signal
+import stat
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any, TextIO
+
+from ax_moo.system.text import visible_lines
+
+_NOBODY_READS = {errno.EPIPE, errno.EIO, errno.ENXIO, errno.EBADF, errno.ECONNRESET, errno.ENOTCONN, errno.ESHUTDOWN}
+"""The failures of a stream that nobody will ever read again."""
+
+_STANDARD = (0, 1, 2)
 
 
-@contextmanager
-def while_somebody_listens() -> Iterator[None]:
-    """Ignore a terminal or pipe that is gone: it must change neither what the program does nor its exit code."""
+class _Lost:
+    """The first failure by which standard output lost a text that somebody may still wait for."""
+
+    error: OSError | None = None
+
+
+def never_fail() -> None:
+    """From here on nothing that is written to standard output or error raises, whoever writes it.
+
+    The objects stay the same, because loggers and the application hold them already. Only the write of the file behind
+    them is replaced, so that nothing is left in their buffers, which would fail again when Python ends.
+    """
+    _take_free_numbers()
+    _ignore_the_signal()
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115 - never closed
+            setattr(sys, name, stream)
+        for each in (getattr(sys, name), getattr(sys, f"__{name}__")):
+            if isinstance(each, io.TextIOWrapper):
+                _protect(each, is_output=name == "stdout")
+
+
+def why_lost() -> OSError | None:
+    """Why a text did not get into standard output, although somebody may wait for it: its disk is full."""
+    return _Lost.error
+
+
+def is_gone() -> bool:
+    """Whether standard output leads, or led, to a pipe without a reader or to a terminal that was closed."""
     try:
-        yield
-    except OSError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(AttributeError, OSError, ValueError):
-                os.dup2(nowhere, stream.fileno())
+        write = _raw(sys.stdout).write
+        has_lost_its_reader = isinstance(write, _Write) and write.has_lost_its_reader
+        return has_lost_its_reader or _leads_to_nobody(sys.stdout.fileno())
+    except (AttributeError, OSError, ValueError):
+        return False
 
 
 def say(text: str) -> None:
-    """Print a line to standard output, if somebody still reads it."""
-    with while_somebody_listens():
-        print(text, flush=True)
+    """Print to standard output, if somebody still reads it."""
+    _print(text, sys.stdout)
 
 
 def say_as_error(text: str) -> None:
-    """Print a line to standard error, if somebody still reads it."""
-    with while_somebody_listens():
-        print(text, file=sys.stderr, flush=True)
+    """Print to standard error, if somebody still reads it."""
+    _print(text, sys.stderr)
 
 
 def shows_output() -> bool:
@@ -36,3 +77,98 @@ def shows_output() -> bool:
         return sys.stdout.isatty()
     except (AttributeError, ValueError):
         return False
+
+
+def draws_blocks() -> bool:
+    """Whether standard output can show characters such as a block."""
+    return str(getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
+
+
+def _print(text: str, stream: TextIO | None) -> None:
+    """Print without control characters. The stream may be an object of the application's, with failures of its own."""
+    if stream is None:
+        return
+    with suppress(OSError, ValueError):
+        print(visible_lines(text), file=stream, flush=True)
+
+
+def _leads_to_nobody(number: int) -> bool:
+    watched = select.poll()
+    watched.register(number, 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in watched.poll(0))
+
+
+def _lead_nowhere(numbers: Iterable[int]) -> None:
+    with open(os.devnull, "w") as nowhere:
+        for number in numbers:
+            os.dup2(nowhere.fileno(), number)
+
+
+def _take_free_numbers() -> None:
+    """Open /dev/null where a standard stream is closed: what is opened next, such as the lock, would get its number.
+
+    Whatever a library in C prints would then be written into that file.
+    """
+    for number in _STANDARD:
+        try:
+            os.fstat(number)
+        except OSError:
+            if os.open(os.devnull, os.O_RDWR) == number:
+                os.set_inheritable(number, True)
+
+
+def _ignore_the_signal() -> None:
+    """An application may have had itself killed by a pipe without a reader, as other programs are."""
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_main and signal.getsignal(signal.SIGPIPE) is signal.SIG_DFL:
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+
+
+def _protect(stream: io.TextIOWrapper, is_output: bool) -> None:
+    with suppress(ValueError):  # it is closed
+        raw = _raw(stream)
+        if isinstance(raw, io.FileIO) and "write" not in vars(raw):
+            raw.write = _Write(raw, is_output)  # type: ignore[method-assign]
+        if stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _raw(stream: TextIO) -> Any:
+    """The file without the buffers before it."""
+    return getattr(stream.buffer, "raw", stream.buffer)
+
+
+class _Write:
+    """Writes to a file, and gives up what it cannot write."""
+
+    def __init__(self, raw: io.FileIO, is_output: bool) -> None:
+        self._raw = raw
+        self._write = raw.write
+        self._is_output = is_output
+        self.has_lost_its_reader = False
+
+    def __call__(self, data: Any) -> int:
+        try:
+            while (written := self._write(data)) is None:
+                select.select([], [self._raw], [])  # somebody has made the terminal or pipe non-blocking
+            return written
+        except OSError as error:
+            self._give_up(error)
+            return memoryview(data).nbytes
+
+    def _give_up(self, error: OSError) -> None:
+        # A disk may get room, and the next text is tried again.
+        if error.errno not in _NOBODY_READS or self._is_in_a_file():
+            if self._is_output:
+                _Lost.error = _Lost.error or error
+            return
+        self.has_lost_its_reader = True
+        # Libraries in C and programs that are started from here write there, too.
+        with suppress(OSError, ValueError):
+            _lead_nowhere({self._raw.fileno(), *filter(_leads_to_nobody, _STANDARD[1:])})
+
+    def _is_in_a_file(self) -> bool:
+        try:
+            return stat.S_ISREG(os.fstat(self._raw.fileno()).st_mode)
+        except (OSError, ValueError):
+            return False

@@ -1,11 +1,18 @@
-"""Short texts for messages: an exception as one line, and the valid word that a user probably meant."""
+"""Short texts for messages: one line of an exception, a text without control characters, the word that was meant."""
 
 import difflib
+import shlex
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 from ax_moo.system.errors import NoException
 
 _LONGEST = 500
+_CONTINUATION = "\n  "
+_INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+"""Unicode's categories of control and format characters, lone surrogates, and the ends of lines and paragraphs."""
+_JOINERS = "\u200c\u200d"
+"""Format characters that some scripts, and composed emoji, are written with."""
 
 
 def error_line(error: BaseException) -> str:
@@ -34,6 +41,31 @@ def one_line(text: str) -> str:
     return line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "..."
 
 
+def visible(text: object) -> str:
+    """The text as one line that does nothing but show itself: a control character is shown as ``\\x1b``.
+
+    Names, values and reasons come from an application or from a file. On a terminal some characters would move the
+    cursor, end the line, turn the direction of the text around, or run what the terminal offers to programs.
+    """
+    text = str(text)
+    return text if text.isprintable() else "".join(map(_visible, text))
+
+
+def visible_lines(text: object) -> str:
+    """The same for a message that may have more lines, which are indented: other line breaks are no message's own."""
+    return _CONTINUATION.join(map(visible, str(text).split(_CONTINUATION)))
+
+
+def quoted(path: object) -> str:
+    """A path as a word of a command that can be copied from a terminal."""
+    text = str(path)
+    shown = visible(text)
+    if shown == text:
+        return shlex.quote(text)
+    # What is not UTF-8 in a name of a file is kept as lone surrogates, and is a byte again for the shell.
+    return f"$'{''.join(map(_escaped, text))}'"
+
+
 def did_you_mean(word: object, valid: Iterable[str]) -> str:
     """The end of an error message: the nearest valid word, if there is one, and all valid words."""
     words = list(valid)
@@ -44,6 +76,18 @@ def did_you_mean(word: object, valid: Iterable[str]) -> str:
 
 def nearest(word: object, valid: Sequence[str]) -> str | None:
     return next(iter(difflib.get_close_matches(str(word), valid, n=1)), None)
+
+
+def _visible(char: str) -> str:
+    if char.isprintable() or char in _JOINERS or unicodedata.category(char) not in _INVISIBLE:
+        return char
+    return char.encode("unicode_escape").decode()
+
+
+def _escaped(char: str) -> str:
+    if "\udc80" <= char <= "\udcff":
+        return f"\\x{ord(char) - 0xDC00:02x}"
+    return f"\\{char}" if char in "\\'" else _visible(char)
 
 
 def _headline(error: BaseException) -> str:

@@ -31,6 +31,11 @@ class AxMooSweeper(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         from hydra.core.plugins import Plugins
 
+        from ax_moo.system.log_records import make_visible
+        from ax_moo.system.terminal import never_fail
+
+        never_fail()
+        make_visible()
         self.hydra_context = hydra_context
         self.config = config
         _settle_sweep_dir(config)
@@ -60,10 +65,12 @@ class AxMooSweeper(Sweeper):
 
         The process ends with code 2 for a mistake of the user's, 1 for a sweep that failed, and 130 for Ctrl-C.
         """
+        from ax_moo.system.terminal import say_as_error
+
         try:
             code = self._sweep(arguments)
         except KeyboardInterrupt:
-            print("interrupted: run the same command again to go on with the sweep", file=sys.stderr)
+            say_as_error("interrupted: run the same command again to go on with the sweep")
             code = _INTERRUPTED
         if code == _INTERRUPTED:
             _leave(code)
@@ -74,6 +81,7 @@ class AxMooSweeper(Sweeper):
         from ax_moo.jobs.launcher import ChecksTrials
         from ax_moo.session.run import run
         from ax_moo.system.errors import ConfigError
+        from ax_moo.system.terminal import say_as_error
 
         try:
             launcher = _asynchronous(self.launcher)
@@ -81,7 +89,7 @@ class AxMooSweeper(Sweeper):
                 _end_for_a_mistake("hydra.launcher", self._unresolved, _RESOLVABLE)
             return run(self.config, self.hydra_context.config_loader, launcher, arguments)
         except ConfigError as error:
-            print(f"hydra/sweeper=ax_moo: {error}", file=sys.stderr)
+            say_as_error(f"hydra/sweeper=ax_moo: {error}")
             return 2
 
 
@@ -95,9 +103,10 @@ def _settle_sweep_dir(config: DictConfig) -> None:
 
 
 def _end_for_a_mistake(key: str, error: OmegaConfBaseException, remedy: str) -> NoReturn:
+    from ax_moo.system.terminal import say_as_error
     from ax_moo.system.text import first_line
 
-    print(f"hydra/sweeper=ax_moo: {key}: {first_line(error)}; {remedy}", file=sys.stderr)
+    say_as_error(f"hydra/sweeper=ax_moo: {key}: {first_line(error)}; {remedy}")
     sys.exit(2)
 
 
@@ -105,7 +114,7 @@ def _leave(code: int) -> NoReturn:
     """End the process without waiting for the background thread, which may compute a candidate or import Ax."""
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):
+        with suppress(AttributeError, OSError, ValueError):
             stream.flush()
     os._exit(code)
 

@@ -1,6 +1,5 @@
 """Copies of a sweep folder: they have the id of their original, whose jobs they must neither end nor take up."""
 
-import shlex
 import time
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from ax_moo.storage.folder import SweepFolder, open_folder
 from ax_moo.storage.home import original_of
 from ax_moo.sweep.resuming.finding import job_of
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.text import quoted
 
 ENDED_WITHIN_SECONDS = 15.0
 """How long a job without a result may seem to run: its handle waits some seconds for a result that comes late."""
@@ -41,7 +41,7 @@ def check_has_no_living_original(folder: Path) -> None:
     if original is not None:
         raise ConfigError(
             f"hydra.sweep.dir: {folder} is a copy of the sweep in {original}, whose jobs still run; go on there, or"
-            f" wait for their end (ax-moo stop --now {shlex.quote(str(original))} ends them), or name another folder"
+            f" wait for their end (ax-moo stop --now {quoted(original)} ends them), or name another folder"
             " (hydra.sweep.dir=...), or move the copy aside with hydra.sweeper.resume=fresh"
         )
 
