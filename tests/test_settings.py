@@ -183,7 +183,18 @@ OBJECTIVE_MISTAKES: list[tuple[dict[str, Any], str, list[str]]] = [
         "hydra.sweeper.outcome_constraints",
         ["objectives.acc.threshold"],
     ),
-    ({"outcome_constraints": ["objective >= 0.9"]}, "hydra.sweeper.outcome_constraints", ["leave the constraint out"]),
+    (
+        {
+            "objectives": {
+                "acc": {"direction": "maximize", "threshold": 0.9},
+                "size": {"direction": "minimize", "threshold": 8},
+            },
+            "outcome_constraints": ["size >= 8"],
+        },
+        "hydra.sweeper.outcome_constraints",
+        ["no value of size is better than its threshold, which is 8, and meets 'size >= 8'", "change one"],
+    ),
+    ({"outcome_constraints": ["objective <= 0.9"]}, "hydra.sweeper.outcome_constraints", ["leave the constraint out"]),
 ]
 
 CONSTRAINT_MISTAKES = [

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ax_moo.optimizer.bayes import ax_internals
 from ax_moo.optimizer.bayes.ax_client import AxOptimizer
+from ax_moo.optimizer.bayes.magnitudes import LARGEST, meant
 from ax_moo.problem.problem import Problem
 from ax_moo.trial import Parameterization, Trial
 
@@ -73,7 +74,7 @@ class Model:
         features = [ObservationFeatures(self._optimizer.in_ax(point)) for point in points]
         means, covariances = self._adapter.predict(features)
         return {
-            metric: (np.array(means[name]), Z_SCORE_95_CI * np.sqrt(np.array(covariances[name][name])))
+            metric: _as_meant(np.array(means[name]), Z_SCORE_95_CI * np.sqrt(np.array(covariances[name][name])))
             for metric, name in self._optimizer.metric_in_ax.items()
         }
 
@@ -82,10 +83,10 @@ class Model:
         trials = self._trials_of_arms(columns["arm_name"])
         order = sorted(range(len(trials)), key=trials.__getitem__)
         folds: dict[str, Any] = {"trial": [trials[i] for i in order]}
-        for column in ("observed", "predicted"):
-            folds[column] = [columns[column][i] for i in order]
-            folds[f"{column}_ci"] = [columns[f"{column}_95_ci"][i] for i in order]
-        observed, predicted = np.array(folds["observed"]), np.array(folds["predicted"])
+        observed, predicted = (np.array(columns[column])[order] for column in ("observed", "predicted"))
+        for column, values in (("observed", observed), ("predicted", predicted)):
+            means, widths = _as_meant(values, np.array(columns[f"{column}_95_ci"], dtype=float)[order])
+            folds |= {column: means.tolist(), f"{column}_ci": widths.tolist()}
         # A constant metric has no variance to explain, and Ax would return 1 for it.
         r2 = coefficient_of_determination(observed, predicted) if np.ptp(observed) else np.nan
         return {**folds, "r2": float(r2)}
@@ -105,6 +106,15 @@ class Model:
         for name, index in indices:
             parts[parameters.get(name) or parameters[name.rpartition(OH_PARAM_INFIX)[0]]].append(index)
         return parts
+
+
+def _as_meant(means: Values, widths: Values) -> tuple[Values, Values]:
+    """Means and half-widths in the application's own sizes; Ax is told smaller numbers for very large ones."""
+    if not ((np.abs(means) > LARGEST) | (widths > LARGEST)).any():  # a width may be NaN
+        return means, widths
+    centres = [meant(float(mean)) for mean in means]
+    ends = [meant(float(mean + width)) for mean, width in zip(means, widths, strict=True)]
+    return np.array(centres), np.array([end - centre for end, centre in zip(ends, centres, strict=True)])
 
 
 def repeatable(seed: int | None) -> AbstractContextManager[None]:

@@ -1,12 +1,14 @@
 """Converting parameterizations to the coordinates that Ax can search, and back.
 
-An Ax parameter has values of one type: numbers, strings or bools. Most parameters are the same on both sides. Three
+An Ax parameter has values of one type: numbers, strings or bools. Most parameters are the same on both sides. Four
 kinds are not:
 
 - a choice whose values are not all ints, all floats, all strings or all bools becomes a choice of labels;
 - a range with a step becomes an ordered choice;
 - a log-scale range in a parameter constraint becomes a linear range of its decimal logarithm, where an order
-  constraint is linear. Ax refuses constraints on log-scale parameters.
+  constraint is linear. Ax refuses constraints on log-scale parameters;
+- a range of very many whole numbers becomes one of floats, which are rounded. Ax lists all whole numbers of a range,
+  and a thousand million of them fill the memory.
 """
 
 import itertools
@@ -22,6 +24,8 @@ from ax_moo.system.rules import is_number
 from ax_moo.trial import Parameterization, ParameterValue
 
 ValueType = Literal["int", "float", "str", "bool"]
+MOST_LISTED = 100_000
+"""With ten times as many whole numbers on a log scale a candidate takes Ax eight seconds."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,12 @@ class SpaceEncoding:
         self._logarithms = {
             p.name: p for p in searched if isinstance(p, Range) and p.log_scale and p.name in constrained
         }
+        self._rounded = {
+            p.name: p
+            for p in searched
+            if isinstance(p, Range) and _has_too_many_values(p) and p.name not in self._logarithms
+        }
+        self._inexact = {**self._logarithms, **self._rounded}
         self.axes = [self._axis(p) for p in searched]
         self.constraints = [
             c.in_log10() if c.terms[0][0] in self._logarithms else c for c in problem.parameter_constraints
@@ -61,7 +71,7 @@ class SpaceEncoding:
     @property
     def lose_precision(self) -> bool:
         """Whether an arm cannot be computed from its parameterization to the last bit."""
-        return bool(self._logarithms)
+        return bool(self._inexact)
 
     def to_arm(self, parameterization: Parameterization) -> dict[str, Any]:
         return {name: self._encode(p, parameterization[name]) for name, p in self._parameters.items()}
@@ -71,7 +81,7 @@ class SpaceEncoding:
         values = {name: self._decode(p, arm[name]) for name, p in self._parameters.items()} | self._fixed
         values = {p.name: values[p.name] for p in self._problem.search_space.parameters}
         for constraint in self._problem.parameter_constraints:
-            if constraint.terms[0][0] in self._logarithms and not constraint.holds(values):
+            if not self._inexact.keys().isdisjoint(constraint.names) and not constraint.holds(values):
                 values |= self._repaired(constraint, values, arm)
         return values
 
@@ -82,8 +92,8 @@ class SpaceEncoding:
         except (ArithmeticError, LookupError, TypeError, ValueError):
             return False
         return arm.keys() == expected.keys() and all(
-            _is_near(self._logarithms[name], back[name], parameterization[name])
-            if name in self._logarithms
+            _is_near(self._inexact[name], back[name], parameterization[name])
+            if name in self._inexact
             else _same(arm[name], expected[name])
             for name in self._parameters
         )
@@ -100,6 +110,8 @@ class SpaceEncoding:
                 parameter.name, parameter.value_type, values=tuple(parameter.values()), is_ordered=True
             )
         bounds = (parameter.lower, parameter.upper)
+        if parameter.name in self._rounded:
+            return EncodedParameter(parameter.name, "float", (float(bounds[0]), float(bounds[1])), parameter.log_scale)
         return EncodedParameter(parameter.name, parameter.value_type, bounds=bounds, log_scale=parameter.log_scale)
 
     def _encode(self, parameter: Range | Choice, value: ParameterValue) -> ParameterValue:
@@ -109,7 +121,7 @@ class SpaceEncoding:
         if parameter.name in self._logarithms:
             low, high = math.log10(parameter.lower), math.log10(parameter.upper)
             return min(max(math.log10(value), low), high)
-        return value
+        return float(value) if parameter.name in self._rounded else value
 
     def _decode(self, parameter: Range | Choice, value: ParameterValue) -> ParameterValue:
         if isinstance(parameter, Choice):
@@ -117,23 +129,36 @@ class SpaceEncoding:
             return parameter.values[_position(values, value)]
         if parameter.name in self._logarithms:
             return _within(parameter, _power_of_10(value))
+        if parameter.name in self._rounded:
+            return _within(parameter, value)
         return int(value) if parameter.value_type == "int" else float(value)
 
     def _repaired(
         self, constraint: ParameterConstraint, values: Parameterization, arm: Parameterization
     ) -> dict[str, ParameterValue]:
-        """The nearest values that keep a log-scale constraint which rounding has broken.
+        """The nearest values that keep a constraint which rounding has broken.
 
         Ax keeps the constraint within its solver's tolerance, and ints are rounded. It is enough to round an int the
         other way, or to change a float by one part in a million.
         """
-        options = [_nearest(self._logarithms[name], _power_of_10(arm[name])) for name, _ in constraint.terms]
         names = [name for name, _ in constraint.terms]
+        options = [self._near(name, values[name], arm[name]) for name in names]
         for point in itertools.product(*options):
             changed = dict(zip(names, point, strict=True))
             if constraint.holds({**values, **changed}):
                 return changed
         return {}
+
+    def _near(self, name: str, value: Any, in_arm: Any) -> list[float]:
+        """The values nearest to the arm's; the value itself where none is lost."""
+        if name in self._logarithms:
+            return _nearest(self._logarithms[name], _power_of_10(in_arm))
+        return _nearest(self._rounded[name], in_arm) if name in self._rounded else [value]
+
+
+def _has_too_many_values(parameter: Range) -> bool:
+    is_int = parameter.value_type == "int" and parameter.step is None
+    return is_int and parameter.upper - parameter.lower >= MOST_LISTED
 
 
 def _power_of_10(exponent: float) -> float:

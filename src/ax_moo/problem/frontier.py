@@ -3,6 +3,7 @@
 Points are rows of objective values that are all to be maximised: see :func:`as_maximization`.
 """
 
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -88,8 +89,9 @@ def reference_point(problem: Problem, outcomes: Sequence[Outcome]) -> Points | N
     points = as_maximization(outcomes, problem.objectives)
     front = points[non_dominated(points)]
     worst, best = front.min(axis=0), front.max(axis=0)
-    extent = np.where(best > worst, best - worst, np.maximum(np.abs(worst), 1.0))
-    inferred: Points = worst - 0.1 * extent
+    with np.errstate(over="ignore"):
+        extent = np.where(best > worst, best - worst, np.maximum(np.abs(worst), 1.0))
+        inferred: Points = np.nan_to_num(worst - 0.1 * extent)
     return inferred
 
 
@@ -97,10 +99,11 @@ def hypervolume(points: Points, reference: Points) -> float:
     """The volume that the points dominate above the reference point.
 
     It is computed exactly, by slicing along the last objective. The cost grows as n**(m - 1) for n frontier points and
-    m objectives.
+    m objectives. A volume that is larger than any number is the largest number.
     """
-    above = points[(points > reference).all(axis=1)] - reference
-    return _volume(above) if len(above) else 0.0
+    with np.errstate(over="ignore"):
+        above = np.nan_to_num(points[(points > reference).all(axis=1)] - reference)
+        return min(_volume(above), sys.float_info.max) if len(above) else 0.0
 
 
 def hypervolume_of(trials: Sequence[Trial], problem: Problem) -> float:

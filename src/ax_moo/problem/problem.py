@@ -72,6 +72,11 @@ class Problem:
         metrics = [constraint.metric for constraint in self.outcome_constraints]
         return tuple(dict.fromkeys([objective.name for objective in self.objectives] + metrics))
 
+    @property
+    def bounded_objectives(self) -> frozenset[str]:
+        """The objectives that may not become too good: they have an outcome constraint against their direction."""
+        return frozenset(o.name for o in self.objectives) & {each.metric for each in self.outcome_constraints}
+
     def to_dict(self) -> dict[str, Any]:
         """The problem as JSON can hold it; ``from_dict`` turns it back into an equal problem."""
         return {
@@ -104,15 +109,11 @@ def _lines(value: Any, key: str) -> Sequence[Any]:
 
 def _check_outcome_constraints(constraints: Sequence[OutcomeConstraint], objectives: Sequence[Objective]) -> None:
     seen: dict[tuple[str, str], OutcomeConstraint] = {}
+    by_name = {objective.name: objective for objective in objectives}
     for constraint in constraints:
-        metric, text = constraint.metric, constraint.text
-        if metric in [objective.name for objective in objectives]:
-            remedy = (
-                f"give it a threshold: hydra.sweeper.objectives.{metric}.threshold"
-                if len(objectives) > 1
-                else "leave the constraint out, because a single objective is improved without a bound"
-            )
-            raise ConfigError(f"{OUTCOMES}: {text!r} constrains an objective; {remedy}")
+        metric = constraint.metric
+        if objective := by_name.get(metric):
+            _check_against_direction(constraint, objective, is_single=len(objectives) == 1)
         if (metric, constraint.op) in seen:
             raise ConfigError(f"{OUTCOMES}: {metric} has two {constraint.op} bounds; keep the tighter one")
         seen[metric, constraint.op] = constraint
@@ -126,6 +127,25 @@ def _check_outcome_constraints(constraints: Sequence[OutcomeConstraint], objecti
             raise ConfigError(
                 f"{OUTCOMES}: no value of {metric} meets both {low.text!r} and {high.text!r}; change one of them"
             )
+
+
+def _check_against_direction(constraint: OutcomeConstraint, objective: Objective, is_single: bool) -> None:
+    """Refuse a bound that a threshold says better, and one that leaves no value up to the threshold."""
+    text, name, threshold = constraint.text, objective.name, objective.threshold
+    if (constraint.op == "<=") == objective.minimize:
+        remedy = (
+            "leave the constraint out, because a single objective is improved without a bound"
+            if is_single
+            else f"give it a threshold: hydra.sweeper.objectives.{name}.threshold"
+        )
+        raise ConfigError(f"{OUTCOMES}: {text!r} constrains an objective; {remedy}")
+    if threshold is None:
+        return
+    if constraint.bound >= threshold if objective.minimize else constraint.bound <= threshold:
+        raise ConfigError(
+            f"{OUTCOMES}: no value of {name} is better than its threshold, which is {threshold:.15g}, and meets"
+            f" {text!r}; change one of them"
+        )
 
 
 def _check_parameter_constraint(constraint: ParameterConstraint, text: str, space: SearchSpace) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Container, Sequence
 from types import BuiltinFunctionType
 from typing import Any
 
+from ax_moo.optimizer.bayes.magnitudes import told, told_measured
 from ax_moo.optimizer.encoding import EncodedParameter, SpaceEncoding
 from ax_moo.problem.problem import ParameterConstraint, Problem
 from ax_moo.trial import Outcome, Parameterization
@@ -27,6 +28,7 @@ class AxProblem:
         self.encoding = SpaceEncoding(problem)
         self.parameter_alias = aliases([axis.name for axis in self.encoding.axes], "parameter")
         self.metric_alias = aliases(problem.metric_names, "metric")
+        self._bound_alias = self._bound_aliases()
 
     def client(self, seed: int | None) -> Client:
         """A new client that is configured with the problem and has no trials."""
@@ -48,7 +50,18 @@ class AxProblem:
 
     def raw_data(self, outcome: Outcome) -> dict[str, Any]:
         """What Ax is told of an outcome."""
-        return {self.metric_alias[name]: outcome[name] for name in self._problem.metric_names}
+        data = {alias: told_measured(outcome[name]) for name, alias in self.metric_alias.items()}
+        return data | {alias: data[self.metric_alias[name]] for name, alias in self._bound_alias.items()}
+
+    def _bound_aliases(self) -> dict[str, str]:
+        """Ax's names for the objectives that have a bound against their direction.
+
+        Ax takes a bound on an objective for its threshold, so that such a bound is one on a further metric, which has
+        the objective's values.
+        """
+        bounded = [o.name for o in self._problem.objectives if o.name in self._problem.bounded_objectives]
+        taken = set(self.metric_alias.values())
+        return {name: _free(f"{self.metric_alias[name]}_bound", taken) for name in bounded}
 
     def _parameter(self, axis: EncodedParameter) -> RangeParameterConfig | ChoiceParameterConfig:
         name = self.parameter_alias[axis.name]
@@ -67,11 +80,12 @@ class AxProblem:
 
     def _outcome_constraints(self) -> list[str]:
         thresholds = [
-            f"{self.metric_alias[o.name]} {'<=' if o.minimize else '>='} {o.threshold!r}"
+            f"{self.metric_alias[o.name]} {'<=' if o.minimize else '>='} {told(o.threshold)!r}"
             for o in self._problem.objectives
             if o.threshold is not None
         ]
-        constraints = [f"{self.metric_alias[c.metric]} {c.op} {c.bound!r}" for c in self._problem.outcome_constraints]
+        names = {**self.metric_alias, **self._bound_alias}
+        constraints = [f"{names[c.metric]} {c.op} {told(c.bound)!r}" for c in self._problem.outcome_constraints]
         return thresholds + constraints
 
 
@@ -82,7 +96,10 @@ def aliases(names: Sequence[str], kind: str) -> dict[str, str]:
 
 
 def _numbered(kind: str, number: int, taken: Container[str]) -> str:
-    name = f"{kind}_{number}"
+    return _free(f"{kind}_{number}", taken)
+
+
+def _free(name: str, taken: Container[str]) -> str:
     while name in taken:
         name += "_"
     return name

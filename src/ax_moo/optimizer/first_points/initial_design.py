@@ -129,7 +129,8 @@ class InitialDesign:
         return is_young or self._n_left < self._n_initial or self._n_completed < max(1, self._n_initial // 2)
 
     def _candidate(self, arm: Parameterization, node: str) -> Candidate:
-        return Candidate(self._encoding.to_parameterization(arm), node)
+        kept = arm if self._encoding.lose_precision else None
+        return Candidate(self._encoding.to_parameterization(arm), node, kept)
 
     def _allowed_grid(self) -> Iterator[Parameterization]:
         constraints = self._problem.parameter_constraints

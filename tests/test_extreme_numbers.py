@@ -1,0 +1,114 @@
+"""Very wide ranges of whole numbers are not listed, and very large metrics break neither the model nor the figures."""
+
+import math
+import sys
+import tracemalloc
+
+import numpy as np
+import pytest
+from fakes import problem
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ax_moo.optimizer.base import Method
+from ax_moo.optimizer.bayes.ax_client import AxOptimizer
+from ax_moo.optimizer.bayes.magnitudes import LARGEST, meant, told, told_measured
+from ax_moo.optimizer.encoding import MOST_LISTED, SpaceEncoding
+from ax_moo.optimizer.first_points.initial_design import InitialDesign
+from ax_moo.optimizer.first_points.points import number_of_points
+from ax_moo.problem.frontier import hypervolume, hypervolume_of
+from ax_moo.trial import Trial, TrialStatus
+
+# isort: split
+from ax_moo.html_report.surrogate_model import Model
+
+pytestmark = pytest.mark.hydra_free
+
+TWO = {"f": {"direction": "minimize"}, "g": {"direction": "maximize"}}
+WIDE = ["int(interval(1, 1000000000))", "int(interval(0, 1099511627776))", "int(tag(log, interval(1, 1000000000)))"]
+
+
+@pytest.mark.parametrize("space", WIDE)
+@pytest.mark.parametrize("method", list(Method))
+def test_the_first_points_do_not_list_a_wide_range(space: str, method: Method) -> None:
+    tracemalloc.start()
+    here = problem(f"n={space}", "x=choice(1, 2)")
+    assert number_of_points(here) is None
+    design = InitialDesign(here, method, seed=1)
+    points = [design.ask() for _ in range(3)]
+    assert all(point and here.search_space.contains(point.parameterization) for point in points)
+    assert tracemalloc.get_traced_memory()[1] < 20e6
+    tracemalloc.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("space", WIDE)
+def test_the_model_searches_a_wide_range_of_whole_numbers(space: str) -> None:
+    here = problem(f"n={space}", "x=interval(0, 1)")
+    optimizer = AxOptimizer(here, seed=1)
+    for index in range(7):
+        candidate = optimizer.ask(index)
+        assert candidate
+        assert candidate.model_failed is None
+        number = candidate.parameterization["n"]
+        assert type(number) is int
+        assert here.search_space.contains(candidate.parameterization)
+        trial = Trial(index, candidate.parameterization, arm=candidate.arm)
+        optimizer.tell(trial.to(TrialStatus.COMPLETED, outcome={"objective": math.log1p(number)}))
+    assert candidate.generation_node == "MBM"
+
+
+def test_whole_numbers_of_a_wide_range_are_rounded_and_the_arm_is_kept() -> None:
+    wide = SpaceEncoding(problem(f"n=int(interval(0, {MOST_LISTED}))", "m=int(interval(1, 9))", "x=interval(0, 1)"))
+    assert [axis.value_type for axis in wide.axes] == ["float", "int", "float"]
+    arm = {"n": 1234.4, "m": 3, "x": 0.5}
+    point = wide.to_parameterization(arm)
+    assert (point["n"], type(point["n"])) == (1234, int)
+    assert wide.lose_precision
+    assert wide.belong_together(arm, point)
+    assert wide.belong_together(wide.to_arm(point), point)
+    assert not wide.belong_together(arm, {**point, "n": 1240})
+
+
+def test_rounding_keeps_a_constraint() -> None:
+    here = problem("a=int(interval(0, 1000000))", "b=int(interval(0, 9))", parameter_constraints=["a - b <= 0.7"])
+    assert here.parameter_constraints[0].holds(SpaceEncoding(here).to_parameterization({"a": 5.7, "b": 5}))
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_ax_is_told_numbers_that_it_can_square_in_their_order(value: float) -> None:
+    assert math.isfinite(told(value) ** 2)
+    assert told(value) == value or abs(value) > LARGEST
+    assert meant(told(value)) == pytest.approx(value, rel=1e-9)
+    assert (told(value) < told(LARGEST)) == (value < LARGEST)
+    assert all(map(math.isfinite, told_measured((value, 1e200))))  # type: ignore[arg-type]
+
+
+def test_a_volume_beyond_all_numbers_is_the_largest_one() -> None:
+    points = np.array([[1e200, 1e200], [2e200, 0.0]])
+    for reference in (np.array([-1e200, -1e200]), np.array([-sys.float_info.max, -sys.float_info.max])):
+        assert hypervolume(points, reference) == sys.float_info.max
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [1e200, 1e300])
+def test_metrics_of_any_size_have_a_model_and_figures(size: float) -> None:
+    here = problem("x=interval(0, 1)", "y=interval(0, 1)", objectives=TWO)
+    optimizer, trials = AxOptimizer(here, seed=1), []
+    for index in range(8):
+        candidate = optimizer.ask(index)
+        assert candidate
+        assert candidate.model_failed is None
+        point = candidate.parameterization
+        outcome = {"f": size * (point["x"] - 0.3) ** 2, "g": -size * point["y"] ** 2}
+        trials.append(Trial(index, point).to(TrialStatus.COMPLETED, outcome=outcome))
+        optimizer.tell(trials[-1])
+    assert candidate.generation_node == "MBM"
+    assert 0 < hypervolume_of(trials, here) <= sys.float_info.max
+    model = Model(here, "auto", 1, trials)
+    folds = model.cross_validation()["f"]
+    assert folds["observed"] == pytest.approx([trial.outcome["f"] for trial in trials if trial.outcome], rel=1e-6)
+    assert math.isfinite(folds["r2"])
+    assert model.importances("f")[0]["parameter"] == "x"
+    means, _ = model.predict([trials[0].parameterization])["f"]
+    assert size / 1e3 < means[0] < size
