@@ -19,13 +19,13 @@ _RESOURCES = "resources"
 
 def write_record(folder: Path, job_id: str, request: JobRequest, **more: Any) -> None:
     """Write whose the job is. This comes before its pickle gets its name: a job that can be found has a record."""
-    replace_file(job_file(folder, job_id), json.dumps({**records.record_of(request), **more}))
+    replace_file(job_file(folder, job_id), json.dumps({**records.record_of(request), **more}), is_private=True)
 
 
 def note_asked(job: Job) -> None:
     """Add what was requested for the job to its record, for a sweep that is killed before it has noted the job."""
     path = job_file(Path(job.folder), job.job_id)
-    replace_file(path, json.dumps({**(read_json(path) or {}), _ASKED: dict(job.request)}))
+    replace_file(path, json.dumps({**(read_json(path) or {}), _ASKED: dict(job.request)}), is_private=True)
 
 
 def taken_jobs(folder: Path, sweep: str) -> Iterator[dict[str, Any]]:

@@ -15,7 +15,7 @@ _FILE, _MODULES = "program.json", "modules.json"
 def write_program(folder: Path, preload: tuple[str, ...] = ()) -> None:
     """Describe this process's program in the folder of a queue."""
     folder.mkdir(parents=True, exist_ok=True)
-    replace_file(folder / _FILE, json.dumps(asdict(Program.here(preload))))
+    replace_file(folder / _FILE, json.dumps(asdict(Program.here(preload))), is_private=True)
 
 
 def program_of(folder: Path) -> Program:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ax_moo.system.private_files import all_private
 from ax_moo.system.text import error_line
 from ax_moo_launchers.job.by_reference import by_reference, small_by_value
 from ax_moo_launchers.job.given import kept
@@ -45,7 +46,10 @@ class PackedCall:
         if self.start_method is not None:
             multiprocessing.set_start_method(self.start_method, force=True)
         function, *arguments = self._unpacked
-        return function(*arguments)
+        try:
+            return function(*arguments)
+        finally:
+            all_private()  # Submitit writes the result next, with the trial's config in it
 
     def checkpoint(self) -> Any:
         """The call that Submitit submits when it requeues a job that is preempted or timed out.
@@ -54,6 +58,7 @@ class PackedCall:
         """
         import submitit
 
+        all_private()
         if self._unpacked is None or getattr(self._unpacked[0], "own_call", None) is None:
             return submitit.helpers.DelayedSubmission(self)
         function, *arguments = self._unpacked

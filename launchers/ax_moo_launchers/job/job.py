@@ -15,6 +15,7 @@ from hydra.core.utils import JobReturn, JobStatus, run_job
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
+from ax_moo.jobs.hydra_files import make_private
 from ax_moo.jobs.ownership import owned
 from ax_moo.jobs.program import OneProgram
 from ax_moo.system.hydra_internals import returned
@@ -96,6 +97,7 @@ def _compose_and_run(
         own_call.own(sweep, common)
         result = own_call(overrides, job_dir_key, job_num, f"job_id_for_{job_num}", Singleton.get_state())
     else:
+        make_private(config, job_dir_key)
         result = run_job(
             hydra_context=hydra_context,
             task_function=OneProgram(origin.with_its_loggers(owned(task_function, sweep, common)), is_last=True),

@@ -18,6 +18,7 @@ from submitit.local import local
 
 from ax_moo.jobs.launcher import JobRequest
 from ax_moo.system.disk import replace_file
+from ax_moo.system.private_files import private_files
 from ax_moo.trial import Job
 from ax_moo_launchers import job_environment
 from ax_moo_launchers.files import LOCAL, forget_earlier, process_file, submitted_file, task_command
@@ -50,7 +51,8 @@ class Executor(local.LocalExecutor):
         pid: int | None = None
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            submission.dump(pickle)
+            with private_files():
+                submission.dump(pickle)
             pid = self._start_controller()
             self._record(pid)
             write_record(self.folder, str(pid), request)

@@ -16,6 +16,7 @@ from submitit.core import utils  # this module is imported when a job is submitt
 from submitit.slurm import slurm
 
 from ax_moo.jobs.launcher import JobRequest
+from ax_moo.system.private_files import private_files
 from ax_moo.trial import Job
 from ax_moo_launchers import job_environment, submitit_internals
 from ax_moo_launchers.files import ARRAY_TASK, SLURM, carrier_command, job_file, submitted_file, task_command
@@ -64,7 +65,7 @@ class Executor(slurm.SlurmExecutor):
             for folder, submission in submissions.items():
                 made.append(folder / f"{uuid.uuid4().hex}.pkl")
                 self._dump(made[-1], submission)
-            made[0].write_bytes(os.fsencode(self._script()))
+            self._write_script(made[0])
             job_id = self._sbatch(made[0])
             made[0] = made[0].rename(base / f"{job_id}_submission.sh")
             ids = [f"{job_id}_{number}" for number in numbers] if is_array else [job_id]
@@ -99,7 +100,7 @@ class Executor(slurm.SlurmExecutor):
         if number > 1:
             self._make_array(range(number))
         try:
-            script.write_bytes(os.fsencode(self._script()))
+            self._write_script(script)
             job_id = self._sbatch(script)
         except BaseException:
             script.unlink(missing_ok=True)
@@ -126,7 +127,8 @@ class Executor(slurm.SlurmExecutor):
         # The folder must exist before sbatch, because Slurm does not create the folders of the logs.
         path.parent.mkdir(parents=True, exist_ok=True)
         submission.set_timeout(self.parameters.get("time", _FOR_EVER_MIN), self.max_num_timeout)
-        submission.dump(path)
+        with private_files():
+            submission.dump(path)
 
     def _sbatch(self, script: Path) -> str:
         environ = job_environment.handed_to_sbatch(os.environ)
@@ -146,6 +148,10 @@ class Executor(slurm.SlurmExecutor):
             write_record(pickle.parent, job_id, request, n_tasks=self.n_tasks, **more)
         made[at] = pickle.rename(submitted_file(pickle.parent, job_id))
         return Job(job_id, str(pickle.parent), SLURM)
+
+    def _write_script(self, path: Path) -> None:
+        with private_files():
+            path.write_bytes(os.fsencode(self._script()))
 
     def _script(self) -> str:
         command = self._command or task_command(self.python, self.folder)

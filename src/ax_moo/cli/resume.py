@@ -13,8 +13,8 @@ from ax_moo.search_space.grammar import encode
 from ax_moo.storage.folder import SweepFolder
 from ax_moo.sweep.settings import Resume
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.redaction import words_without_secrets
 from ax_moo.system.terminal import say_as_error
-from ax_moo.system.text import quoted
 
 
 def resume(folder: Path) -> NoReturn:
@@ -26,7 +26,7 @@ def resume(folder: Path) -> NoReturn:
     if controller is not None:
         raise ConfigError(f"Slurm job {controller.job_id} goes on with the sweep in {sweep.path} as soon as it runs")
     command, cwd = _recorded(sweep)
-    say_as_error(f"in {cwd}: {' '.join(map(quoted, command))}")
+    say_as_error(f"in {cwd}: {words_without_secrets(command)}")
     os.chdir(cwd)
     os.execvpe(command[0], command, os.environ)
 
@@ -49,12 +49,17 @@ def check_runnable(command: Sequence[str], cwd: Path) -> None:
     """
     if not cwd.is_dir():
         raise ConfigError(f"the working directory {cwd} of the sweep's command does not exist")
+    shown = words_without_secrets(command)
     program = cwd / command[0] if "/" in command[0] else command[0]
     if shutil.which(program) is None:
-        raise ConfigError(f"the program {command[0]} of the sweep's command does not exist: {shlex.join(command)}")
+        raise ConfigError(
+            f"the program {command[0]} of the sweep's command does not exist: {shown}"
+        )
     script = next((word for word in command[1:] if not word.startswith("-")), "")
     if script.endswith(".py") and not (cwd / script).is_file():
-        raise ConfigError(f"the script {cwd / script} of the sweep's command does not exist: {shlex.join(command)}")
+        raise ConfigError(
+            f"the script {cwd / script} of the sweep's command does not exist: {shown}"
+        )
 
 
 def _recorded(sweep: SweepFolder) -> tuple[list[str], Path]:

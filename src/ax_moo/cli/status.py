@@ -24,6 +24,7 @@ from ax_moo.results.status import SweepState, elapsed, failures, model_failures,
 from ax_moo.results.tables import optimization_results
 from ax_moo.storage.folder import NotBegun, SweepFolder
 from ax_moo.sweep.nodes import AvoidedNode, avoided_nodes
+from ax_moo.system.redaction import command_without_secrets
 from ax_moo.system.terminal import is_gone, say, say_as_error
 from ax_moo.system.text import quoted
 from ax_moo.trial import Job, Trial, TrialStatus
@@ -180,9 +181,14 @@ def facts_of(sweep: SweepFolder, now: float) -> dict[str, Any]:
         "frontier": solutions,
         "hypervolume": hypervolume_of(sweep.trials, sweep.problem) if multi else None,
         "best": solutions[0] if solutions and not multi else None,
-        "command": sweep.about.get("command"),
+        "command": _command(sweep),
         "cwd": sweep.about.get("cwd"),
     }
+
+
+def _command(sweep: SweepFolder) -> str | None:
+    command = sweep.about.get("command")
+    return command_without_secrets(command) if isinstance(command, str) else None
 
 
 def _all_running(sweep: SweepFolder, now: float) -> list[dict[str, Any]]:

@@ -43,7 +43,7 @@ class LogLines:
                 log.warning("%s", lost_attempt(trial))
             case TrialStatus.RUNNING if trial.reason is None:
                 job = trial.job.job_id if trial.job else "?"
-                log.info("Trial %d runs as job %s: %s", trial.index, job, assignments(trial))
+                log.info("Trial %d runs as job %s: %s", trial.index, job, assignments(trial, self._problem))
             case TrialStatus.COMPLETED if trial.outcome:
                 self._so_far.add(trial)
                 log.info("Trial %d completed: %s; %s", trial.index, measured_values(trial.outcome), self._best())

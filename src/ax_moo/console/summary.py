@@ -38,7 +38,8 @@ def frontier_table(trials: Sequence[Trial], problem: Problem) -> "Table":
         table.add_column(escape(visible(name)), overflow="fold")
     for trial in front:
         values = [f"{mean(trial.outcome[name]):.6g}" for name in problem.metric_names]
-        chosen = [shown(_short(trial.parameterization[p])) for p in parameters]
+        point = problem.search_space.shown(trial.parameterization)
+        chosen = [shown(_short(point[p])) for p in parameters]
         table.add_row(str(trial.index), *values, *chosen)
     return table
 
@@ -69,8 +70,9 @@ def clock(seconds: float | None) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
-def assignments(trial: Trial) -> str:
-    return " ".join(f"{name}={_short(value)}" for name, value in trial.parameterization.items())
+def assignments(trial: Trial, problem: Problem) -> str:
+    point = problem.search_space.shown(trial.parameterization)
+    return " ".join(f"{name}={_short(value)}" for name, value in point.items())
 
 
 def lost_attempt(trial: Trial) -> str:

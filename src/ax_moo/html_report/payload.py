@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import os
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,7 +20,12 @@ from ax_moo.storage.files import CONFIG_FILE
 from ax_moo.storage.folder import SweepFolder
 from ax_moo.storage.journal import PULLED
 from ax_moo.sweep.nodes import avoided_nodes
-from ax_moo.system.redaction import redacted
+from ax_moo.system.redaction import (
+    command_without_secrets,
+    learn_environment,
+    message_without_secrets,
+    yaml_without_secrets,
+)
 from ax_moo.system.text import quoted
 from ax_moo.trial import CompletedTrial, Outcome, Trial, TrialStatus
 
@@ -30,6 +36,8 @@ LARGEST_EXACT = 2**53
 def payload(sweep: SweepFolder, surrogate: Mapping[str, Any] | None, now: float) -> dict[str, Any]:
     """The page's data. Times are seconds since the epoch; ``elapsed`` times count from the sweep's start."""
     problem, trials = sweep.problem, sweep.trials
+    learn_environment(os.environ)
+    reproduce = reproduction(sweep)  # first, because it finds out which values are secret
     end = now if sweep.is_swept else max([0.0, *(trial.time for trial in trials)])
     front = pareto_trials(trials, problem)
     found = {
@@ -45,7 +53,7 @@ def payload(sweep: SweepFolder, surrogate: Mapping[str, Any] | None, now: float)
         "failures": failures(trials),
         "retries": [retry for trial in trials for retry in retries(trial)],
         "avoided_nodes": list(map(dataclasses.asdict, avoided_nodes(trials, now))),
-        "reproduce": reproduction(sweep),
+        "reproduce": reproduce,
     }
     safe: dict[str, Any] = for_javascript(found)
     return safe
@@ -73,7 +81,7 @@ def _problem(problem: Problem, trials: Sequence[Trial]) -> dict[str, Any]:
         "objectives": [{"name": o.name, "minimize": o.minimize, "threshold": o.threshold} for o in problem.objectives],
         "outcome_constraints": [constraint.text for constraint in problem.outcome_constraints],
         "parameter_constraints": [constraint.text for constraint in problem.parameter_constraints],
-        "parameters": [_parameter(parameter) for parameter in problem.search_space.parameters],
+        "parameters": [_parameter(parameter) for parameter in problem.search_space.shown_parameters],
         "metrics": metric_names(trials, problem),
     }
 
@@ -113,12 +121,12 @@ def _trial(trial: Trial, row: Mapping[str, Any], sweep: SweepFolder) -> dict[str
         "status": str(trial.status),
         "attempts": trial.attempt,
         "node": trial.generation_node,
-        "reason": trial.reason,
+        "reason": message_without_secrets(trial.reason) if trial.reason else None,
         "log": where(trial.job)["log"] if trial.status is TrialStatus.FAILED else None,
         "start": trial.start_time,
         "end": trial.end_time,
         "duration_s": row["duration_s"],
-        "parameterization": dict(trial.parameterization),
+        "parameterization": sweep.problem.search_space.shown(trial.parameterization),
         "metrics": {name: mean(value) for name, value in outcome.items()},
         "sem": {name: value[1] for name, value in outcome.items() if isinstance(value, tuple)},
         "feasible": row["feasible"],
@@ -192,7 +200,7 @@ def reproduction(sweep: SweepFolder) -> dict[str, Any]:
     about = sweep.about
     command = about.get("command")
     return {
-        "command": redacted(command) if isinstance(command, str) else None,
+        "command": command_without_secrets(command) if isinstance(command, str) else None,
         "resume": None if PULLED in sweep.header else f"ax-moo resume {quoted(sweep.path)}",
         "cwd": about.get("cwd"),
         "python": about.get("python"),
@@ -207,11 +215,11 @@ def command_of(trial: Trial, problem: Problem, about: Mapping[str, Any]) -> str:
     """The command that runs this trial's training alone, or only its overrides where the program is not recorded."""
     training = about.get("training")
     overrides = shlex.join(problem.search_space.to_overrides(trial.parameterization))
-    return redacted(f"{training} {overrides}" if isinstance(training, str) else overrides)
+    return command_without_secrets(f"{training} {overrides}" if isinstance(training, str) else overrides)
 
 
 def _config(sweep: SweepFolder) -> str | None:
     try:
-        return redacted((sweep.path / CONFIG_FILE).read_text(encoding="utf-8", errors="replace"))
+        return yaml_without_secrets((sweep.path / CONFIG_FILE).read_text(encoding="utf-8", errors="replace"))
     except OSError:
         return None

@@ -67,7 +67,7 @@ def _analyses(model: Model, measured: Sequence[Trial], problem: Problem) -> dict
             "importances": importances[metric],
             "slices": slices.get(metric, {}),
             "contours": contours.get(metric, []),
-            "fixed": fixed,
+            "fixed": problem.search_space.shown(fixed),
         }
         for metric in problem.metric_names
     }

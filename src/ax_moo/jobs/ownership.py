@@ -14,6 +14,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
+from ax_moo.jobs.hydra_files import keep_hydra_files_private
 from ax_moo.jobs.records import without_plus
 from ax_moo.system.disk import create_file, replace_file
 
@@ -66,8 +67,8 @@ def claim(folder: Path, owner: Owner, overrides: Sequence[str]) -> None:
     """
     record = json.dumps({"sweep": owner.sweep, "trial": owner.trial, "overrides": list(overrides)})
     path = folder / RECORD_FILE
-    if owner_of(folder) is None and not create_file(path, record) and owner_of(folder) is None:
-        replace_file(path, record)
+    if owner_of(folder) is None and not create_file(path, record, is_private=True) and owner_of(folder) is None:
+        replace_file(path, record, is_private=True)
     found = _record_of(folder)
     if found is None:
         return
@@ -89,6 +90,7 @@ class OwnedTask:
         self.common = common
 
     def __call__(self, config: Any) -> Any:
+        keep_hydra_files_private()
         hydra = HydraConfig.get()
         if not OmegaConf.is_missing(hydra.job, "num"):  # of a launcher that gives its jobs no numbers
             own_overrides = list(hydra.overrides.task)[self.common :]

@@ -8,6 +8,7 @@ from typing import Any
 
 from ax_moo.jobs.logs import log_of
 from ax_moo.storage.folder import SweepFolder
+from ax_moo.system.redaction import message_without_secrets
 from ax_moo.trial import Job, Trial, TrialStatus
 
 
@@ -54,7 +55,7 @@ def retries(trial: Trial) -> list[dict[str, Any]]:
         {
             "trial": trial.index,
             "attempt": number,
-            "reason": attempt.reason,
+            "reason": message_without_secrets(attempt.reason),
             "counts": attempt.counts,
             "fault": attempt.fault,
             "node": attempt.node or None,
@@ -73,7 +74,11 @@ def failures(trials: Sequence[Trial]) -> list[dict[str, Any]]:
             by_reason[trial.reason or "no reason is known"].append(trial)
     groups = sorted(by_reason.items(), key=lambda group: -len(group[1]))
     return [
-        {"reason": reason, "trials": [trial.index for trial in failed], "log": where(failed[-1].job)["log"]}
+        {
+            "reason": message_without_secrets(reason),
+            "trials": [trial.index for trial in failed],
+            "log": where(failed[-1].job)["log"],
+        }
         for reason, failed in groups
     ]
 
@@ -84,7 +89,7 @@ def model_failures(trials: Sequence[Trial]) -> list[dict[str, Any]]:
     for trial in trials:
         if trial.model_failed is not None:
             by_reason[trial.model_failed].append(trial.index)
-    return [{"reason": reason, "trials": numbers} for reason, numbers in by_reason.items()]
+    return [{"reason": message_without_secrets(reason), "trials": numbers} for reason, numbers in by_reason.items()]
 
 
 def where(job: Job | None) -> dict[str, str | None]:

@@ -42,7 +42,8 @@ def trials_frame(trials: Sequence[Trial], problem: Problem) -> "pd.DataFrame":
     rows = []
     for trial in trials:
         row = _about(trial)
-        row |= {parameter_columns[name]: trial.parameterization.get(name) for name in parameters}
+        point = problem.search_space.shown(trial.parameterization)
+        row |= {parameter_columns[name]: point.get(name) for name in parameters}
         measured = CompletedTrial.of(trial)
         row |= _measured(measured, metric_columns, sem_columns) if measured else {}
         row["feasible"] = is_feasible(measured.outcome, problem) if measured else None
@@ -59,7 +60,7 @@ def optimization_results(trials: Sequence[Trial], problem: Problem) -> dict[str,
     solutions: list[dict[str, Any]] = [
         {
             "trial": trial.index,
-            "params": dict(trial.parameterization),
+            "params": problem.search_space.shown(trial.parameterization),
             "values": {o.name: mean(trial.outcome[o.name]) for o in problem.objectives},
         }
         for trial in pareto_trials(trials, problem)

@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -14,6 +15,7 @@ from ax_moo.search_space.parameters import Choice, Fixed, Parameter, Range, plai
 from ax_moo.search_space.parsing import PARAMS, given_as, read_entry, read_override, resolved
 from ax_moo.system.dataclass_records import from_record
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.redaction import without_secrets
 from ax_moo.system.rules import a_mapping, check
 from ax_moo.system.text import did_you_mean
 from ax_moo.trial import Parameterization, ParameterValue
@@ -67,6 +69,16 @@ class SearchSpace:
         swept = (f"{each.prefix}{each.name}={encode(point[each.name])}" for each in self.parameters)
         return (*self.overrides, *swept)
 
+    @cached_property
+    def shown_parameters(self) -> tuple[Parameter, ...]:
+        """The parameters with the secrets hidden that are fixed; the values that are searched over are shown."""
+        return tuple(_shown(each) if isinstance(each, Fixed) else each for each in self.parameters)
+
+    def shown(self, point: Parameterization) -> dict[str, ParameterValue]:
+        """The point with the secrets hidden that are fixed."""
+        fixed = {each.name: each.value for each in self.shown_parameters if isinstance(each, Fixed)}
+        return {name: fixed.get(name, value) for name, value in point.items()}
+
     def complete(self, point: Mapping[str, Any], where: str) -> dict[str, ParameterValue]:
         """The point with each value in its parameter's own type, and with the fixed parameters added."""
         given = {str(name).lstrip("+"): value for name, value in point.items()}
@@ -112,6 +124,11 @@ class SearchSpace:
     def from_dict(cls, data: Mapping[str, Any]) -> "SearchSpace":
         parameters: list[Parameter] = [from_record(_KINDS[entry["type"]], entry) for entry in data["parameters"]]
         return cls(tuple(parameters), tuple(data["overrides"]))
+
+
+def _shown(parameter: Fixed) -> Fixed:
+    shown = without_secrets({parameter.name: parameter.value})[parameter.name]
+    return parameter if shown == parameter.value else dataclasses.replace(parameter, value=shown)
 
 
 def _read_params(params: Mapping[str, Any], parser: OverridesParser) -> list[Parameter]:

@@ -3,6 +3,7 @@
 import dataclasses
 import errno
 import logging
+import os
 import random
 import time
 from collections import Counter
@@ -41,7 +42,7 @@ from ax_moo.sweep.resuming import resume
 from ax_moo.sweep.resuming.resume import PreviousRun
 from ax_moo.sweep.settings import Resume, Settings
 from ax_moo.sweep.state import Cause, Reason
-from ax_moo.system import disk, signals
+from ax_moo.system import disk, redacted_logs, redaction, signals
 from ax_moo.system.garbage import uncollected
 from ax_moo.system.terminal import say
 from ax_moo.trial import Job, Trial
@@ -56,6 +57,13 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
     Raises:
         ConfigError: the config has a mistake that shows before the first job is submitted.
     """
+    redaction.learn_environment(os.environ)
+    redaction.learn(config, arguments)
+    with redacted_logs.without_secrets():
+        return _run_checked(config, loader, launcher, arguments)
+
+
+def _run_checked(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, arguments: Sequence[str]) -> int:
     problem, settings, wandb, trial_folders = checked(config, loader, arguments)
     check_installed(wandb)
     launcher.check()
@@ -213,7 +221,7 @@ def _save_config(config: DictConfig, folder: Path) -> None:
     # OmegaConf asks of each string whether it is a number. int() loses a signal that comes while it refuses the string.
     with signals.deferred():
         text = OmegaConf.to_yaml(config)
-    disk.replace_file(folder / CONFIG_FILE, text)
+    disk.replace_file(folder / CONFIG_FILE, text, is_private=True)
 
 
 def _optimizer(problem: Problem, settings: Settings, previous: Sequence[Trial]) -> Optimizer:

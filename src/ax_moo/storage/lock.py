@@ -17,6 +17,7 @@ from ax_moo.storage.lock_holder import Holder, this_process
 from ax_moo.storage.lock_record import LOCK_FILE, LockRecord, is_copied, read
 from ax_moo.system import disk
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.private_files import open_private
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ def held(folder: Path, about: Mapping[str, Any] | None = None) -> Iterator[dict[
         ConfigError: another process holds the lock, or the folder cannot be written to (CannotWrite).
     """
     path = folder / LOCK_FILE
-    descriptor = disk.until_written(lambda: os.open(path, os.O_RDWR | os.O_CREAT, 0o666), folder)
+    descriptor = disk.until_written(lambda: open_private(path, os.O_RDWR | os.O_CREAT), folder)
     try:
         is_locked = disk.until_written(lambda: _acquire(descriptor, path), path)
         before = read(path) if is_locked else _until_named(path)

@@ -11,6 +11,7 @@ from pathlib import Path
 from ax_moo.storage import flock
 from ax_moo.storage.lock_holder import Holder
 from ax_moo.storage.lock_record import LockRecord, read
+from ax_moo.system.private_files import open_private
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class Claim:
         return _is_in_place(self.path, self.descriptor) or self._create_again(record)
 
     def _create_again(self, record: LockRecord) -> bool:
-        anew = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+        anew = open_private(self.path, os.O_RDWR | os.O_CREAT)
         try:
             if _is_taken(anew, self.path, self.me):
                 _say_replaced(self.path)

@@ -13,6 +13,7 @@ from ax_moo.sweep.observers import Observers
 from ax_moo.sweep.state import Cause, LoopState, Open, Reason, closed, with_no_new_trials
 from ax_moo.sweep.trials import Trials
 from ax_moo.system import disk
+from ax_moo.system.redaction import message_without_secrets
 from ax_moo.trial import Trial, TrialStatus
 
 log = logging.getLogger(__name__)
@@ -83,6 +84,7 @@ class Course:
 
     def enter(self, trial: Trial, also_ended: Sequence[int] = ()) -> None:
         """Record a trial's new state: first in the journal, then in memory, then with the observers."""
+        trial = _without_secrets(trial)
         trial = dataclasses.replace(trial, next_knows=self.background.knows, also_ended=tuple(also_ended))
         if trial.status.is_finished and trial.index in self._begun:
             trial = dataclasses.replace(trial, run_seconds=round(trial.time - self._begun.pop(trial.index), 3))
@@ -104,3 +106,12 @@ class Course:
             running = f"; {len(self.handles)} still running" if self.handles else ""
             log.info("No new trials: %s%s", reason.words, running)
         self.state = state
+
+
+def _without_secrets(trial: Trial) -> Trial:
+    """The trial with reasons that anybody may read: an exception may quote a password of the config."""
+    attempts = tuple(
+        dataclasses.replace(each, reason=message_without_secrets(each.reason)) for each in trial.previous_attempts
+    )
+    reason = trial.reason and message_without_secrets(trial.reason)
+    return dataclasses.replace(trial, reason=reason, previous_attempts=attempts)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.private_files import PRIVATE
 
 log = logging.getLogger(__name__)
 
@@ -94,17 +95,17 @@ def until_written(write: Callable[[], T], where: Path) -> T:
             return value
 
 
-def replace_file(path: Path, data: str | bytes) -> None:
+def replace_file(path: Path, data: str | bytes, is_private: bool = False) -> None:
     """Replace a file atomically: a reader finds the old file or the new one, also after a power failure.
 
-    The file keeps its mode. When this raises OSError, the old file is unchanged and no temporary file is left. Several
-    processes may replace the same file at the same time; the last one wins.
+    The file keeps its mode; a private one is its owner's alone. When this raises OSError, the old file is unchanged
+    and no temporary file is left. Several processes may replace the same file at the same time; the last one wins.
     """
     # Text that came from bytes which are not UTF-8 may hold lone surrogates.
     content = data.encode(errors="backslashreplace") if isinstance(data, str) else data
     aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
     try:
-        _write_new(aside, content, _mode(path))
+        _write_new(aside, content, PRIVATE if is_private else _mode(path))
         os.replace(aside, path)
     except BaseException as error:
         with contextlib.suppress(OSError):
@@ -116,14 +117,14 @@ def replace_file(path: Path, data: str | bytes) -> None:
     sync_folder(path.parent)
 
 
-def create_file(path: Path, data: str) -> bool:
+def create_file(path: Path, data: str, is_private: bool = False) -> bool:
     """Write a file that does not exist yet, with its whole content at once; False if there is one already.
 
     Of several processes that do so at the same time one succeeds.
     """
     aside = path.with_name(f".{path.name.lstrip('.')}.{secrets.token_hex(4)}.new")
     try:
-        _write_new(aside, data.encode(errors="backslashreplace"), None)
+        _write_new(aside, data.encode(errors="backslashreplace"), PRIVATE if is_private else None)
         return _link(aside, path)
     finally:
         with contextlib.suppress(OSError):
@@ -168,7 +169,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def _write_new(path: Path, content: bytes, mode: int | None) -> None:
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else mode), "wb") as file:
         if mode is not None:
             with contextlib.suppress(OSError):  # a file system without modes
                 os.fchmod(file.fileno(), mode)

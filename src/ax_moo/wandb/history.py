@@ -13,6 +13,7 @@ from ax_moo.results.tables import COLUMNS, RESULTS_FILE, TRIALS_FILE, trials_fra
 from ax_moo.storage import journal
 from ax_moo.trial import Trial, TrialStatus
 from ax_moo.wandb.settings import results_name
+from ax_moo.wandb.shown_journal import shown_line
 
 LINE, TEXT, FINISHED = "journal_line", "journal", "finished"
 
@@ -38,7 +39,7 @@ class SweepRows:
         return ["running", "failed", self._quality_key, "seconds_per_candidate", "elapsed_s"]
 
     def row(self, number: int, text: str) -> dict[str, Any]:
-        row: dict[str, Any] = {LINE: number, TEXT: text}
+        row: dict[str, Any] = {LINE: number, TEXT: shown_line(text, self.problem.search_space)}
         with suppress(KeyError, TypeError, ValueError):
             trial = journal.from_line(json.loads(text))
             self._note(trial)

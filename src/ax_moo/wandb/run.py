@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from ax_moo.jobs import environment
+from ax_moo.storage.files import CONFIG_FILE
 from ax_moo.storage.journal import JournalTail
 from ax_moo.storage.lock_record import LOCK_FILE, read
-from ax_moo.system.redaction import without_secrets
+from ax_moo.system.redaction import learn_environment, learn_from_file, without_secrets
 from ax_moo.system.text import error_line
 from ax_moo.trial import TrialStatus
 from ax_moo.wandb.controller_pipe import KILLED, ControllerPipe, leave
@@ -29,6 +30,7 @@ from ax_moo.wandb.project import JOB_TYPE, open_project
 from ax_moo.wandb.run_state import RunState
 from ax_moo.wandb.service import GRACE, QUIET_AND_BOUNDED, modes_to_try, service_killed_after, tear_down
 from ax_moo.wandb.settings import Mode, sweep_run_id
+from ax_moo.wandb.shown_journal import shown_header
 from ax_moo.wandb.trial_runs import tag_and_close
 from ax_moo.wandb.wandb_sweep import add_trials, create_sweep
 
@@ -47,6 +49,8 @@ def main() -> None:
     controller = ControllerPipe()
     options = RunOptions(**controller.options())
     _settle_environment(options)
+    learn_environment(os.environ)
+    learn_from_file(Path(options.folder) / CONFIG_FILE)
     with _alone(Path(options.folder), controller):
         SweepRun(options, controller).keep()
 
@@ -259,7 +263,7 @@ def _init(wandb: Any, options: RunOptions, header: Mapping[str, Any], mode: str)
         name=options.name,
         group=options.group,
         job_type=JOB_TYPE,
-        config={"ax_moo": {**without_secrets(options.about), "header": json.dumps(without_secrets(header))}},
+        config={"ax_moo": {**without_secrets(options.about), "header": shown_header(header)}},
         dir=options.folder,
         mode=mode,
         resume="allow",

@@ -5,7 +5,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,6 +107,7 @@ def _init(wandb: Any, settings: TrainingRunSettings, config: Any, mode: str) -> 
     # A silent session never asks for an API key, even on a terminal.
     wandb.setup(wandb.Settings(silent=True))
     logged = _nested(config)
+    redaction.learn_environment(os.environ)
     identity = RunIdentity.of(settings, logged.get("sweep_name"))
     identity.folder.mkdir(parents=True, exist_ok=True)
     with _secrets_not_in_argv(settings.where):
@@ -114,7 +115,7 @@ def _init(wandb: Any, settings: TrainingRunSettings, config: Any, mode: str) -> 
             project=settings.project,
             entity=settings.entity,
             tags=[str(tag) for tag in settings.tags] or None,
-            config=_without_secrets(logged, settings.where) | identity.config,
+            config=uploaded_config(logged, settings.where) | identity.config,
             id=identity.id,
             name=identity.name,
             group=identity.group,
@@ -138,7 +139,7 @@ def _client_settings(settings: TrainingRunSettings, identity: "RunIdentity") -> 
 def _secrets_not_in_argv(where: str) -> Iterator[None]:
     """A context in which sys.argv has no secrets, because W&B uploads the arguments of the process."""
     arguments = sys.argv
-    sys.argv = [override_without_secrets(each, where) for each in arguments]
+    sys.argv = _arguments_without_secrets(arguments, where)
     try:
         yield
     finally:
@@ -150,6 +151,11 @@ def _tell(run: Any, mode: str, reasons: list[str]) -> None:
         log.warning("W&B: %s; the run is kept on disk, upload it with: wandb sync %s", reasons[0], Path(run.dir).parent)
     elif mode == "online":
         log.info("W&B run %s", run.url)
+
+
+def uploaded_config(config: Any, where: str) -> dict[str, Any]:
+    """The config as W&B gets it: resolved, and without secrets."""
+    return _without_secrets(_nested(config), where)
 
 
 def _nested(config: Any) -> dict[str, Any]:
@@ -176,11 +182,16 @@ def _without_secrets(config: Mapping[str, Any], where: str) -> dict[str, Any]:
     return cleared
 
 
-def override_without_secrets(override: str, where: str) -> str:
-    """The override without the values that ``_without_secrets`` removes from the config."""
+def _arguments_without_secrets(arguments: Sequence[str], where: str) -> list[str]:
+    """The words of a command line without the values that ``_without_secrets`` removes from the config."""
+    shown = redaction.arguments_without_secrets(arguments)
+    return [_without_settings(word, hidden, where) for word, hidden in zip(arguments, shown, strict=True)]
+
+
+def _without_settings(override: str, shown: str, where: str) -> str:
     key, assigned, _ = override.partition("=")
     is_setting = assigned and re.fullmatch(rf"\+{{0,2}}{re.escape(where)}\.settings(\..*)?", key)
-    return f"{key}={redaction.HIDDEN}" if is_setting else redaction.override_without_secrets(override)
+    return f"{key}={redaction.HIDDEN}" if is_setting else shown
 
 
 def _exit_code(error: BaseException, terminated: bool) -> int:
@@ -223,7 +234,7 @@ class RunIdentity:
         folder = Path(os.path.abspath(os.path.join(hydra.runtime.cwd, hydra.sweep.dir)))
         sweep = str(sweep_name or folder.name)
         trial = int(hydra.job.num)
-        overrides = [override_without_secrets(each, settings.where) for each in hydra.overrides.task]
+        overrides = _arguments_without_secrets(list(hydra.overrides.task), settings.where)
         return cls(
             folder,
             id=trial_run_id(sweep, folder, trial),

@@ -34,7 +34,7 @@ def sweep_config(problem: Problem, name: str) -> dict[str, Any]:
     """The problem as the config of a W&B sweep, which has one objective: the problem's first."""
     first = problem.objectives[0]
     parameters: dict[str, Any] = {}
-    for parameter in problem.search_space.parameters:
+    for parameter in problem.search_space.shown_parameters:
         _put(parameters, parameter.name, _values(parameter))
     return {
         "name": name,

@@ -81,6 +81,7 @@ class AxMooSweeper(Sweeper):
         from ax_moo.jobs.launcher import ChecksTrials
         from ax_moo.session.run import run
         from ax_moo.system.errors import ConfigError
+        from ax_moo.system.redaction import message_without_secrets
         from ax_moo.system.terminal import say_as_error
 
         try:
@@ -89,7 +90,7 @@ class AxMooSweeper(Sweeper):
                 _end_for_a_mistake("hydra.launcher", self._unresolved, _RESOLVABLE)
             return run(self.config, self.hydra_context.config_loader, launcher, arguments)
         except ConfigError as error:
-            say_as_error(f"hydra/sweeper=ax_moo: {error}")
+            say_as_error(f"hydra/sweeper=ax_moo: {message_without_secrets(str(error))}")
             return 2
 
 

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import IO
 
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.private_files import open_private
 
 
 def open_locked(path: Path) -> IO[bytes]:
-    """Open the file for appending and lock it; it is created if it does not exist."""
+    """Open the file for appending and lock it; it is created if it does not exist, readable by its owner alone."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = open(path, "a+b", buffering=0)  # noqa: SIM115 - closed by close()
+    file = open(path, "a+b", buffering=0, opener=open_private)  # noqa: SIM115 - closed by close()
     try:
         _lock(file, path)
     except BaseException:

@@ -112,10 +112,10 @@ class Journal:
                 return None  # the other sweeper has added its lines to ours
         saved = self.path.with_name(f"{self.path.name}.saved-{os.getpid()}")
         try:
-            replace_file(saved, bytes(self._content))
+            replace_file(saved, bytes(self._content), is_private=True)
         except OSError:
             saved = Path(tempfile.gettempdir(), saved.name)
-            replace_file(saved, bytes(self._content))
+            replace_file(saved, bytes(self._content), is_private=True)
         return saved
 
     def close(self) -> None:

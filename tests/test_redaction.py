@@ -1,0 +1,125 @@
+"""What is hidden of a command line, a config, the environment and a text, and what is not."""
+
+import logging
+import shlex
+from collections.abc import Iterator
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
+from secret_spellings import FLAGS, FORMS, OVERRIDES, SECRET, SHOWN, YAML
+
+from ax_moo.system import redacted_logs, redaction
+from ax_moo.system.redaction import known
+from ax_moo.wandb import training
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_known() -> Iterator[None]:
+    known.forget()
+    yield
+    known.forget()
+
+
+def written(spelling: str, secret: str = SECRET) -> str:
+    return spelling.replace("SECRET_NAME", "name").replace("SECRET", secret)
+
+
+@pytest.mark.parametrize("spelling", [*map(shlex.quote, OVERRIDES), *FLAGS])
+def test_no_spelling_of_a_secret_is_seen_in_a_command(spelling: str) -> None:
+    spelling = spelling.replace("AWS_SECRET_ACCESS", "AWS_ACCESS") if "AWS" in spelling else spelling
+    shown = redaction.command_without_secrets(f"python app.py -m before=1 {written(spelling)} after=2")
+    assert "S3cr3t" not in shown
+    assert redaction.HIDDEN in shown
+    assert shown.startswith("python app.py -m before=1 ")
+    assert shown.endswith(" after=2")
+
+
+@pytest.mark.parametrize("secret", ["12345678", "1e6", "a b; c: d", "it's", '"', "{", "p@ss/w:rd", "geheim"])
+def test_no_value_of_a_secret_is_seen_whatever_it_is_like(secret: str) -> None:
+    command = shlex.join(["app.py", "-m", f"+db.password={secret}", "--token", secret, "x=1"])
+    assert redaction.command_without_secrets(command) == "app.py -m +db.password=*** --token *** x=1"
+    shown = redaction.without_secrets({"password": secret, "db": {"secrets": [{"a": secret}]}})
+    assert shown == {"password": "***", "db": {"secrets": [{"a": "***"}]}}
+
+
+@pytest.mark.parametrize("spelling", YAML)
+def test_no_spelling_of_a_secret_is_seen_in_a_config(spelling: str) -> None:
+    shown = redaction.yaml_without_secrets(f"before: 1\n{written(spelling)}\nafter: 2\n")
+    assert shown is not None
+    assert "S3cr3t" not in shown
+    assert redaction.HIDDEN in shown
+    assert shown.startswith("before: 1\n")
+    assert shown.endswith("after: 2\n")
+
+
+@pytest.mark.parametrize("token", FORMS)
+def test_a_token_of_a_known_form_is_not_seen_whatever_its_key(token: str) -> None:
+    assert redaction.command_without_secrets(f"app.py model.key={token}") == "app.py model.key=***"
+    assert redaction.without_secrets({"a": ["b", f"it is {token}."]}) == {"a": ["b", "it is ***."]}
+
+
+@pytest.mark.parametrize("word", SHOWN)
+def test_what_is_no_secret_is_shown(word: str) -> None:
+    assert redaction.command_without_secrets(f"app.py {word}") == f"app.py {word}"
+
+
+def test_numbers_of_tokens_and_flags_are_shown_in_a_config() -> None:
+    config = {"tokens": 512, "max_tokens": 8, "use_token": True, "password": None, "token": {"type": "bpe", "dim": 3}}
+    assert redaction.without_secrets(config) == config
+
+
+def test_the_values_of_a_search_are_shown_and_a_fixed_one_is_not() -> None:
+    params = {"token": "choice(a, b)", "key.token": {"type": "choice", "values": ["a"]}, "db.password": "abc"}
+    shown = redaction.without_secrets({"hydra": {"sweeper": {"params": params}}})
+    assert shown["hydra"]["sweeper"]["params"] == {**params, "db.password": "***"}
+
+
+def test_a_secret_of_the_config_the_command_or_the_environment_is_hidden_wherever_it_occurs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MINE", "by-reference")
+    config = OmegaConf.create({"db": {"password": "of-the-config"}, "api_key": "${oc.env:MINE}", "user": "shown-user"})
+    redaction.learn(config, ["+b.token=of-the-command", "+b.c={passphrase: in-a-mapping}"])
+    redaction.learn_environment({"HF_TOKEN": "of-the-environment", "PWD": "/the/folder", "USER": "shown-too"})
+    text = "no login with of-the-config, by-reference, of-the-command, in-a-mapping, of-the-environment by shown-user"
+    assert redaction.message_without_secrets(f"{text}: shown-too in /the/folder") == (
+        "no login with ***, ***, ***, ***, *** by shown-user: shown-too in /the/folder"
+    )
+
+
+def test_a_short_secret_is_not_looked_for_in_other_words() -> None:
+    redaction.learn(OmegaConf.create({"password": "abc"}))
+    assert redaction.message_without_secrets("abcdef") == "abcdef"
+
+
+def test_a_sentence_that_mentions_a_key_is_kept() -> None:
+    sentence = "hydra.sweeper.params.token: must be a number, got 'x'"
+    assert redaction.message_without_secrets(sentence) == sentence
+    assert redaction.message_without_secrets("refused: host=a password=b c") == "refused: host=a password=*** c"
+
+
+def test_the_sweeps_own_log_lines_have_no_secrets(caplog: pytest.LogCaptureFixture) -> None:
+    known.note(["a-password"])
+    with redacted_logs.without_secrets(), caplog.at_level(logging.INFO):
+        logging.getLogger("ax_moo.sweep").info("with %s", "a-password")
+        logging.getLogger("hydra.launcher").info("#0 : +db.password=other x=1")
+        logging.getLogger("application").info("with %s", "a-password")
+    assert caplog.messages == ["with ***", "#0 : +db.password=*** x=1", "with a-password"]
+
+
+def test_a_long_text_takes_no_longer_than_its_length_asks_for() -> None:
+    assert redaction.redacted("a" * 200_000 + "-." * 100_000) == "a" * 200_000 + "-." * 100_000
+
+
+@pytest.mark.parametrize("spelling", [each for each in OVERRIDES if "hydra." not in each])
+def test_the_wandb_config_of_a_trial_hides_what_its_overrides_hide(spelling: str) -> None:
+    override = written(spelling.replace("AWS_SECRET_ACCESS", "AWS_ACCESS"))
+    parsed = OverridesParser.create().parse_override(override)
+    config = OmegaConf.create()
+    OmegaConf.update(config, parsed.key_or_group, parsed.value())
+    uploaded = training.uploaded_config(config, "logger") | {
+        "overrides": redaction.arguments_without_secrets([override])
+    }
+    assert "S3cr3t" not in str(uploaded)
+    assert redaction.HIDDEN in str(uploaded["overrides"])
