@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ax_moo.system.disk import PASSING, TRY_AGAIN_SECONDS, until_written
+from ax_moo.system.terminal import say
 from ax_moo.system.text import error_line
 from ax_moo_launchers.carriers.left_processes import adopt_left_processes, bury_left_processes, end_left_processes
 from ax_moo_launchers.carriers.program import modules_file
@@ -74,7 +75,7 @@ class Carrier:
                 # A full disk has room again, and a file server comes back; trials wait in the queue.
                 if error.errno not in PASSING or Signals.came():
                     raise
-                _say(f"waits, because the queue cannot be used: {error}")
+                say(f"waits, because the queue cannot be used: {error}")
                 time.sleep(TRY_AGAIN_SECONDS)
 
     def _serve(self) -> None:
@@ -150,7 +151,7 @@ class Carrier:
             self._could_not_begin(ticket, ride, error)
             return
         code = ride.wait()
-        _say(f"trial {ticket.trial}, attempt {ticket.attempt}: exit code {code} after {ride.seconds:.1f} s")
+        say(f"trial {ticket.trial}, attempt {ticket.attempt}: exit code {code} after {ride.seconds:.1f} s")
         self._tidy_up()
         until_written(lambda: self._note_end(ticket, ride), folder)
         if ride.is_late and self._n_taken < self._most:
@@ -171,7 +172,7 @@ class Carrier:
 
     def _could_not_begin(self, ticket: Ticket, ride: Ride, error: OSError) -> None:
         """Leave the trial to a later moment or another carrier, if the cause passes, such as a full disk."""
-        _say(f"trial {ticket.trial}, attempt {ticket.attempt}, could not begin: {error}")
+        say(f"trial {ticket.trial}, attempt {ticket.attempt}, could not begin: {error}")
         ride.leave_end_open()
         if error.errno in PASSING:
             self._give_back(ticket)
@@ -216,10 +217,6 @@ def has_ended(folder: Path, job_id: str) -> bool:
 def quantile(durations: list[float]) -> float:
     """The time within which nine of ten trials ended so far; 0 while none has."""
     return sorted(durations)[math.ceil(_QUANTILE * len(durations)) - 1] if durations else 0.0
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)
 
 
 def slurm_id() -> str:

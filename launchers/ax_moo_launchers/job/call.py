@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ax_moo.system.private_files import all_private
+from ax_moo.system.terminal import say_as_error
 from ax_moo.system.text import error_line
 from ax_moo_launchers.job.by_reference import by_reference, small_by_value
 from ax_moo_launchers.job.given import kept
@@ -83,7 +84,7 @@ class PackedCall:
             why = f"{self.script.file} cannot be executed again in a job: {error_line(error)}"
             if self.fallback is None:
                 raise RuntimeError(f"{why}; put what can run only once under `if __name__ == '__main__':`") from error
-        print(f"{why}; its functions are those that the sweeper has pickled", file=sys.stderr)
+        say_as_error(f"{why}; its functions are those that the sweeper has pickled")
         self.script, self.call = None, self.fallback
         leave_main_without_a_name()
         return _loaded(self.call)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ax_moo.cli.folder import open_folder
 from ax_moo.results.tables import trials_frame
 from ax_moo.system.errors import ConfigError
-from ax_moo.system.terminal import say
+from ax_moo.system.terminal import say, shows_output
+from ax_moo.system.text import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,13 +27,20 @@ def export(folder: Path, out: Path | None) -> None:
     sweep = open_folder(folder)
     frame = trials_frame(sweep.trials, sweep.problem)
     if out is None:
-        frame.to_csv(sys.stdout, index=False)
+        _print(frame)
         return
     try:
         _write(frame, out)
     except OSError as error:
         raise ConfigError(f"-o {out}: cannot be written: {error.strerror or error}") from None
     say(str(out))
+
+
+def _print(frame: "pd.DataFrame") -> None:
+    """Print the table as it is, and on a terminal without control characters."""
+    if shows_output():
+        frame = frame.map(lambda cell: visible(cell) if isinstance(cell, str) else cell).rename(columns=visible)
+    frame.to_csv(sys.stdout, index=False)
 
 
 def _write(frame: "pd.DataFrame", out: Path) -> None:

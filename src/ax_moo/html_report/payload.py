@@ -26,7 +26,7 @@ from ax_moo.system.redaction import (
     message_without_secrets,
     yaml_without_secrets,
 )
-from ax_moo.system.text import quoted
+from ax_moo.system.text import quoted, visible_block
 from ax_moo.trial import CompletedTrial, Outcome, Trial, TrialStatus
 
 LARGEST_EXACT = 2**53
@@ -183,15 +183,20 @@ def _trace(
 
 
 def for_javascript(value: Any) -> Any:
-    """The value as JSON that JavaScript reads without loss: large whole numbers are text, NaN and infinity null."""
+    """The value as JSON that JavaScript reads without loss: large whole numbers are text, NaN and infinity null.
+
+    Control characters are shown: one that turns the direction of the text around would do so in the page.
+    """
     if isinstance(value, Mapping):
-        return {str(key): for_javascript(item) for key, item in value.items()}
+        return {visible_block(key): for_javascript(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [for_javascript(item) for item in value]
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > LARGEST_EXACT:
         return str(value)
     if isinstance(value, float) and not math.isfinite(value):
         return None
+    if isinstance(value, str):
+        return visible_block(value)
     return value.item() if hasattr(value, "item") else value
 
 

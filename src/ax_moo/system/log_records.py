@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from ax_moo.system.text import visible, visible_lines
+from ax_moo.system.text import visible, visible_block
 
 OURS = ("ax_moo", "ax_moo_launchers", "hydra_plugins")
 HYDRAS = "hydra"
@@ -26,9 +26,9 @@ class _VisibleRecords:
 
     def __call__(self, *args: Any, **kwargs: Any) -> logging.LogRecord:
         record: logging.LogRecord = self._make(*args, **kwargs)
-        room = record.name.partition(".")[0]
+        room = str(record.name).partition(".")[0]
         if room in OURS or room == HYDRAS:
-            _make_visible(record, visible_lines if room in OURS else _visible_lines_of_hydra)
+            _make_visible(record, visible if room in OURS else visible_block)
         return record
 
 
@@ -39,8 +39,4 @@ def _make_visible(record: logging.LogRecord, shown: Any) -> None:
         return  # the handler says that the record does not fit its arguments
     if record.exc_info and record.exc_info[0]:
         traceback = _formatter.formatException(record.exc_info)
-        record.exc_text = "\n".join(map(visible, traceback.split("\n")))
-
-
-def _visible_lines_of_hydra(text: str) -> str:
-    return "\n".join("\t".join(map(visible, line.split("\t"))) for line in text.split("\n"))
+        record.exc_text = visible_block(traceback)

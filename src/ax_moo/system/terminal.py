@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, TextIO
 
-from ax_moo.system.text import visible_lines
+from ax_moo.system.text import visible, visible_lines
 
 _NOBODY_READS = {errno.EPIPE, errno.EIO, errno.ENXIO, errno.EBADF, errno.ECONNRESET, errno.ENOTCONN, errno.ESHUTDOWN}
 """The failures of a stream that nobody will ever read again."""
@@ -62,13 +62,13 @@ def is_gone() -> bool:
 
 
 def say(text: str) -> None:
-    """Print to standard output, if somebody still reads it."""
-    _print(text, sys.stdout)
+    """Print a line to standard output, if somebody still reads it."""
+    _print(visible(text), sys.stdout)
 
 
 def say_as_error(text: str) -> None:
-    """Print to standard error, if somebody still reads it."""
-    _print(text, sys.stderr)
+    """Print a line, or one and indented ones, to standard error, if somebody still reads it."""
+    _print(visible_lines(text), sys.stderr)
 
 
 def shows_output() -> bool:
@@ -85,11 +85,11 @@ def draws_blocks() -> bool:
 
 
 def _print(text: str, stream: TextIO | None) -> None:
-    """Print without control characters. The stream may be an object of the application's, with failures of its own."""
+    """The stream may be an object of the application's, with failures of its own."""
     if stream is None:
         return
     with suppress(OSError, ValueError):
-        print(visible_lines(text), file=stream, flush=True)
+        print(text, file=stream, flush=True)
 
 
 def _leads_to_nobody(number: int) -> bool:

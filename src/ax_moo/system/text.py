@@ -56,13 +56,17 @@ def visible_lines(text: object) -> str:
     return _CONTINUATION.join(map(visible, str(text).split(_CONTINUATION)))
 
 
+def visible_block(text: object) -> str:
+    """The same for a text of many lines and columns, such as a traceback or a config."""
+    return "\n".join("\t".join(map(visible, line.split("\t"))) for line in str(text).split("\n"))
+
+
 def quoted(path: object) -> str:
     """A path as a word of a command that can be copied from a terminal."""
     text = str(path)
     shown = visible(text)
     if shown == text:
         return shlex.quote(text)
-    # What is not UTF-8 in a name of a file is kept as lone surrogates, and is a byte again for the shell.
     return f"$'{''.join(map(_escaped, text))}'"
 
 
@@ -85,9 +89,11 @@ def _visible(char: str) -> str:
 
 
 def _escaped(char: str) -> str:
-    if "\udc80" <= char <= "\udcff":
-        return f"\\x{ord(char) - 0xDC00:02x}"
-    return f"\\{char}" if char in "\\'" else _visible(char)
+    """The character within ``$'...'``, by its bytes where it does not show itself."""
+    if _visible(char) == char:
+        return f"\\{char}" if char in "\\'" else char
+    errors = "surrogateescape" if "\udc80" <= char <= "\udcff" else "surrogatepass"
+    return "".join(f"\\x{byte:02x}" for byte in char.encode(errors=errors))
 
 
 def _headline(error: BaseException) -> str:
