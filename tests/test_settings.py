@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from ax_moo.problem.problem import Problem
 from ax_moo.search_space.space import SearchSpace
-from ax_moo.sweep.settings import Settings
+from ax_moo.sweep.settings import Settings, StopWhen
 from ax_moo.system.errors import ConfigError
 from ax_moo.wandb.settings import WandbSettings
 
@@ -61,11 +61,12 @@ def test_all_settings_are_read() -> None:
             "report": False,
             "progress": "none",
             "lookahead": 1,
+            "stop_when": {"no_improvement": 15},
         }
         | {"initial": [POINT, {**{k: v for k, v in POINT.items() if k != "a"}, "+a": 1}]}
     )
     points = (POINT, {**POINT, "a": 1.0})
-    assert settings == Settings(48, 8, 2.0, "fast", 5, points, 0, 1.0, 3, "never", False, "none", "1")
+    assert settings == Settings(48, 8, 2.0, "fast", 5, points, 0, 1.0, 3, "never", False, "none", "1", StopWhen(15))
 
 
 def test_the_settings_of_wandb_are_read_beside_them() -> None:
@@ -116,6 +117,17 @@ SETTINGS_MISTAKES: list[tuple[dict[str, Any], str, list[str]]] = [
     *[
         ({"max_failure_rate": bad}, "hydra.sweeper.max_failure_rate", ["between 0 and 1"])
         for bad in (1.5, -0.1, "0.5", math.nan, None)
+    ],
+    *[
+        ({"stop_when": bad}, "hydra.sweeper.stop_when", ["a mapping", "or null"])
+        for bad in (15, "no_improvement", [15])
+    ],
+    ({"stop_when": {}}, "hydra.sweeper.stop_when", ["no_improvement is missing", "or null"]),
+    ({"stop_when": {"no_improvment": 5}}, "hydra.sweeper.stop_when.no_improvment", ["'no_improvement'"]),
+    ({"stop_when": {"hypervolume_plateau": 5}}, "hydra.sweeper.stop_when.hypervolume_plateau", ["valid: no_impr"]),
+    *[
+        ({"stop_when": {"no_improvement": bad}}, "hydra.sweeper.stop_when.no_improvement", ["at least 1"])
+        for bad in (0, -1, 2.5, "5", True, None)
     ],
     ({"progress": "bars"}, "hydra.sweeper.progress", ["'bar'"]),
     ({"n_trial": 3}, "hydra.sweeper.n_trial", ["'n_trials'"]),

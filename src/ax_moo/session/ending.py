@@ -33,6 +33,8 @@ def say_ending(ending: SweepResult, folder: Path, problem: Problem) -> None:
     for line in closing_lines(ending.trials, problem):
         say(line)
     say(f"files in {folder}: {', '.join([*names, '0/ 1/ 2/ ...'])}")
+    if ending.reason.cause is Cause.NO_IMPROVEMENT:
+        say(f"the sweep ended before its budget: {ending.stop_reason}; hydra.sweeper.stop_when=null goes on")
     if ending.stopped:
         say_as_error(f"the sweep stopped: {ending.stop_reason}; {how_to_resume(folder)}")
     elif not ending.succeeded:

@@ -5,6 +5,7 @@ import errno
 import logging
 import os
 import random
+import shlex
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -36,6 +37,7 @@ from ax_moo.storage import journal, lock, stop_request
 from ax_moo.storage.files import CONFIG_FILE, HOME, JOURNAL_FILE
 from ax_moo.storage.home import original_of
 from ax_moo.sweep.budget import Budget
+from ax_moo.sweep.improvement import Improvement
 from ax_moo.sweep.loop import Sweep
 from ax_moo.sweep.result import SweepResult
 from ax_moo.sweep.resuming import resume
@@ -87,7 +89,7 @@ def _run_checked(config: DictConfig, loader: ConfigLoader, launcher: AsyncLaunch
             disk.until_written(lambda: stop_request.clear(folder), folder)  # an old request was for an earlier run
             previous_run = resume.previous_run(folder)
             budget = Budget(settings.n_trials, settings.timeout_hours, settings.max_failure_rate)
-            over = previous_run.why_over(budget, time.time()) if previous_run is not None else None
+            over = _why_over(previous_run, budget, problem, settings) if previous_run is not None else None
             if previous_run is not None and over is not None:
                 code, reason = _finish_over(over, previous_run, problem, folder), over
             else:
@@ -193,7 +195,10 @@ def _say_how_it_begins(
     settings: Settings, launcher: AsyncLauncher, folder: Path, previous_run: PreviousRun | None
 ) -> None:
     if previous_run is None:
-        log.info("A sweep of %d trials begins in %s", settings.n_trials, folder)
+        where = shlex.quote(str(folder))
+        log.info(
+            "A sweep of %d trials begins in %s (ax-moo resume %s goes on with it)", settings.n_trials, folder, where
+        )
     else:
         counts = Counter(str(trial.status).lower() for trial in previous_run.trials)
         found = ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
@@ -271,6 +276,11 @@ def _wandb_facts(settings: Settings, problem: Problem) -> Mapping[str, Any]:
     """The values that the sweep's W&B run shows in addition."""
     objectives = {each.name: {"minimize": each.minimize, "threshold": each.threshold} for each in problem.objectives}
     return {"seed": settings.seed, "method": settings.method, "objectives": objectives}
+
+
+def _why_over(previous_run: PreviousRun, budget: Budget, problem: Problem, settings: Settings) -> Reason | None:
+    improvement = Improvement(problem, settings.no_improvement, previous_run.trials)
+    return previous_run.why_over(budget, time.time(), improvement)
 
 
 def _finish_over(over: Reason, previous_run: PreviousRun, problem: Problem, folder: Path) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 from ax_moo.other_sweepers import OBJECTIVE_FIELDS, OF_ANY_KEY, SAMPLER_METHODS, SUCCESSORS, Successor, successor
 from ax_moo.problem import objectives
 from ax_moo.search_space.parsing import unknown_fields
-from ax_moo.sweep.settings import OTHER_KEYS, Settings
+from ax_moo.sweep.settings import OTHER_KEYS, STOP_RULES, Settings
 from ax_moo.system.rules import meant, refuse_keys
 from ax_moo.wandb import settings as wandb
 
@@ -28,6 +28,9 @@ def check_known(options: Mapping[str, Any]) -> None:
     unknown = {path: remedy for key in top for path, remedy in _without_place(key, options[key])}
     nested = {**_in_objectives(options.get("objectives")), **_in_params(options.get("params"))}
     nested |= {f"wandb.{key}": meant(key, list(wandb.RULES)) for key in _unknown(options.get("wandb"), wandb.RULES)}
+    nested |= {
+        f"stop_when.{key}": meant(key, list(STOP_RULES)) for key in _unknown(options.get("stop_when"), STOP_RULES)
+    }
     if not top and len(nested) < 2:
         return  # refused where it is read, with what is valid there
     if remedy := objectives.direction_remedy(options.get("direction"), options.get("objectives")):

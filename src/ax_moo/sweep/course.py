@@ -9,6 +9,7 @@ from ax_moo.optimizer.background import BackgroundOptimizer
 from ax_moo.optimizer.lookahead import LookaheadRule
 from ax_moo.storage.base import StorageWriter
 from ax_moo.sweep.budget import Budget
+from ax_moo.sweep.improvement import Improvement
 from ax_moo.sweep.observers import Observers
 from ax_moo.sweep.state import Cause, LoopState, Open, Reason, closed, with_no_new_trials
 from ax_moo.sweep.trials import Trials
@@ -30,12 +31,19 @@ class Course:
     started: float
 
     def __init__(
-        self, slots: int, budget: Budget, clock: Callable[[], float], lookahead: LookaheadRule, observers: Observers
+        self,
+        slots: int,
+        budget: Budget,
+        clock: Callable[[], float],
+        lookahead: LookaheadRule,
+        improvement: Improvement,
+        observers: Observers,
     ) -> None:
         self.slots = slots
         self.budget = budget
         self.clock = clock
         self.lookahead = lookahead
+        self.improvement = improvement
         self.observers = observers
         self.trials = Trials()
         self.handles: dict[int, JobHandle] = {}
@@ -91,6 +99,7 @@ class Course:
         disk.until_written(lambda: self.journal.record(trial), self.journal.path)
         self.trials.enter(trial)
         self.lookahead.note(trial)
+        self.improvement.note(trial)
         self.observers.tell(lambda observer: observer.on_trial_state(trial))
 
     def stop_new_trials(self, cause: Cause, why: str) -> None:

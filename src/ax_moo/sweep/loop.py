@@ -18,6 +18,7 @@ from ax_moo.storage.journal_storage import JournalStorage
 from ax_moo.storage.lock_claim import taken_over_by
 from ax_moo.sweep.budget import Budget, failure_sentence
 from ax_moo.sweep.course import Course
+from ax_moo.sweep.improvement import Improvement
 from ax_moo.sweep.observers import Observer, Observers, Progress
 from ax_moo.sweep.result import SweepResult
 from ax_moo.sweep.resuming import resume
@@ -78,7 +79,8 @@ class Sweep:
         self._budget = Budget(settings.n_trials, settings.timeout_hours, settings.max_failure_rate)
         slots = min(settings.n_jobs, launcher.max_jobs or settings.n_jobs)
         self._lookahead = LookaheadRule(settings.lookahead, settings.method, slots)
-        self._course = Course(slots, self._budget, self._clock, self._lookahead, Observers(observers))
+        improvement = Improvement(problem, settings.no_improvement, previous_run.trials if previous_run else ())
+        self._course = Course(slots, self._budget, self._clock, self._lookahead, improvement, Observers(observers))
         self._sweep_id = previous_run.sweep_id if previous_run else journal.new_id()
         self._submitter = Submitter(launcher, problem.search_space, self._sweep_id)
         self._collector = Collector(self._course, problem, settings.retries)
@@ -211,6 +213,8 @@ class Sweep:
             course.close(Cause.TOO_MANY_FAILURES, failure_sentence(trials, settings.max_failure_rate))
         elif self._budget.is_out_of_time(course.elapsed):
             course.close(Cause.TIME_IS_UP, f"the time is up (timeout_hours={settings.timeout_hours})")
+        elif course.improvement.has_ended:
+            course.stop_new_trials(Cause.NO_IMPROVEMENT, course.improvement.why)
         elif self._budget.remaining(trials) == 0:
             course.stop_new_trials(Cause.BUDGET_USED, f"all {settings.n_trials} trials were started")
 

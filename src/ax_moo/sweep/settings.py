@@ -57,6 +57,13 @@ class ProgressStyle(StrEnum):
 
 
 @dataclass(frozen=True)
+class StopWhen:
+    """When a sweep ends before its budget is used up: after so many trials in a row that improve nothing."""
+
+    no_improvement: int
+
+
+@dataclass(frozen=True)
 class Settings:
     """The defaults are those of ``hydra/sweeper=ax_moo``."""
 
@@ -73,6 +80,11 @@ class Settings:
     report: bool = True
     progress: ProgressStyle = ProgressStyle.AUTO
     lookahead: Lookahead = Lookahead.AUTO
+    stop_when: StopWhen | None = None
+
+    @property
+    def no_improvement(self) -> int | None:
+        return None if self.stop_when is None else self.stop_when.no_improvement
 
     @property
     def before_model(self) -> int | None:
@@ -98,6 +110,7 @@ class Settings:
         check_values(_WHERE, value, RULES)
         value["initial"] = _initial(value["initial"], search_space, parameter_constraints)
         value["max_failure_rate"] = float(value["max_failure_rate"])
+        value["stop_when"] = _stop_when(value["stop_when"])
         if value["timeout_hours"] is not None:
             value["timeout_hours"] = float(value["timeout_hours"])
         value["lookahead"] = str(value["lookahead"])
@@ -107,6 +120,8 @@ class Settings:
         return settings
 
 
+STOP_RULES: dict[str, Rule] = {"no_improvement": whole_number(1)}
+_STOP = "{no_improvement: 15}"
 RULES: dict[str, Rule] = {
     "n_trials": whole_number(1),
     "n_jobs": whole_number(1),
@@ -117,12 +132,24 @@ RULES: dict[str, Rule] = {
     "lookahead": Rule("auto, 0 or 1", lambda value: value == "auto" or (type(value) is int and value in (0, 1))),
     "max_failure_rate": number("a number between 0 and 1", lambda rate: 0 <= rate <= 1),
     "retries": whole_number(0),
+    "stop_when": or_null(a_mapping(_STOP)),
     "resume": one_of(Resume),
     "report": FLAG,
     "progress": one_of(ProgressStyle),
 }
 _POINT = "{lr: 0.001, width: 64}"
 _INITIAL = a_list(f"mappings, such as [{_POINT}]")
+
+
+def _stop_when(value: Any) -> StopWhen | None:
+    where = f"{_WHERE}.stop_when"
+    if value is None:
+        return None
+    check_keys(where, value, STOP_RULES)
+    if not value:
+        raise ConfigError(f"{where}: no_improvement is missing; give the number of trials, such as {_STOP}, or null")
+    check_values(where, value, STOP_RULES)
+    return StopWhen(**value)
 
 
 def _initial(

@@ -33,6 +33,7 @@ class AxMooSweeperConf:
     lookahead: Any = "auto"
     max_failure_rate: Any = 0.5
     retries: Any = 1
+    stop_when: Any = None
     resume: Any = "auto"
     report: Any = True
     progress: Any = "auto"

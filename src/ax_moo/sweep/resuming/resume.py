@@ -15,6 +15,7 @@ from ax_moo.storage.base import Storage
 from ax_moo.storage.journal import check as journal_check
 from ax_moo.storage.journal_storage import JournalStorage
 from ax_moo.sweep.budget import Budget
+from ax_moo.sweep.improvement import Improvement
 from ax_moo.sweep.resuming.copies import check_has_no_living_original
 from ax_moo.sweep.settings import Resume, Settings
 from ax_moo.sweep.state import Cause, Reason
@@ -65,7 +66,7 @@ class PreviousRun:
     def running(self) -> list[Trial]:
         return [trial for trial in self.trials if trial.status is TrialStatus.RUNNING]
 
-    def why_over(self, budget: Budget, now: float) -> Reason | None:
+    def why_over(self, budget: Budget, now: float, improvement: Improvement | None = None) -> Reason | None:
         """The reason why this sweep has nothing left to do, and how to make it go on; None if work is left."""
         if self.running:
             return None
@@ -76,6 +77,9 @@ class PreviousRun:
             why = f"its time is up (timeout_hours={budget.timeout_hours}, from its first start); raise it to go on"
             return Reason(Cause.TIME_IS_UP, why)
         staged = any(trial.status is TrialStatus.STAGED for trial in self.trials)
+        if improvement and improvement.has_ended and not staged:
+            why = f"{improvement.why}; raise it, or set hydra.sweeper.stop_when=null, to go on"
+            return Reason(Cause.NO_IMPROVEMENT, why)
         if budget.remaining(self.trials) == 0 and not staged:
             why = f"all of its {len(self.trials)} trials were run; raise hydra.sweeper.n_trials to go on"
             return Reason(Cause.BUDGET_USED, why)

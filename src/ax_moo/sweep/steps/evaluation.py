@@ -3,17 +3,21 @@
 The application's return value becomes an Outcome, or a sentence that says what is wrong with it.
 """
 
+import logging
 import math
 import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ax_moo.jobs.launcher import JobHandle, JobResult, JobState
+from ax_moo.problem.objectives import DEFAULT_NAME
 from ax_moo.problem.problem import Problem
 from ax_moo.sweep.steps.cancellation import CANCELLED
 from ax_moo.system.contained import contained
 from ax_moo.system.text import error_line, one_line
 from ax_moo.trial import Measured, Outcome, Trial, TrialStatus
+
+log = logging.getLogger(__name__)
 
 
 def next_state(
@@ -45,6 +49,12 @@ def next_state(
     except Exception as error:  # the returned object may run code of its own when it is read
         reason = f"the app's return value cannot be read: {error_line(error)}"
         return trial.to(TrialStatus.FAILED, reason=reason, time=now)
+    if earlier_outcome is None and is_unnamed_pair(result.value, problem):
+        log.warning(
+            "Trial %d returned a pair, which is taken for (mean, SEM) of one objective; for two objectives name both in"
+            " hydra.sweeper.objectives",
+            trial.index,
+        )
     return trial.to(TrialStatus.COMPLETED, outcome=outcome, reason=None, time=now)
 
 
@@ -115,6 +125,13 @@ def check_sems(outcome: Outcome, earlier: Outcome | None, problem: Problem) -> N
             raise BadOutcome(
                 f"{name!r} must have an SEM in every trial or in none, got {here} after earlier trials with {before}"
             )
+
+
+def is_unnamed_pair(value: Any, problem: Problem) -> bool:
+    """Whether the application returned two numbers to a sweep that has no ``objectives``, which may have been meant."""
+    if [objective.name for objective in problem.objectives] != [DEFAULT_NAME]:
+        return False
+    return _is_mean_and_sem(value.tolist() if len(getattr(value, "shape", ())) == 1 else value)
 
 
 def _by_name(value: Any, problem: Problem) -> Mapping[Any, Any]:
