@@ -52,14 +52,10 @@ def check_runnable(command: Sequence[str], cwd: Path) -> None:
     shown = words_without_secrets(command)
     program = cwd / command[0] if "/" in command[0] else command[0]
     if shutil.which(program) is None:
-        raise ConfigError(
-            f"the program {command[0]} of the sweep's command does not exist: {shown}"
-        )
+        raise ConfigError(f"the program {command[0]} of the sweep's command does not exist: {shown}")
     script = next((word for word in command[1:] if not word.startswith("-")), "")
     if script.endswith(".py") and not (cwd / script).is_file():
-        raise ConfigError(
-            f"the script {cwd / script} of the sweep's command does not exist: {shown}"
-        )
+        raise ConfigError(f"the script {cwd / script} of the sweep's command does not exist: {shown}")
 
 
 def _recorded(sweep: SweepFolder) -> tuple[list[str], Path]:

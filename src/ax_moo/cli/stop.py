@@ -1,5 +1,6 @@
 """``ax-moo stop``: asks a sweep to start no more trials, or with ``--now`` to cancel its jobs and end at once."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -9,7 +10,7 @@ from ax_moo.cli.controller import queued_controller
 from ax_moo.cli.folder import open_folder, open_own_folder, say_left_jobs
 from ax_moo.jobs.launcher import JobHandle
 from ax_moo.storage import lock, stop_request
-from ax_moo.storage.folder import NotBegun, SweepFolder
+from ax_moo.storage.folder import NoSweep, NotBegun, SweepFolder
 from ax_moo.storage.journal import Journal
 from ax_moo.storage.lock_holder import Holder
 from ax_moo.storage.stop_request import StopRequest
@@ -22,18 +23,26 @@ from ax_moo.system.text import quoted
 from ax_moo.trial import Trial, TrialStatus
 
 POLL_SECONDS = 0.2
+_UNNAMED = 0
+"""The pid of a process that has the lock, and has not written its name yet."""
 
 
 def stop(folder: Path, now: bool) -> None:
     """Ask the sweeper to end, and with ``now`` wait for its end. Without a sweeper, cancel the jobs that it left."""
+    request = StopRequest.NOW if now else StopRequest.FINISH
     try:
         sweep = open_own_folder(folder)
     except NotBegun:
-        if not _cancel_controller(folder.absolute()):
+        path = folder.absolute()
+        if _cancel_controller(path):
+            return
+        holder = lock.holder(path)
+        if holder is None or not holder.is_alive:
             raise
+        _ask(path, holder, request, n_running=0)
         return
     if sweep.holder is not None and sweep.is_swept:
-        _ask(sweep, sweep.holder, StopRequest.NOW if now else StopRequest.FINISH)
+        _ask(sweep.path, sweep.holder, request, len(sweep.running))
         return
     _cancel_controller(sweep.path)
     if now:
@@ -43,21 +52,29 @@ def stop(folder: Path, now: bool) -> None:
         say_left_jobs(sweep)
 
 
-def _ask(sweep: SweepFolder, holder: Holder, request: StopRequest) -> None:
-    _write(sweep.path, request)
+def _ask(folder: Path, holder: Holder, request: StopRequest, n_running: int) -> None:
+    _write(folder, request)
     if request is StopRequest.FINISH:
-        when = f"when its {len(sweep.running)} running trials have" if sweep.running else "in a moment"
-        say(f"asked {holder} to start no more trials; the sweep ends {when} (ax-moo status {quoted(sweep.path)})")
+        when = f"when its {n_running} running trials have" if n_running else "in a moment"
+        say(f"asked {holder} to start no more trials; the sweep ends {when} (ax-moo status {quoted(folder)})")
         return
     say(f"asked {holder} to cancel its jobs and to end; waiting for the end")
-    while (current := lock.holder(sweep.path)) and current.is_alive and current.pid == holder.pid:
-        if stop_request.asked(sweep.path) is None:
-            _write(sweep.path, request)  # a sweep that was just beginning removes a request that it finds
+    while (current := lock.holder(folder)) and current.is_alive and _is_one(current, holder):
+        holder = current if current.pid != _UNNAMED else holder
+        if stop_request.asked(folder) is None:
+            _write(folder, request)  # one of an earlier version that was just beginning removes what it finds
         time.sleep(POLL_SECONDS)
-    stop_request.clear(sweep.path)
+    with contextlib.suppress(OSError):  # the next start removes it
+        stop_request.clear(folder)
     say("the sweep has ended")
     # A sweeper that was interrupted or killed meanwhile has not cancelled its jobs.
-    _cancel_jobs(open_folder(sweep.path))
+    with contextlib.suppress(NoSweep):  # it ended before it began
+        _cancel_jobs(open_folder(folder))
+
+
+def _is_one(current: Holder, holder: Holder) -> bool:
+    """Whether both may be the same process, of which one may not have had its name yet."""
+    return _UNNAMED in (current.pid, holder.pid) or current.pid == holder.pid
 
 
 def _write(folder: Path, request: StopRequest) -> None:

@@ -81,12 +81,13 @@ def _run_checked(config: DictConfig, loader: ConfigLoader, launcher: AsyncLaunch
     # A process that is killed before it has moved a copy aside leaves a copy.
     in_lock = {**about, HOME: str((original_of(folder) if is_fresh else None) or folder)}
     in_wandb: SweepInWandb | None = None
+    request_before = stop_request.written(folder)
     with signals.sigterm_as_ctrl_c():
         with lock.held(folder, in_lock) as final_record:
+            disk.until_written(lambda: stop_request.clear_earlier(folder, request_before), folder)
             if is_fresh:
                 move_aside(folder, trial_folders)
             _check_names(folder)
-            disk.until_written(lambda: stop_request.clear(folder), folder)  # an old request was for an earlier run
             previous_run = resume.previous_run(folder)
             budget = Budget(settings.n_trials, settings.timeout_hours, settings.max_failure_rate)
             over = _why_over(previous_run, budget, problem, settings) if previous_run is not None else None
