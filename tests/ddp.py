@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import psutil
-from sweeping import run_sweep, write_app
+from sweeping import SWEEP_DIR, run_sweep, write_app
 from waiting import wait_until_none_is_left
+
+from ax_moo.wandb.settings import trial_run_id
 
 APP = """
 import json
@@ -49,6 +51,7 @@ def main(config):
     data = torch.utils.data.DataLoader(torch.ones(2, 1))
     trainer.fit(Layer(config.x), data, data)
     folder = Path(HydraConfig.get().runtime.output_dir)
+    (folder / f"run-of-{trainer.global_rank}").write_text(os.environ.get("WANDB_RUN_ID", ""))
     with open(folder / "ranks", "a") as file:
         file.write(json.dumps([config.x, trainer.global_rank, trainer.world_size]) + "\\n")
     return config.x + 1000 * trainer.global_rank
@@ -57,7 +60,14 @@ def main(config):
 if __name__ == "__main__":
     main()
 """
-OPTIONS = ("+x=interval(0,1)", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=2", "hydra.sweeper.method=sobol")
+WANDB = ("hydra.sweeper.wandb.enabled=true", "hydra.sweeper.wandb.mode=offline")
+OPTIONS = (
+    *WANDB,
+    "+x=interval(0,1)",
+    "hydra.sweeper.n_trials=2",
+    "hydra.sweeper.n_jobs=2",
+    "hydra.sweeper.method=sobol",
+)
 
 
 def check_every_trial_has_its_own_result_once(project: Path, *options: str) -> None:
@@ -72,6 +82,8 @@ def check_every_trial_has_its_own_result_once(project: Path, *options: str) -> N
         assert row["outcome"] == {"objective": x}
         lines = [json.loads(line) for line in (folder / "ranks").read_text().splitlines()]
         assert sorted(lines) == [[x, 0, 2], [x, 1, 2]]
+        runs = [(folder / f"run-of-{rank}").read_text() for rank in (0, 1)]
+        assert runs == [trial_run_id(SWEEP_DIR, swept.folder, row["trial"]), ""], "two processes cannot be one run"
         assert (folder / "metrics.jsonl").read_text().count("\n") == 1
     wait_until_none_is_left(
         lambda: [each for each in psutil.process_iter(["cmdline"]) if str(project) in str(each.info["cmdline"])], 30

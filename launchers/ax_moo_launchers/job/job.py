@@ -15,6 +15,7 @@ from hydra.core.utils import JobReturn, JobStatus, run_job
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
+from ax_moo.jobs.environment import ENV_SET, is_of_one_run
 from ax_moo.jobs.hydra_files import make_private
 from ax_moo.jobs.ownership import owned
 from ax_moo.jobs.program import OneProgram
@@ -91,6 +92,8 @@ def _compose_and_run(
     with open_dict(config):
         config.hydra.job.id = submitit.JobEnvironment().job_id
         config.hydra.job.num = job_num
+        if submitit.JobEnvironment().global_rank != 0:
+            _be_no_run(config)
     origin.begin_cold_unless(config.hydra.job.env_set)
     imported, environ = tuple(sys.modules), dict(os.environ)
     if own_call is not None:
@@ -108,6 +111,12 @@ def _compose_and_run(
     if modules_file is not None and result.status is JobStatus.COMPLETED:
         origin.remember(Path(modules_file), imported, config.hydra.job.env_set, environ, sweep)
     return result
+
+
+def _be_no_run(config: DictConfig) -> None:
+    """Let a rank other than the first have a run of its own: in a tracker two processes cannot be one run."""
+    for override in filter(is_of_one_run, config.hydra.overrides.hydra):
+        del config.hydra.job.env_set[override.removeprefix(ENV_SET).partition("=")[0]]
 
 
 def _end_if_not_its_own_fault(error: BaseException, came: set[int], params: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from omegaconf.errors import OmegaConfBaseException
 
+from ax_moo.jobs.environment import of_every_trial
 from ax_moo.system.signals import hold_back, warning_signal
 from ax_moo_launchers.job_environment import GPU_MASKS
 from ax_moo_launchers.warm.modules import Modules, installed
@@ -114,7 +115,8 @@ def _remember(
     rest = dict.fromkeys((*listed.after, *(n for n in own if n not in earlier and n not in listed.before)))
     known = known or Modules.read(path)
     left_out = known.left_out if known else {}
-    found = Modules(tuple(first), tuple(rest), _texts(env_set), {**listed.changed, **changed}, left_out, sweep)
+    common = of_every_trial(_texts(env_set))
+    found = Modules(tuple(first), tuple(rest), common, {**listed.changed, **changed}, left_out, sweep)
     if known is None or not _is_covered(found, known):
         found.write(path)
 

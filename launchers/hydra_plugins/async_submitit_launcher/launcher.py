@@ -29,8 +29,17 @@ def _leave_the_warning_to_the_job() -> None:
         signal.signal(warning_signal(), signal.SIG_IGN)
 
 
+def _be_no_run() -> None:
+    """Let such a rank have a run of its own in W&B: the trial's is that of the trial's first process."""
+    from ax_moo.jobs.environment import OF_ONE_RUN
+
+    for name in OF_ONE_RUN:
+        os.environ.pop(name, None)
+
+
 if "AX_MOO_RANK_OF" in os.environ and "hydra.mode=RUN" in sys.argv:
     _leave_the_warning_to_the_job()
+    _be_no_run()
 
 
 class AsyncLocalLauncher(_base.AsyncSubmititLauncher):

@@ -94,8 +94,17 @@ def export(
     out: Annotated[
         Path | None, typer.Option("-o", metavar="FILE", help="A file that ends in .csv, .json or .parquet.")
     ] = None,
+    best: Annotated[
+        bool, typer.Option("--best", help="Print the command line of the best trial's training instead.")
+    ] = False,
+    trial: Annotated[int | None, typer.Option(metavar="N", help="The same of trial N.", show_default=False)] = None,
 ) -> None:
     """Write the trials, one per row; without -o as CSV to standard output."""
+    if best or trial is not None:
+        from ax_moo.cli import best as best_trial
+
+        best_trial.print_command(folder, trial, out)
+        return
     from ax_moo.cli import export
 
     export.export(folder, out)

@@ -73,7 +73,9 @@ def sync(folder: Path) -> int:
     """Upload the runs and print the result of each; the exit code is 1 where an upload failed."""
     folder = folder.absolute()
     if not run_files(folder):
-        raise ConfigError(f"{folder} holds no data of W&B; name a sweep folder that has wandb/[offline-]run-*")
+        raise ConfigError(
+            f"{folder} holds no data of W&B; name a sweep folder that has wandb/[offline-]run-*, or trials that have it"
+        )
     sweep = _sweep(folder)
     with open_api() as api:
         found = find(api, folder, _living(sweep))

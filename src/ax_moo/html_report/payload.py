@@ -12,6 +12,7 @@ from ax_moo.html_report.timeline import timeline
 from ax_moo.problem.frontier import hypervolume_of, hypervolume_trace, is_feasible, mean, pareto_trials, reference_point
 from ax_moo.problem.problem import Problem
 from ax_moo.results.notebook import in_order_of_completion
+from ax_moo.results.retraining import command_of
 from ax_moo.results.status import elapsed, failures, retries, state_of, where
 from ax_moo.results.tables import metric_names, trials_frame
 from ax_moo.search_space.space import Choice, Fixed, Parameter, Range
@@ -131,7 +132,7 @@ def _trial(trial: Trial, row: Mapping[str, Any], sweep: SweepFolder) -> dict[str
         "sem": {name: value[1] for name, value in outcome.items() if isinstance(value, tuple)},
         "feasible": row["feasible"],
         "pareto": row["pareto"],
-        "command": command_of(trial, sweep.problem, sweep.about),
+        "command": command_without_secrets(command_of(trial, sweep.problem, sweep.about)),
         "row": row,
     }
 
@@ -214,13 +215,6 @@ def reproduction(sweep: SweepFolder) -> dict[str, Any]:
         "seed": sweep.header.get("seed"),
         "config": _config(sweep),
     }
-
-
-def command_of(trial: Trial, problem: Problem, about: Mapping[str, Any]) -> str:
-    """The command that runs this trial's training alone, or only its overrides where the program is not recorded."""
-    training = about.get("training")
-    overrides = shlex.join(problem.search_space.to_overrides(trial.parameterization))
-    return command_without_secrets(f"{training} {overrides}" if isinstance(training, str) else overrides)
 
 
 def _config(sweep: SweepFolder) -> str | None:

@@ -34,6 +34,12 @@ RUNS = Group(
 )
 """The run that a tracker has for the sweeper: with it all trials would be one run."""
 
+OF_ONE_RUN = ("WANDB_RUN_ID", "WANDB_NAME", "WANDB_RESUME")
+"""Those that the sweep sets for a trial's run: only one process of the trial may have them, the first of its ranks."""
+
+ENV_SET = "++hydra.job.env_set."
+"""What the override begins with by which a sweep sets a variable for its trials."""
+
 _ALLOCATION = Group(
     ("SLURM_*", "SLURMD_*", "SRUN_*"),
     but=("SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_CLUSTERS", "SLURM_JWT", "SLURM_TIME_FORMAT"),
@@ -115,6 +121,16 @@ def of_one_trial(is_last: bool) -> Iterator[None]:
             group = _process_group()
             if group is not None and not had_group:
                 group.destroy_process_group()
+
+
+def is_of_one_run(override: str) -> bool:
+    """Whether the override gives a process the sweep's variables of a trial's run."""
+    return override.startswith(tuple(f"{ENV_SET}{name}=" for name in OF_ONE_RUN))
+
+
+def of_every_trial(env_set: Mapping[str, str]) -> dict[str, str]:
+    """The variables without those that say which run a trial is."""
+    return {key: value for key, value in env_set.items() if key not in (*OF_ONE_RUN, "WANDB_RUN_GROUP")}
 
 
 def _process_group() -> Any:

@@ -58,16 +58,13 @@ def _command_line(hydra: Any) -> Iterator[None]:
 
 def _options(arguments: Sequence[str]) -> list[str]:
     """Those of Hydra's options that say where the config is."""
-    try:
-        given = known_arguments(arguments)
-    except SystemExit:  # the arguments of another program
-        return []
+    given = known_arguments(arguments)
     named = {"--config-path": given.config_path, "--config-name": given.config_name, "--config-dir": given.config_dir}
     return [part for option, value in named.items() if value is not None for part in (option, value)]
 
 
 def _overrides(hydra: Any, folder: str) -> list[str]:
-    given = [each for each in hydra.overrides.hydra if not each.startswith("hydra.mode=")]
+    given = [o for o in hydra.overrides.hydra if not (o.startswith("hydra.mode=") or environment.is_of_one_run(o))]
     fixed = {"run.dir": folder, "sweep.dir": str(hydra.sweep.dir), "sweep.subdir": str(hydra.sweep.subdir)}
     for key in ("id", "num"):
         if not OmegaConf.is_missing(hydra.job, key):

@@ -12,6 +12,7 @@ from ax_moo.problem.frontier import is_feasible, mean, pareto_trials
 from ax_moo.problem.problem import Problem
 from ax_moo.storage.journal import JOURNAL_FILE
 from ax_moo.system.disk import replace_file
+from ax_moo.system.redaction import override_without_secrets
 from ax_moo.trial import CompletedTrial, Trial, completed
 
 if TYPE_CHECKING:
@@ -56,7 +57,10 @@ def trials_frame(trials: Sequence[Trial], problem: Problem) -> "pd.DataFrame":
 
 
 def optimization_results(trials: Sequence[Trial], problem: Problem) -> dict[str, Any]:
-    """The frontier in the form of optimization_results.yaml; with one objective also the best trial."""
+    """The frontier in the form of optimization_results.yaml; with one objective also the best trial.
+
+    ``fixed`` are the overrides that all trials have, where there are any.
+    """
     solutions: list[dict[str, Any]] = [
         {
             "trial": trial.index,
@@ -69,6 +73,8 @@ def optimization_results(trials: Sequence[Trial], problem: Problem) -> dict[str,
     if not problem.is_multi_objective and solutions:
         results["best_evaluated_params"] = solutions[0]["params"]
         results["best_evaluated_result"] = solutions[0]["values"][problem.objectives[0].name]
+    if problem.search_space.overrides:
+        results["fixed"] = [override_without_secrets(each) for each in problem.search_space.overrides]
     return results
 
 

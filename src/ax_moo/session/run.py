@@ -27,6 +27,7 @@ from ax_moo.optimizer.base import Optimizer
 from ax_moo.optimizer.first_points.initial_design import InitialDesign
 from ax_moo.optimizer.interruptible import uninterrupted
 from ax_moo.problem.problem import Problem
+from ax_moo.results.retraining import ONE_RUN
 from ax_moo.results.tables import RESULTS_FILE, TRIALS_FILE, is_written, write_results
 from ax_moo.session import provenance
 from ax_moo.session.checks import check_folder, checked
@@ -49,6 +50,7 @@ from ax_moo.system.garbage import uncollected
 from ax_moo.system.terminal import say
 from ax_moo.trial import Job, Trial
 from ax_moo.wandb.process import SweepInWandb, check_installed, sweep_in_wandb
+from ax_moo.wandb.trial_variables import set_for_trials
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +99,9 @@ def _run_checked(config: DictConfig, loader: ConfigLoader, launcher: AsyncLaunch
                 disk.until_written(lambda: _save_config(config, folder), folder)
                 problem, settings = _as_recorded(problem, settings, previous_run)
                 in_wandb = sweep_in_wandb(wandb, folder, {**about, **_wandb_facts(settings, problem)})
-                code, reason = _run(problem, settings, launcher, folder, about, previous_run)
+                new_id = None if previous_run else journal.new_id()
+                set_for_trials(config, wandb, folder, new_id)
+                code, reason = _run(problem, settings, launcher, folder, about, previous_run, new_id)
             final_record.update(exit_code=code, why=reason.words, is_over=reason.cause.is_over)
         if reason.cause is Cause.REPLACED:
             if in_wandb is not None:
@@ -150,6 +154,7 @@ def _run(
     folder: Path,
     about: Mapping[str, Any],
     previous_run: PreviousRun | None,
+    new_id: str | None,
 ) -> tuple[int, Reason]:
     """The exit code, and the reason why the sweep ended."""
     _say_how_it_begins(settings, launcher, folder, previous_run)
@@ -165,6 +170,7 @@ def _run(
         observers=[observer for observer in (console, report) if observer],
         about={**about, "seed": settings.seed, "method": settings.method},
         previous_run=previous_run,
+        sweep_id=new_id,
     )
     early_end = Interrupted(sweep, launcher, folder, problem)
     try:
@@ -258,7 +264,8 @@ def _about(config: DictConfig, settings: Settings) -> Mapping[str, Any]:
         "n_trials": settings.n_trials,
         "n_jobs": settings.n_jobs,
         "command": provenance.command(),
-        "training": provenance.training_command(overrides),
+        # The application's config may say that it is always a multirun.
+        "training": f"{provenance.training_command(overrides)} {ONE_RUN}",
         "cwd": cwd,
         **provenance.provenance(cwd),
     }

@@ -65,7 +65,9 @@ class Sweep:
         clock: Callable[[], float] | None = None,
         storage: Storage | None = None,
         design: InitialDesign | None = None,
+        sweep_id: str | None = None,
     ) -> None:
+        """``sweep_id`` is the id of a sweep that begins now, where the caller has made it."""
         self._problem = problem
         self._settings = settings
         self._launcher = launcher
@@ -81,7 +83,7 @@ class Sweep:
         self._lookahead = LookaheadRule(settings.lookahead, settings.method, slots)
         improvement = Improvement(problem, settings.no_improvement, previous_run.trials if previous_run else ())
         self._course = Course(slots, self._budget, self._clock, self._lookahead, improvement, Observers(observers))
-        self._sweep_id = previous_run.sweep_id if previous_run else journal.new_id()
+        self._sweep_id = previous_run.sweep_id if previous_run else sweep_id or journal.new_id()
         self._submitter = Submitter(launcher, problem.search_space, self._sweep_id)
         self._collector = Collector(self._course, problem, settings.retries)
         self._asking = Asking(self._course, launcher.is_blocking)

@@ -50,7 +50,7 @@ class RunOptions:
         return cls(
             folder=str(folder),
             name=name,
-            group=settings.group or application.group or name,
+            group=settings.group or application.group or os.environ.get("WANDB_RUN_GROUP") or name,
             project=settings.project or application.project,
             entity=settings.entity or application.entity,
             mode=application.mode or Mode.AUTO if settings.mode is Mode.AUTO else settings.mode,

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -31,6 +31,10 @@ class Project:
         if not found:
             raise ConfigError(f"the group {group} has no run in the project {self.path}; {self._groups()}")
         return found
+
+    def runs_with_ids(self, ids: Sequence[str]) -> list[Any]:
+        """Those of the project's runs that have one of these ids, with their configs."""
+        return list(self.api.runs(self.path, filters={"name": {"$in": list(ids)}}, lazy=False, per_page=PAGE))
 
     def _groups(self) -> str:
         newest = islice(self.api.runs(self.path, order="-created_at", per_page=PAGE), PAGE)
@@ -140,20 +144,41 @@ def header_of(run: Any) -> dict[str, Any]:
 
 
 def trial_runs(runs: Sequence[Any], sweep: Any) -> dict[int, Any]:
-    """The runs of the sweep's own trials, in order of their numbers. A group may hold the trials of two sweeps."""
-    found = {run.config["trial"]: run for run in runs if _is_trial(run)}
-    own = {run.config["trial"]: run for run in runs if _is_trial(run) and run.id == _trial_id(sweep, run)}
+    """The runs of the sweep's own trials, in order of their numbers. A group may hold the trials of two sweeps.
+
+    A run is found by its id. Where an application has left the id to W&B, the run's config says which trial it is.
+    """
+    own = {number: run for run in runs if (number := _number(sweep, run.id)) is not None}
     is_alone = sum(run.job_type == JOB_TYPE for run in runs) == 1
-    return dict(sorted((own or (found if is_alone else {})).items()))
+    others = [run for run in runs if is_alone and _is_trial(run) and not own]
+    return dict(sorted(({run.config["trial"]: run for run in others} | own).items()))
+
+
+def runs_of_trials(project: Project, group: str, trials: Iterable[int], run_id: str | None = None) -> dict[int, Any]:
+    """The runs of these trials of the group's sweep, also those that an application keeps out of the group.
+
+    ``run_id`` is the id of the sweep's own run, which is needed where the group holds several sweeps.
+
+    Raises:
+        ConfigError: the group has no run of a sweep, or several without ``run_id``.
+    """
+    runs = project.runs(group)
+    sweep = sweep_run(runs, run_id)
+    found = trial_runs(runs, sweep)
+    missing = [f"{sweep.id.removesuffix(ID_END)}-{trial}" for trial in trials if trial not in found]
+    for at in range(0, len(missing), PAGE):
+        found |= trial_runs(project.runs_with_ids(missing[at : at + PAGE]), sweep)
+    return dict(sorted(found.items()))
 
 
 def _is_trial(run: Any) -> bool:
     return run.job_type == "trial" and isinstance(run.config.get("trial"), int)
 
 
-def _trial_id(sweep: Any, run: Any) -> str:
-    """The id that :func:`ax_moo.wandb.settings.trial_run_id` gives; other applications may leave ids to W&B."""
-    return f"{sweep.id.removesuffix(ID_END)}-{run.config['trial']}"
+def _number(sweep: Any, run_id: str) -> int | None:
+    """The trial whose run has this id, as :func:`ax_moo.wandb.settings.trial_run_id` gives it."""
+    number = run_id.removeprefix(sweep.id.removesuffix(ID_END) + "-")
+    return int(number) if number != run_id and number.isdecimal() else None
 
 
 def _header(text: str, run_id: str) -> dict[str, Any]:

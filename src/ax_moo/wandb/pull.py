@@ -18,7 +18,7 @@ from ax_moo.storage.journal import JOURNAL_FILE, PULLED
 from ax_moo.system.disk import replace_file
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import completed
-from ax_moo.wandb.project import PAGE, Project, SweepJournal, read_journal, sweep_run, trial_runs
+from ax_moo.wandb.project import PAGE, Project, SweepJournal, read_journal, runs_of_trials, sweep_run
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,7 @@ def pull(project: Project, group: str, folder: Path, run_id: str | None = None) 
     Raises:
         ConfigError: the group holds no sweep, or several without ``run_id``; or the folder holds something else.
     """
-    runs = project.runs(group)
-    sweep = sweep_run(runs, run_id)
+    sweep = sweep_run(project.runs(group), run_id)
     source = {"project": project.path, "group": group, "run": sweep.id}
     _check_free(folder, source)
     found = read_journal(sweep)
@@ -47,7 +46,8 @@ def pull(project: Project, group: str, folder: Path, run_id: str | None = None) 
         _write_journal(folder, found, source)
         trials, problem = journal.trials(folder), Problem.from_dict(found.header["problem"])
         metrics = dict.fromkeys(name for trial in completed(trials) for name in trial.outcome)
-        curves = write_curves(folder, trial_runs(runs, sweep), metrics or dict.fromkeys(problem.metric_names))
+        of_trials = runs_of_trials(project, group, [trial.index for trial in trials], sweep.id)
+        curves = write_curves(folder, of_trials, metrics or dict.fromkeys(problem.metric_names))
         write_results(folder, trials, problem)
     except OSError as error:
         raise ConfigError(f"{folder} cannot be written to: {error.strerror or error}") from None

@@ -26,7 +26,7 @@ from ax_moo.trial import TrialStatus
 from ax_moo.wandb.controller_pipe import KILLED, ControllerPipe, leave
 from ax_moo.wandb.history import FINISHED, LINE, TABLE, TEXT, SweepRows, log_files, pareto_table
 from ax_moo.wandb.process import RunOptions
-from ax_moo.wandb.project import JOB_TYPE, open_project
+from ax_moo.wandb.project import JOB_TYPE, open_project, runs_of_trials
 from ax_moo.wandb.run_state import RunState
 from ax_moo.wandb.service import GRACE, QUIET_AND_BOUNDED, modes_to_try, service_killed_after, tear_down
 from ax_moo.wandb.settings import Mode, sweep_run_id
@@ -188,7 +188,8 @@ class SweepRun:
         try:
             with open_project(run.project, run.entity) as project:
                 if self._state.sweep is not None:
-                    add_trials(project, group, run.id, self._state.sweep, self._options.name, self._rows.problem)
+                    runs = runs_of_trials(project, group, self._rows.trials, run.id)
+                    add_trials(project, runs, self._state.sweep, self._options.name, self._rows.problem)
                 done = tag_and_close(project, group, self._folder, run.id)
         except Exception as error:
             self._controller.tell(logging.WARNING, f"the trials' runs were not tagged: {error}")

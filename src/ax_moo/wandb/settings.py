@@ -62,7 +62,7 @@ class ApplicationLogger:
         return cls(
             uses_wandb=True,
             sweep_name=name,
-            project=_text(found, "project"),
+            project=_text(found, "project") or _project_of_lightning(found),
             entity=_text(found, "entity"),
             group=_text(found, "group"),
             mode=Mode.OFFLINE if offline else _text(found, "mode"),
@@ -92,7 +92,17 @@ def _nodes(node: Any) -> Iterator[DictConfig]:
 
 
 def _is_wandb(node: DictConfig) -> bool:
-    return _value(node, "kind") == "wandb" or str(_value(node, "_target_")).split(".")[-1] == LIGHTNINGS
+    return _value(node, "kind") == "wandb" or _is_lightnings(node)
+
+
+def _is_lightnings(node: DictConfig) -> bool:
+    return str(_value(node, "_target_")).split(".")[-1] == LIGHTNINGS
+
+
+def _project_of_lightning(node: DictConfig) -> str | None:
+    """The project that Lightning's logger chooses where nobody names one; W&B itself would choose another."""
+    is_open = _is_lightnings(node) and node.get("project") in (None, "") and "WANDB_PROJECT" not in os.environ
+    return "lightning_logs" if is_open else None
 
 
 def _node(parent: Any, key: Any) -> Any:
@@ -228,12 +238,12 @@ LONGEST_NAME_IN_ID = 40
 
 def trial_run_id(sweep: str, folder: Path, trial: int) -> str:
     """The id of a trial's run. A requeued trial has the same id, another sweep another one, in this folder or not."""
-    return f"{_prefix(sweep, folder)}-{trial}"
+    return f"{run_id_prefix(sweep, folder)}-{trial}"
 
 
 def sweep_run_id(sweep: str, folder: Path) -> str:
     """The id of the sweep's own run, which a resumed sweep continues. The sweep has to have begun."""
-    return f"{_prefix(sweep, folder)}-sweep"
+    return f"{run_id_prefix(sweep, folder)}-sweep"
 
 
 def results_name(group: str) -> str:
@@ -241,12 +251,17 @@ def results_name(group: str) -> str:
     return f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', group)[:100]}-results"
 
 
-def _prefix(sweep: str, folder: Path) -> str:
+def run_id_prefix(sweep: str, folder: Path, sweep_id: str | None = None) -> str:
+    """What the ids of a sweep's runs begin with; ``sweep_id`` is that of a sweep that begins now in this folder."""
     # W&B refuses ids that are too long or contain one of :;,#?/'
     readable = re.sub(r"[^A-Za-z0-9_-]+", "-", sweep)[:LONGEST_NAME_IN_ID]
-    origin, sweep_id = _origin(folder)
-    which = hashlib.sha256(os.fsencode(origin) + sweep_id.encode()).hexdigest()[:8]
-    return f"{readable}-{which}"
+    return f"{readable}-{sweep_hash(folder, sweep_id)}"
+
+
+def sweep_hash(folder: Path, sweep_id: str | None = None) -> str:
+    """The part of the ids by which they belong to one sweep, whatever its name."""
+    origin, sweep_id = _origin(folder) if sweep_id is None else (folder, sweep_id)
+    return hashlib.sha256(os.fsencode(origin) + sweep_id.encode()).hexdigest()[:8]
 
 
 def _origin(folder: Path) -> tuple[Path, str]:

@@ -9,11 +9,17 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ax_moo.storage import journal
+from ax_moo.storage.earlier import is_earlier
+from ax_moo.system.disk import is_same_folder
+from ax_moo.system.errors import ConfigError
 from ax_moo.wandb.project import ANSWER_SECONDS, ID_END, PAGE
+from ax_moo.wandb.settings import sweep_hash
 
 SYNCED = ".synced"
 """The ending of the marker file that wandb writes once all of a file is uploaded."""
@@ -23,6 +29,10 @@ _FILE_HEADER = 7
 _BLOCK = 32768
 _PART = struct.Struct("<IHB")
 _FULL, _LAST = 1, 4
+
+
+_DATA = "*run-*/run-*.wandb"
+_OWN = ("wandb", "*/wandb", "*/*/wandb")
 
 
 @dataclass(frozen=True)
@@ -59,12 +69,27 @@ class RunData:
 
 
 def run_files(folder: Path) -> list[Path]:
-    """The data files of all runs in the folder's ``wandb``, in the order in which they were begun.
+    """The data files of all runs of a sweep folder, in the order in which they were begun.
 
-    A run has a file for each attempt that was not killed before it wrote anything.
+    They are in the folder's ``wandb`` or in those of its trials' folders, and where an application has run them all in
+    one working directory, in that one's. A run has a file for each attempt that was not killed before it wrote any.
     """
-    files = [path for path in (folder / "wandb").glob("*run-*/run-*.wandb") if path.stat().st_size > _FILE_HEADER]
+    own = (path for place in _OWN for path in folder.glob(f"{place}/{_DATA}") if not _is_earlier(path, folder))
+    files = [path for path in (*own, *_beside(folder)) if path.stat().st_size > _FILE_HEADER]
     return sorted(files, key=lambda path: re.sub(r"^offline-", "", path.parent.name))
+
+
+def _is_earlier(path: Path, folder: Path) -> bool:
+    return is_earlier(path.relative_to(folder).parts[0])
+
+
+def _beside(folder: Path) -> Iterator[Path]:
+    """The data of the sweep's runs in the working directory of its command."""
+    with suppress(ConfigError, OSError):
+        cwd = (journal.header(folder) or {}).get("cwd")
+        if isinstance(cwd, str) and not is_same_folder(Path(cwd), folder):
+            of_sweep = re.compile(rf"run-.*-{sweep_hash(folder)}-(\d+|sweep)\.wandb")
+            yield from (path for path in Path(cwd).glob(f"wandb/{_DATA}") if of_sweep.fullmatch(path.name))
 
 
 def read_run(file: Path) -> RunData:

@@ -239,7 +239,7 @@ class RunIdentity:
             folder,
             id=trial_run_id(sweep, folder, trial),
             name=f"{sweep}-{trial}",
-            group=settings.group or sweep,
+            group=settings.group or os.environ.get("WANDB_RUN_GROUP") or sweep,
             job_type="trial",
             config={"trial": trial, "overrides": overrides},
         )

@@ -11,7 +11,7 @@ from ax_moo.problem.frontier import pareto_trials
 from ax_moo.storage.folder import open_folder
 from ax_moo.system.text import error_line
 from ax_moo.trial import Trial, TrialStatus
-from ax_moo.wandb.project import Project, import_wandb, sweep_run, trial_runs
+from ax_moo.wandb.project import Project, import_wandb, runs_of_trials
 from ax_moo.wandb.service import GRACE, QUIET_AND_BOUNDED, service_killed_after
 
 TAG = "pareto"
@@ -36,6 +36,8 @@ def tag_and_close(
 ) -> Closed:
     """Tag the runs of trials on the frontier, and close as failed the runs that killed jobs left open.
 
+    A run whose application gives no group, such as one that asks for the group "", is put into that of the sweep.
+
     The trials' states come from ``folder``, the sweep's folder, because W&B does not know how a killed job ended.
     ``run_id`` is the id of the sweep's own run, which is needed where the group holds several sweeps.
 
@@ -43,12 +45,22 @@ def tag_and_close(
         ConfigError: the group has no run of a sweep, or the folder holds no sweep.
     """
     sweep = open_folder(folder)
-    runs = project.runs(group)
-    own = trial_runs(runs, sweep_run(runs, run_id))
+    own = runs_of_trials(project, group, [trial.index for trial in sweep.trials], run_id)
     until, done = time.monotonic() + seconds, Closed()
+    _take_in(own, group, until, done)
     _tag(own, {trial.index for trial in pareto_trials(sweep.trials, sweep.problem)}, until, done)
     _close(own, sweep.trials, folder, until, done)
     return done
+
+
+def _take_in(runs: Mapping[int, Any], group: str, until: float, done: Closed) -> None:
+    """Say of each run which trial it is, where its application says nothing else."""
+    for trial, run in runs.items():
+        lacking = not run.group or not run.job_type or "trial" not in run.config
+        if lacking:
+            run.group, run.job_type = run.group or group, run.job_type or "trial"
+            run.config.setdefault("trial", trial)
+            _attempt(run.update, run.id, until, done)
 
 
 def _tag(runs: Mapping[int, Any], front: Set[int], until: float, done: Closed) -> None:

@@ -1,10 +1,11 @@
 """Creates a sweep of W&B's own kind for the trials, so that W&B shows its parallel coordinates and importances."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from ax_moo.problem.problem import Problem
 from ax_moo.search_space.space import Choice, Fixed, Parameter, Range
-from ax_moo.wandb.project import Project, sweep_run, trial_runs
+from ax_moo.wandb.project import Project
 
 
 def create_sweep(wandb: Any, problem: Problem, name: str, project: str, entity: str) -> str:
@@ -12,10 +13,9 @@ def create_sweep(wandb: Any, problem: Problem, name: str, project: str, entity: 
     return str(wandb.sweep(sweep_config(problem, name), project=project, entity=entity))
 
 
-def add_trials(project: Project, group: str, run_id: str, sweep: str, name: str, problem: Problem) -> list[str]:
-    """Add the trials' runs that did not join the W&B sweep by themselves, and return their ids."""
-    runs = project.runs(group)
-    missing = [run.id for run in trial_runs(runs, sweep_run(runs, run_id)).values() if not run.sweep_name]
+def add_trials(project: Project, runs: Mapping[int, Any], sweep: str, name: str, problem: Problem) -> list[str]:
+    """Add the trials' ``runs`` that did not join the W&B sweep by themselves, and return their ids."""
+    missing = [run.id for run in runs.values() if not run.sweep_name]
     if missing:
         _add(project, sweep, sweep_config(problem, name), missing)
     return missing
