@@ -19,6 +19,16 @@ def test_the_training_command_leaves_out_what_only_sweeps(monkeypatch: pytest.Mo
     assert command == f"{sys.executable} -X dev 'my app.py' --config-name other hydra.job.chdir=true"
 
 
+@pytest.mark.parametrize("arguments", [["-rA"], ["-c", "setup.cfg"], ["--version"], ["-f", "kernel.json"]])
+def test_the_arguments_of_another_program_are_none_of_hydras_and_end_nothing(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["pytest", *arguments])
+    monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "pytest", *arguments])
+    assert provenance.training_command(["hydra.job.chdir=true"]).endswith(" -m pytest hydra.job.chdir=true")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_the_commit_is_that_of_the_applications_folder_and_says_whether_it_was_changed(tmp_path: Path) -> None:
     def git(*arguments: str) -> str:
         author = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]

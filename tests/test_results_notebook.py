@@ -1,6 +1,7 @@
 """A sweep in a notebook: ax_moo.load on the folders that sweeps leave."""
 
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,43 @@ def test_so_does_axs_own_choice_of_analyses_also_for_one_objective(tmp_path: Pat
     assert expected <= {card.name for card in cards}
     assert _errors(cards) == []
     assert client.get_best_parameterization()[2] in range(10)
+
+
+@pytest.mark.parametrize("method", ["auto", "sobol"])
+def test_the_model_predicts_without_another_call_in_a_process_whose_arguments_are_another_programs(
+    tmp_path: Path, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["pytest", "-rA", "-f", "kernel.json"])
+    results = ax_moo.load(_swept(tmp_path, method, TWO_OBJECTIVES))
+    (predicted,) = results.ax().predict([{"x": 0.37, "y": 0.61}])
+    assert predicted.keys() == {"f", "g"}
+    assert results.predict([{"x": 0.37, "y": 0.61}]) == [predicted]
+    assert -1 <= predicted["f"][0] <= 1
+
+
+def test_predictions_are_in_the_sweeps_own_names_and_values(tmp_path: Path) -> None:
+    goals = problem(
+        "net/lr=tag(log, interval(1e-4, 1e-1))",
+        "depth=range(1, 9, 2)",
+        "+seed=choice(3)",
+        objectives={"val/acc": "maximize"},
+    )
+    rates = [10 ** (-4 + (0.3 * i) % 3) for i in range(8)]
+    points = [{"net/lr": rate, "depth": 1 + 2 * (i % 4)} for i, rate in enumerate(rates)]
+    trials = [
+        Trial(i, point, TrialStatus.COMPLETED, outcome={"val/acc": math.log10(point["net/lr"])}, time=STARTED + i)
+        for i, point in enumerate(points)
+    ]
+    results = ax_moo.load(_write(tmp_path, goals, trials))
+    (predicted,) = results.predict([points[3]])
+    assert predicted["val/acc"][0] == pytest.approx(math.log10(rates[3]), abs=0.3)
+
+
+def test_a_sweep_without_results_has_a_client_and_says_that_it_cannot_predict(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert ax_moo.load(_write(tmp_path, problem(objectives=TWO_OBJECTIVES), [])).ax()
+    assert "client.predict does not work" in caplog.text
 
 
 def _flat(cards: list[Any]) -> list[Any]:

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 from ax_moo.problem.frontier import hypervolume_trace
 from ax_moo.problem.problem import Problem
 from ax_moo.results.tables import trials_frame
+from ax_moo.search_space.space import Fixed
 from ax_moo.storage import journal
 from ax_moo.storage.folder import SweepFolder, open_folder
-from ax_moo.trial import CompletedTrial, Trial, completed
+from ax_moo.trial import CompletedTrial, Parameterization, Trial, completed
 
 if TYPE_CHECKING:
     import pandas as pd
     from ax.api.client import Client
+
+    from ax_moo.optimizer.bayes.ax_client import AxOptimizer
 
 
 def load(folder: str | Path) -> "SweepResults":
@@ -69,17 +72,33 @@ class SweepResults:
     def ax(self) -> "Client":
         """An Ax client that holds the sweep's experiment, for Ax's own analyses. The call takes seconds.
 
-        Methods such as ``client.compute_analyses()`` and ``client.get_pareto_frontier()`` work once a few trials have
-        completed, for every method of the sweep. Parameters and metrics keep their names, except where Ax cannot
-        parse them.
+        Methods such as ``client.compute_analyses()``, ``predict`` and ``get_pareto_frontier`` work once a few trials
+        have completed, for every method of the sweep. Parameters and metrics keep their names, except where Ax cannot
+        parse them, and their values, except where Ax searches in other coordinates.
         """
+        return self._optimizer.client
+
+    def predict(self, points: Sequence[Parameterization]) -> list[dict[str, tuple[float, float]]]:
+        """The mean and SEM that Ax's model predicts of each metric at points of the sweep's own search space.
+
+        A parameter with one value may be left out.
+        """
+        optimizer, space = self._optimizer, self.problem.search_space
+        fixed = {each.name: each.value for each in space.parameters if isinstance(each, Fixed)}
+        metrics = {in_ax: name for name, in_ax in optimizer.metric_in_ax.items()}
+        predicted = optimizer.client.predict([optimizer.in_ax({**fixed, **point}) for point in points])
+        return [{metrics.get(name, name): value for name, value in each.items()} for each in predicted]
+
+    @cached_property
+    def _optimizer(self) -> "AxOptimizer":
         from ax_moo.optimizer.base import Method
         from ax_moo.optimizer.bayes.ax_client import AxOptimizer
 
         header = self.sweep.header
         optimizer = AxOptimizer(self.problem, header.get("method", Method.AUTO), header.get("seed"))
         optimizer.replay(journal.last_states(self.folder))
-        return optimizer.analysis_client()
+        optimizer.fitted_client()
+        return optimizer
 
 
 def in_order_of_completion(trials: Sequence[Trial]) -> list[CompletedTrial]:

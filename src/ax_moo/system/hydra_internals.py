@@ -1,7 +1,9 @@
 """All private names of Hydra that we use. A test checks that they exist."""
 
 import argparse
+import io
 from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
 
 
@@ -25,10 +27,18 @@ def element_text(element: Any) -> str:
 
 
 def known_arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    """A command line as Hydra reads it; the config does not hold options such as ``--config-path``."""
+    """A command line as Hydra reads it; the config does not hold options such as ``--config-path``.
+
+    One that Hydra refuses is another program's, such as ``pytest -rA``, and has none of Hydra's options.
+    """
     from hydra._internal.utils import get_args_parser
 
-    parsed: argparse.Namespace = get_args_parser().parse_known_args(arguments)[0]
+    parser = get_args_parser()
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        try:
+            parsed: argparse.Namespace = parser.parse_known_args(arguments)[0]
+        except SystemExit:  # a usage text, or the version
+            parsed = parser.parse_args([])
     return parsed
 
 

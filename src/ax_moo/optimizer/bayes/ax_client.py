@@ -103,6 +103,17 @@ class AxOptimizer:
         self._has_strategy = False
         return self._client
 
+    def fitted_client(self) -> Client:
+        """The client for analyses with its model fitted, as ``client.predict`` needs it; without one if that fails."""
+        client = self.analysis_client()
+        try:
+            ax_internals.strategy(client).fit(ax_internals.experiment(client))
+        except Exception as error:
+            log.warning(
+                "Ax's model cannot be fitted to the results (%s): client.predict does not work", error_line(error)
+            )
+        return client
+
     def replay(self, trials: Iterable[Trial]) -> None:
         """Bring a new optimizer to the state after these trials, given in their last states, were asked and told.
 
