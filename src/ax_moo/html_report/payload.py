@@ -3,7 +3,6 @@
 import dataclasses
 import math
 import os
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
