@@ -1,5 +1,6 @@
 """Very wide ranges of whole numbers are not listed, and very large metrics break neither the model nor the figures."""
 
+import dataclasses
 import math
 import sys
 import tracemalloc
@@ -14,9 +15,11 @@ from ax_moo.optimizer.base import Method
 from ax_moo.optimizer.bayes.ax_client import AxOptimizer
 from ax_moo.optimizer.bayes.magnitudes import LARGEST, meant, told, told_measured
 from ax_moo.optimizer.encoding import MOST_LISTED, SpaceEncoding
+from ax_moo.optimizer.first_points.allowed import allowed_points
 from ax_moo.optimizer.first_points.initial_design import InitialDesign
-from ax_moo.optimizer.first_points.points import number_of_points
+from ax_moo.optimizer.first_points.points import key, number_of_points
 from ax_moo.problem.frontier import hypervolume, hypervolume_of
+from ax_moo.problem.problem import ParameterConstraint
 from ax_moo.trial import Trial, TrialStatus
 
 # isort: split
@@ -73,6 +76,41 @@ def test_whole_numbers_of_a_wide_range_are_rounded_and_the_arm_is_kept() -> None
 def test_rounding_keeps_a_constraint() -> None:
     here = problem("a=int(interval(0, 1000000))", "b=int(interval(0, 9))", parameter_constraints=["a - b <= 0.7"])
     assert here.parameter_constraints[0].holds(SpaceEncoding(here).to_parameterization({"a": 5.7, "b": 5}))
+
+
+BILLION = "n=int(interval(1, 500000000))"
+FEW = [
+    ((BILLION, "m=int(interval(1, 3))"), ("n >= 499999998",), 9),
+    ((BILLION, "m=int(interval(1, 1000000000))"), ("n + m <= 4",), 6),
+    ((BILLION, "m=int(interval(1, 500000000))"), ("n + m >= 500000000", "m <= 2"), 2 + 3),
+    (tuple(f"x{i}=int(interval(0, 10))" for i in range(6)), ("x0 + x1 + x2 + x3 + x4 + x5 <= 3",), 84),
+    ((BILLION, "c=choice(a, b)"), ("n <= 1.5",), 2),
+    (("h=int(tag(log, interval(1, 1000000)))", "k=int(tag(log, interval(1, 1000000)))"), ("2*h <= k", "k <= 4"), 4),
+]
+
+
+@pytest.mark.parametrize(("space", "constraints", "points"), FEW)
+def test_the_grid_of_a_wide_space_goes_straight_to_the_points_that_are_allowed(
+    space: tuple[str, ...], constraints: tuple[str, ...], points: int
+) -> None:
+    here = problem(*space, parameter_constraints=constraints)
+    assert number_of_points(here) == points
+    found = list(allowed_points(here))
+    assert len({key(point) for point in found}) == points
+    assert all(each.holds(point) for each in here.parameter_constraints for point in found)
+
+
+@given(st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3), st.integers(-6, 6)), min_size=1, max_size=3))
+def test_the_allowed_points_are_those_of_the_grid_in_its_order(limits: list[tuple[int, int, int]]) -> None:
+    space = problem("a=int(interval(-3, 3))", "c=choice(x, y)", "b=int(interval(0, 4))")
+    bounds = [
+        ParameterConstraint(tuple((name, float(w)) for name, w in (("a", v), ("b", u)) if w), float(bound))
+        for v, u, bound in limits
+        if v or u
+    ]
+    here = dataclasses.replace(space, parameter_constraints=tuple(bounds))
+    expected = [point for point in here.search_space.grid() if all(each.holds(point) for each in bounds)]
+    assert list(allowed_points(here)) == expected
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ax_moo.optimizer.base import Candidate, Method, SearchSpaceExhausted, is_after_the_design
 from ax_moo.optimizer.encoding import SpaceEncoding
+from ax_moo.optimizer.first_points.allowed import allowed_points
 from ax_moo.optimizer.first_points.axis_coordinates import coordinates
 from ax_moo.optimizer.first_points.points import key, number_of_points
 from ax_moo.optimizer.first_points.sobol import MOST_DIMENSIONS, sobol
@@ -59,7 +60,7 @@ class InitialDesign:
         self._arms: set[str] = set()
         self._n_left = self._n_completed = 0
         self._model_has_begun = False
-        self._grid = self._allowed_grid() if method is Method.GRID else iter(())
+        self._grid = allowed_points(problem) if method is Method.GRID else iter(())
 
     @property
     def _dimensions(self) -> int:
@@ -131,10 +132,6 @@ class InitialDesign:
     def _candidate(self, arm: Parameterization, node: str) -> Candidate:
         kept = arm if self._encoding.lose_precision else None
         return Candidate(self._encoding.to_parameterization(arm), node, kept)
-
-    def _allowed_grid(self) -> Iterator[Parameterization]:
-        constraints = self._problem.parameter_constraints
-        return (point for point in self._problem.search_space.grid() if all(c.holds(point) for c in constraints))
 
     def _next_of_the_grid(self) -> Parameterization:
         for point in self._grid:
