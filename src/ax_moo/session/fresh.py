@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +50,8 @@ def check_no_job_runs(
         time.sleep(_POLL_SECONDS)
 
 
-def move_aside(folder: Path, first_folders: Sequence[Path]) -> None:
-    """Move everything that a sweep has made; the caller holds the folder's lock.
+def move_aside(folder: Path, first_folders: Sequence[Path], keep: Collection[Path] = ()) -> None:
+    """Move everything that a sweep has made, except for ``keep``; the caller holds the folder's lock.
 
     Raises:
         ConfigError: a part of it cannot be moved.
@@ -59,7 +59,7 @@ def move_aside(folder: Path, first_folders: Sequence[Path]) -> None:
     bases = job_folders.bases(folder, _about(folder))
     _end_ready_jobs(folder)
     try:
-        found = of_a_sweep(folder, first_folders, bases)
+        found = [path for path in of_a_sweep(folder, first_folders, bases) if path not in keep]
         outside = [path for path in found if not path.is_relative_to(folder)]
         if outside:
             raise ConfigError(

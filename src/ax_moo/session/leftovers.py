@@ -17,7 +17,6 @@ from ax_moo.storage.earlier import is_earlier, unfinished
 from ax_moo.storage.files import OWN_FOLDERS
 from ax_moo.storage.journal import JOURNAL_FILE
 from ax_moo.storage.lock_record import LOCK_FILE
-from ax_moo.storage.stop_request import STOP_FILE
 from ax_moo.system.errors import ConfigError
 
 _KEY = "hydra.sweep.dir"
@@ -107,9 +106,7 @@ def of_a_sweep(folder: Path, first_folders: Sequence[Path], bases: Sequence[Path
     ``bases`` are the folders with the files of its jobs.
     """
     journals = [folder / JOURNAL_FILE, *folder.glob(f"{JOURNAL_FILE}.*")]
-    names = [
-        name for name in (*OWN_FILES, *OWN_FOLDERS, ANALYSES_FILE) if name not in (JOURNAL_FILE, LOCK_FILE, STOP_FILE)
-    ]
+    names = [name for name in (*OWN_FILES, *OWN_FOLDERS, ANALYSES_FILE) if name not in (JOURNAL_FILE, LOCK_FILE)]
     own_bases = [path for path in bases if path.is_relative_to(folder) and path != folder]
     trials = {*_possible_folders(folder, first_folders), *_job_folders(folder, first_folders)}
     others = [*sorted(trials), *(folder / name for name in names), *own_bases]

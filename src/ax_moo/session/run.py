@@ -88,7 +88,7 @@ def _run_checked(config: DictConfig, loader: ConfigLoader, launcher: AsyncLaunch
         with lock.held(folder, in_lock) as final_record:
             disk.until_written(lambda: stop_request.clear_earlier(folder, request_before), folder)
             if is_fresh:
-                move_aside(folder, trial_folders)
+                move_aside(folder, trial_folders, keep=[folder / stop_request.STOP_FILE])  # it is for this run by now
             _check_names(folder)
             previous_run = resume.previous_run(folder)
             budget = Budget(settings.n_trials, settings.timeout_hours, settings.max_failure_rate)
