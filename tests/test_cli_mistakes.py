@@ -161,6 +161,8 @@ SETTINGS: list[Mistake] = [
     ((X, f"{KEYS}.sampler.seed=3"), f"{KEYS}.sampler.seed", "write seed: 3"),
     ((X, f"{KEYS}.optim={{budget: 9, seed: 1}}"), KEYS, "optim.budget (write n_trials: 9); optim.seed (write seed: 1)"),
     ((X, f"{KEYS}.direction=[maximize,minimize]"), f"{KEYS}.direction", "NAME: {direction: minimize}}"),
+    ((X, f"{KEYS}.stop_when=15"), f"{KEYS}.stop_when", "such as {no_improvement: 15}, or null"),
+    ((X, f"{KEYS}.stop_when.no_improvement=0"), f"{KEYS}.stop_when.no_improvement", "at least 1"),
     ((X, f"{KEYS}.direction=maximise"), f"{KEYS}.direction", "did you mean 'maximize'"),
     (
         (X, f"{KEYS}.direction=maximize", f"{KEYS}.objectives={{accuracy: maximize}}"),

@@ -79,6 +79,14 @@ def test_their_keys_can_be_given_one_by_one(app: Path) -> None:
     assert directions(app) == {"size": "minimize"}
 
 
+def test_a_parameter_with_dots_wins_over_that_of_the_config(app: Path) -> None:
+    write_config(app, {"params": {"opt.lr": "interval(1, 2)"}})
+    ended = sweep(app, PAIR, 'hydra.sweeper.params.opt.lr="interval(3, 4)"')
+    assert ended.code == 0, ended.stderr
+    (parameter,) = problem(app)["search_space"]["parameters"]
+    assert (parameter["name"], parameter["lower"]) == ("opt.lr", 3.0)
+
+
 def test_they_are_added_to_those_of_a_sweeper_config_of_the_applications_own(app: Path) -> None:
     (app.parent / "conf/hydra/sweeper").mkdir(parents=True)
     own = {"defaults": ["ax_moo_defaults", "_self_"], "params": {"x": "interval(0, 1)"}}

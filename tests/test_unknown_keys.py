@@ -121,6 +121,7 @@ def test_known_keys_are_not_complained_of() -> None:
 @pytest.mark.parametrize("word", ["maximize", "Direction.maximize", "StudyDirection.MAXIMIZE"])
 def test_a_direction_is_that_of_the_one_objective(word: str) -> None:
     assert read_objectives({}, word) == (Objective("objective", minimize=False),)
+    assert read_objectives({"acc": {"direction": word}}) == (Objective("acc", minimize=False),)
     assert read_objectives({}, word.replace("max", "min").replace("MAX", "MIN")) == read_objectives({})
 
 

@@ -80,6 +80,8 @@ def _read(name: str, entry: Any) -> Objective:
     check(where, entry, a_mapping("{direction: maximize}"))
     check_keys(where, entry, FIELDS, {key: each.remedy for key, each in OBJECTIVE_FIELDS.items()})
     direction, threshold = entry.get("direction"), entry.get("threshold")
+    if _plain(direction) in _DIRECTIONS:
+        direction = _plain(direction)
     if direction is None:
         raise ConfigError(f"{where}: the direction is missing; add direction: maximize or direction: minimize")
     check(f"{where}.direction", direction, one_of(_DIRECTIONS))

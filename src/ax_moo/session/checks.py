@@ -12,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ax_moo.optimizer.refusals import check_ax_takes
 from ax_moo.problem.problem import Problem
 from ax_moo.search_space.space import SearchSpace
+from ax_moo.session.dotted_params import with_dotted_keys
 from ax_moo.session.job_config import check_composes
 from ax_moo.session.job_environment import check_environment
 from ax_moo.session.leftovers import check_none_ahead, check_unused
@@ -80,4 +81,7 @@ def _options(config: DictConfig) -> dict[str, Any]:
         options: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
     except OmegaConfBaseException as error:
         raise ConfigError(f"hydra.sweeper: {first_line(error)}") from None
-    return {str(key): value for key, value in options.items() if key != "_target_"}
+    given: dict[str, Any] = {str(key): value for key, value in options.items() if key != "_target_"}
+    if "params" in given:
+        given["params"] = with_dotted_keys(given["params"], config.hydra.overrides.hydra)
+    return given
