@@ -8,7 +8,7 @@ from ax_moo.jobs.launcher import JobHandle, JobResult, JobState
 from ax_moo.trial import Job
 from ax_moo_launchers.carriers.ending import end_carriers
 from ax_moo_launchers.carriers.handle import CarriedHandle
-from ax_moo_launchers.files import LOCAL, SLURM, cancel_file, is_carried, process_file, result_file
+from ax_moo_launchers.files import LOCAL, SLURM, cancel_file, is_carried, is_id, process_file, result_file
 from ax_moo_launchers.local.handle import LocalHandle
 from ax_moo_launchers.slurm.handle import SlurmHandle
 from ax_moo_launchers.slurm.watcher import SlurmWatcher
@@ -32,6 +32,17 @@ class EndedHandle:
         """Do nothing: the job has ended."""
 
 
+class UnknownHandle(EndedHandle):
+    """A job whose id is none: whatever it names is not this sweep's."""
+
+    def result(self) -> JobResult:
+        return JobResult(error=f"its job has the id {self.job.job_id!r}, which no scheduler gives")
+
+
+def has_id(job: Job) -> bool:
+    return is_id(job.job_id, LOCAL if is_local(job) else SLURM)
+
+
 def is_local(job: Job) -> bool:
     """Whether the job is a process of a machine, not a job of Slurm."""
     if job.scheduler:
@@ -43,6 +54,8 @@ def attach(job: Job, watcher: SlurmWatcher | None = None) -> JobHandle:
     """A handle for a job of any kind. Handles with the same watcher share their queries to Slurm."""
     if not job.folder:
         return EndedHandle(job)
+    if not has_id(job):
+        return UnknownHandle(job)
     if is_local(job):
         return LocalHandle(job)
     if is_carried(job.job_id):
@@ -58,6 +71,7 @@ def attacher() -> Callable[[Job], JobHandle]:
 
 def cancel_command(jobs: Sequence[Job]) -> str:
     """The shell command with which a user ends these jobs, of whatever kind each is."""
+    jobs = [job for job in jobs if not job.folder or has_id(job)]
     local = [job.job_id for job in jobs if is_local(job)]
     others = [job for job in jobs if job.folder and not is_local(job)]
     slurm = [job.job_id for job in others if not is_carried(job.job_id)]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ax_moo.system.disk import PASSING, replace_file
+from ax_moo.system.strangers import read_own
 
 LOCAL, SLURM = "local", "slurm"
 """The schedulers of ``Job.scheduler``."""
@@ -32,6 +33,14 @@ TASK = "ax_moo_launchers.job.task"
 
 CARRIER = "ax_moo_launchers.carriers.carrier"
 """The module of a Slurm job that takes trials one after the other."""
+
+
+_IDS = {LOCAL: re.compile(r"[1-9][0-9]{0,9}"), SLURM: re.compile(r"[1-9][0-9]*(?:_[0-9]+)?|w-[0-9a-f]{12}")}
+
+
+def is_id(job_id: str, scheduler: str) -> bool:
+    """Whether a scheduler can have given this id: it becomes a pid, an argument of scancel, a part of a file's name."""
+    return _IDS[scheduler].fullmatch(job_id) is not None and not (scheduler == LOCAL and int(job_id) == 1)
 
 
 def new_carried_id() -> str:
@@ -145,6 +154,17 @@ def leave_note(folder: Path, job_id: str, text: str) -> None:
     """Write why the job ends without a result, if the disk has room for it."""
     with contextlib.suppress(OSError):
         replace_file(note_file(folder, job_id), text)
+
+
+def read_own_json(path: Path) -> dict[str, Any] | None:
+    """As :func:`read_json`; None as well for a file that another user can have written."""
+    try:
+        read_own(path)
+    except PermissionError:
+        return None
+    except OSError:
+        pass
+    return read_json(path)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult, JobState, result_of
 from ax_moo.system.contained import contained
 from ax_moo.system.disk import PASSING
+from ax_moo.system.strangers import read_own
 from ax_moo.system.text import error_line, one_line
 from ax_moo.trial import Fault, Job
 from ax_moo_launchers.files import is_whole, note_file, result_file, submitted_file
@@ -119,7 +120,7 @@ class SubmititHandle(ABC):
         if not self.has_results(every=False):
             return one_line(self._note() or self._why_lost())
         try:
-            content = result_file(self.folder, self.job.job_id).read_bytes()
+            content = read_own(result_file(self.folder, self.job.job_id))
         except OSError as error:
             if error.errno in PASSING:
                 raise

@@ -12,8 +12,17 @@ from typing import Any
 from ax_moo.jobs.launcher import JobResult, JobState
 from ax_moo.trial import Fault, Job
 from ax_moo_launchers.carriers.ride import CANCELLED, OUT_OF_MEMORY
-from ax_moo_launchers.carriers.tickets import Ticket, Tickets, refresh
-from ax_moo_launchers.files import cancel_file, claim_file, exit_file, job_file, log_file, read_json, result_file
+from ax_moo_launchers.carriers.tickets import CARRIERS, Ticket, Tickets, refresh
+from ax_moo_launchers.files import (
+    cancel_file,
+    claim_file,
+    exit_file,
+    job_file,
+    log_file,
+    read_json,
+    read_own_json,
+    result_file,
+)
 from ax_moo_launchers.handle import SubmititHandle
 from ax_moo_launchers.job.exit_codes import NO_RESULT, TIME_LIMIT, exit_words
 from ax_moo_launchers.slurm import commands
@@ -53,11 +62,13 @@ class CarriedHandle(SubmititHandle):
 
     @cached_property
     def _record(self) -> dict[str, Any]:
-        return read_json(job_file(self.folder, self.job.job_id)) or {}
+        """Where its queue is; nothing where another user could have written it."""
+        return read_own_json(job_file(self.folder, self.job.job_id)) or {}
 
     @property
     def tickets(self) -> Tickets:
-        return Tickets(Path(os.path.normpath(self.folder / self._record.get(QUEUE, "."))))
+        folder = Path(os.path.normpath(self.folder / str(self._record.get(QUEUE, "."))))
+        return Tickets(folder if folder.parent.name == CARRIERS else self.folder)
 
     @property
     def ticket(self) -> Ticket:
@@ -173,7 +184,7 @@ class CarriedHandle(SubmititHandle):
     def _lost(self) -> JobState:
         """Void a lost trial's ticket: its next attempt may run now, so no carrier that Slurm requeues may run this."""
         with contextlib.suppress(OSError):
-            cancel_file(self.folder, self.job.job_id).touch()
+            self._void()
         if self._carrier and self._watcher.verdict(self._carrier).phase is Phase.ENDED:
             self._watcher.cancel(self._carrier)
             self._watcher.forget(self._carrier)
@@ -182,8 +193,13 @@ class CarriedHandle(SubmititHandle):
         return JobState.LOST
 
     def cancel(self) -> None:
-        cancel_file(self.folder, self.job.job_id).touch()
+        self._void()
         self.tickets.withdraw(self.ticket)
+
+    def _void(self) -> None:
+        """Let no Slurm job take the trial; a folder without its record is not the trial's, and nothing is written."""
+        if self._record:
+            cancel_file(self.folder, self.job.job_id).touch()
 
     def _end_now(self) -> None:
         self.cancel()

@@ -12,10 +12,17 @@ from typing import Any
 
 from ax_moo.jobs.launcher import JobResult, JobState
 from ax_moo.trial import Fault, Job
-from ax_moo_launchers.files import exit_file, process_file, read_json
+from ax_moo_launchers.files import LOCAL, exit_file, is_id, process_file, read_json, read_own_json
 from ax_moo_launchers.handle import SubmititHandle
 from ax_moo_launchers.job.exit_codes import NO_RESULT, TIME_LIMIT, exit_words
-from ax_moo_launchers.local.processes import Sight, boot_of_machine, group_members, sight_of, start_of
+from ax_moo_launchers.local.processes import (
+    Sight,
+    boot_of_machine,
+    group_members,
+    is_one_of_ours,
+    sight_of,
+    start_of,
+)
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +42,8 @@ class LocalHandle(SubmititHandle):
 
     @cached_property
     def _record(self) -> dict[str, Any]:
-        return read_json(process_file(self.folder, self.job.job_id)) or {}
+        """Whose the process is; nothing where another user could have written it."""
+        return read_own_json(process_file(self.folder, self.job.job_id)) or {}
 
     @property
     def n_tasks(self) -> int:
@@ -75,6 +83,8 @@ class LocalHandle(SubmititHandle):
                 time.sleep(0.01)
 
     def _signal(self, send: Callable[[int, int], None], number: signal.Signals) -> None:
+        if not is_id(self.job.job_id, LOCAL):
+            return
         try:
             send(self._pid, number)
         except ProcessLookupError:
@@ -114,7 +124,7 @@ class LocalHandle(SubmititHandle):
             return not self._reap() and not self._has_ended() and self._is_heard()
         if sight is Sight.ZOMBIE:
             self._reap()
-        return sight is Sight.RUNS
+        return sight is Sight.RUNS and is_one_of_ours(self._pid)
 
     def _reap(self) -> bool:
         """Reap the controller if it is our child and has ended, so that it does not stay a zombie."""

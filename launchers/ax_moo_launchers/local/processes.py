@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 
 _PROC = Path("/proc")
+_OURS = "ax_moo_launchers"
 _BOOT_ID = _PROC / "sys/kernel/random/boot_id"
 
 
@@ -68,6 +69,16 @@ def _exists(pid: int) -> bool:
     except OSError:
         return True
     return True
+
+
+def is_one_of_ours(pid: int) -> bool:
+    """Whether a process is this user's and runs code of ours, as far as the system shows it: a pid may be forged."""
+    try:
+        process = psutil.Process(pid)
+        words = process.cmdline()
+        return process.uids().effective == os.geteuid() and (not words or any(_OURS in word for word in words))
+    except psutil.Error:
+        return True  # it cannot be examined, and the record of its start is ours
 
 
 def group_members(leader: int) -> list[int]:

@@ -38,13 +38,24 @@ ENDED = {
 }
 
 
+_ID = re.compile(r"[1-9][0-9]*(?:_[0-9]+)?")
+
+
+def _ids(job_ids: Iterable[str]) -> list[str]:
+    """Those that are ids of jobs: anything else would be an option of Slurm's commands, or more jobs than one."""
+    return [job_id for job_id in job_ids if _ID.fullmatch(job_id)]
+
+
 def ping() -> tuple[int, str, str]:
     return call(["scontrol", "ping"])
 
 
 def cancel(job_ids: Sequence[str]) -> bool:
     """Cancel jobs, and return whether the controller has answered, so that the order need not be repeated."""
-    status, _, error = call(["scancel", *job_ids])
+    ids = _ids(job_ids)
+    if not ids:
+        return True
+    status, _, error = call(["scancel", *ids])
     if status == 0 or "Invalid job id" in error:
         return True
     log.warning("%s could not be cancelled: %s", ", ".join(job_ids), " ".join(error.split()))
@@ -53,7 +64,8 @@ def cancel(job_ids: Sequence[str]) -> bool:
 
 def cancel_waiting(job_ids: Sequence[str]) -> None:
     """Cancel those of the jobs that have not begun."""
-    call(["scancel", "--state=PENDING", *job_ids])
+    if ids := _ids(job_ids):
+        call(["scancel", "--state=PENDING", *ids])
 
 
 def queue_states(job_ids: Iterable[str]) -> dict[str, str] | None:
@@ -61,7 +73,9 @@ def queue_states(job_ids: Iterable[str]) -> dict[str, str] | None:
 
     A job that could not be started, and that Slurm holds for an administrator to look at, is in the state HELD.
     """
-    wanted = ",".join(job_ids)
+    wanted = ",".join(_ids(job_ids))
+    if not wanted:
+        return {}
     command = ["squeue", "--noheader", "--array", "--states=all", "--format=%i|%T|%r", f"--jobs={wanted}"]
     status, output, error = call(command)
     if status != 0 and "Invalid job id" not in error:
@@ -134,7 +148,9 @@ def _is_of(partition: str, partitions: str) -> bool:
 
 def account_ends(job_ids: Iterable[str]) -> dict[str, End] | None:
     """How each job ended that has ended according to accounting, by job id; None if accounting does not answer."""
-    wanted = ",".join(job_ids)
+    wanted = ",".join(_ids(job_ids))
+    if not wanted:
+        return {}
     columns = "--format=JobID,State,ExitCode,DerivedExitCode,NodeList,ElapsedRaw"
     command = ["sacct", "--noheader", "--parsable2", "--allocations", columns, f"--jobs={wanted}"]
     status, output, error = call(command)

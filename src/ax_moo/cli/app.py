@@ -57,6 +57,8 @@ app.add_typer(wandb.app, name="wandb")
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The sweep's folder, hydra.sweep.dir.", show_default=False)]
 
+Trust = Annotated[bool, typer.Option("--trust", help="Also for a folder that another user owns or could have written.")]
+
 
 @app.callback()
 def _main() -> None:
@@ -129,19 +131,20 @@ def stop(
     now: Annotated[
         bool, typer.Option("--now", help="Cancel the running trials, and wait until they are gone.")
     ] = False,
+    trust: Trust = False,
 ) -> None:
     """Start no new trials: running ones finish, and then the sweep ends."""
     from ax_moo.cli import stop
 
-    stop.stop(folder, now)
+    stop.stop(folder, now, trust)
 
 
 @app.command()
-def resume(folder: Folder) -> None:
+def resume(folder: Folder, trust: Trust = False) -> None:
     """Run the sweep's command again, in its own working directory."""
     from ax_moo.cli import resume
 
-    resume.resume(folder)
+    resume.resume(folder, trust)
 
 
 @app.command(context_settings={"allow_interspersed_args": False})

@@ -11,14 +11,19 @@ from ax_moo.cli.controller import queued_controller
 from ax_moo.cli.folder import open_own_folder
 from ax_moo.search_space.grammar import encode
 from ax_moo.storage.folder import SweepFolder
+from ax_moo.storage.trust import check_trusted
 from ax_moo.sweep.settings import Resume
+from ax_moo.system import strangers
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.redaction import words_without_secrets
 from ax_moo.system.terminal import say_as_error
 
 
-def resume(folder: Path) -> NoReturn:
+def resume(folder: Path, is_trusted: bool = False) -> NoReturn:
     """Replace this process by the sweep's command, which then gets the signals and sets the exit code."""
+    if is_trusted:
+        strangers.trust(folder)
+    check_trusted(folder, "ax-moo resume")
     sweep = open_own_folder(folder)
     if sweep.is_swept:
         raise ConfigError(f"the sweep in {sweep.path} runs already ({sweep.holder})")
@@ -28,7 +33,8 @@ def resume(folder: Path) -> NoReturn:
     command, cwd = _recorded(sweep)
     say_as_error(f"in {cwd}: {words_without_secrets(command)}")
     os.chdir(cwd)
-    os.execvpe(command[0], command, os.environ)
+    trusting = {strangers.TRUST: os.path.realpath(sweep.path)} if is_trusted else {}
+    os.execvpe(command[0], command, {**os.environ, **trusting})
 
 
 def sweep_dir_override(folder: Path) -> str:

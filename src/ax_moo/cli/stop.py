@@ -14,9 +14,10 @@ from ax_moo.storage.folder import NoSweep, NotBegun, SweepFolder
 from ax_moo.storage.journal import Journal
 from ax_moo.storage.lock_holder import Holder
 from ax_moo.storage.stop_request import StopRequest
+from ax_moo.storage.trust import check_trusted, is_own
 from ax_moo.sweep.resuming.finding import end_ready_jobs, job_of
 from ax_moo.sweep.steps.cancellation import cancel_and_wait
-from ax_moo.system import disk
+from ax_moo.system import disk, strangers
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.terminal import say
 from ax_moo.system.text import quoted
@@ -27,8 +28,15 @@ _UNNAMED = 0
 """The pid of a process that has the lock, and has not written its name yet."""
 
 
-def stop(folder: Path, now: bool) -> None:
-    """Ask the sweeper to end, and with ``now`` wait for its end. Without a sweeper, cancel the jobs that it left."""
+def stop(folder: Path, now: bool, is_trusted: bool = False) -> None:
+    """Ask the sweeper to end, and with ``now`` wait for its end. Without a sweeper, cancel the jobs that it left.
+
+    Without ``now`` only a file is written, so that the sweep may be another user's.
+    """
+    if is_trusted:
+        strangers.trust(folder)
+    if now:
+        check_trusted(folder, "ax-moo stop --now")
     request = StopRequest.NOW if now else StopRequest.FINISH
     try:
         sweep = open_own_folder(folder)
@@ -89,7 +97,7 @@ def _cancel_controller(folder: Path) -> bool:
     from ax_moo_launchers.attach import attach
 
     controller = queued_controller(folder)
-    if controller is None:
+    if controller is None or not is_own(folder):
         return False
     attach(controller).cancel()
     say(f"Slurm job {controller.job_id}, which would have run the sweep, is cancelled")

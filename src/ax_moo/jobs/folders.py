@@ -48,7 +48,9 @@ def attempt_folder(base: Path, trial: int, attempt: int) -> Path:
 
 def bases(sweep_folder: Path, about: Mapping[str, Any]) -> list[Path]:
     """The sweep's bases, the latest first; ``about`` is what its journal and lock say about it."""
-    return [sweep_folder / name for name in reversed(about.get(KEY, [DEFAULT]))]
+    # A base inside of the sweep folder is written relative to it, and one outside as a whole path: no ".." is ours.
+    names = [name for name in about.get(KEY, [DEFAULT]) if ".." not in Path(name).parts]
+    return [sweep_folder / name for name in reversed(names)]
 
 
 def attempt_folders(sweep_folder: Path, about: Mapping[str, Any], request: JobRequest) -> Iterator[Path]:

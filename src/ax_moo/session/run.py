@@ -37,6 +37,7 @@ from ax_moo.session.job_config import corner_points
 from ax_moo.storage import journal, lock, stop_request
 from ax_moo.storage.files import CONFIG_FILE, HOME, JOURNAL_FILE
 from ax_moo.storage.home import original_of
+from ax_moo.storage.trust import check_own
 from ax_moo.sweep.budget import Budget
 from ax_moo.sweep.improvement import Improvement
 from ax_moo.sweep.loop import Sweep
@@ -47,6 +48,7 @@ from ax_moo.sweep.settings import Resume, Settings
 from ax_moo.sweep.state import Cause, Reason
 from ax_moo.system import disk, redacted_logs, redaction, signals
 from ax_moo.system.garbage import uncollected
+from ax_moo.system.strangers import take_trust
 from ax_moo.system.terminal import say
 from ax_moo.trial import Job, Trial
 from ax_moo.wandb.process import SweepInWandb, check_installed, sweep_in_wandb
@@ -69,11 +71,13 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
 
 def _run_checked(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, arguments: Sequence[str]) -> int:
     problem, settings, wandb, trial_folders = checked(config, loader, arguments)
+    folder = Path(str(config.hydra.sweep.dir)).absolute()
+    take_trust(os.environ, folder)
+    check_own(folder)
     check_installed(wandb)
     launcher.check()
     if isinstance(launcher, ChecksTrials):
         launcher.check_trials([problem.search_space.to_overrides(p) for p in corner_points(problem.search_space)])
-    folder = Path(str(config.hydra.sweep.dir)).absolute()
     is_fresh = settings.resume is Resume.FRESH
     check_folder(folder, problem, settings.resume, trial_folders)
     if is_fresh:

@@ -12,8 +12,11 @@ _OTHERS = 0o077
 
 
 def open_private(path: Path | str, flags: int) -> int:
-    """Open a file, which is created for its owner alone; one that is there already becomes its owner's alone."""
-    descriptor = os.open(path, flags, PRIVATE)
+    """Open a file, which is created for its owner alone; one that is there already becomes its owner's alone.
+
+    A link is not followed: it may lead to any file of this user's.
+    """
+    descriptor = os.open(path, flags | os.O_NOFOLLOW, PRIVATE)
     with contextlib.suppress(OSError):  # another user's, or a file system without modes
         mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
         if mode & _OTHERS:

@@ -17,6 +17,7 @@ from typing import Any
 
 from ax_moo.system import signals
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.private_files import open_private
 from ax_moo.system.terminal import say
 from ax_moo.wandb.service import GRACE, modes_to_try
 from ax_moo.wandb.settings import Mode, WandbSettings
@@ -129,7 +130,7 @@ class SweepInWandb:
         first_line = json.dumps(options.to_dict(), default=str)
         self._log_file = Path(options.folder) / "wandb" / LOG_FILE
         self._log_file.parent.mkdir(parents=True, exist_ok=True)
-        with open(self._log_file, "ab") as output:
+        with open(self._log_file, "ab", opener=open_private) as output:
             self._process = subprocess.Popen(
                 # -P keeps modules in the current folder from hiding ours of the same name.
                 [sys.executable, "-P", "-m", "ax_moo.wandb.run"],

@@ -20,6 +20,7 @@ from ax_moo.jobs import environment
 from ax_moo.storage.files import CONFIG_FILE
 from ax_moo.storage.journal import JournalTail
 from ax_moo.storage.lock_record import LOCK_FILE, read
+from ax_moo.system.private_files import open_private
 from ax_moo.system.redaction import learn_environment, learn_from_file, without_secrets
 from ax_moo.system.text import error_line
 from ax_moo.trial import TrialStatus
@@ -214,7 +215,7 @@ def _settle_environment(options: RunOptions) -> None:
 @contextmanager
 def _alone(folder: Path, controller: ControllerPipe) -> Iterator[None]:
     """Wait for the process of an earlier run of the sweep, which may still be ending the same W&B run."""
-    with open(folder / "wandb" / "sweep.lock", "w") as file:
+    with open(folder / "wandb" / "sweep.lock", "w", opener=open_private) as file:
         until = time.monotonic() + ALONE_SECONDS
         while time.monotonic() < until:
             try:
