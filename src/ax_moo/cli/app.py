@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from ax_moo.cli import wandb
+from ax_moo.system import working_folder
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.log_records import make_visible
 from ax_moo.system.terminal import never_fail, say_as_error, why_lost
@@ -33,6 +34,11 @@ class _Commands(TyperGroup):
                 _check_written()
         except ConfigError as error:
             say_as_error(f"ax-moo {ctx.invoked_subcommand}: {error}")
+            raise typer.Exit(MISTAKE) from None
+        except FileNotFoundError:  # of a path that is relative
+            if not working_folder.is_gone():
+                raise
+            say_as_error(f"ax-moo {ctx.invoked_subcommand}: {working_folder.GONE}; {working_folder.REMEDY}")
             raise typer.Exit(MISTAKE) from None
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None

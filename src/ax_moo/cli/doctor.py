@@ -24,6 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ax_moo.console.plain import open_console, shown
+from ax_moo.system import working_folder
 from ax_moo.system.terminal import say
 from ax_moo.system.text import error_line
 from ax_moo_launchers.local.gpus import installed_gpus, masked_gpus
@@ -138,6 +139,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def doctor(as_json: bool) -> int:
     """Print the results of all checks, and return 0 where sweeps work on this machine, else 1."""
+    working_folder.check()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the imported libraries warn of things that the user cannot change
         found = _check()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ax_moo.cli.folder import open_folder
 from ax_moo.results.tables import trials_frame
+from ax_moo.system import working_folder
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.terminal import say, shows_output
 from ax_moo.system.text import visible
@@ -82,6 +83,9 @@ def _plain(value: Any) -> Any:
 def report(folder: Path, out: Path | None) -> None:
     """Write the page and print its path."""
     open_folder(folder)
+    if out is not None and not out.is_absolute():
+        working_folder.check()
+    working_folder.leave_if_gone(folder)
     if out is not None and out.is_dir():
         raise ConfigError(f"-o {out}: must be a file, such as {out / 'report.html'}, got a folder")
     try:

@@ -20,6 +20,7 @@ import psutil
 
 from ax_moo.html_report.observer import be_nice, start_writing
 from ax_moo.html_report.writing import REPORT_FILE, write_report
+from ax_moo.system import working_folder
 from ax_moo.system.terminal import say
 
 log = logging.getLogger(__name__)
@@ -128,6 +129,7 @@ def _write(folder: Path) -> None:
         os.dup2(nothing, stream)
     logging.disable()
     be_nice()
+    working_folder.leave_if_gone(folder)
     # OpenMP keeps threads for each thread that has used it. In a fork they are missing, and a new thread has none.
     with ThreadPoolExecutor(1) as thread:
         thread.submit(write_report, folder).result()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ax_moo.problem.problem import Problem
 from ax_moo.sweep.observers import Progress
+from ax_moo.system import working_folder
 from ax_moo.trial import Trial
 
 NICENESS = 10
@@ -61,6 +62,7 @@ def start_writing(folder: Path, whole: bool = False) -> "subprocess.Popen[bytes]
     command = [sys.executable, "-P", "-m", "ax_moo.html_report", str(folder), *(["--whole"] if whole else [])]
     return subprocess.Popen(
         command,
+        cwd=folder if working_folder.is_gone() else None,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE if whole else subprocess.DEVNULL,

@@ -10,6 +10,7 @@ from ax_moo.jobs.launcher import AsyncLauncher, JobHandle, JobRequest, SubmitsTo
 from ax_moo.search_space.space import SearchSpace
 from ax_moo.system import disk
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.working_folder import WorkingFolder
 from ax_moo.trial import Trial
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,8 @@ class Submitter:
         self._refused_at = float("-inf")
         self._seconds = 0.0
         self._has_submitted = False
+        self._working_folder = WorkingFolder()
+        self._said = ""
         self.stop_reason = ""
 
     @property
@@ -68,6 +71,8 @@ class Submitter:
         batch = _consecutive(trials) if self._launcher.is_blocking else trials
         begin = time.monotonic()
         try:
+            if (why := self._working_folder.why_gone()) is not None:
+                raise refusals.NotNow(why)
             handles = self._launcher.submit([self.request(trial, exclude(trial)) for trial in batch])
         except Exception as error:
             self._refused(error, len(batch), is_first)
@@ -92,7 +97,9 @@ class Submitter:
             self._refusals += 1
             self._refused_at = time.monotonic()
         self.stop_reason = f"the launcher refused {self._refusals} submissions in a row: {error}"
-        log.warning("Submission failed, the sweep tries again in %.0f s: %s", refusals.AGAIN_SECONDS, error)
+        level = logging.DEBUG if self._said == str(error) and self._working_folder.why_gone() else logging.WARNING
+        self._said = str(error)
+        log.log(level, "Submission failed, the sweep tries again in %.0f s: %s", refusals.AGAIN_SECONDS, error)
         self._not_before = time.monotonic() + refusals.AGAIN_SECONDS
 
 
