@@ -83,5 +83,7 @@ def _options(config: DictConfig) -> dict[str, Any]:
         raise ConfigError(f"hydra.sweeper: {first_line(error)}") from None
     given: dict[str, Any] = {str(key): value for key, value in options.items() if key != "_target_"}
     if "params" in given:
-        given["params"] = with_dotted_keys(given["params"], config.hydra.overrides.hydra)
+        # Unresolved: an interpolation such as ${hydra.job.num} has a value in a job only.
+        overrides: Any = OmegaConf.to_container(config.hydra.overrides.hydra, resolve=False)
+        given["params"] = with_dotted_keys(given["params"], overrides)
     return given

@@ -16,7 +16,7 @@ from ax_moo.system.errors import ConfigError
 from ax_moo.system.text import first_line
 from ax_moo.trial import ParameterValue
 
-MOST = 64
+MOST = 32
 """A composition costs about as much as the start of an application. Of more options, these many are looked at."""
 
 _NESTED = re.compile(r"\$\{[^}]*\$\{")
@@ -38,7 +38,7 @@ def check_every_option(
     choices = [each for each in space.parameters if isinstance(each, Choice)]
     if not choices:
         return
-    known = _unresolvable_without(config, loader, space)
+    known = _unresolvable_without(config, loader, space) if unresolvable(job_config) else {}
     if found := _new(job_config, known):
         first = " ".join(f"{each.name}={each.values[0]}" for each in choices)
         raise ConfigError(f"hydra.sweeper.params: with {first} the config of a trial cannot be resolved: {found}")
