@@ -24,12 +24,12 @@ _PART = re.compile(r"[./@:\[\]]+")
 
 _SECRETS = _words(
     "password passwords passwd passwds passphrase passphrases passcode passcodes pwd pw secret secrets credential "
-    "credentials cred creds authorization authorisation cookie cookies jwt jwts bearer auth otp totp mnemonic "
-    "webhook webhooks connstr"
+    "credentials cred creds authorization authorisation oauth passwort kennwort senha contrasena cookie cookies "
+    "jwt jwts bearer auth otp totp mnemonic webhook webhooks connstr"
 )
 _ENDINGS = re.compile(
     r"(?:password|passwd|passphrase|secret|credential|(?:api|access|secret|private|auth|account|signing|encryption)key"
-    r"|(?:api|access|auth|refresh|session|bearer|bot)token)s?$"
+    r"|(?:api|access|auth|oauth|refresh|session|bearer|bot|csrf|xsrf|git|github|gitlab|hf|wandb|slack|user)token)s?$"
 )
 """What a word ends with that was written without a separator, such as ``dbpassword`` and ``PGPASSWORD``."""
 
@@ -53,8 +53,16 @@ _OF_TOKENS = _words(
 _OF_PASSES = _words("forward backward first second single two multi high low band full")
 
 _COUNTS = _words("n num nb number max min total count per avg mean keep top")
-_AFTER = _words("value string str raw plain plaintext base64 b64 hex base enc encoded hash prod dev staging")
-"""The last words that change nothing: ``password_hash``, ``token_value``."""
+_OF_KEYS_ABOVE = _words(
+    "api access secret private auth ssh encryption signing account license wandb comet openai anthropic"
+)
+"""The mappings whose own ``key`` is a secret: ``api: {key: ...}``. Below ``storage`` it is one of an object."""
+
+_AFTER = _words(
+    "value string str raw plain plaintext base64 b64 hex base enc encoded hash prod dev staging db github gitlab "
+    "gh openai wandb hf huggingface aws azure gcp slack"
+)
+"""The last words that change nothing: ``password_hash``, ``token_value``, ``TOKEN_GITHUB``."""
 
 _ONLY_NAMES = {"PWD", "OLDPWD"}
 """The shell's variables for the working directory."""
@@ -73,6 +81,8 @@ def is_secret(key: str) -> bool:
 def level_of_path(path: str) -> Level:
     """How much is hidden of the value at a dotted path: what is below ``secrets`` is hidden whatever its own name."""
     *above, last = [part for part in _PART.split(path.strip("+~- '\"")) if part] or [""]
+    if last in ("key", "keys") and above and above[-1].lower() in _OF_KEYS_ABOVE:
+        return Level.ALL
     return max([level_of(last), *(level_of(part) for part in above if last in CONTENTS or not is_single(part))])
 
 
