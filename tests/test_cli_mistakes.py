@@ -24,7 +24,15 @@ def main(config):
 
 main()
 """
-CONFIG = {"defaults": [{"model": "mlp"}, "_self_"], "x": 1.0, "y": 1.0, "n": 3, "act": "relu", "opt": {"lr": 0.1}}
+CONFIG = {
+    "defaults": [{"model": "mlp"}, "_self_"],
+    "x": 1.0,
+    "y": 1.0,
+    "n": 3,
+    "act": "relu",
+    "opt": {"lr": 0.1},
+    "optimizer": "sgd",
+}
 X = "x=interval(0,1)"
 KEYS = "hydra.sweeper"
 LOCAL = (X, "hydra/launcher=async_local")
@@ -40,6 +48,9 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "conf/config.yaml").write_text(yaml.safe_dump(CONFIG, sort_keys=False))
     (folder / "conf/model/mlp.yaml").write_text("width: 3")
     (folder / "conf/model/cnn.yaml").write_text("depth: 3")
+    (folder / "conf/optimizer").mkdir()
+    for optimizer in ("adam", "adamw"):
+        (folder / f"conf/optimizer/{optimizer}.yaml").write_text("beta: 0.9")
     return folder / "app.py"
 
 
@@ -48,6 +59,7 @@ Mistake = tuple[tuple[str, ...], str, str]
 
 OBJECTIVES: list[Mistake] = [
     ((X, f"{KEYS}.objectives=5"), f"{KEYS}.objectives", "must be a mapping"),
+    ((X, f"{KEYS}.objectives=[accuracy]"), f"{KEYS}.objectives", "such as {val_acc: {direction: maximize}}, got"),
     (
         (X, f"+{KEYS}.objectives.accuracy.directions=maximize"),
         f"{KEYS}.objectives.accuracy.directions",
@@ -98,6 +110,13 @@ PARAMETERS: list[Mistake] = [
         "give at least two values",
     ),
     (("act=choice(relu,tanh,relu)",), "act=choice(relu,tanh,relu)", "give each value once"),
+    (("act=choice()",), "act=choice()", "write at least two values: choice(a, b)"),
+    (("x=interval(0)",), "x=interval(0)", "write two numbers: interval(0, 1)"),
+    (("x=interval(0,1",), "x=interval(0,1", "makes no sense near 'interval(0,1'; close every bracket and quote"),
+    (("opt.lr=interval(a,b)",), "opt.lr=interval(a,b)", "write two numbers: interval(0, 1)"),
+    ((X, "hydra.job.name=a,b"), "hydra.job.name", "Hydra's own config cannot be searched over"),
+    (("model=interval(0,1)",), "model=interval(0,1)", "write choice(cnn, mlp)"),
+    (("optimizer=choice(adam,adamw)",), "optimizer=choice(adam,adamw)", "that the defaults list does not have"),
     ((X, "x=interval(0,2)"), "x", "duplicate parameter on the command line; give it once"),
     ((X, "x=3"), "x", "duplicate parameter on the command line; give it once"),
     ((X, f"+{KEYS}.params={{hydra.job.name: 'choice(a,b)'}}"), f"{KEYS}.params.hydra.job.name", "set it to one"),
@@ -147,6 +166,14 @@ CONSTRAINTS: list[Mistake] = [
 SETTINGS: list[Mistake] = [
     ((X, f"{KEYS}.n_trials=0"), f"{KEYS}.n_trials", "a whole number of at least 1"),
     ((X, f"{KEYS}.n_trials=ten"), f"{KEYS}.n_trials", "a whole number of at least 1"),
+    (
+        (X, f"{KEYS}.n_trials=${{nothing}}"),
+        f"{KEYS}.n_trials",
+        "'nothing' not found; give a value that can be resolved",
+    ),
+    ((X, f"{KEYS}.seed=${{oc.env:NO_SUCH_VARIABLE}}"), f"{KEYS}.seed", "give a value that can be resolved"),
+    ((X, f"{KEYS}.n_trials=???"), f"{KEYS}.n_trials", "give a value"),
+    ((X, f"{KEYS}.initial={{x: 0.5}}"), f"{KEYS}.initial", "must be a list, such as [{lr: 0.001, width: 64}]"),
     ((X, f"{KEYS}.n_jobs=0"), f"{KEYS}.n_jobs", "a whole number of at least 1"),
     ((X, f"{KEYS}.n_jobs=2.5"), f"{KEYS}.n_jobs", "a whole number of at least 1"),
     ((X, f"{KEYS}.method=bayes"), f"{KEYS}.method", "must be one of auto, fast, sobol"),

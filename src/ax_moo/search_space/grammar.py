@@ -30,6 +30,23 @@ from ax_moo.trial import ParameterValue
 
 # Strings that the grammar reads back unchanged without quotes.
 _BARE = re.compile(r"[A-Za-z_/][A-Za-z0-9_/.\-]*")
+_CALLED = re.compile(r"\w+ while evaluating '(?P<function>\w+)\(.*?': (?P<reason>.*)")
+_BREAKS = re.compile(
+    r"(?:no viable alternative at input|(?:mismatched|extraneous) input|missing \w+ at|token recognition error at:)"
+    r" '(?P<text>.*?)'(?:$| expecting)"
+)
+_CALLS = {
+    "interval": "write two numbers: interval(0, 1)",
+    "range": "write numbers: range(START, STOP, STEP), without STOP itself",
+    "choice": "write at least two values: choice(a, b)",
+    "tag": "write tag(log, interval(1e-4, 1e-1)) or tag(ordered, choice(1, 2))",
+    "glob": "write a pattern of option names: glob(res*)",
+    "int": "write int(interval(1, 8)) or int(range(1, 9))",
+    "float": "write float(interval(1, 8)) or float(range(1, 9))",
+    "str": "write the values themselves: choice(a, b)",
+    "bool": "write choice(true, false)",
+}
+_SYNTAX = "close every bracket and quote, and put a value with other characters into quotes of its own: \"key='a b=c'\""
 _KEYWORDS = {"true", "false", "null", "inf", "nan"}
 
 
@@ -54,9 +71,27 @@ def parse_override(text: str, parser: OverridesParser, where: str) -> Override:
         override = parser.parse_override(text)
     except HydraException as error:
         what = "it" if text == where else repr(text)
-        raise ConfigError(f"{where}: Hydra cannot read {what}: {one_line(str(error))}") from None
+        raise ConfigError(f"{where}: Hydra cannot read {what}: {_why_unreadable(str(error))}") from None
     override.config_loader = parser.config_loader
     return override
+
+
+def _why_unreadable(message: str) -> str:
+    """Hydra's reason without the names of its exceptions and without its hint, and what to write instead."""
+    lines = [line for line in message.splitlines() if line and not line.startswith(("See https://", "Error parsing "))]
+    called = _CALLED.match(lines[0]) if lines else None
+    if called is None:
+        return f"{_where_it_breaks(one_line(' '.join(lines)))}; {_SYNTAX}"
+    function, reason = called["function"], one_line("; ".join([called["reason"], *lines[1:]]))
+    return f"{reason}; {_CALLS.get(function, _SYNTAX)}"
+
+
+def _where_it_breaks(reason: str) -> str:
+    """The reason of Hydra's parser without the names of its tokens; any other one unchanged."""
+    found = _BREAKS.search(reason)
+    if found is None:
+        return reason
+    return "it is not complete" if found["text"] == "<EOF>" else f"it makes no sense near {found['text']!r}"
 
 
 def key_of(override: Override) -> str:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -55,13 +56,35 @@ def compose_trial(
 def _why_not(error: Exception, parameter: Parameter, config: DictConfig) -> str:
     why = first_line(error)
     name = parameter.name
+    if "match in the defaults list" in str(error):
+        return f"{name!r} is a config group that the defaults list does not have; add it there, or write +{name}"
     if why.startswith("Could not override"):
         near = difflib.get_close_matches(name, list(_keys(config)), n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         return f"the application's config has no key {name!r}; {hint}correct the key, or add a new one with +{name}"
     if why.startswith("Could not append"):
         return f"the application's config has the key {name!r} already; leave the + out"
-    return f"the application's config does not accept the parameter: {why}; correct the key or its values"
+    refused = _refused(error)
+    return f"the application's config does not accept {refused}; {_remedy(parameter, config, refused)}"
+
+
+def _refused(error: Exception) -> str:
+    """What Hydra says about an override that cannot be merged, and the reason, which is in the exception's cause."""
+    cause = error.__cause__
+    if isinstance(cause, OmegaConfBaseException):
+        return f"it: {first_line(cause)}"
+    return f"the parameter: {first_line(error)}"
+
+
+def _remedy(parameter: Parameter, config: DictConfig, reason: str) -> str:
+    name = parameter.name
+    if OmegaConf.is_dict(OmegaConf.select(config, name, throw_on_resolution_failure=False)):
+        return f"search over the keys below it, such as {name}.KEY"
+    if "converted to Integer" in reason and isinstance(parameter, Range):
+        return f"write int(interval({math.ceil(parameter.lower)}, {math.floor(parameter.upper)}))"
+    if "valid bool" in reason:
+        return "write choice(true, false)"
+    return "give values of the type that the key has"
 
 
 def _keys(config: DictConfig) -> Iterator[str]:
@@ -83,9 +106,14 @@ def origin(parameter: Parameter, arguments: Sequence[str]) -> str:
 
 def _check_options(loader: ConfigLoader, parameter: Parameter, arguments: Sequence[str]) -> None:
     """Check that a parameter which chooses among a config group's options names only options that exist."""
-    if isinstance(parameter, Range):
-        return
     options = loader.get_group_options(parameter.name.split("@")[0])
+    if isinstance(parameter, Range):
+        if options:
+            raise ConfigError(
+                f"{origin(parameter, arguments)}: {parameter.name} is a config group, whose options are no range;"
+                f" write choice({', '.join(options)})"
+            )
+        return
     values = parameter.values if isinstance(parameter, Choice) else (parameter.value,)
     # Composing checks options in folders below the group, and names with an ending.
     unknown = [v for v in values if options and v not in (*options, None) and not ("/" in str(v) or "." in str(v))]

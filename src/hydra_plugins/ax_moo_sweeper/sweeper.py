@@ -13,6 +13,11 @@ from omegaconf import DictConfig, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from hydra_plugins.ax_moo_sweeper import config as _config  # noqa: F401 - Hydra 1.4 imports only this module
+from hydra_plugins.ax_moo_sweeper._mistakes import (
+    end_for_a_mistake,
+    end_for_what_cannot_be_resolved,
+    resolve_before_hydra_does,
+)
 
 if TYPE_CHECKING:
     from ax_moo.jobs.launcher import AsyncLauncher
@@ -56,7 +61,7 @@ class AxMooSweeper(Sweeper):
         try:
             launcher = Plugins.instance().instantiate_launcher(config=without_varying(self.config), **context)
         except OmegaConfBaseException as error:
-            _end_for_a_mistake("hydra.launcher", error, _RESOLVABLE)
+            end_for_what_cannot_be_resolved("hydra.launcher", error, _RESOLVABLE)
         launcher.setup(config=self.config, **context)
         return launcher
 
@@ -81,17 +86,14 @@ class AxMooSweeper(Sweeper):
         from ax_moo.jobs.launcher import ChecksTrials
         from ax_moo.session.run import run
         from ax_moo.system.errors import ConfigError
-        from ax_moo.system.redaction import message_without_secrets
-        from ax_moo.system.terminal import say_as_error
 
         try:
             launcher = _asynchronous(self.launcher)
             if self._unresolved is not None and not isinstance(launcher, ChecksTrials):
-                _end_for_a_mistake("hydra.launcher", self._unresolved, _RESOLVABLE)
+                end_for_what_cannot_be_resolved("hydra.launcher", self._unresolved, _RESOLVABLE)
             return run(self.config, self.hydra_context.config_loader, launcher, arguments)
         except ConfigError as error:
-            say_as_error(f"hydra/sweeper=ax_moo: {message_without_secrets(str(error))}")
-            return 2
+            end_for_a_mistake(str(error))
 
 
 def _settle_sweep_dir(config: DictConfig) -> None:
@@ -100,15 +102,7 @@ def _settle_sweep_dir(config: DictConfig) -> None:
         with read_write(config.hydra.sweep):  # in Hydra 1.4 it is read-only by itself
             config.hydra.sweep.dir = str(config.hydra.sweep.dir)
     except OmegaConfBaseException as error:
-        _end_for_a_mistake("hydra.sweep.dir", error, "give the folder of the sweep")
-
-
-def _end_for_a_mistake(key: str, error: OmegaConfBaseException, remedy: str) -> NoReturn:
-    from ax_moo.system.terminal import say_as_error
-    from ax_moo.system.text import first_line
-
-    say_as_error(f"hydra/sweeper=ax_moo: {key}: {first_line(error)}; {remedy}")
-    sys.exit(2)
+        end_for_what_cannot_be_resolved("hydra.sweep.dir", error, "give the folder of the sweep")
 
 
 def _leave(code: int) -> NoReturn:
@@ -131,3 +125,6 @@ def _asynchronous(launcher: Launcher) -> "AsyncLauncher":
     if adopted is not None:
         return adopted
     return BlockingLauncherAdapter(launcher, attacher(), why_in_rounds(launcher))
+
+
+resolve_before_hydra_does()
