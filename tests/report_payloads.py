@@ -6,6 +6,8 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ax_moo.html_report.views import view
+
 Payload = dict[str, Any]
 
 BEGAN = 1_780_000_000.0
@@ -62,6 +64,26 @@ def uniform() -> Payload:
     for slot in (0, 2):
         next(span for span in payload["timeline"]["spans"] if span["slot"] == slot)["outcome"] = "ABANDONED"
     return payload
+
+
+def outliers(objectives: Sequence[str] = ("val_acc", "num_params"), n_trials: int = 24) -> Payload:
+    """A sweep in which trial 2 is far too large and trials 3 and 4 have learned nothing; the model is a bad one."""
+    payload = sweep(n_trials, objectives)
+    trials = payload["trials"]
+    trials[2]["metrics"] |= {"num_params": 1e7}
+    for trial in trials[3:5]:
+        trial["metrics"] |= {"val_acc": 0.1 + trial["trial"] / 100}
+    _judge(trials, objectives)
+    again = _payload(trials, objectives, 4)
+    for model in again["surrogate"]["metrics"].values():
+        model["cross_validation"]["r2"] = 0.1
+        model["advice"] = "Trials lie far from all others: narrow the ranges that lead there."
+    measured = [trial for trial in trials if trial["metrics"]]
+    for name in again["metrics"]:
+        front = [trial["metrics"][name] for trial in measured if trial["pareto"] and name in objectives]
+        threshold = THRESHOLDS[name] if name in objectives else None
+        again["views"][name] = view([trial["metrics"][name] for trial in measured], front, threshold)
+    return again
 
 
 def hostile() -> Payload:
@@ -233,6 +255,7 @@ def _payload(trials: list[dict[str, Any]], objectives: Sequence[str], n_jobs: in
         "columns": list(trials[0]["row"]),
         "trials": trials,
         "frontier": [trial["trial"] for trial in trials if trial["pareto"]],
+        "views": {},
         "hypervolume": None if single else _hypervolume(ended, objectives),
         "best": _best(ended, objectives[0]) if single else None,
         "timeline": {"slots": n_jobs, "utilization": 0.93, "spans": _spans(trials, n_jobs)},

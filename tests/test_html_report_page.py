@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from browser import chromium, why_not_here
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Locator, Page
-from report_payloads import GOALS, HOSTILE, Payload, begun, half_finished, hostile, sweep, uniform
+from report_payloads import GOALS, HOSTILE, Payload, begun, half_finished, hostile, outliers, sweep, uniform
 
 from ax_moo.html_report.page import page, write_page
 
@@ -23,6 +23,7 @@ PAYLOADS: dict[str, Callable[[], Payload]] = {
     "begun": begun,
     "thousand": lambda: sweep(1000, n_jobs=16),
     "hostile": hostile,
+    "outliers": outliers,
 }
 
 # The frontier (of each pair), progress twice, timeline, curves, parallel coordinates; of each metric that the model is
@@ -139,7 +140,7 @@ def opened(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Callab
     return one
 
 
-@pytest.mark.parametrize("kind", PAYLOADS)
+@pytest.mark.parametrize("kind", PLOTS)
 def test_the_page_asks_for_nothing_and_draws_all_its_plots(opened: Callable[[str], Opened], kind: str) -> None:
     report = opened(kind)
     assert report.requests == [report.path.as_uri()]
@@ -151,6 +152,91 @@ def test_the_page_asks_for_nothing_and_draws_all_its_plots(opened: Callable[[str
     goals = [objective["name"] for objective in report.payload["objectives"]]
     measured = [trial for trial in report.payload["trials"] if set(goals) <= set(trial["metrics"])]
     assert len(measured) == 0 or report.plot("frontier").locator(".scatterlayer .point").count() == len(measured)
+
+
+SAYS = "words => document.querySelector('#frontier output').textContent === words"
+
+
+def test_plots_open_without_outliers_and_show_all_by_a_button_or_a_double_click(
+    opened: Callable[[str], Opened],
+) -> None:
+    report = opened("outliers")
+    said, button = report.page.locator("#frontier output"), report.page.locator("#frontier .view button")
+    ends = "node => [...node.layout.xaxis.range, ...node.layout.yaxis.range]"
+    left, right, low, high = at_first = report.plot("frontier").evaluate(ends)
+    assert 0.7 < left < 0.9 < right < 1
+    assert 0 < low < 80_000 < high < 300_000
+    assert said.inner_text() == "3 of 23 trials lie outside of this view."
+    fit = report.page.locator("#surrogate figure").first
+    assert [fit.locator(".advice").inner_text()[:10], fit.locator(".view").is_visible()] == ["Trials lie", True]
+
+    button.click()
+    report.page.wait_for_function(SAYS, arg="All 23 trials are shown.")
+    assert report.plot("frontier").evaluate(ends)[3] > 1e7
+    report.page.locator("#theme").click()
+    assert said.inner_text() == "All 23 trials are shown."
+    report.page.locator("#theme").click()
+    button.click()
+    report.page.wait_for_function(SAYS, arg="3 of 23 trials lie outside of this view.")
+    assert report.plot("frontier").evaluate(ends) == at_first
+    box = report.plot("frontier").locator(".nsewdrag").bounding_box()
+    assert box is not None
+    report.page.mouse.dblclick(box["x"] + 20, box["y"] + 20)
+    report.page.wait_for_function(SAYS, arg="All 23 trials are shown.")
+    assert report.complaints == []
+
+
+def test_outliers_stand_at_the_ends_of_the_parallel_coordinates_and_do_not_take_their_colours(
+    opened: Callable[[str], Opened],
+) -> None:
+    [found] = opened("outliers").plot("parallel").evaluate("node => node.data")
+    values = sorted(found["line"]["color"])
+    bar = found["line"]["colorbar"]
+    below, lowest = bar["ticktext"][0], bar["tickvals"][0]
+    assert below.startswith("≤ 0.")
+    assert values[:2] == [lowest, lowest]
+    assert (values[-1] - values[4]) > 0.5 * (found["line"]["cmax"] - found["line"]["cmin"])
+    sizes = next(axis for axis in found["dimensions"] if "num_params" in axis["label"])
+    assert sizes["ticktext"][-1].startswith("≥ ")
+    assert all("e" not in words for axis in found["dimensions"] for words in axis["ticktext"] if words[0].isdigit())
+
+
+# What lies above each other: plotly's icons and any words, and words of the same plot that are not turned.
+COVERED = """
+() => {
+  const meet = (a, b) => a.left < b.right - 2 && b.left < a.right - 2 && a.top < b.bottom - 2 && b.top < a.bottom - 2;
+  const boxOf = node => {
+    const { left, right, top, bottom } = node.getBoundingClientRect();
+    const turned = /rotate/.test(node.closest("text")?.getAttribute("transform"));
+    return { words: node.textContent.trim(), turned, left, right, top, bottom };
+  };
+  const boxes = nodes => [...nodes].map(boxOf).filter(box => box.words && box.right > box.left);
+  const around = boxes([...document.querySelectorAll("main p, main h3, figcaption, main .controls")]
+    .filter(node => !node.closest(".plot")));
+  const found = [];
+  for (const plot of document.querySelectorAll(".plot")) {
+    const words = boxes(plot.querySelectorAll("svg text:not(:has(tspan)), svg tspan"));
+    const icons = [...plot.querySelectorAll(".modebar-group")].map(node => node.getBoundingClientRect());
+    for (const icon of icons) for (const word of [...words, ...around]) if (meet(icon, word)) found.push(word.words);
+    const straight = words.filter(word => !word.turned);
+    straight.forEach((one, index) => straight.slice(index + 1).forEach(other => {
+      if (meet(one, other)) found.push(`${one.words} and ${other.words}`);
+    }));
+  }
+  return [document.querySelectorAll(".modebar-group").length, found];
+}
+"""
+
+
+@pytest.mark.parametrize("width", [390, 768, 1280, 1920])
+def test_no_icon_and_no_word_covers_another_one(opened: Callable[[str], Opened], width: int) -> None:
+    page = opened("outliers").page
+    page.set_viewport_size({"width": width, "height": 900})
+    page.wait_for_function(FITTING)
+    icons, covered = page.evaluate(COVERED)
+    assert icons >= 15
+    assert covered == []
+    page.set_viewport_size({"width": 1280, "height": 900})
 
 
 def test_all_pairs_of_three_objectives_are_drawn_and_the_large_one_is_chosen(opened: Callable[[str], Opened]) -> None:

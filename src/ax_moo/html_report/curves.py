@@ -1,11 +1,12 @@
 """Collects the learning curves that a sweep's trials reported with ``ax_moo.report``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ax_moo import measurements
 from ax_moo.html_report.trial_folders import trial_folders
+from ax_moo.html_report.views import View, view
 from ax_moo.measurements import Measurement
 from ax_moo.trial import Trial
 
@@ -13,6 +14,7 @@ MOST_POINTS = 200_000
 """The limit for all curves together: a screen shows no more points, and the page has to stay small."""
 
 LEAST_POINTS_OF_A_CURVE = 20
+POINTS_FOR_A_VIEW = 5000
 
 
 def curves(folder: Path, sweep_id: str, trials: Sequence[Trial], objectives: Sequence[str]) -> dict[str, Any]:
@@ -24,12 +26,21 @@ def curves(folder: Path, sweep_id: str, trials: Sequence[Trial], objectives: Seq
     most = max(LEAST_POINTS_OF_A_CURVE, MOST_POINTS // max(1, sum(len(by_metric) for by_metric in found.values())))
     return {
         "metrics": metrics,
+        "views": {
+            name: _view([by_metric[name] for by_metric in found.values() if name in by_metric]) for name in metrics
+        },
         "trials": [
             {"trial": index, "metrics": {name: _thinned(points, most) for name, points in by_metric.items()}}
             for index, by_metric in found.items()
             if by_metric
         ],
     }
+
+
+def _view(curves: Sequence[Mapping[int, float]]) -> View | None:
+    """Where a plot of the curves opens, from some of their values: all of them can be a million."""
+    stride = max(1, sum(map(len, curves)) // POINTS_FOR_A_VIEW)
+    return view([value for points in curves for value in list(points.values())[::stride]])
 
 
 def _of_trial(folders: Sequence[Path]) -> dict[str, dict[int, float]]:

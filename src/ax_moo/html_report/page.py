@@ -17,6 +17,7 @@ _SCRIPTS = (
     "copying",
     "plots",
     "sweep",
+    "view",
     "summary",
     "points",
     "best_so_far",

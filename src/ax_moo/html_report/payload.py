@@ -6,8 +6,10 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ax_moo.html_report.advice import advised
 from ax_moo.html_report.curves import curves
 from ax_moo.html_report.timeline import timeline
+from ax_moo.html_report.views import views
 from ax_moo.problem.frontier import hypervolume_of, hypervolume_trace, is_feasible, mean, pareto_trials, reference_point
 from ax_moo.problem.problem import Problem
 from ax_moo.results.notebook import in_order_of_completion
@@ -45,11 +47,12 @@ def payload(sweep: SweepFolder, surrogate: Mapping[str, Any] | None, now: float)
         **_problem(problem, trials),
         **_trials(sweep),
         "frontier": [trial.index for trial in front],
+        "views": views(trials, problem),
         "hypervolume": _hypervolume(sweep, front) if problem.is_multi_objective else None,
         "best": None if problem.is_multi_objective else _best(sweep, front),
         "timeline": timeline(journal.events(sweep.path), end),
         "curves": curves(sweep.path, sweep.sweep_id, trials, [objective.name for objective in problem.objectives]),
-        "surrogate": surrogate,
+        "surrogate": advised(surrogate, problem),
         "failures": failures(trials),
         "retries": [retry for trial in trials for retry in retries(trial)],
         "avoided_nodes": list(map(dataclasses.asdict, avoided_nodes(trials, now))),

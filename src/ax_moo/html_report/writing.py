@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ax_moo.html_report.advice import advised
 from ax_moo.html_report.payload import for_javascript, payload
 from ax_moo.optimizer.base import Method
 from ax_moo.storage import journal
@@ -59,7 +60,7 @@ def _write(sweep: SweepFolder, out: Path | None, whole: bool) -> Path:
     data = payload(sweep, cached.get("surrogate"), time.time())
     write_page(path, data)
     if not _is_current(cached, sweep) and (whole or _is_due(cached, sweep)):
-        write_page(path, {**data, "surrogate": for_javascript(_analysed(sweep))})
+        write_page(path, {**data, "surrogate": for_javascript(advised(_analysed(sweep), sweep.problem))})
     return path
 
 

@@ -3,8 +3,12 @@
 function drawAllValues(body, trials) {
   const [objective] = sweep.objectives;
   const node = box(`The value of ${objective.name} of each trial, and the best so far`, "tall points");
-  body.append(node);
-  draw(node, () => allValues(trials, objective));
+  drawView(
+    body,
+    node,
+    () => allValues(trials, objective),
+    () => ({ x: null, y: viewOf(objective.name) }),
+  );
   copiesOnClick(node);
 }
 

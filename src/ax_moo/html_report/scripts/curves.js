@@ -13,13 +13,17 @@ function drawCurves() {
   }
   let metric = metrics[0];
   const node = box("Learning curves of the trials", "tall points");
-  const show = () => draw(node, () => curvesFigure(metric));
   const pick = (chosen) => {
     metric = chosen;
     show();
   };
-  body.append(el("div", { class: "controls" }, select("metric", metrics, metric, pick)), node);
-  show();
+  body.append(el("div", { class: "controls" }, select("metric", metrics, metric, pick)));
+  const show = drawView(
+    body,
+    node,
+    () => curvesFigure(metric),
+    () => ({ x: null, y: sweep.curves.views?.[metric] ?? null }),
+  );
   copiesOnClick(node);
 }
 

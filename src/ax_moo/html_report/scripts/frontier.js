@@ -37,11 +37,7 @@ function describeFrontier() {
 }
 
 function drawOnlyPair(body, trials) {
-  const controls = el("div", { class: "controls" });
-  const node = pairBox(...sweep.objectives, "tall");
-  body.append(controls, node);
-  drawPair(node, trials, ...sweep.objectives, "tall");
-  if (trials.some((trial) => trial.pareto)) controls.append(viewSelect(() => redrawOne(node)));
+  drawPair(body, pairBox(...sweep.objectives, "tall"), trials, () => sweep.objectives, true);
 }
 
 function pairBox(x, y, kind) {
@@ -49,9 +45,16 @@ function pairBox(x, y, kind) {
   return box(words, `${kind} points`);
 }
 
-function drawPair(node, trials, x, y, kind) {
-  draw(node, () => pairFigure(trials, x, y, kind === "tall"));
+/** A plot of the two objectives of `pair()`; the result draws it again when these have changed. */
+function drawPair(parent, node, trials, pair, isLarge) {
+  const [figure, views] = [() => pairFigure(trials, ...pair(), isLarge), () => pairView(...pair())];
+  const again = drawView(parent, node, figure, views);
   copiesOnClick(node);
+  return again;
+}
+
+function pairView(x, y) {
+  return { x: viewOf(x.name), y: viewOf(y.name) };
 }
 
 function drawAllPairs(body, trials) {
@@ -60,7 +63,6 @@ function drawAllPairs(body, trials) {
   const chosen = { x: objectives[0], y: objectives[1] };
   const large = pairBox(chosen.x, chosen.y, "tall");
   const name = (objective) => objective.name;
-  const show = () => draw(large, () => pairFigure(trials, chosen.x, chosen.y, true));
   const pick = (at, other) => (objective) => {
     if (objective === chosen[other]) chosen[other] = chosen[at];
     chosen[at] = objective;
@@ -72,31 +74,13 @@ function drawAllPairs(body, trials) {
     y: select("vertical", objectives, chosen.y, pick("y", "x"), name),
   };
   const small = el("div", { class: "many", id: "pairs" });
-  const controls = [selects.x, selects.y, trials.some((trial) => trial.pareto) ? viewSelect(show) : null];
-  body.append(el("div", { class: "controls" }, controls), large, el("h3", {}, "All pairs of objectives"), small);
-  drawPair(large, trials, chosen.x, chosen.y, "tall");
-  small.append(...pairs.map(([x, y]) => pairBox(x, y, "low")));
-  pairs.forEach(([x, y], index) => later(() => drawPair(small.children[index], trials, x, y, "low")));
-}
-
-const VIEWS = ["all trials", "around the frontier"];
-let view = VIEWS[0];
-
-function viewSelect(change) {
-  const pick = (chosen) => {
-    view = chosen;
-    change();
-  };
-  return select("view", VIEWS, view, pick);
-}
-
-/** The part of an axis that holds the frontier and the threshold, with some room around them. */
-function around(trials, objective) {
-  const values = trials.filter((trial) => trial.pareto).map((trial) => value(trial, objective.name));
-  if (objective.threshold !== null) values.push(objective.threshold);
-  const [low, high] = [Math.min(...values), Math.max(...values)];
-  const room = (high - low || Math.abs(high) || 1) * 0.15;
-  return [low - room, high + room];
+  body.append(el("div", { class: "controls" }, selects.x, selects.y));
+  const show = drawPair(body, large, trials, () => [chosen.x, chosen.y], true);
+  body.append(el("h3", {}, "All pairs of objectives"), small);
+  small.append(...pairs.map(() => el("div")));
+  pairs.forEach((pair, index) =>
+    later(() => drawPair(small.children[index], pairBox(...pair, "low"), trials, () => pair, false)),
+  );
 }
 
 function pairFigure(trials, x, y, isLarge) {
@@ -116,12 +100,7 @@ function pairFigure(trials, x, y, isLarge) {
       keyTo(kind),
     );
   }
-  const figure = byIteration(thresholds({ x, y }, trials), x.name, y.name, isLarge);
-  if (isLarge && view !== VIEWS[0]) {
-    figure.xaxis.range = around(trials, x);
-    figure.yaxis.range = around(trials, y);
-  }
-  return { data, layout: figure };
+  return { data, layout: byIteration(thresholds({ x, y }, trials), x.name, y.name, isLarge) };
 }
 
 function frontFrom(trials, x, y) {

@@ -21,7 +21,7 @@ function drawParallel() {
   const controls = [select("colour", metrics, chosen.metric, (metric) => show({ metric }))];
   if (!isSingle && sweep.frontier.length)
     controls.push(select("show", fronts, chosen.front, (front) => show({ front })));
-  node.style.minWidth = `${100 * (varied().length + metrics.length) + 80}px`;
+  node.style.minWidth = `${115 * (varied().length + metrics.length) + 80}px`;
   body.append(el("div", { class: "controls" }, controls), el("div", { class: "scroll" }, node));
   show({});
 }
@@ -39,7 +39,7 @@ function parallelFigure(trials, metrics, coloured) {
     ...usable.map(({ parameter, scale }) => parameterDimension(parameter, scale, trials)),
     ...metrics.map((metric) => metricDimension(metric, trials)),
   ];
-  const values = trials.map((trial) => value(trial, coloured));
+  const shades = metricScale(coloured, trials);
   const small = { family: FONT, size: 11.5, color: colour("muted") };
   const data = [
     {
@@ -50,12 +50,12 @@ function parallelFigure(trials, metrics, coloured) {
       tickfont: small,
       rangefont: { ...small, color: "rgba(0,0,0,0)" },
       line: {
-        color: values,
+        color: shades.values,
         colorscale: scale(),
         showscale: true,
-        cmin: Math.min(...values),
-        cmax: padded(values)[1],
-        colorbar: colourbar(plain(coloured, 24)),
+        cmin: shades.range[0],
+        cmax: shades.range[1],
+        colorbar: { ...colourbar(plain(coloured, 24)), ...ticksOf(shades) },
       },
       unselected: { line: { color: colour("line"), opacity: 0.25 } },
     },
@@ -71,18 +71,33 @@ function leftOf({ label, ticktext }) {
 
 function parameterDimension(parameter, scale, trials) {
   const values = trials.map((trial) => scale.place(trial.parameterization[parameter.name]));
-  const ticks = scale.ticks
-    ? {
-        tickvals: scale.ticks.map(({ at }) => at),
-        ticktext: scale.ticks.map(({ words }) => short(words.replace(/\s+/g, " "), 18)),
-      }
-    : {};
-  return { label: plain(parameter.name, 24), values, range: scale.range, ...ticks };
+  const ticks = (scale.ticks ?? rangeTicks(...scale.range)).map(({ at, words }) => ({
+    at,
+    words: short(words.replace(/\s+/g, " "), 17),
+  }));
+  return { label: plain(parameter.name, 22), values, range: scale.range, ...ticksOf({ ticks }) };
 }
 
 function metricDimension(metric, trials) {
-  const values = trials.map((trial) => value(trial, metric));
-  return { label: `<b>${plain(metric, 24)}</b>`, values, range: padded(values) };
+  const scale = metricScale(metric, trials);
+  return { label: `<b>${plain(metric, 22)}</b>`, values: scale.values, range: scale.range, ...ticksOf(scale) };
+}
+
+/** A metric's axis and colours: outliers stand at its ends, which say so, so that the other trials can be told apart. */
+function metricScale(metric, trials) {
+  const found = trials.map((trial) => value(trial, metric));
+  const [lowest, highest] = [Math.min(...found), Math.max(...found)];
+  const [low, high] = padded(found);
+  const ends = viewOf(metric) ?? [low, high];
+  const [from, to] = [lowest < ends[0] ? ends[0] : low, highest > ends[1] ? ends[1] : high];
+  const isView = to > from && (from > low || to < high);
+  const range = isView ? rounded(from, to) : [low, high];
+  const values = found.map((one) => Math.min(Math.max(one, range[0]), range[1]));
+  return { values, range, ticks: rangeTicks(...range, lowest < range[0], highest > range[1]) };
+}
+
+function ticksOf({ ticks }) {
+  return { tickmode: "array", tickvals: ticks.map(({ at }) => at), ticktext: ticks.map(({ words }) => words) };
 }
 
 /** From the lowest to the highest; what differs by rounding alone is the same. */

@@ -7,6 +7,8 @@ const CONFIG = {
   typesetMath: false, // a $ in a name is a $
   modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
 };
+// 80,000 and 0.00001; powers of ten only beyond a thousand million.
+const READABLE = { separatethousands: true, exponentformat: "power", minexponent: 9 };
 // Viridis without its ends, which the page's two backgrounds would swallow.
 const LIGHT_SCALE = [
   [0, "#440154"],
@@ -72,8 +74,9 @@ function axis(more = {}) {
     ticks: "outside",
     ticklen: 4,
     automargin: true,
-    title: { text: plain(title ?? "", isNarrow() ? 36 : 60), standoff: 10, font: { size: 13, color: colour("muted") } },
+    title: { text: plain(title ?? "", innerWidth < 1100 ? 32 : 60), standoff: 10, font: { size: 13, color: colour("muted") } },
     tickfont: { color: colour("muted"), size: 11.5 },
+    ...READABLE,
     ...rest,
   };
 }
@@ -110,8 +113,10 @@ function layout(more = {}) {
 
 function colourbar(title) {
   return {
-    title: { text: title, side: "top", font: { size: 12, color: colour("muted") } },
+    // The second line is air, so that the title keeps away from a tick at the top.
+    title: { text: title && `${title}<br><span style="font-size:6px"> </span>`, side: "top", font: { size: 12, color: colour("muted") } },
     tickfont: { color: colour("muted"), size: 11.5 },
+    ...READABLE,
     thickness: 10,
     outlinewidth: 0,
     len: 0.9,
@@ -122,7 +127,7 @@ function colourbar(title) {
 /** A dashed line across the plot at `value`, with its words at its beginning or, if they `end` it, at its end. */
 function level(at, value, words, end) {
   const x = at === "x";
-  const line = { type: "line", line: { color: colour("muted"), width: 1.3, dash: "dash" }, layer: "below" };
+  const line = { type: "line", name: words, line: { color: colour("muted"), width: 1.3, dash: "dash" }, layer: "below" };
   const where = x
     ? { x0: value, x1: value, yref: "paper", y0: 0, y1: 1 }
     : { y0: value, y1: value, xref: "paper", x0: 0, x1: 1 };
@@ -151,8 +156,8 @@ const widths = new ResizeObserver((entries) => {
 function draw(node, figure) {
   figures.set(node, figure);
   widths.observe(node);
-  const { data, layout } = figure();
-  return Plotly.react(node, data, layout, CONFIG);
+  const { data, layout, config } = figure();
+  return Plotly.react(node, data, layout, { ...CONFIG, ...config });
 }
 
 /** A box for a plot; what it shows is said to those who cannot see it. */

@@ -33,8 +33,14 @@ function timeUnit(seconds) {
 
 function drawTrace(body, trace, title, label, x, subject) {
   const node = box(`${subject} ${title.toLowerCase()}`, "low points");
-  body.append(el("figure", {}, el("figcaption", {}, el("b", {}, title)), node));
-  draw(node, () => traceFigure(trace, label, x, subject));
+  const parent = el("figure", {}, el("figcaption", {}, el("b", {}, title)));
+  body.append(parent);
+  drawView(
+    parent,
+    node,
+    () => traceFigure(trace, label, x, subject),
+    () => ({ x: null, y: isSingle ? viewOf(subject) : null }),
+  );
   copiesOnClick(node);
 }
 

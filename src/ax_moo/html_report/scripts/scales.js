@@ -26,7 +26,7 @@ function logarithmic({ lower, upper }) {
   for (let decade = Math.floor(low); decade <= high; decade += 1) {
     for (const digit of high - low > 2 ? [1] : [1, 2, 5]) values.push(digit * 10 ** decade);
   }
-  const apart = 0.07 * (high - low);
+  const apart = 0.1 * (high - low);
   const inside = values.filter((value) => Math.log10(value) > low + apart && Math.log10(value) < high - apart);
   const range = low < high ? [low, high] : [low - 0.5, low + 0.5];
   const place = (value) => (Number(value) > 0 ? finite(Math.log10(Number(value))) : null);
@@ -58,6 +58,27 @@ function categorical(parameter) {
     place: (value) => keys.get(JSON.stringify(value)) ?? null,
     ticks,
   };
+}
+
+/** Both ends rounded to a hundredth of their distance, so that they can be written in few digits. */
+function rounded(low, high) {
+  const step = 10 ** (Math.floor(Math.log10(high - low)) - 1);
+  return [low, high].map((end) => Number((Math.round(end / step) * step).toPrecision(12)));
+}
+
+/** Five or so round numbers from one end to the other; where values lie beyond an end, the end is named "≤" or "≥". */
+function rangeTicks(low, high, isBelow, isAbove) {
+  const decade = 10 ** Math.floor(Math.log10((high - low) / 5));
+  const step = [1, 2, 5, 10].map((digit) => digit * decade).find((one) => (high - low) / one <= 6);
+  const apart = 0.06 * (high - low);
+  const round = Array.from({ length: 8 }, (_, index) => (Math.ceil(low / step) + index) * step)
+    .map((at) => Number(at.toPrecision(12)))
+    .filter((at) => at >= low + (isBelow ? apart : 0) && at <= high - (isAbove ? apart : 0));
+  return [
+    ...(isBelow ? [{ at: low, words: `≤ ${number(low)}` }] : []),
+    ...round.map((at) => ({ at, words: number(at) })),
+    ...(isAbove ? [{ at: high, words: `≥ ${number(high)}` }] : []),
+  ];
 }
 
 function finite(value) {

@@ -104,8 +104,19 @@ function contourFigure({ metric, x, y }, what) {
   };
   return {
     data: [surface, observedAt(across, up, x, y, metric)],
-    layout: layout({ showlegend: false, margin: { t: 8 }, xaxis: axisOf(across, x), yaxis: axisOf(up, y) }),
+    layout: layout({
+      showlegend: false,
+      margin: { t: 8 },
+      xaxis: { ...axisOf(across, x), range: isSmooth ? across.range : wholeCells(across, surface.x) },
+      yaxis: { ...axisOf(up, y), range: isSmooth ? up.range : wholeCells(up, surface.y) },
+    }),
   };
+}
+
+/** An axis on which the cells of the first and the last value are not cut in half. */
+function wholeCells({ kind, range }, places) {
+  const half = places.length > 1 ? (places.at(-1) - places[0]) / (places.length - 1) / 2 : 0;
+  return kind === "category" ? range : [range[0] - half, range[1] + half];
 }
 
 function aboutCell(grid, metric, atX, atY, row, column) {

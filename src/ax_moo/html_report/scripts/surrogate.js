@@ -47,15 +47,32 @@ function drawFits(body, metrics) {
   const fitted = metrics.filter((metric) => modelOf(metric).cross_validation);
   if (!fitted.length) content.append(empty("There are too few completed trials to leave one out."));
   const nodes = fitted.map((metric) => {
-    const { r2 } = modelOf(metric).cross_validation;
+    const { cross_validation, advice } = modelOf(metric);
+    const { r2 } = cross_validation;
     const title = [el("b", {}, metric), r2 === null ? "" : `  R² = ${r2.toFixed(2)}`];
-    return panel(content, title, box(`Cross-validation of ${metric}`, "points"));
+    const parent = el("figure", {}, el("figcaption", {}, title), advice ? el("p", { class: "advice" }, advice) : null);
+    content.append(parent);
+    return parent;
   });
   // All boxes first: how many there are decides how wide they are.
   fitted.forEach((metric, index) => {
-    draw(nodes[index], () => fitFigure(modelOf(metric).cross_validation));
-    copiesOnClick(nodes[index]);
+    const node = box(`Cross-validation of ${metric}`, "points");
+    const figure = () => fitFigure(modelOf(metric).cross_validation);
+    drawView(nodes[index], node, figure, () => fitView(metric));
+    copiesOnClick(node);
   });
+}
+
+/** The metric's view, and upwards as much of the predictions for it as does not squeeze it again. */
+function fitView(metric) {
+  const x = viewOf(metric);
+  if (!x) return { x, y: x };
+  const { observed, predicted } = modelOf(metric).cross_validation;
+  const length = x[1] - x[0];
+  const those = predicted.filter((_, index) => observed[index] >= x[0] && observed[index] <= x[1]);
+  const low = Math.max(Math.min(x[0], ...those), x[0] - length);
+  const high = Math.min(Math.max(x[1], ...those), x[1] + length);
+  return { x, y: [low - (low < x[0] ? 0.05 * length : 0), high + (high > x[1] ? 0.05 * length : 0)] };
 }
 
 function fitFigure(found) {

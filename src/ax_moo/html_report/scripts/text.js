@@ -16,7 +16,7 @@ function number(value) {
   if (typeof value !== "number") return text(value);
   const size = Math.abs(value);
   if (Number.isInteger(value) && size < 1e12) return value.toLocaleString("en", { useGrouping: size >= 1e4 });
-  if (size !== 0 && (size < 1e-4 || size >= 1e9)) return value.toExponential(4).replace(/\.?0+e/, "e");
+  if (size !== 0 && (size < 1e-4 || size >= 1e9)) return value.toExponential(4).replace(/\.?0*e\+?/, "e");
   return value.toLocaleString("en", { maximumSignificantDigits: 5, useGrouping: size >= 1e4 });
 }
 
