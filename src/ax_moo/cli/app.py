@@ -153,6 +153,17 @@ def resume(folder: Folder, trust: Trust = False) -> None:
     resume.resume(folder, trust)
 
 
+@app.command()
+def migrate(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="The other sweeper's config.")],
+    out: Annotated[Path | None, typer.Option("-o", metavar="FILE", help="Where to write ours.")] = None,
+) -> None:
+    """Rewrite a config of the Optuna, Ax or Nevergrad sweeper as one of hydra/sweeper=ax_moo."""
+    from ax_moo.cli import migrate
+
+    migrate.migrate(config, out)
+
+
 @app.command(context_settings={"allow_interspersed_args": False})
 def submit(
     command: Annotated[list[str], typer.Argument(metavar="COMMAND", help="python train.py -m ...")],

@@ -1,0 +1,1 @@
+"""Rewrites the config of another Hydra sweeper as ours: ``ax-moo migrate``."""
