@@ -47,6 +47,7 @@ def test_a_resume_tries_again_what_nobody_asked_for_and_the_config_does_not_end(
         "BUDGET_USED",
         "SPACE_EXHAUSTED",
         "TIME_IS_UP",
+        "NO_IMPROVEMENT",
         "TOO_MANY_FAILURES",
     }
 
@@ -54,7 +55,7 @@ def test_a_resume_tries_again_what_nobody_asked_for_and_the_config_does_not_end(
 def test_exit_codes_tell_what_the_config_asks_for_from_what_nobody_asked_for() -> None:
     by_code = {code: {cause.name for cause in Cause if cause.exit_code == code} for code in (0, 1, 130)}
     assert by_code == {
-        0: {"BUDGET_USED", "SPACE_EXHAUSTED", "TIME_IS_UP"},
+        0: {"BUDGET_USED", "SPACE_EXHAUSTED", "TIME_IS_UP", "NO_IMPROVEMENT"},
         1: {"TOO_MANY_FAILURES", "OPTIMIZER_FAILED", "NO_CANDIDATE", "NO_JOB_TAKEN", "REPLACED", "CANNOT_WRITE"},
         130: {"STOP_ASKED", "INTERRUPTED", "TERMINATED"},
     }
