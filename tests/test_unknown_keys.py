@@ -111,7 +111,9 @@ def test_unknown_keys_of_objectives_params_and_wandb_are_in_the_same_message() -
 
 def test_one_unknown_key_is_told_with_all_valid_ones_or_with_its_successor() -> None:
     assert message({"n_trial": 3}).startswith("hydra.sweeper.n_trial: unknown key; did you mean 'n_trials'? valid: ")
-    assert message({"optim": {"budget": 9}}) == "hydra.sweeper.optim.budget: unknown key; write n_trials: 9"
+    migrate = "; ax-moo migrate CONFIG.yaml rewrites a config of another sweeper"
+    assert message({"optim": {"budget": 9}}) == f"hydra.sweeper.optim.budget: unknown key; write n_trials: 9{migrate}"
+    assert "ax-moo migrate" not in message({"n_trial": 3, "n_job": 4})
 
 
 def test_known_keys_are_not_complained_of() -> None:

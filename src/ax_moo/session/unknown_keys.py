@@ -15,6 +15,7 @@ from ax_moo.system.rules import meant, refuse_keys
 from ax_moo.wandb import settings as wandb
 
 _WHERE = "hydra.sweeper"
+_MIGRATE = "; ax-moo migrate CONFIG.yaml rewrites a config of another sweeper"
 
 
 def check_known(options: Mapping[str, Any]) -> None:
@@ -35,7 +36,8 @@ def check_known(options: Mapping[str, Any]) -> None:
         return  # refused where it is read, with what is valid there
     if remedy := objectives.direction_remedy(options.get("direction"), options.get("objectives")):
         unknown["direction"] = remedy
-    refuse_keys(_WHERE, {**unknown, **nested}, valid)
+    is_theirs = any(successor(path) for path in unknown)
+    refuse_keys(_WHERE, {**unknown, **nested}, valid, _MIGRATE if is_theirs else "")
 
 
 def _without_place(path: str, value: Any) -> Iterator[tuple[str, str | None]]:

@@ -47,19 +47,21 @@ def check_keys(
     refuse_keys(where, {str(key): remedies.get(str(key)) for key in given if key not in keys}, keys)
 
 
-def refuse_keys(where: str, unknown: Mapping[str, str | None], valid: Sequence[str]) -> None:
+def refuse_keys(where: str, unknown: Mapping[str, str | None], valid: Sequence[str], help_for_all: str = "") -> None:
     """Refuse the keys, if there are any; None is the remedy of a key that is like one of the valid ones, or like none.
+
+    ``help_for_all`` ends the message.
 
     Raises:
         ConfigError: there is at least one such key.
     """
     if len(unknown) == 1:
         key, remedy = next(iter(unknown.items()))
-        raise ConfigError(f"{where}.{key}: unknown key; {remedy or did_you_mean(key, valid)}")
+        raise ConfigError(f"{where}.{key}: unknown key; {remedy or did_you_mean(key, valid)}{help_for_all}")
     if unknown:
         told = "; ".join(f"{key} ({remedy or meant(key, valid)})" for key, remedy in unknown.items())
         ending = f"; valid: {', '.join(valid)}" if None in unknown.values() else ""
-        raise ConfigError(f"{where}: {len(unknown)} keys are unknown: {told}{ending}")
+        raise ConfigError(f"{where}: {len(unknown)} keys are unknown: {told}{ending}{help_for_all}")
 
 
 def meant(key: str, valid: Sequence[str]) -> str:
