@@ -35,6 +35,10 @@ class _Commands(TyperGroup):
         except ConfigError as error:
             say_as_error(f"ax-moo {ctx.invoked_subcommand}: {error}")
             raise typer.Exit(MISTAKE) from None
+        except PermissionError as error:  # most such files are named by a ConfigError; this is any other one
+            what = f"{error.filename} cannot be read or written" if error.filename else "a file cannot be used"
+            say_as_error(f"ax-moo {ctx.invoked_subcommand}: {what}: {error.strerror or error}")
+            raise typer.Exit(MISTAKE) from None
         except FileNotFoundError:  # of a path that is relative
             if not working_folder.is_gone():
                 raise

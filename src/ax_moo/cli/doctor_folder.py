@@ -14,6 +14,7 @@ from ax_moo.storage.journal import JOURNAL_FILE, PULLED, header, id_of
 from ax_moo.storage.journal.examination import Examination, JournalFault, examine
 from ax_moo.sweep.resuming import resume
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.regular_files import read_regular
 from ax_moo.system.terminal import say
 from ax_moo.system.text import quoted
 from ax_moo.trial import Trial, TrialStatus
@@ -145,9 +146,10 @@ def _notes(folder: Path, found: Examination) -> Iterator[str]:
 
 def _tail(path: Path) -> int:
     """The number of bytes after the last complete line."""
-    if not path.is_file():
+    try:
+        content = read_regular(path)
+    except OSError:
         return 0
-    content = path.read_bytes()
     return len(content) - content.rfind(b"\n") - 1
 
 

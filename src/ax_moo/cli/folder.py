@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ax_moo.cli.controller import queued_controller
@@ -16,7 +16,7 @@ from ax_moo.sweep.resuming.finding import job_of
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.terminal import say
 from ax_moo.system.text import quoted
-from ax_moo.trial import Job
+from ax_moo.trial import Job, Trial
 
 log = logging.getLogger(__name__)
 
@@ -65,15 +65,15 @@ def states_of(jobs: Mapping[int, Job]) -> Mapping[int, JobState]:
     from ax_moo_launchers.attach import attacher
 
     attach = attacher()
-    states = {index: _state_of(attach(job)) for index, job in jobs.items()}
+    states = {index: _state_of(attach, job) for index, job in jobs.items()}
     return {index: state for index, state in states.items() if state is not None}
 
 
-def _state_of(handle: JobHandle) -> JobState | None:
+def _state_of(attach: Callable[[Job], JobHandle], job: Job) -> JobState | None:
     try:
-        return handle.state()
+        return attach(job).state()
     except OSError as error:
-        log.warning("the state of job %s cannot be read: %s", handle.job.job_id, error)
+        log.warning("the state of job %s cannot be read: %s", job.job_id, error)
         return None
 
 
@@ -84,8 +84,17 @@ def left_jobs(sweep: SweepFolder) -> Mapping[int, Job]:
     """
     if sweep.is_swept or sweep.copy_of is not None:
         return {}
-    jobs = {trial.index: job_of(trial, sweep) for trial in sweep.trials if not trial.status.is_finished}
+    jobs = {trial.index: _job_of(trial, sweep) for trial in sweep.trials if not trial.status.is_finished}
     return {index: job for index, job in jobs.items() if job is not None}
+
+
+def _job_of(trial: Trial, sweep: SweepFolder) -> Job | None:
+    """The job, as far as the journal knows it where its own files are another user's."""
+    try:
+        return job_of(trial, sweep)
+    except PermissionError as error:
+        log.debug("the files of trial %d's job cannot be read: %s", trial.index, error)
+        return trial.job
 
 
 def say_left_jobs(sweep: SweepFolder) -> None:

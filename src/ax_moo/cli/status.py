@@ -218,6 +218,13 @@ def _state(sweep: SweepFolder) -> dict[str, Any]:
     state, controller, holder, sweeper = state_of(sweep), None, sweep.holder, None
     if holder is not None and holder.host:
         sweeper = {"host": holder.host, "pid": holder.pid, "since": holder.time, "ended": holder.ended}
-    if state not in NEVER_QUEUED and (job := queued_controller(sweep.path)) is not None:
+    if state not in NEVER_QUEUED and (job := _controller_of(sweep)) is not None:
         state, controller = SweepState.QUEUED, job.job_id
     return {"state": state, "sweeper": sweeper, "controller": controller}
+
+
+def _controller_of(sweep: SweepFolder) -> Job | None:
+    try:
+        return queued_controller(sweep.path)
+    except PermissionError:  # the files of jobs are another user's, and the journal may be everybody's
+        return None

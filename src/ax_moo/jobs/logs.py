@@ -19,8 +19,10 @@ def log_of(job: Job) -> Path:
 
 def _logs(folder: Path, job_id: str, ending: str) -> list[Path]:
     """The job's own logs; without one all logs in the folder, because other launchers name their logs differently."""
-    own = sorted(folder.glob(f"{glob.escape(job_id)}_*log.{ending}"))
-    return own or sorted(folder.glob(f"*_log.{ending}"))
+    with contextlib.suppress(PermissionError):
+        own = sorted(folder.glob(f"{glob.escape(job_id)}_*log.{ending}"))
+        return own or sorted(folder.glob(f"*_log.{ending}"))
+    return []
 
 
 def _written_at(path: Path) -> float:

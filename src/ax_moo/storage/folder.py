@@ -10,7 +10,9 @@ from ax_moo.storage import journal, lock
 from ax_moo.storage.home import original_of
 from ax_moo.storage.journal import check as journal_check
 from ax_moo.storage.lock_holder import Holder
+from ax_moo.storage.lock_record import LOCK_FILE
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.regular_files import open_regular
 from ax_moo.trial import Trial, TrialStatus
 
 
@@ -62,6 +64,7 @@ def open_folder(path: Path) -> SweepFolder:
     """
     path = path.absolute()
     try:
+        _check_readable(path / LOCK_FILE)
         # The lock is read before the journal: a sweep that ends in between has then written its whole journal.
         holder = lock.holder(path)
         header = _header(path, holder)
@@ -72,6 +75,16 @@ def open_folder(path: Path) -> SweepFolder:
         return SweepFolder(path, header, problem, by_number, holder, original_of(path))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def _check_readable(lock_file: Path) -> None:
+    """Raise where the lock cannot be read: nobody would know whether the sweep runs."""
+    try:
+        open_regular(lock_file).close()
+    except PermissionError as error:
+        raise ConfigError(f"{lock_file} cannot be read: {error.strerror}; make it readable") from None
+    except OSError:
+        return
 
 
 def _header(path: Path, holder: Holder | None) -> Mapping[str, Any]:
