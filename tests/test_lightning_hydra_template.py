@@ -19,7 +19,7 @@ from waiting import wait_until
 from wandb_command import ax_moo_wandb
 from wandb_server import FakeWandb, running_server
 
-from ax_moo.storage import journal
+from ax_moo.storage import journal, stop_request
 from ax_moo.trial import Trial, TrialStatus
 from ax_moo.wandb.settings import sweep_run_id, trial_run_id
 from ax_moo.wandb.sync import run_files
@@ -96,10 +96,11 @@ def a_search_that_was_stopped_and_resumed(tmp_path_factory: pytest.TempPathFacto
     with running_server() as server:
         template = Template(root, server)
         search = [sys.executable, "src/train.py", "hparams_search=mnist_ax", "logger=wandb", *SHORT]
+        search += ["hydra/launcher=async_local"]
         with open(root / "said", "w") as said:
             sweep = subprocess.Popen(search, cwd=root, env=template.environment, stdin=subprocess.DEVNULL, stderr=said)
         wait_until(lambda: any(trial.status is TrialStatus.RUNNING for trial in template.trials()), "the first trial")
-        assert ax_moo("stop", template.folder).code == 0
+        stop_request.ask(template.folder, stop_request.StopRequest.FINISH)
         assert (sweep.wait(240), len(template.trials())) == (130, 1), (root / "said").read_text()
         template.run(AX_MOO, "resume", template.folder)
         yield template

@@ -36,6 +36,7 @@ ARGUMENTS = {
     "blank": {"name": None, "id": None, "group": "", "job_type": "", "tags": [], "resume": "allow"},
     "named": {"name": "mine", "group": "theirs", "job_type": "fit"},
     "dies": {},
+    "leaves": {},
 }
 
 
@@ -49,7 +50,8 @@ def main(config):
         (folder / "died").touch()
         run.finish(exit_code=9)
         os._exit(9)
-    run.finish()
+    if config.how != "leaves":
+        run.finish()
     return float(config.x)
 
 
@@ -68,7 +70,9 @@ OPTIONS = (
 
 
 def swept(project: Path, server: FakeWandb, *options: str, **environment: str) -> Swept:
-    _, *arguments = sweep_command(*OPTIONS, *options)
+    given = {option.partition("=")[0] for option in options}
+    kept = [option for option in OPTIONS if option.partition("=")[0] not in given]
+    _, *arguments = sweep_command(*kept, *options)
     changed = {**server.environment(), "OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(project / "cache"), **environment}
     app = write_app(project, APP) / "app.py"
     return wait_for_sweep(project, command_line(*SWEEPER).start(project, *arguments, app=app, environment=changed))
@@ -97,6 +101,18 @@ def test_every_run_is_found_by_its_trials_id_whatever_its_application_says_of_na
     pulled = ax_moo_wandb(wandb_server, tmp_path, "pull", "search", SWEEP_DIR, "-o", "copy", "--no-report")
     assert "with curves of 0 trials" in pulled.stdout, pulled.stderr  # their curves are called "loss"
     assert (tmp_path / "copy/trials.csv").read_text() == (ended.folder / "trials.csv").read_text()
+
+
+def test_trials_in_the_sweepers_own_process_are_a_run_each_also_where_one_leaves_its_run_open(
+    wandb_server: FakeWandb, tmp_path: Path
+) -> None:
+    points = "[{x: 0.1, how: bare}, {x: 0.2, how: leaves}, {x: 0.3, how: bare}]"
+    options = ("hydra/launcher=basic", "+how=choice(bare,leaves)", f"hydra.sweeper.initial={points}")
+    ended = swept(tmp_path, wandb_server, *options, "hydra.sweeper.n_trials=3")
+    assert ended.code == 0, ended.err
+    runs = [wandb_server.runs[trial_run_id(SWEEP_DIR, ended.folder, trial)] for trial in range(3)]
+    assert [[row["loss"] for row in run.history] for run in runs] == [[0.1], [0.2], [0.3]]
+    assert [(run.state, run.exitcode) for run in runs] == [("finished", 0)] * 3
 
 
 def test_a_sweeps_data_are_found_where_its_application_has_written_them(tmp_path: Path) -> None:

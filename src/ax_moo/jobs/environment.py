@@ -7,9 +7,11 @@ docs/launchers.md shows this list.
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
+
+from ax_moo.jobs import wandb_session
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ RUNS = Group(
 
 OF_ONE_RUN = ("WANDB_RUN_ID", "WANDB_NAME", "WANDB_RESUME")
 """Those that the sweep sets for a trial's run: only one process of the trial may have them, the first of its ranks."""
+
+_OF_ONE_SWEEP = ("WANDB_RUN_GROUP", "WANDB_JOB_TYPE", "WANDB_PROJECT", "WANDB_ENTITY")
 
 ENV_SET = "++hydra.job.env_set."
 """What the override begins with by which a sweep sets a variable for its trials."""
@@ -111,8 +115,10 @@ def of_one_trial(is_last: bool) -> Iterator[None]:
     """
     before = {key: value for key, value in os.environ.items() if _RANKS.has(key)}
     had_group = _process_group() is not None
+    is_run_of_wandb = not is_last and "WANDB_RUN_ID" in os.environ
     try:
-        yield
+        with wandb_session.of_one_trial() if is_run_of_wandb else nullcontext():
+            yield
     finally:
         if not is_last:
             for key in [key for key in os.environ if _RANKS.has(key)]:
@@ -130,7 +136,7 @@ def is_of_one_run(override: str) -> bool:
 
 def of_every_trial(env_set: Mapping[str, str]) -> dict[str, str]:
     """The variables without those that say which run a trial is."""
-    return {key: value for key, value in env_set.items() if key not in (*OF_ONE_RUN, "WANDB_RUN_GROUP")}
+    return {key: value for key, value in env_set.items() if key not in (*OF_ONE_RUN, *_OF_ONE_SWEEP)}
 
 
 def _process_group() -> Any:

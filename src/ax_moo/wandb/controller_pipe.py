@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any, NoReturn
 
+from ax_moo.jobs.wandb_session import kill_service
 from ax_moo.system.dataclass_records import from_record
-from ax_moo.wandb.service import kill_service
 
 KILLED = 137
 """The exit code of a process that was killed."""

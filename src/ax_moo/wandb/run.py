@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ax_moo.jobs import environment
+from ax_moo.jobs.wandb_session import service_killed_after
 from ax_moo.storage.files import CONFIG_FILE
 from ax_moo.storage.journal import JournalTail
 from ax_moo.storage.lock_record import LOCK_FILE, read
@@ -29,7 +30,7 @@ from ax_moo.wandb.history import FINISHED, LINE, TABLE, TEXT, SweepRows, log_fil
 from ax_moo.wandb.process import RunOptions
 from ax_moo.wandb.project import JOB_TYPE, open_project, runs_of_trials
 from ax_moo.wandb.run_state import RunState
-from ax_moo.wandb.service import GRACE, QUIET_AND_BOUNDED, modes_to_try, service_killed_after, tear_down
+from ax_moo.wandb.service import GRACE, QUIET_AND_BOUNDED, modes_to_try, tear_down
 from ax_moo.wandb.settings import Mode, sweep_run_id
 from ax_moo.wandb.shown_journal import shown_header
 from ax_moo.wandb.trial_runs import tag_and_close

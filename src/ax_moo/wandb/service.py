@@ -2,13 +2,9 @@
 
 import logging
 import os
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from typing import Any
 
-import psutil
-
+from ax_moo.jobs.wandb_session import service_killed_after
 from ax_moo.wandb.settings import Mode
 
 log = logging.getLogger(__name__)
@@ -56,23 +52,3 @@ def tear_down(wandb: Any, seconds: float) -> None:
     # wandb.teardown calls sys.exit where the service ended with an error.
     except (Exception, SystemExit) as error:
         log.debug("W&B's service ended with %r", error)
-
-
-@contextmanager
-def service_killed_after(seconds: float) -> Iterator[None]:
-    """A context that kills the service after a time limit: wandb then raises instead of waiting without limit."""
-    watchdog = threading.Timer(seconds, kill_service)
-    watchdog.daemon = True
-    watchdog.start()
-    try:
-        yield
-    finally:
-        watchdog.cancel()
-
-
-def kill_service() -> None:
-    """Kill the service of this process, if wandb has started one."""
-    for process in psutil.Process().children():
-        with suppress(psutil.Error):  # the process may have ended since it was listed
-            if process.name() == "wandb-core":
-                process.kill()

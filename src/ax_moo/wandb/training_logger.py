@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+from ax_moo.jobs.wandb_session import service_killed_after
 from ax_moo.system.text import error_line
-from ax_moo.wandb.service import GRACE, service_killed_after, tear_down
+from ax_moo.wandb.service import GRACE, tear_down
 
 log = logging.getLogger(__name__)
 

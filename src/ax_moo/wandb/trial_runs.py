@@ -7,12 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ax_moo.jobs.wandb_session import service_killed_after
 from ax_moo.problem.frontier import pareto_trials
 from ax_moo.storage.folder import open_folder
 from ax_moo.system.text import error_line
 from ax_moo.trial import Trial, TrialStatus
 from ax_moo.wandb.project import Project, import_wandb, runs_of_trials
-from ax_moo.wandb.service import GRACE, QUIET_AND_BOUNDED, service_killed_after
+from ax_moo.wandb.service import GRACE, QUIET_AND_BOUNDED
 
 TAG = "pareto"
 ENDED_BADLY = (TrialStatus.FAILED, TrialStatus.ABANDONED)

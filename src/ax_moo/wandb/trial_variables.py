@@ -33,7 +33,7 @@ def set_for_trials(config: DictConfig, settings: WandbSettings, folder: Path, sw
         del values[RESUME]
     given = config.hydra.overrides
     with read_write(given), open_dict(given):
-        for key in values.keys() - theirs:
+        for key in sorted(values.keys() - theirs):
             given.hydra.append(f"{environment.ENV_SET}{key}={_quoted(values[key])}")
 
 
