@@ -1,7 +1,10 @@
 """Whose sweep a folder is: what another user could have written is not run, and nobody is killed for it."""
 
+import json
 import os
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,7 @@ from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Job, TrialStatus
 from ax_moo_launchers.attach import attach, cancel_command
 from ax_moo_launchers.files import is_id
+from ax_moo_launchers.local.controller import CONTROLLER
 from ax_moo_launchers.local.handle import LocalHandle
 from ax_moo_launchers.local.processes import boot_of_machine, start_of
 from ax_moo_launchers.slurm import commands
@@ -208,6 +212,35 @@ def test_a_process_that_runs_no_job_is_not_killed(tmp_path: Path, monkeypatch: p
     assert not handle.is_alive()
     handle.cancel()
     assert [each for each in sent if each[1] != 0] == []
+
+
+def test_a_job_that_runs_in_the_folder_of_another_sweep_is_not_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    program = [sys.executable, "-c", "import time; time.sleep(100)", CONTROLLER, str(theirs)]
+    with subprocess.Popen(program) as process:
+        try:
+            pid = str(process.pid)
+            folder = a_sweep(tmp_path, Job(pid, ".submitit/0", "local"), Job("4711", ".submitit/1", "slurm"))
+            for number, job_id in enumerate((pid, "4711")):
+                (theirs / f"{job_id}_submitted.pkl").touch()
+                place = folder / ".submitit" / str(number)
+                place.mkdir(parents=True)
+                start = {"host": os.uname().nodename, "boot": boot_of_machine(), "start": start_of(process.pid)}
+                (place / f"{job_id}_submitted.pkl").touch()
+                if job_id == pid:
+                    (place / f"{pid}_process.json").write_text(json.dumps({**start, "pid": process.pid, "n_tasks": 1}))
+            asked: list[Any] = []
+            monkeypatch.setattr(commands, "call", lambda words, *_: asked.append(words) or (0, f"4711 {theirs}/x", ""))
+            said = CliRunner().invoke(app, ["stop", "--now", str(folder)]).stdout
+            assert f"job {pid} is not cancelled: it runs in {theirs}" in said
+            assert f"job 4711 is not cancelled: it runs in {theirs}" in said
+            assert process.poll() is None
+            assert not [words for words in asked if "scancel" in words]
+        finally:
+            process.kill()
 
 
 class Malicious:

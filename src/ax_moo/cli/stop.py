@@ -126,9 +126,10 @@ def _cancel_jobs(sweep: SweepFolder) -> None:
 def _attached(sweep: SweepFolder, enter: Callable[[Trial], None]) -> dict[int, tuple[Trial, JobHandle]]:
     """The trials whose jobs may still run, also those whose job a killed sweeper submitted and did not record."""
     from ax_moo_launchers.attach import attacher
+    from ax_moo_launchers.elsewhere import running_elsewhere
 
     attach = attacher()
-    running = {}
+    running: dict[int, tuple[Trial, JobHandle]] = {}
     for trial in sweep.trials:
         job = None if trial.status.is_finished else job_of(trial, sweep)
         if job is not None and trial.status is TrialStatus.STAGED:
@@ -136,4 +137,7 @@ def _attached(sweep: SweepFolder, enter: Callable[[Trial], None]) -> dict[int, t
             enter(trial)
         if job is not None and job.folder:
             running[trial.index] = trial, attach(job)
-    return running
+    elsewhere = running_elsewhere(handle.job for _, handle in running.values())
+    for job, place in elsewhere.items():
+        say(f"job {job.job_id} is not cancelled: it runs in {place}, which is not this sweep's")
+    return {index: found for index, found in running.items() if found[1].job not in elsewhere}
