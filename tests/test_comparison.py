@@ -6,6 +6,7 @@ from ax_moo_command import ax_moo, ax_moo_from_cold
 from fakes import problem
 from journals import life, write_journal
 
+from ax_moo.cli.compare import figure
 from ax_moo.problem.problem import Problem
 from ax_moo.results.comparison import compare
 from ax_moo.storage.folder import SweepFolder, open_folder
@@ -70,6 +71,15 @@ def test_the_command_prints_both_tables_and_writes_the_curves(tmp_path: Path) ->
     ended = ax_moo("compare", "one", "two", "-o", "c.html", cwd=tmp_path)
     assert ended.code == 0
     assert "plotly" in (tmp_path / "c.html").read_text().lower()
+
+
+def test_the_curves_are_below_each_other_and_their_numbers_can_be_read(tmp_path: Path) -> None:
+    one = swept(tmp_path / "one", goals(g=80000.0), (0.5, 20000.0))
+    shown = figure(compare([one, swept(tmp_path / "two", goals(g=80000.0), (0.25, 1e4))]))
+    assert shown.layout.title.text == "Hypervolume<br><sup>above the thresholds:<br>f 1, g 80,000</sup>"
+    assert shown.layout.xaxis.domain == shown.layout.xaxis2.domain == (0.0, 1.0)
+    assert shown.layout.yaxis.separatethousands
+    assert shown.layout.xaxis2.title.text == "seconds since the sweep's start"
 
 
 def test_one_sweep_and_a_file_of_another_kind_are_mistakes(tmp_path: Path) -> None:

@@ -16,9 +16,11 @@ from ax_moo.system.errors import ConfigError
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+LARGEST_IN_FULL = 1e12
 N_COLUMNS = 6
 """The number of columns in each table, one per number of trials or per moment."""
 
+UNITS = ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
 ENDINGS = (".html", ".csv")
 
 
@@ -39,9 +41,20 @@ def compare_folders(folders: Sequence[Path], out: Path | None) -> None:
 
 
 def _point(compared: Comparison) -> str:
-    point = ", ".join(f"{name} {value:.6g}" for name, value in compared.reference.items())
-    whose = "a point inferred from all of these sweeps" if compared.is_inferred else "the thresholds"
-    return f"{whose} ({point})"
+    return f"{_whose(compared)} ({_coordinates(compared)})"
+
+
+def _whose(compared: Comparison) -> str:
+    return "a point inferred from all of these sweeps" if compared.is_inferred else "the thresholds"
+
+
+def _coordinates(compared: Comparison) -> str:
+    return ", ".join(f"{name} {_readable(value)}" for name, value in compared.reference.items())
+
+
+def _readable(value: float) -> str:
+    """80,000 instead of 80000, and 12,000,000 instead of 1.2e+07."""
+    return f"{value:,.0f}" if value == round(value) and abs(value) < LARGEST_IN_FULL else f"{value:.6g}"
 
 
 def _by(compared: Comparison, column: str, title: str, label: Any) -> Table:
@@ -75,27 +88,31 @@ def _write(compared: Comparison, out: Path) -> None:
         if out.suffix == ".csv":
             compared.table.to_csv(out, index=False)
         else:
-            _figure(compared).write_html(out, include_plotlyjs=True)
+            figure(compared).write_html(out, include_plotlyjs=True, config={"displaylogo": False, "responsive": True})
     except OSError as error:
         raise ConfigError(f"-o {out}: cannot be written: {error.strerror or error}") from None
 
 
-def _figure(compared: Comparison) -> "go.Figure":
-    """Step curves, because a sweep's hypervolume is constant until another trial completes."""
+def figure(compared: Comparison) -> "go.Figure":
+    """Step curves, because a sweep's hypervolume is constant until another trial completes.
+
+    They are below each other, so that a telephone shows them too.
+    """
     from html import escape as escape_html
 
     import plotly.graph_objects as go
     from plotly.colors import qualitative
     from plotly.subplots import make_subplots
 
-    figure = make_subplots(1, 2, shared_yaxes=True, horizontal_spacing=0.03)
+    seconds, unit = _unit(float(compared.table["time"].max()) if len(compared.table) else 0.0)
+    figure = make_subplots(2, 1, vertical_spacing=0.16)
     for number, name in enumerate(compared.names):
         rows = compared.table[compared.table["sweep"] == name]
         color = qualitative.Safe[number % len(qualitative.Safe)]
         for place, column in enumerate(("finished", "time"), start=1):
             line = {"shape": "hv", "color": color, "dash": ("solid", "dash", "dot", "dashdot")[number % 4]}
             trace = go.Scatter(
-                x=rows[column],
+                x=rows[column] / (seconds if column == "time" else 1),
                 y=rows["hypervolume"],
                 name=escape_html(name),
                 mode="lines",
@@ -103,8 +120,20 @@ def _figure(compared: Comparison) -> "go.Figure":
                 legendgroup=str(number),
                 showlegend=place == 1,
             )
-            figure.add_trace(trace, 1, place)
-    figure.update_xaxes(title_text="completed trials", row=1, col=1)
-    figure.update_xaxes(title_text="seconds since the sweep's start", row=1, col=2)
-    figure.update_yaxes(title_text="hypervolume", row=1, col=1)
-    return figure.update_layout(template="plotly_white", title=escape_html(f"Hypervolume above {_point(compared)}"))
+            figure.add_trace(trace, place, 1)
+    figure.update_xaxes(title_text="completed trials", rangemode="tozero", row=1, col=1)
+    figure.update_xaxes(title_text=f"{unit} since the sweep's start", rangemode="tozero", row=2, col=1)
+    figure.update_yaxes(title_text="hypervolume", separatethousands=True, exponentformat="power", minexponent=9)
+    above = escape_html(f"above {_whose(compared)}:"), escape_html(_coordinates(compared))
+    return figure.update_layout(
+        template="plotly_white",
+        title=f"Hypervolume<br><sup>{'<br>'.join(above)}</sup>",
+        height=820,
+        margin={"l": 60, "r": 20, "t": 110},
+        legend={"orientation": "h", "y": -0.1, "yanchor": "top"},
+    )
+
+
+def _unit(most: float) -> tuple[float, str]:
+    """The length of the unit in which times up to this many seconds are read easily, and its name."""
+    return next(unit for unit in UNITS if most > 2 * unit[0] or unit[0] == 1)
