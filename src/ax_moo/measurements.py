@@ -53,11 +53,11 @@ def should_stop() -> bool:
 def read(folder: Path, offset: int = 0) -> tuple[list[Measurement], int]:
     """The measurements in the complete lines after a byte offset, and the offset for the next call."""
     try:
-        with open(folder / MEASUREMENTS_FILE, "rb") as file:
+        with open(folder / MEASUREMENTS_FILE, "rb", opener=_without_waiting) as file:
             begin = next((row["time"] for row in map(_parse, file) if row), 0.0)
             file.seek(offset)
             data = file.read()
-    except FileNotFoundError:
+    except OSError:  # there is none yet, or it is another user's
         return [], offset
     complete = data[: data.rfind(b"\n") + 1]
     rows = [row for row in map(_parse, complete.splitlines()) if row is not None]
@@ -108,3 +108,8 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return row if isinstance(row, dict) and {"step", "time", "metrics"} <= row.keys() else None
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file, in whose place there may be a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)

@@ -11,6 +11,7 @@ from ax_moo.cli.folder import open_folder
 from ax_moo.console.plain import open_console, shown
 from ax_moo.console.summary import clock
 from ax_moo.results.comparison import Comparison, compare
+from ax_moo.results.spreadsheet import to_csv
 from ax_moo.system.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _at(rows: Any, column: str, limit: float) -> str:
 def _write(compared: Comparison, out: Path) -> None:
     try:
         if out.suffix == ".csv":
-            compared.table.to_csv(out, index=False)
+            out.write_text(to_csv(compared.table), encoding="utf-8", newline="")
         else:
             figure(compared).write_html(out, include_plotlyjs=True, config={"displaylogo": False, "responsive": True})
     except OSError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ax_moo.cli.folder import open_folder
+from ax_moo.results.spreadsheet import to_csv
 from ax_moo.results.tables import trials_frame
 from ax_moo.system import working_folder
 from ax_moo.system.errors import ConfigError
@@ -41,13 +42,13 @@ def _print(frame: "pd.DataFrame") -> None:
     """Print the table as it is, and on a terminal without control characters."""
     if shows_output():
         frame = frame.map(lambda cell: visible(cell) if isinstance(cell, str) else cell).rename(columns=visible)
-    frame.to_csv(sys.stdout, index=False)
+    sys.stdout.write(to_csv(frame))
 
 
 def _write(frame: "pd.DataFrame", out: Path) -> None:
     match out.suffix:
         case ".csv":
-            frame.to_csv(out, index=False)
+            out.write_text(to_csv(frame), encoding="utf-8", newline="")
         case ".json":
             # pandas writes at most fifteen digits, but an exact float needs up to seventeen.
             rows = [{key: _plain(value) for key, value in row.items()} for row in frame.to_dict("records")]

@@ -10,6 +10,7 @@ import yaml
 
 from ax_moo.problem.frontier import is_feasible, mean, pareto_trials
 from ax_moo.problem.problem import Problem
+from ax_moo.results.spreadsheet import to_csv
 from ax_moo.storage.journal import JOURNAL_FILE
 from ax_moo.system.disk import replace_file
 from ax_moo.system.redaction import override_without_secrets
@@ -81,7 +82,7 @@ def optimization_results(trials: Sequence[Trial], problem: Problem) -> dict[str,
 def write_results(folder: Path, trials: Sequence[Trial], problem: Problem) -> list[Path]:
     """Write trials.csv and optimization_results.yaml."""
     table, results = folder / TRIALS_FILE, folder / RESULTS_FILE
-    replace_file(table, trials_frame(trials, problem).to_csv(index=False))
+    replace_file(table, to_csv(trials_frame(trials, problem)))
     text = yaml.dump(optimization_results(trials, problem), Dumper=_PlainDumper, sort_keys=False, allow_unicode=True)
     replace_file(results, text)
     return [table, results]
