@@ -1,4 +1,4 @@
-"""lightning-hydra-template as its users have it: its search with Optuna becomes one with Ax, and nothing else changes.
+"""lightning-hydra-template as its users have it: `ax-moo migrate` converts its search, and nothing else is changed.
 
 Under Hydra 1.4 the template itself cannot train: its models lose the hyperparameters that they save.
 """
@@ -27,26 +27,8 @@ from ax_moo.wandb.sync import run_files
 pytestmark = pytest.mark.one_hydra
 
 FOREIGN = Path(__file__).parent / "foreign"
-SEARCH = """# @package _global_
-defaults:
-  - override /hydra/sweeper: ax_moo
-optimized_metric: "val/acc_best"
-hydra:
-  mode: "MULTIRUN"
-  sweeper:
-    n_jobs: 1
-    direction: maximize
-    n_trials: 20
-    seed: 1234
-    n_initial: 10
-    params:
-      model.optimizer.lr: interval(0.0001, 0.1)
-      data.batch_size: choice(32, 64, 128, 256)
-      model.net.lin1_size: choice(64, 128, 256)
-      model.net.lin2_size: choice(64, 128, 256)
-      model.net.lin3_size: choice(32, 64, 128, 256)
-"""
 SHORT = (
+    "hydra/launcher=async_local",
     *("hydra.sweeper.n_trials=2", "hydra.sweeper.n_initial=2", "hydra.sweeper.report=false"),
     *("trainer.max_epochs=1", "+trainer.limit_train_batches=1", "+trainer.limit_val_batches=1"),
     "data.train_val_test_split=[100,50,50]",
@@ -92,13 +74,14 @@ class Template:
 def a_search_that_was_stopped_and_resumed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
     root = tmp_path_factory.mktemp("copied") / "my project"
     shutil.copytree(FOREIGN / "lightning_hydra_template", root)
-    (root / "configs/hparams_search/mnist_ax.yaml").write_text(SEARCH)
+    search = root / "configs/hparams_search"
+    migrated = ax_moo("migrate", search / "mnist_optuna.yaml", "-o", search / "mnist_ax.yaml")
+    assert migrated.code == 0, migrated.err
     with running_server() as server:
         template = Template(root, server)
-        search = [sys.executable, "src/train.py", "hparams_search=mnist_ax", "logger=wandb", *SHORT]
-        search += ["hydra/launcher=async_local"]
+        command = [sys.executable, "src/train.py", "hparams_search=mnist_ax", "logger=wandb", *SHORT]
         with open(root / "said", "w") as said:
-            sweep = subprocess.Popen(search, cwd=root, env=template.environment, stdin=subprocess.DEVNULL, stderr=said)
+            sweep = subprocess.Popen(command, cwd=root, env=template.environment, stdin=subprocess.DEVNULL, stderr=said)
         wait_until(lambda: any(trial.status is TrialStatus.RUNNING for trial in template.trials()), "the first trial")
         stop_request.ask(template.folder, stop_request.StopRequest.FINISH)
         assert (sweep.wait(240), len(template.trials())) == (130, 1), (root / "said").read_text()
