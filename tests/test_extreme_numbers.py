@@ -61,6 +61,19 @@ def test_the_model_searches_a_wide_range_of_whole_numbers(space: str) -> None:
     assert candidate.generation_node == "MBM"
 
 
+@pytest.mark.slow
+def test_no_whole_number_of_a_wide_log_scale_is_tried_twice() -> None:
+    here = problem("n=int(tag(log, interval(1, 1000000000)))")
+    optimizer, numbers = AxOptimizer(here, seed=1), []
+    for index in range(12):
+        candidate = optimizer.ask(index)
+        assert candidate
+        numbers.append(candidate.parameterization["n"])
+        trial = Trial(index, candidate.parameterization, arm=candidate.arm)
+        optimizer.tell(trial.to(TrialStatus.COMPLETED, outcome={"objective": abs(math.log(numbers[-1] / 3))}))
+    assert len(set(numbers)) == 12
+
+
 def test_whole_numbers_of_a_wide_range_are_rounded_and_the_arm_is_kept() -> None:
     wide = SpaceEncoding(problem(f"n=int(interval(0, {MOST_LISTED}))", "m=int(interval(1, 9))", "x=interval(0, 1)"))
     assert [axis.value_type for axis in wide.axes] == ["float", "int", "float"]

@@ -38,6 +38,8 @@ class EncodedParameter:
     log_scale: bool = False
     values: tuple[ParameterValue, ...] = ()
     is_ordered: bool = False
+    is_rounded: bool = False
+    """Whether the values of a range of floats are whole numbers."""
 
 
 class SpaceEncoding:
@@ -111,7 +113,8 @@ class SpaceEncoding:
             )
         bounds = (parameter.lower, parameter.upper)
         if parameter.name in self._rounded:
-            return EncodedParameter(parameter.name, "float", (float(bounds[0]), float(bounds[1])), parameter.log_scale)
+            wide = (float(bounds[0]), float(bounds[1]))
+            return EncodedParameter(parameter.name, "float", wide, parameter.log_scale, is_rounded=True)
         return EncodedParameter(parameter.name, parameter.value_type, bounds=bounds, log_scale=parameter.log_scale)
 
     def _encode(self, parameter: Range | Choice, value: ParameterValue) -> ParameterValue:

@@ -8,6 +8,7 @@ from collections.abc import Container, Sequence
 from types import BuiltinFunctionType
 from typing import Any
 
+from ax_moo.optimizer.bayes import ax_internals
 from ax_moo.optimizer.bayes.magnitudes import told, told_measured
 from ax_moo.optimizer.encoding import EncodedParameter, SpaceEncoding
 from ax_moo.problem.problem import ParameterConstraint, Problem
@@ -37,6 +38,9 @@ class AxProblem:
             [self._parameter(axis) for axis in self.encoding.axes],
             parameter_constraints=[self._constraint(c) for c in self.encoding.constraints],
         )
+        for axis in self.encoding.axes:
+            if axis.is_rounded:
+                ax_internals.experiment(client).search_space.parameters[self.parameter_alias[axis.name]].set_digits(0)
         client.configure_optimization(self._objective(), self._outcome_constraints())
         return client
 

@@ -81,6 +81,17 @@ class _WholeNumbers:
         return min(max(round(self._widened.value(point)), lower), upper)
 
 
+class _RoundedFloats(_Floats):
+    """Floats of which Ax rounds each to a whole number."""
+
+    @property
+    def centre(self) -> float:
+        return round(super().centre, 0)
+
+    def value(self, point: Sequence[float]) -> float:
+        return round(super().value(point), 0)
+
+
 class _OrderedChoice:
     dimensions = 1
 
@@ -115,7 +126,8 @@ def coordinates(axis: EncodedParameter) -> Coordinates:
         lower, upper = axis.bounds
         if axis.value_type == "int":
             return _WholeNumbers(int(lower), int(upper), axis.log_scale)
-        return _Floats(float(lower), float(upper), axis.log_scale)
+        floats = _RoundedFloats if axis.is_rounded else _Floats
+        return floats(float(lower), float(upper), axis.log_scale)
     distinct = list(dict.fromkeys(axis.values))
     values = distinct if axis.value_type == "str" else sorted(distinct)
     if len(values) == 1:
