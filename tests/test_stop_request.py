@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 from fakes import TWO_OBJECTIVES, ListedCandidates, ScriptedLauncher, problem, two_objectives
+from journals import write_journal
 from sweeping import RETURNS_X, SWEEP_DIR, Swept, run_sweep, write_app
 
-from ax_moo.storage import stop_request
+from ax_moo.cli.stop import stop
+from ax_moo.storage import lock, stop_request
+from ax_moo.storage.lock_holder import Holder
 from ax_moo.storage.stop_request import STOP_FILE, StopRequest
 from ax_moo.sweep.loop import Sweep
 from ax_moo.sweep.settings import Settings
@@ -91,6 +94,41 @@ def test_a_request_that_comes_while_the_earlier_one_is_removed_is_put_back(
     stop_request.clear_earlier(tmp_path, before)
     assert stop_request.asked(tmp_path) is StopRequest.NOW
     assert [path.name for path in tmp_path.iterdir()] == [STOP_FILE]
+
+
+class Locks:
+    """The folder's lock as it is, and then as it is when the request has been written."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *holders: Holder | None) -> None:
+        left = list(holders)
+        monkeypatch.setattr(lock, "holder", lambda folder: left.pop(0) if len(left) > 1 else left[0])
+
+
+def a_process(pid: int, is_alive: bool = True) -> Holder:
+    return Holder("here", pid, 1.0, is_alive=is_alive)
+
+
+def test_a_request_that_came_too_late_is_taken_back_and_said_to_be_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_journal(tmp_path, problem(objectives=TWO_OBJECTIVES), [])
+    Locks(monkeypatch, a_process(7), a_process(7, is_alive=False))
+    stop(tmp_path, now=False)
+    assert capsys.readouterr().out == f"the sweep in {tmp_path} has just ended\n"
+    assert not (tmp_path / STOP_FILE).exists()
+
+
+def test_a_process_that_has_taken_over_meanwhile_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_journal(tmp_path, problem(objectives=TWO_OBJECTIVES), [])
+    written: list[object] = []
+    ask = stop_request.ask
+    monkeypatch.setattr(stop_request, "ask", lambda *to: (ask(*to), written.append(stop_request.written(tmp_path))))
+    Locks(monkeypatch, a_process(7), a_process(8))
+    stop(tmp_path, now=False)
+    assert "asked process 8 on here" in capsys.readouterr().out
+    assert len(set(written)) == 2  # so that the second is none that was there before process 8 took the lock
 
 
 STOPPED_AT = RETURNS_X.replace(

@@ -82,6 +82,17 @@ def test_jobs_of_their_own_know_nothing_of_it(tmp_path: Path, redirection: str) 
     assert "the application says é" in log.read_text()
 
 
+def test_an_application_that_lets_a_broken_pipe_kill_it_is_not_killed_within_its_sweep(tmp_path: Path) -> None:
+    fragile = TALKS.replace(
+        "    main()\n", "    import signal\n\n    signal.signal(signal.SIGPIPE, signal.SIG_DFL)\n    main()\n"
+    )
+    write_app(tmp_path, fragile, name="fragile.py")
+    command = shlex.join([sys.executable, *sweep_command(*OPTIONS, script="fragile.py")])
+    script = f"{command} 2>&1 | true; exit ${{PIPESTATUS[0]}}"
+    subprocess.run(["bash", "-c", script], cwd=tmp_path, timeout=240)
+    assert record(tmp_path)["exit_code"] == 0
+
+
 def test_the_page_is_written_and_the_failure_of_a_sweep_is_still_told_by_its_code(tmp_path: Path) -> None:
     failing = "hydra.sweeper.outcome_constraints=['y <= 1']"  # y is never returned
     assert swept_with(tmp_path, "2>&1 | head -1", failing, "hydra.sweeper.report=true") == 1

@@ -61,7 +61,12 @@ def stop(folder: Path, now: bool, is_trusted: bool = False) -> None:
 
 
 def _ask(folder: Path, holder: Holder, request: StopRequest, n_running: int) -> None:
-    _write(folder, request)
+    asked = _reached(folder, holder, request)
+    if asked is None and request is StopRequest.FINISH:
+        _clear(folder)
+        say(f"the sweep in {folder} has just ended")
+        return
+    holder = asked or holder
     if request is StopRequest.FINISH:
         when = f"when its {n_running} running trials have" if n_running else "in a moment"
         say(f"asked {holder} to start no more trials; the sweep ends {when} (ax-moo status {quoted(folder)})")
@@ -72,12 +77,31 @@ def _ask(folder: Path, holder: Holder, request: StopRequest, n_running: int) -> 
         if stop_request.asked(folder) is None:
             _write(folder, request)  # one of an earlier version that was just beginning removes what it finds
         time.sleep(POLL_SECONDS)
-    with contextlib.suppress(OSError):  # the next start removes it
-        stop_request.clear(folder)
+    _clear(folder)
     say("the sweep has ended")
     # A sweeper that was interrupted or killed meanwhile has not cancelled its jobs.
     with contextlib.suppress(NoSweep):  # it ended before it began
         _cancel_jobs(open_folder(folder))
+
+
+def _reached(folder: Path, holder: Holder, request: StopRequest) -> Holder | None:
+    """The process that has been asked; None if none runs the sweep any more.
+
+    A process that has taken over meanwhile may have taken the request for one to the process before it.
+    """
+    while True:
+        _write(folder, request)
+        current = lock.holder(folder)
+        if current is None or not current.is_alive:
+            return None
+        if _is_one(current, holder):
+            return current
+        holder = current
+
+
+def _clear(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # the next start removes it
+        stop_request.clear(folder)
 
 
 def _is_one(current: Holder, holder: Holder) -> bool:
