@@ -131,6 +131,7 @@ PARAMETER_TYPES: dict[str, str] = {
     "categorical": "write type: choice",
     "uniform": "write type: range",
     "log_uniform": "write type: range with log_scale: true",
+    "loguniform": "write type: range with log_scale: true",
     "discrete": "write type: choice, or a range with a step",
 }
 """Values of a parameter's ``type`` in other sweepers."""

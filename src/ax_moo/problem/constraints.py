@@ -15,6 +15,9 @@ PARAMETERS = "hydra.sweeper.parameter_constraints"
 _OPERATOR = re.compile(r"[<>=!]+")
 
 
+_WEIGHTED = re.compile(r"[-+]?[\d.]+\s*\*\s*(\S.*)")
+
+
 @dataclass(frozen=True)
 class OutcomeConstraint:
     """A bound on a metric that the application returns."""
@@ -37,6 +40,10 @@ class OutcomeConstraint:
             op = "<=" if op == ">=" else ">="
         if not left or not _is_number(right):
             raise ConfigError(f"{OUTCOMES}: {text!r}: one side must be a number, the other a metric; {example}")
+        if weighted := _WEIGHTED.match(left):
+            raise ConfigError(
+                f"{OUTCOMES}: {text!r}: a metric has no weight here; write {weighted[1]} alone, and divide the bound"
+            )
         if not math.isfinite(float(right)):
             raise ConfigError(f"{OUTCOMES}: {text!r}: the bound must be a finite number")
         return cls(left, op, float(right))

@@ -76,6 +76,8 @@ def _plain(direction: Any) -> Any:
 
 def _read(name: str, entry: Any) -> Objective:
     where = f"{KEY}.{name}"
+    if not name.strip():
+        raise ConfigError(f"{KEY}: a metric must have a name, got {name!r}; write the one that the application returns")
     entry = {"direction": entry} if isinstance(entry, str) else entry
     check(where, entry, a_mapping("{direction: maximize}"))
     check_keys(where, entry, FIELDS, {key: each.remedy for key, each in OBJECTIVE_FIELDS.items()})

@@ -25,7 +25,7 @@ from hydra.errors import HydraException
 from ax_moo.search_space.parameters import identity
 from ax_moo.system import hydra_internals
 from ax_moo.system.errors import ConfigError
-from ax_moo.system.text import one_line
+from ax_moo.system.text import did_you_mean, one_line
 from ax_moo.trial import ParameterValue
 
 # Strings that the grammar reads back unchanged without quotes.
@@ -45,6 +45,22 @@ _CALLS = {
     "float": "write float(interval(1, 8)) or float(range(1, 9))",
     "str": "write the values themselves: choice(a, b)",
     "bool": "write choice(true, false)",
+    "sort": "write a choice or a range in it: sort(choice(2, 1))",
+    "shuffle": "write a choice or a range in it: shuffle(choice(1, 2))",
+}
+_NO_FUNCTION = re.compile(r"Unknown function '(?P<name>.*?)'")
+_ANOTHER_KIND = re.compile(r"mismatch type argument (?P<argument>[\w\[\]]+): (?P<kind>\w+) is incompatible with .*")
+_NO_NUMBER = re.compile(
+    r"(?:invalid literal for int\(\) with base 10|could not convert string to float): (?P<value>.*)"
+)
+_KINDS = {"str": "a text", "bool": "true or false", "IntervalSweep": "an interval", "ChoiceSweep": "a choice"}
+_OTHER_NAMES = {
+    "uniform": "interval(0, 1)",
+    "loguniform": "tag(log, interval(1e-4, 1e-1))",
+    "log_uniform": "tag(log, interval(1e-4, 1e-1))",
+    "log": "tag(log, interval(1e-4, 1e-1))",
+    "randint": "int(interval(1, 8))",
+    "categorical": "choice(a, b)",
 }
 _SYNTAX = "close every bracket and quote, and put a value with other characters into quotes of its own: \"key='a b=c'\""
 _KEYWORDS = {"true", "false", "null", "inf", "nan"}
@@ -83,7 +99,22 @@ def _why_unreadable(message: str) -> str:
     if called is None:
         return f"{_where_it_breaks(one_line(' '.join(lines)))}; {_SYNTAX}"
     function, reason = called["function"], one_line("; ".join([called["reason"], *lines[1:]]))
-    return f"{reason}; {_CALLS.get(function, _SYNTAX)}"
+    if _NO_FUNCTION.match(reason):
+        other = _OTHER_NAMES.get(function.lower())
+        remedy = f"write {other}" if other else did_you_mean(function, _CALLS)
+        return f"there is no function {function!r}; {remedy}"
+    return f"{_in_plain_words(reason)}; {_CALLS.get(function, _SYNTAX)}"
+
+
+def _in_plain_words(reason: str) -> str:
+    """Hydra's reason without the names of Python's types."""
+    if found := _ANOTHER_KIND.match(reason):
+        kind = _KINDS.get(found["kind"], f"a {found['kind']}")
+        argument = "its argument" if "[" in found["argument"] else f"its argument {found['argument']}"
+        return f"{argument} cannot be {kind}"
+    if found := _NO_NUMBER.match(reason):
+        return f"{found['value']} is not a number"
+    return reason
 
 
 def _where_it_breaks(reason: str) -> str:
@@ -196,3 +227,19 @@ def _leave_ranges(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _sweeps(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Sweep]:
     return [value for value in (*args, *kwargs.values()) if isinstance(value, Sweep)]
+
+
+_NUMBER = r"[-+]?[\d.]+(?:[eE][-+]?\d+)?"
+_TWO_NUMBERS = re.compile(rf"['\"]?({_NUMBER})\s*(?::|-|\.\.)\s*({_NUMBER})['\"]?")
+_IN_QUOTES = re.compile(r"(['\"])((?:int|float|tag|interval|choice|range|glob)\(.*\))\1")
+
+
+def sweep_meant_by(text: str) -> str | None:
+    """The sweep that somebody meant who wrote ``0:1``, ``[a,b]`` or a sweep in quotes: to Hydra it is one value."""
+    if numbers := _TWO_NUMBERS.fullmatch(text):
+        return f"interval({numbers[1]}, {numbers[2]})"
+    if quoted := _IN_QUOTES.fullmatch(text):
+        return quoted[2]
+    if text.startswith("[") and text.endswith("]") and "," in text:
+        return f"choice({text[1:-1]})"
+    return None

@@ -21,7 +21,10 @@ def finite_number(value: Any, where: str) -> float:
 def whole_number(value: Any, where: str) -> int:
     finite_number(value, where)
     if value != int(value):
-        raise ConfigError(f"{where} must be a whole number, because the parameter is an int, got {value!r}")
+        raise ConfigError(
+            f"{where} must be a whole number, because the parameter is an int, got {value!r};"
+            " change it, or write value_type: float"
+        )
     return int(value)
 
 
@@ -204,5 +207,6 @@ def _check_range(parameter: Range) -> None:
         raise ConfigError(f"{name}: step {step} gives more than {MOST_STEPS} values; give a larger step, or none")
     if step <= 0 or (Decimal(str(upper)) - Decimal(str(lower))) % Decimal(str(step)) != 0:
         raise ConfigError(
-            f"{name}: the step must be above 0 and lead from {lower} to {upper} in whole steps, got {step}"
+            f"{name}: the step must be above 0 and lead from {lower} to {upper} in whole steps, got {step};"
+            " change the step or a bound"
         )

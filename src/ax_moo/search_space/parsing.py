@@ -47,12 +47,12 @@ def given_as(where: str, name: str) -> Iterator[None]:
 def read_entry(key: str, entry: Any, parser: OverridesParser) -> Parameter:
     """A parameter from an entry of ``params``: a sweep string, a mapping with a ``type``, or a plain value."""
     where = f"{PARAMS}.{key}"
+    override = _with_key(key, parser, where)
     if entry == "???":
         raise ConfigError(f"{where}: the value is missing (???); give a sweep, such as interval(0, 1), or a value")
     if isinstance(entry, str):
         override = parse_override(f"{key}={entry.strip()}", parser, where)
         return read_override(override)
-    override = parse_override(f"{key}=null", parser, where)
     refuse_hydra_key(override)
     name, prefix = key_of(override), prefix_of(override)
     if isinstance(entry, Mapping):
@@ -63,6 +63,21 @@ def read_entry(key: str, entry: Any, parser: OverridesParser) -> Parameter:
             " {type: choice, values: [...]}, for a value {type: fixed, value: [...]}"
         )
     return Fixed(name, entry, prefix)
+
+
+def _with_key(key: str, parser: OverridesParser, where: str) -> Override:
+    """An override of the key.
+
+    Raises:
+        ConfigError: it is no key of a config.
+    """
+    try:
+        if key.strip("+~ "):
+            return parse_override(f"{key}=null", parser, where)
+    except ConfigError:
+        pass
+    place = where if key else PARAMS
+    raise ConfigError(f"{place}: Hydra cannot read the key {key!r}; write it with dots and without spaces: model.lr")
 
 
 def read_override(override: Override) -> Parameter:
@@ -151,14 +166,14 @@ def read_mapping(name: str, prefix: str, entry: dict[str, Any]) -> Parameter:
     where = f"{PARAMS}.{name}"
     kind = _kind_of(entry)
     entry.pop("type", None)
-    if kind not in FIELDS:
+    if not isinstance(kind, str) or kind not in FIELDS:
         if remedy := PARAMETER_TYPES.get(str(kind)):
             raise ConfigError(f"{where}.type: must be range, choice or fixed, got {kind!r}; {remedy}")
-        given = repr(kind) if kind else f"none (its keys are {', '.join(map(str, entry)) or 'none'})"
-        raise ConfigError(
-            f"{where}: type must be range, choice or fixed, got {given}; {did_you_mean(kind, FIELDS)}."
-            " (Write a nested key with dots: model.lr; on the command line 'model.lr=interval(0, 1)')"
+        given = (
+            repr(kind) if kind else f"none (its keys are {', '.join(map(str, entry))})" if entry else "an empty mapping"
         )
+        hint = did_you_mean(kind, FIELDS) if kind else "write one, or a nested key with dots, such as model.lr"
+        raise ConfigError(f"{where}: type must be range, choice or fixed, got {given}; {hint}")
     check_keys(where, entry, ("type", *FIELDS[kind]), {key: each.remedy for key, each in PARAMETER_FIELDS.items()})
     if _NEEDED[kind] not in entry:
         raise ConfigError(f"{where}: type {kind} needs the key {_NEEDED[kind]!r}")
@@ -170,7 +185,7 @@ def read_mapping(name: str, prefix: str, entry: dict[str, Any]) -> Parameter:
 
 def unknown_fields(entry: Mapping[str, Any]) -> dict[str, str]:
     """The fields that a parameter written as a mapping does not have, each with its remedy."""
-    kind = _kind_of(entry)
+    kind = str(_kind_of(entry))
     valid = ("type", *FIELDS.get(kind, ("value_type", "step")))
     unknown = {str(key): PARAMETER_FIELDS[key].remedy for key in entry if key in PARAMETER_FIELDS and key not in valid}
     if kind in FIELDS:

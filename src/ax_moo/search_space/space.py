@@ -10,7 +10,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
-from ax_moo.search_space.grammar import check_encodable, create_parser, encode, key_of, parse_override
+from ax_moo.search_space.grammar import check_encodable, create_parser, encode, key_of, parse_override, sweep_meant_by
 from ax_moo.search_space.parameters import Choice, Fixed, Parameter, Range, plain
 from ax_moo.search_space.parsing import PARAMS, given_as, read_entry, read_override, resolved
 from ax_moo.system.dataclass_records import from_record
@@ -162,8 +162,19 @@ def _read_arguments(arguments: Sequence[str], parser: OverridesParser) -> tuple[
     return swept, plain_ones
 
 
+def near_sweeps(space: SearchSpace) -> Iterator[str]:
+    """What to write for each single value that was probably meant to be a sweep."""
+    given = [override.lstrip("+").partition("=")[::2] for override in space.overrides]
+    given += [(each.name, encode(each.value)) for each in space.parameters if isinstance(each, Fixed)]
+    for name, text in given:
+        if sweep := sweep_meant_by(text):
+            yield f"{name}={text} is one value; write {name}={sweep}"
+
+
 def _check_searchable(space: SearchSpace) -> None:
     if not any(isinstance(parameter, (Range, Choice)) for parameter in space.parameters):
+        if near := next(near_sweeps(space), None):
+            raise ConfigError(f"{PARAMS}: there is no parameter to search over; {near}")
         fixed = f" ({', '.join(space.names)}: fixed to one value)" if space.names else ""
         raise ConfigError(
             f"{PARAMS}: there is no parameter to search over{fixed}; give one there, such as"

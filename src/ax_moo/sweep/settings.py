@@ -175,7 +175,8 @@ def _check_together(settings: Settings, space: SearchSpace) -> None:
     n_initial, n_points, method = settings.n_initial, len(settings.initial), settings.method
     if n_initial is not None and method.has_model and n_initial > settings.n_trials:
         raise ConfigError(
-            f"hydra.sweeper.n_initial: must be at most n_trials, which is {settings.n_trials}, got {n_initial}"
+            f"hydra.sweeper.n_initial: must be at most n_trials, which is {settings.n_trials}, got {n_initial};"
+            " lower it, or raise n_trials"
         )
     if n_points > settings.n_trials:
         raise ConfigError(
@@ -192,5 +193,4 @@ def _check_grid(settings: Settings, space: SearchSpace) -> None:
     try:
         space.grid_size()
     except ConfigError as error:
-        why = str(error).replace(": ", " ", 1)
-        raise ConfigError(f"hydra.sweeper.method: grid needs a finite search space, and {why}") from None
+        raise ConfigError(f"hydra.sweeper.method: grid needs a list of values for each parameter; {error}") from None
