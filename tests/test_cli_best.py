@@ -94,6 +94,15 @@ def test_a_trial_can_be_named_and_what_is_not_the_command_goes_to_stderr(
     assert said.err.splitlines()[0].endswith("for --trial N: 2")
 
 
+def test_a_trial_keeps_the_overrides_that_its_own_job_had(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Those of all trials may have changed when the sweep was resumed."""
+    (folder / "2/.hydra").mkdir(parents=True)
+    (folder / "2/.hydra/overrides.yaml").write_text("- trainer=cpu\n- x=0.5\n")
+    (folder / "2/.hydra/hydra.yaml").write_text("hydra:\n  job:\n    num: 2\n")
+    print_command(folder, 2, None)
+    assert capsys.readouterr().out.endswith("python train.py trainer=cpu x=0.5 hydra.mode=RUN\n")
+
+
 def test_mistakes_are_one_sentence(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"--trial 3: the sweep has no such trial; its trials are from 0 to 2"):
         print_command(folder, 3, None)

@@ -1,24 +1,19 @@
 """Other people's applications in a sweep: their W&B runs belong to it, though they know nothing of it."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import yaml
 from command_line import SWEEPER, command_line
-from hydra import compose, initialize
-from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig, open_dict
 from sweeping import SWEEP_DIR, Swept, sweep_command, wait_for_sweep, write_app
 from wandb_backend import FakeRun
 from wandb_command import ax_moo_wandb
 from wandb_server import FakeWandb, provide_wandb_server  # noqa: F401
 
 from ax_moo.storage import journal
-from ax_moo.wandb.settings import Mode, WandbSettings, run_id_prefix, sweep_run_id, trial_run_id
+from ax_moo.wandb.settings import sweep_run_id, trial_run_id
 from ax_moo.wandb.sync import run_files
-from ax_moo.wandb.trial_variables import set_for_trials
 
 pytestmark = pytest.mark.one_hydra
 
@@ -136,43 +131,3 @@ def make_sweep(folder: Path, **about: str) -> None:
 def write(path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_bytes(8 * b"x")
-
-
-@pytest.mark.parametrize("folder", ["plain", 'it\'s ${a} "sweep", with: all {of} it\\', "\\"])
-def test_any_name_of_a_sweep_reaches_its_trials(folder: str, tmp_path: Path) -> None:
-    values = variables_of_trial(3, WandbSettings(enabled=True, project="p"), tmp_path / folder)
-    assert values == {
-        "WANDB_RUN_ID": f"{run_id_prefix(folder, tmp_path / folder, 'new')}-3",
-        "WANDB_NAME": f"{folder}-3",
-        "WANDB_RUN_GROUP": folder,
-        "WANDB_JOB_TYPE": "trial",
-        "WANDB_RESUME": "allow",
-        "WANDB_PROJECT": "p",
-    }
-
-
-def test_what_the_user_has_set_comes_before_what_the_sweep_would_say(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("WANDB_RUN_GROUP", "mine")
-    own = ("+hydra.job.env_set.WANDB_RUN_ID=x-${hydra.job.num}", "+hydra.job.env_set.WANDB_PROJECT=q")
-    values = variables_of_trial(3, WandbSettings(enabled=True, project="p"), tmp_path, *own)
-    assert (values["WANDB_RUN_GROUP"], values["WANDB_RUN_ID"], values["WANDB_PROJECT"]) == ("mine", "x-3", "q")
-    assert (values["WANDB_NAME"], "WANDB_RESUME" in values) == (f"{tmp_path.name}-3", False)
-
-
-@pytest.mark.parametrize("settings", [WandbSettings(), WandbSettings(enabled=True, mode=Mode.DISABLED)])
-def test_without_wandb_trials_have_none_of_it(settings: WandbSettings, tmp_path: Path) -> None:
-    assert variables_of_trial(0, settings, tmp_path) == {}
-
-
-def variables_of_trial(trial: int, settings: WandbSettings, folder: Path, *overrides: str) -> Mapping[str, str]:
-    """What the job of a trial sets, as any of Hydra's launchers composes its config."""
-    with initialize(version_base="1.3", config_path=None):
-        loader = GlobalHydra.instance().config_loader()
-        config = compose(overrides=list(overrides), return_hydra_config=True)
-        set_for_trials(config, settings, folder, "new")
-        of_trial: DictConfig = loader.load_sweep_config(config, [])
-        with open_dict(of_trial):
-            of_trial.hydra.job.num = trial
-        return dict(of_trial.hydra.job.env_set)

@@ -3,9 +3,13 @@
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
+import yaml
+
 from ax_moo.cli.folder import open_folder
+from ax_moo.html_report.trial_folders import trial_folders
 from ax_moo.problem.frontier import pareto_trials
 from ax_moo.results.retraining import ONE_RUN, command_of, nearest_to_ideal
 from ax_moo.storage.folder import SweepFolder
@@ -20,7 +24,7 @@ def print_command(folder: Path, number: int | None, out: Path | None) -> None:
         raise ConfigError(f"-o {out}: the command of a trial is printed; leave -o out, or leave --best and --trial out")
     sweep = open_folder(folder)
     trial = _best(sweep) if number is None else _numbered(sweep.trials, number)
-    command = command_of(trial, sweep.problem, sweep.about)
+    command = command_of(trial, sweep.problem, sweep.about, _given(sweep, trial))
     if "training" not in sweep.about:
         _note("the program was not recorded: these are the overrides of the training")
     elif ONE_RUN not in command:
@@ -31,6 +35,16 @@ def print_command(folder: Path, number: int | None, out: Path | None) -> None:
     cwd = sweep.about.get("cwd")
     is_elsewhere = isinstance(cwd, str) and Path(cwd) != Path.cwd()
     print(f"cd {shlex.quote(str(cwd))} && {shown}" if is_elsewhere else shown)
+
+
+def _given(sweep: SweepFolder, trial: Trial) -> list[str] | None:
+    """The overrides of the trial's job, as Hydra has noted them in its folder; None where there is no such folder."""
+    for folder in reversed(trial_folders(sweep.path, sweep.sweep_id).get(trial.index, ())):
+        with suppress(OSError, ValueError, yaml.YAMLError):
+            found = yaml.safe_load((folder / ".hydra" / "overrides.yaml").read_text(encoding="utf-8"))
+            if isinstance(found, list) and all(isinstance(each, str) for each in found):
+                return found
+    return None
 
 
 def _best(sweep: SweepFolder) -> Trial:

@@ -13,13 +13,14 @@ from ax_moo.trial import Trial
 ONE_RUN = "hydra.mode=RUN"
 
 
-def command_of(trial: Trial, problem: Problem, about: Mapping[str, Any]) -> str:
+def command_of(trial: Trial, problem: Problem, about: Mapping[str, Any], given: Sequence[str] | None = None) -> str:
     """The command that runs this trial's training alone, or only its overrides where the program is not recorded.
 
-    It is quoted for a shell. Secrets are in it as they were given.
+    It is quoted for a shell. Secrets are in it as they were given. ``given`` are the overrides that the trial's job
+    had, where they are known: what is fixed for all trials may have changed when the sweep was resumed.
     """
     training = about.get("training")
-    overrides = shlex.join(problem.search_space.to_overrides(trial.parameterization))
+    overrides = shlex.join(given or problem.search_space.to_overrides(trial.parameterization))
     return f"{training} {overrides}" if isinstance(training, str) else overrides
 
 
