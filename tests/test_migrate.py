@@ -434,6 +434,50 @@ def test_a_search_on_the_command_line_has_no_section_of_the_sweeper(tmp_path: Pa
     assert text.startswith("# first\ndefaults:\n  - _self_\n  - override hydra/sweeper: ax_moo\nx: 1\n\nhydra:\n")
 
 
+def test_parts_that_are_written_in_braces_or_in_blocks(tmp_path: Path) -> None:
+    text = migrated("""\
+defaults:
+  - override hydra/sweeper: optuna
+hydra:
+  sweeper: {n_trials: 3, params: {x: 'range(1, 3)', y: 'choice(a, b)'}}  # all of it
+  run: {dir: here}
+""")
+    assert composed(text, tmp_path)["params"] == {"x": "range(1, 4)", "y": "choice(a, b)"}
+    assert text.count("# all of it") == 1
+    text = migrated("""\
+defaults:
+  - override hydra/sweeper: optuna
+common: &space
+  x: interval(0, 1)
+hydra:
+  sweeper:
+    params:
+      <<: *space
+      y: |
+        choice(a, b)
+      z: >-
+        tag(log,
+        interval(1e-4, 1))
+    direction: {a: maximize}
+    n_trials: many
+    n_jobs: 1
+""")
+    options = composed(text, tmp_path)
+    assert options["params"] == {
+        "x": "interval(0, 1)",
+        "y": "choice(a, b)",
+        "z": "tag(log, interval(1e-4, 1))",
+    }
+    assert "# not taken over: n_trials: many\n    #   n_trials must be a whole number" in text
+    assert "# not taken over: direction: {a: maximize}" in text
+
+
+def test_a_sampler_alone_tells_that_it_is_optunas(tmp_path: Path) -> None:
+    text = migrated("defaults:\n  - override hydra/sweeper/sampler: grid\n  - _self_\nhydra: {}\n")
+    assert composed(text, tmp_path, "config.yaml", "hydra/sweeper=ax_moo", "+hydra.sweeper.params={}")["n_jobs"] == 4
+    assert text.endswith("hydra:\n  sweeper:\n    # choose the sweeper with hydra/sweeper=ax_moo\n    method: grid\n")
+
+
 def test_line_breaks_of_windows_are_kept() -> None:
     text = migrated(TEMPLATE.replace("\n", "\r\n"))
     assert text.count("\r\n") == text.count("\n")
@@ -449,6 +493,12 @@ def test_line_breaks_of_windows_are_kept() -> None:
         ("a: 1\na: 2\n", "is not the YAML of a config"),
         ("a: &a [*a]\n", "is not the YAML of a config"),
         ("x: 1\n", "does not tell which sweeper it is for"),
+        ("hydra: [1]\nsweeper: 3\n", "hydra must be a mapping of keys"),
+        ("defaults: [{override hydra/sweeper: optuna}]\nhydra:\n  sweeper: [1]\n", "hydra.sweeper must be a mapping"),
+        (
+            "defaults: [{override hydra/sweeper: ax}]\nhydra:\n  sweeper:\n    params: &p {a: 1}\nb: *p\n",
+            "cannot be rewritten in its lines",
+        ),
         ("hydra: {sweeper: {params: {x: 'range(1, 3)'}}}\n", "is written in braces"),
         ("defaults:\n  - override hydra/sweeper: ax_moo\n", "there is nothing to migrate"),
         ("n_trials: 3\nsampler: {seed: 1}\ndefaults: [optuna]\n", "write the defaults first"),

@@ -80,7 +80,9 @@ class Document:
             line, last = key.start_mark.line, max(_last_line(inner), key.end_mark.line)
             here = (*path, name)
             self.places.setdefault(here, Place(line, last, key.start_mark.column, inner))
-            self.comments[here] = Comments(tuple(self._above(line, previous)), self._beside(key, inner))
+            self.comments[here] = Comments(
+                tuple(self._above(line, previous)), "" if node.flow_style else self._beside(key, inner)
+            )
             self._find(here, inner, value.get(name), line)
             previous = last
 

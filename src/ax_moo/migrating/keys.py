@@ -10,7 +10,7 @@ from ax_moo.migrating.peers import Peer
 from ax_moo.migrating.sweeps import INTERPOLATION
 from ax_moo.other_sweepers import SAMPLER_METHODS, successor
 from ax_moo.problem.objectives import DEFAULT_NAME
-from ax_moo.sweep.settings import RULES
+from ax_moo.sweep.settings import RULES, STOP_RULES
 
 _SECTIONS = (
     "sampler",
@@ -86,7 +86,9 @@ class Keys:
 
     def direction(self, path: Path, value: Any) -> Iterator[Item]:
         directions = self._resolved(path) if isinstance(value, str) else value
-        if not isinstance(directions, list):
+        if isinstance(directions, Mapping):
+            yield Note(".".join(path), value, "write objectives: {NAME: {direction: maximize}}", path)
+        elif not isinstance(directions, list):
             yield Entry("direction", value, path)
         elif len(directions) == 1:
             yield Entry("direction", directions[0], path)
@@ -121,6 +123,10 @@ class Keys:
             yield from self._plain(path, value)
 
     def no_improvement(self, path: Path, value: Any) -> Iterator[Item]:
+        rule = STOP_RULES["no_improvement"]
+        if not rule.holds(value) and INTERPOLATION not in str(value):
+            yield Note(".".join(path), value, f"no_improvement {rule.complaint(value)}", path)
+            return
         remark = "counted in trials; the Ax sweeper counts rounds of up to max_batch_size trials"
         yield Entry("stop_when", {"no_improvement": value}, path, remark)
 

@@ -53,13 +53,16 @@ def layout_of(document: Document, folder: str = "") -> Layout:
             if length and layout.place[:length] in document.places
             else (document.root if not length else None)
         )
-        if isinstance(node, MappingNode) and node.flow_style:
+        if isinstance(node, MappingNode) and node.flow_style and node.value:
             raise ConfigError("is written in braces; write each key of hydra and of its sweeper in a line of its own")
     return layout
 
 
 def sweeper_of(document: Document, layout: Layout) -> dict[str, Any]:
     """The sweeper's keys, as they would be below hydra.sweeper."""
+    for length in range(1, len(layout.place) + 1):
+        if not isinstance(document.value(layout.place[:length]), Mapping | None):
+            raise ConfigError(f"{'.'.join(layout.place[:length])} must be a mapping of keys; give the sweeper's config")
     value = document.value(layout.place)
     found: dict[str, Any] = {key: each for key, each in (value or {}).items() if key != "defaults"}
     for key in reversed(layout.inside):

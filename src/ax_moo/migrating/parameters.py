@@ -47,7 +47,7 @@ def first_values(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _parameter(key: str, value: Any, range_includes_end: bool, lists_are_choices: bool) -> tuple[Any, str]:
     if isinstance(value, str):
-        return as_our_string(key, value, range_includes_end=range_includes_end)
+        return as_our_string(key, value.strip(), range_includes_end=range_includes_end)
     if isinstance(value, Mapping):
         ours, remark = _mapping(value)
     elif isinstance(value, list):

@@ -43,8 +43,8 @@ def named(name: Any) -> Peer | None:
     return next((peer for peer in PEERS if peer.name == name), None)
 
 
-def peer_of(sweeper: Mapping[str, Any], chosen: object) -> Peer:
-    """The sweeper that ``chosen``, the config's choice of hydra/sweeper, or the keys of ``sweeper`` tell.
+def peer_of(sweeper: Mapping[str, Any], chosen: object, sampler: object) -> Peer:
+    """The sweeper that the config's choices of hydra/sweeper and its ``sampler``, or the keys of ``sweeper`` tell.
 
     Raises:
         ConfigError: they tell none, or it is ours.
@@ -54,6 +54,8 @@ def peer_of(sweeper: Mapping[str, Any], chosen: object) -> Peer:
         raise ConfigError("is a config of hydra/sweeper=ax_moo already; there is nothing to migrate")
     if peer := named(chosen):
         return peer
+    if sampler is not None:
+        return PEERS[0]
     for peer in PEERS:
         if peer.package in target or peer.keys & set(sweeper):
             return peer

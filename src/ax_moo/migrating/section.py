@@ -30,11 +30,12 @@ def section(document: Document, layout: Layout, items: Sequence[Item]) -> Iterat
         yield _new_section(document, layout, items, writer)
     else:
         inner = [each for path, each in document.places.items() if path[:-1] == layout.place]
+        beside = f"  {text}" if (text := document.comments[layout.place].beside) else ""
         is_block = isinstance(place.node, MappingNode) and not place.node.flow_style and bool(inner)
         indent = inner[0].column if is_block else place.column + 2
-        key_line = document.lines[place.first] if is_block else f"{' ' * place.column}{layout.place[-1]}:"
+        key_line = document.lines[place.first] if is_block else f"{' ' * place.column}{layout.place[-1]}:{beside}"
         if not any(isinstance(item, Entry) for item in items):
-            key_line = f"{' ' * place.column}{layout.place[-1]}: {{}}"
+            key_line = f"{' ' * place.column}{layout.place[-1]}: {{}}{beside}"
         yield Edit(place.first, place.last + 1, (key_line, *writer.lines(items, indent)))
 
 

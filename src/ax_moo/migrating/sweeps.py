@@ -48,7 +48,9 @@ def sweep_string(key: str, text: str, *, range_includes_end: bool) -> tuple[str,
     if isinstance(sweep, RangeSweep) and range_includes_end and not sweep.shuffle:
         if _ends_before(sweep):
             return text, ""
-        return including_end(sweep.start, sweep.stop, sweep.step), INCLUDES_END
+        ours = including_end(sweep.start, sweep.stop, sweep.step)
+        check_taken(key, ours)
+        return ours, INCLUDES_END
     try:
         check_taken(key, text)
     except ConfigError as error:
