@@ -16,7 +16,7 @@ _KEY = r"(?<![\w.\-/@])(?P<key>[\w.\-/@]*\w)"
 _ASSIGNED = re.compile(rf"{_KEY}\\*['\"]?\s*[=:]\s*|(?P<flag>--[\w-]+)\s+(?!-)")
 _GIVEN = re.compile(rf"{_KEY}\\*['\"]?=|(?P<flag>--[\w-]+)\s+(?!-)")
 _NO_SECRET = re.compile(r"(?i)null|none|~|''|\"\"|\*{3}|true|false|\?{3}|\$\{[\w.]+\}|\$\{oc\.env:\w+\}")
-_NUMBER = re.compile(r"[+-]?[\d._]+(?:e[+-]?\d+)?", re.IGNORECASE)
+NUMBER = re.compile(r"[+-]?[\d._]+(?:e[+-]?\d+)?", re.IGNORECASE)
 
 _SCHEME = r"\b[A-Za-z][A-Za-z0-9+.\-]{0,30}://"
 _PASSWORD_IN_URL = re.compile(rf"(?P<before>{_SCHEME}[^\s/@:'\"]*:)(?!\d+/)[^\s'\"]*@")
@@ -64,7 +64,7 @@ def without_forms(text: str) -> str:
 
 def is_no_secret(text: str, level: Level) -> bool:
     """Whether the text of a secret's value is none: nothing, a flag, the name of another key, or a number of tokens."""
-    return not text or bool(_NO_SECRET.fullmatch(text)) or (level is Level.TEXTS and bool(_NUMBER.fullmatch(text)))
+    return not text or bool(_NO_SECRET.fullmatch(text)) or (level is Level.TEXTS and bool(NUMBER.fullmatch(text)))
 
 
 def _without_values(text: str, given: re.Pattern[str]) -> str:

@@ -11,7 +11,8 @@ from hydra.errors import HydraException
 
 from ax_moo.system import hydra_internals
 from ax_moo.system.redaction.keys import CONTENTS, HIDDEN, Level, is_single, level_of, level_of_path
-from ax_moo.system.redaction.texts import is_no_secret, redacted
+from ax_moo.system.redaction.known import without_known
+from ax_moo.system.redaction.texts import NUMBER, is_no_secret, redacted
 
 _OVERRIDE = re.compile(r"[+~]{0,2}[A-Za-z_$][\w.\-/@:$\[\]]*=", re.ASCII)
 _FLAG = re.compile(r"--?[A-Za-z][\w-]*")
@@ -134,6 +135,8 @@ def _of_entry(key: Any, value: Any, entries: Mapping[Any, Any], level: Level, pa
 
 def _of_value(key: str, value: str) -> str:
     """The value of a key that is no secret's: a list or a mapping may have secrets in it."""
+    if NUMBER.fullmatch(value):
+        return without_known(value)
     if value[:1] not in ("{", "["):
         return redacted(value)
     parsed = _parsed(f"key={value}")
