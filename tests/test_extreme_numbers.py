@@ -142,7 +142,8 @@ def test_a_volume_beyond_all_numbers_is_the_largest_one() -> None:
 
 
 @pytest.mark.slow
-def test_metrics_of_any_size_have_a_model_and_figures(size: float = 1e200) -> None:
+def test_metrics_of_any_size_have_a_model_and_figures() -> None:
+    size = 1e200
     here = problem("x=interval(0, 1)", "y=interval(0, 1)", objectives=TWO)
     optimizer, trials = AxOptimizer(here, seed=1), []
     for index in range(8):
