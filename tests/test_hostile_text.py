@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from journals import life, write_journal
 
+from ax_moo.cli.best import print_command
 from ax_moo.cli.compare import compare_folders
 from ax_moo.cli.doctor_folder import doctor_folder
 from ax_moo.cli.export import export
@@ -208,6 +209,20 @@ def test_the_commands_show_text(tmp_path: Path, text: str, monkeypatch: pytest.M
     monkeypatch.setattr("ax_moo.cli.export.shows_output", lambda: True)
     shown += printed(lambda: export(folder, None))
     assert does_nothing(shown)
+
+
+def test_the_command_of_a_trial_has_the_exact_value_for_a_shell_and_shows_it(tmp_path: Path) -> None:
+    folder = hostile_sweep(tmp_path / "s", "\x1b[31mred\u202e")
+    line = printed(lambda: print_command(folder, 0, None)).splitlines()[-1]
+    assert does_nothing(line)
+    command = line.partition(" && ")[2]
+    words = subprocess.run(
+        ["bash", "-c", f"printf '%s\\0' {command}"],
+        capture_output=True,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
+        check=True,
+    ).stdout.split(b"\0")
+    assert any("\x1b[31mred\u202e".encode() in word for word in words)
 
 
 def test_a_mistake_shows_text_and_names_the_folder_as_a_shell_takes_it(tmp_path: Path) -> None:

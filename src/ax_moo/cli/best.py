@@ -1,7 +1,6 @@
 """``ax-moo export DIR --best``: the command line of one trial's training, to be run once more."""
 
 import shlex
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +14,8 @@ from ax_moo.results.retraining import ONE_RUN, command_of, nearest_to_ideal
 from ax_moo.storage.folder import SweepFolder
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.redaction import HIDDEN, command_without_secrets
+from ax_moo.system.terminal import say, say_as_error
+from ax_moo.system.text import quoted, visible
 from ax_moo.trial import Trial
 
 
@@ -34,7 +35,9 @@ def print_command(folder: Path, number: int | None, out: Path | None) -> None:
         _note(f"{HIDDEN} stands for a secret; write it in before you run the command")
     cwd = sweep.about.get("cwd")
     is_elsewhere = isinstance(cwd, str) and Path(cwd) != Path.cwd()
-    print(f"cd {shlex.quote(str(cwd))} && {shown}" if is_elsewhere else shown)
+    if visible(shown) != shown:  # the same words, with the characters that a terminal would not show escaped
+        shown = " ".join(map(quoted, shlex.split(shown)))
+    say(f"cd {quoted(cwd)} && {shown}" if is_elsewhere else shown)
 
 
 def _given(sweep: SweepFolder, trial: Trial) -> list[str] | None:
@@ -68,4 +71,4 @@ def _numbered(trials: Sequence[Trial], number: int) -> Trial:
 
 
 def _note(text: str) -> None:
-    print(f"# {text}", file=sys.stderr)
+    say_as_error(f"# {text}")
