@@ -110,7 +110,8 @@ def _composed(config: DictConfig, loader: ConfigLoader, trial: int, overrides: S
             composed: DictConfig = loader.load_sweep_config(config, list(overrides))
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(
-            f"hydra.launcher: the config of trial {trial} cannot be composed: {first_line(error)}"
+            f"hydra.launcher: the config of trial {trial} cannot be composed: {first_line(error)};"
+            " correct the overrides of its parameters"
         ) from None
     with open_dict(composed):
         composed.hydra.job.num = trial

@@ -91,7 +91,7 @@ def _write(compared: Comparison, out: Path) -> None:
         else:
             figure(compared).write_html(out, include_plotlyjs=True, config={"displaylogo": False, "responsive": True})
     except OSError as error:
-        raise ConfigError(f"-o {out}: cannot be written: {error.strerror or error}") from None
+        raise ConfigError(f"-o {out}: cannot be written: {error.strerror or error}; name another file") from None
 
 
 def figure(compared: Comparison) -> "go.Figure":

@@ -34,7 +34,7 @@ def export(folder: Path, out: Path | None) -> None:
     try:
         _write(frame, out)
     except OSError as error:
-        raise ConfigError(f"-o {out}: cannot be written: {error.strerror or error}") from None
+        raise ConfigError(f"-o {out}: cannot be written: {error.strerror or error}; name another file") from None
     say(str(out))
 
 

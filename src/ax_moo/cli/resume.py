@@ -26,7 +26,9 @@ def resume(folder: Path, is_trusted: bool = False) -> NoReturn:
     check_trusted(folder, "ax-moo resume")
     sweep = open_own_folder(folder)
     if sweep.is_swept:
-        raise ConfigError(f"the sweep in {sweep.path} runs already ({sweep.holder})")
+        raise ConfigError(
+            f"the sweep in {sweep.path} runs already ({sweep.holder}); follow it with ax-moo status --watch"
+        )
     controller = queued_controller(sweep.path)
     if controller is not None:
         raise ConfigError(f"Slurm job {controller.job_id} goes on with the sweep in {sweep.path} as soon as it runs")
@@ -54,14 +56,23 @@ def check_runnable(command: Sequence[str], cwd: Path) -> None:
         ConfigError: one of them does not exist.
     """
     if not cwd.is_dir():
-        raise ConfigError(f"the working directory {cwd} of the sweep's command does not exist")
+        raise ConfigError(
+            f"the working directory {cwd} of the sweep's command does not exist; make it again, or run the command"
+            " where it is now"
+        )
     shown = words_without_secrets(command)
     program = cwd / command[0] if "/" in command[0] else command[0]
     if shutil.which(program) is None:
-        raise ConfigError(f"the program {command[0]} of the sweep's command does not exist: {shown}")
+        raise ConfigError(
+            f"the program {command[0]} of the sweep's command does not exist: {shown}; install it again, or run the"
+            " command with another one"
+        )
     script = next((word for word in command[1:] if not word.startswith("-")), "")
     if script.endswith(".py") and not (cwd / script).is_file():
-        raise ConfigError(f"the script {cwd / script} of the sweep's command does not exist: {shown}")
+        raise ConfigError(
+            f"the script {cwd / script} of the sweep's command does not exist: {shown}; put it there again, or run the"
+            " command where it is now"
+        )
 
 
 def _recorded(sweep: SweepFolder) -> tuple[list[str], Path]:

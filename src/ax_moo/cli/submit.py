@@ -55,7 +55,7 @@ def _check_free(folder: Path) -> None:
 
     holder = lock.holder(folder)
     if holder is not None and holder.is_alive:
-        raise ConfigError(f"a sweep runs in {folder} already ({holder})")
+        raise ConfigError(f"a sweep runs in {folder} already ({holder}); wait for its end, or name another folder")
     queued = queued_controller(folder)
     if queued is not None:
         raise ConfigError(f"Slurm job {queued.job_id} already runs the sweep in {folder}, or waits to run it")

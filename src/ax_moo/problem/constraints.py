@@ -45,7 +45,7 @@ class OutcomeConstraint:
                 f"{OUTCOMES}: {text!r}: a metric has no weight here; write {weighted[1]} alone, and divide the bound"
             )
         if not math.isfinite(float(right)):
-            raise ConfigError(f"{OUTCOMES}: {text!r}: the bound must be a finite number")
+            raise ConfigError(f"{OUTCOMES}: {text!r}: the bound must be a finite number, got {right}")
         return cls(left, op, float(right))
 
     def holds(self, value: float) -> bool:
@@ -88,7 +88,7 @@ class ParameterConstraint:
         if not terms or not all(terms.values()):
             raise ConfigError(f"{where}: must have a parameter, and no parameter with weight 0; {example}")
         if not all(map(math.isfinite, (bound, *terms.values()))):
-            raise ConfigError(f"{where}: weights and bound must be finite numbers")
+            raise ConfigError(f"{where}: weights and bound must be finite numbers; {example}")
         flip = 1.0 if op == "<=" else -1.0
         return cls(tuple((name, flip * weight) for name, weight in terms.items()), flip * bound + 0.0)
 
@@ -179,7 +179,9 @@ class LinearReader:
             factors.append(self._factor())
         names = [factor for factor in factors if isinstance(factor, str)]
         if len(names) > 1:
-            raise ConfigError(f"{self._where}: must be a sum of weight*parameter, got a product of two parameters")
+            raise ConfigError(
+                f"{self._where}: must be a sum of weight*parameter, got a product of two parameters; {self._example}"
+            )
         weight = math.prod(factor for factor in factors if isinstance(factor, float))
         return sign * weight, names[0] if names else None
 

@@ -80,7 +80,7 @@ def _options(config: DictConfig) -> dict[str, Any]:
     try:
         options: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
     except OmegaConfBaseException as error:
-        raise ConfigError(f"hydra.sweeper: {first_line(error)}") from None
+        raise ConfigError(f"hydra.sweeper: {first_line(error)}; give a value that can be resolved") from None
     given: dict[str, Any] = {str(key): value for key, value in options.items() if key != "_target_"}
     if "params" in given:
         # Unresolved: an interpolation such as ${hydra.job.num} has a value in a job only.

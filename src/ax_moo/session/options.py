@@ -41,7 +41,10 @@ def check_every_option(
     known = _unresolvable_without(config, loader, space) if unresolvable(job_config) else {}
     if found := _new(job_config, known):
         first = " ".join(f"{each.name}={each.values[0]}" for each in choices)
-        raise ConfigError(f"hydra.sweeper.params: with {first} the config of a trial cannot be resolved: {found}")
+        raise ConfigError(
+            f"hydra.sweeper.params: with {first} the config of a trial cannot be resolved: {found};"
+            " correct the value that it refers to"
+        )
     composed = [(each, option) for each in choices for option in each.values[1:] if _is_composed(each, option, loader)]
     for choice, option in _spread(composed):
         trial = compose_trial(config, loader, space, example_point(space) | {choice.name: option})
