@@ -8,6 +8,7 @@ import pytest
 from ax_moo.problem.constraints import OutcomeConstraint
 from ax_moo.problem.objectives import read_objectives
 from ax_moo.search_space.space import SearchSpace
+from ax_moo.session.command_line import check_readable
 from ax_moo.session.unknown_keys import check_known
 from ax_moo.sweep.settings import Settings
 from ax_moo.system.errors import ConfigError
@@ -114,3 +115,22 @@ def test_a_weighted_metric_in_a_bound_is_refused() -> None:
     with pytest.raises(ConfigError, match="a metric has no weight here; write a alone, and divide the bound"):
         OutcomeConstraint.parse("2*a <= 1")
     assert OutcomeConstraint.parse("top 5 * all <= 1").metric == "top 5 * all"
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("hydra.sweep.dir=null", "hydra.sweep.dir: must be a path, got null; give the folder of the sweep"),
+        (
+            "hydra.sweeper.outcome_constraints=a<=1",
+            "Hydra cannot read it; write it in quotes for the shell: "
+            "\"hydra.sweeper.outcome_constraints=['latency_ms <= 20']\"",
+        ),
+        ("hydra.sweeper.objectives={'a b': maximize}", '"hydra.sweeper.objectives={val_acc: {direction: maximize}}"'),
+        ("hydra.sweeper.n_trials=(1", "Hydra cannot read it: it makes no sense near"),
+    ],
+)
+def test_an_override_of_our_keys_that_hydra_cannot_read_is_told_with_an_example(override: str, words: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        check_readable([override])
+    assert words in str(error.value)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
 from ax_moo.search_space.grammar import create_parser, key_of, parse_override
@@ -29,16 +30,31 @@ def check_readable(overrides: Sequence[str]) -> None:
     """
     parser = create_parser()
     for text in overrides:
-        override = parse_override(text, parser, text)
+        override = _parsed(text, parser)
         if override.is_sweep_override():
             refuse_hydra_key(override)
         else:
             _check_kind(override)
 
 
+def _parsed(text: str, parser: OverridesParser) -> Override:
+    try:
+        return parse_override(text, parser, text)
+    except ConfigError:
+        key = text.partition("=")[0].lstrip("+")
+        example = {**_MAPPINGS, **_LISTS}.get(key.removeprefix(_WHERE))
+        if not key.startswith(_WHERE) or example is None:
+            raise
+        raise ConfigError(
+            f'{text}: Hydra cannot read it; write it in quotes for the shell: "{key}={example}"'
+        ) from None
+
+
 def _check_kind(override: Override) -> None:
     """OmegaConf refuses to put one in the place of the other, in words about its own classes."""
     key, value = key_of(override), override.value()
+    if key == "hydra.sweep.dir" and value is None and not override.is_delete():
+        raise ConfigError(f"{key}: must be a path, got null; give the folder of the sweep")
     name = key.removeprefix(_WHERE)
     if not key.startswith(_WHERE) or override.is_delete():
         return
