@@ -195,6 +195,8 @@ def test_outliers_stand_at_the_ends_of_the_parallel_coordinates_and_do_not_take_
     below, lowest = bar["ticktext"][0], bar["tickvals"][0]
     assert below.startswith("≤ 0.")
     assert values[:2] == [lowest, lowest]
+    found_best = max(trial["metrics"]["val_acc"] for trial in opened("outliers").payload["trials"] if trial["metrics"])
+    assert values[-1] == found_best, "rounding an end cuts nothing off"
     assert (values[-1] - values[4]) > 0.5 * (found["line"]["cmax"] - found["line"]["cmin"])
     sizes = next(axis for axis in found["dimensions"] if "num_params" in axis["label"])
     assert sizes["ticktext"][-1].startswith("≥ ")

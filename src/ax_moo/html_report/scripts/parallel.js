@@ -89,9 +89,9 @@ function metricScale(metric, trials) {
   const [lowest, highest] = [Math.min(...found), Math.max(...found)];
   const [low, high] = padded(found);
   const ends = viewOf(metric) ?? [low, high];
-  const [from, to] = [lowest < ends[0] ? ends[0] : low, highest > ends[1] ? ends[1] : high];
-  const isView = to > from && (from > low || to < high);
-  const range = isView ? rounded(from, to) : [low, high];
+  const [from, to] = outwards(...ends);
+  const cut = [lowest < ends[0] ? from : low, highest > ends[1] ? to : high];
+  const range = cut[0] < cut[1] ? cut : [low, high];
   const values = found.map((one) => Math.min(Math.max(one, range[0]), range[1]));
   return { values, range, ticks: rangeTicks(...range, lowest < range[0], highest > range[1]) };
 }

@@ -60,10 +60,10 @@ function categorical(parameter) {
   };
 }
 
-/** Both ends rounded to a hundredth of their distance, so that they can be written in few digits. */
-function rounded(low, high) {
+/** Both ends in few digits, no nearer to each other than they were, so that rounding cuts nothing off. */
+function outwards(low, high) {
   const step = 10 ** (Math.floor(Math.log10(high - low)) - 1);
-  return [low, high].map((end) => Number((Math.round(end / step) * step).toPrecision(12)));
+  return [Math.floor(low / step), Math.ceil(high / step)].map((steps) => Number((steps * step).toPrecision(12)));
 }
 
 /** Five or so round numbers from one end to the other; where values lie beyond an end, the end is named "≤" or "≥". */
