@@ -50,7 +50,8 @@ def analyse(trials: Sequence[Trial], problem: Problem, method: str, seed: int | 
 
 
 def _searched(problem: Problem) -> dict[str, Range | Choice]:
-    return {p.name: p for p in problem.search_space.parameters if not isinstance(p, Fixed)}
+    computed = problem.solution.computed
+    return {p.name: p for p in problem.search_space.parameters if not isinstance(p, Fixed) and p.name not in computed}
 
 
 def _analyses(model: Model, measured: Sequence[Trial], problem: Problem) -> dict[str, Any]:

@@ -1,31 +1,37 @@
 """Converting parameterizations to the coordinates that Ax can search, and back.
 
-An Ax parameter has values of one type: numbers, strings or bools. Most parameters are the same on both sides. Four
-kinds are not:
+An Ax parameter has values of one type: numbers, strings or bools. Most parameters are the same on both sides. These are
+not:
 
 - a choice whose values are not all ints, all floats, all strings or all bools becomes a choice of labels;
-- a range with a step becomes an ordered choice;
+- a range with a step becomes an ordered choice, and in a constraint the number of the step;
 - a log-scale range in a parameter constraint becomes a linear range of its decimal logarithm, where an order
   constraint is linear. Ax refuses constraints on log-scale parameters;
 - a range of very many whole numbers becomes one of floats, which are rounded. Ax lists all whole numbers of a range,
-  and a thousand million of them fill the memory.
+  and a thousand million of them fill the memory;
+- a range that is too narrow for Ax becomes its logarithm, or its place between the bounds, from 0 to 1;
+- a parameter that an equality determines is no axis: it is computed from the others.
 """
 
 import itertools
 import json
 import math
-from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ax_moo.problem.coordinates import Coordinate, Row
 from ax_moo.problem.problem import ParameterConstraint, Problem
 from ax_moo.search_space.space import Choice, Fixed, Range
 from ax_moo.system.rules import is_number
 from ax_moo.trial import Parameterization, ParameterValue
 
 ValueType = Literal["int", "float", "str", "bool"]
+
 MOST_LISTED = 100_000
 """With ten times as many whole numbers on a log scale a candidate takes Ax eight seconds."""
+
+LEAST_WIDTH = 100 * 1.5e-7
+"""The narrowest range that Ax takes."""
 
 
 @dataclass(frozen=True)
@@ -42,38 +48,85 @@ class EncodedParameter:
     """Whether the values of a range of floats are whole numbers."""
 
 
+@dataclass(frozen=True)
+class Scale:
+    """How a range's value becomes a coordinate of Ax: with ``is_unit`` it is scaled to the unit interval."""
+
+    coordinate: Coordinate
+    is_unit: bool
+    is_rounded: bool = False
+    """Whether whole numbers are searched as floats on the parameter's own scale."""
+
+    @classmethod
+    def of_range(cls, parameter: Range, is_constrained: bool) -> "Scale | None":
+        """None if Ax searches the value itself, on the parameter's own scale."""
+        coordinate = Coordinate(parameter)
+        if parameter.step is not None:
+            return cls(coordinate, is_unit=False) if is_constrained else None
+        if _has_too_many_values(parameter) and not (is_constrained and parameter.log_scale):
+            return cls(coordinate, is_unit=False, is_rounded=True)
+        is_narrow = parameter.upper - parameter.lower < LEAST_WIDTH
+        is_other = is_narrow or (is_constrained and parameter.log_scale)
+        return cls(coordinate, coordinate.width < LEAST_WIDTH) if is_other else None
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        if self.is_unit:
+            return 0.0, 1.0
+        if self.is_rounded:
+            return float(self.coordinate.range.lower), float(self.coordinate.range.upper)
+        lower, upper = self.coordinate.bounds
+        return (int(lower), int(upper)) if self.coordinate.is_whole else (float(lower), float(upper))
+
+    def encoded(self, value: float) -> float:
+        if self.is_rounded:
+            return float(value)
+        number = self.coordinate.of(value)
+        if self.is_unit:
+            number = (number - float(self.coordinate.bounds[0])) / float(self.coordinate.width)
+        lower, upper = self.bounds
+        return min(max(number, lower), upper)
+
+    def number(self, coordinate: float) -> float:
+        """The value, before it is rounded to a whole number."""
+        if self.is_rounded:
+            return coordinate
+        if self.is_unit:
+            coordinate = float(self.coordinate.bounds[0]) + coordinate * float(self.coordinate.width)
+        return _power_of_10(coordinate) if self.coordinate.is_log else coordinate
+
+    def decoded(self, coordinate: float) -> float:
+        number = self.number(coordinate)
+        if self.is_rounded:
+            return _within(self.coordinate.range, number)
+        return _within(self.coordinate.range, number) if self.coordinate.is_log else self.coordinate.value(number)
+
+
 class SpaceEncoding:
     """The mapping between a problem's parameterizations and Ax's arms."""
 
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
         self._fixed = {p.name: p.value for p in problem.search_space.parameters if isinstance(p, Fixed)}
-        searched = [p for p in problem.search_space.parameters if not isinstance(p, Fixed)]
+        self._solution = problem.solution
+        computed = self._solution.computed
+        searched = [p for p in problem.search_space.parameters if not isinstance(p, Fixed) and p.name not in computed]
         self._parameters: dict[str, Range | Choice] = {p.name: p for p in searched}
-        constrained = {name for constraint in problem.parameter_constraints for name, _ in constraint.terms}
-        self._logarithms = {
-            p.name: p for p in searched if isinstance(p, Range) and p.log_scale and p.name in constrained
-        }
-        self._rounded = {
-            p.name: p
-            for p in searched
-            if isinstance(p, Range) and _has_too_many_values(p) and p.name not in self._logarithms
-        }
-        self._inexact = {**self._logarithms, **self._rounded}
+        constrained = self._solution.coordinates
+        scales = {p.name: Scale.of_range(p, p.name in constrained) for p in searched if isinstance(p, Range)}
+        self._scales = {name: scale for name, scale in scales.items() if scale is not None}
         self.axes = [self._axis(p) for p in searched]
-        self.constraints = [
-            c.in_log10() if c.terms[0][0] in self._logarithms else c for c in problem.parameter_constraints
-        ]
+        self.constraints = [self._constraint(row) for row in self._solution.rows]
 
     @property
-    def logarithms(self) -> Container[str]:
-        """The parameters of which Ax searches the logarithm on a linear scale."""
-        return self._logarithms
+    def narrow(self) -> dict[str, Coordinate]:
+        """The ranges that are too narrow for Ax on their own scale, and are scaled."""
+        return {name: scale.coordinate for name, scale in self._scales.items() if scale.is_unit}
 
     @property
     def lose_precision(self) -> bool:
         """Whether an arm cannot be computed from its parameterization to the last bit."""
-        return bool(self._inexact)
+        return bool(self._scales) or bool(self._solution.computed)
 
     def to_arm(self, parameterization: Parameterization) -> dict[str, Any]:
         return {name: self._encode(p, parameterization[name]) for name, p in self._parameters.items()}
@@ -81,11 +134,15 @@ class SpaceEncoding:
     def to_parameterization(self, arm: Parameterization) -> dict[str, Any]:
         """The values that a job runs with, including fixed parameters, in the order of the search space."""
         values = {name: self._decode(p, arm[name]) for name, p in self._parameters.items()} | self._fixed
+        values |= self._solution.completed(values)
         values = {p.name: values[p.name] for p in self._problem.search_space.parameters}
         for constraint in self._problem.parameter_constraints:
-            if not self._inexact.keys().isdisjoint(constraint.names) and not constraint.holds(values):
+            if self._can_be_repaired(constraint) and not constraint.holds(values):
                 values |= self._repaired(constraint, values, arm)
         return values
+
+    def _can_be_repaired(self, constraint: ParameterConstraint) -> bool:
+        return not self._scales.keys().isdisjoint(constraint.names) and not self._solution.has_equalities
 
     def belong_together(self, arm: Parameterization, parameterization: Parameterization) -> bool:
         """Whether the arm is one from which the parameterization came, apart from rounding on another machine."""
@@ -93,47 +150,57 @@ class SpaceEncoding:
             expected, back = self.to_arm(parameterization), self.to_parameterization(arm)
         except (ArithmeticError, LookupError, TypeError, ValueError):
             return False
-        return arm.keys() == expected.keys() and all(
-            _is_near(self._inexact[name], back[name], parameterization[name])
-            if name in self._inexact
-            else _same(arm[name], expected[name])
-            for name in self._parameters
+        if arm.keys() != expected.keys():
+            return False
+        near = {**{name: scale.coordinate for name, scale in self._scales.items()}, **self._computed}
+        return all(_is_near(each.range, back[name], parameterization[name]) for name, each in near.items()) and all(
+            _same(arm[name], expected[name]) for name in self._parameters if name not in near
         )
+
+    @property
+    def _computed(self) -> dict[str, Coordinate]:
+        return {name: self._solution.coordinates[name] for name in self._solution.computed}
+
+    def _constraint(self, row: Row) -> ParameterConstraint:
+        """The row on the axes; with scaled ones its weights are near 1, because Ax has an absolute tolerance."""
+        weights, bound = dict(row.weights), row.bound
+        units = [name for name in weights if name in self._scales and self._scales[name].is_unit]
+        for name in units:
+            coordinate = self._scales[name].coordinate
+            bound -= weights[name] * coordinate.bounds[0]
+            weights[name] *= coordinate.width
+        size = max(map(abs, weights.values())) if units else 1
+        return ParameterConstraint(tuple((n, float(w / size)) for n, w in weights.items()), float(bound / size))
 
     def _axis(self, parameter: Range | Choice) -> EncodedParameter:
         if isinstance(parameter, Choice):
-            value_type, values = _plain_values(parameter.values)
-            return EncodedParameter(parameter.name, value_type, values=values, is_ordered=parameter.is_ordered)
-        if parameter.name in self._logarithms:
-            bounds = (math.log10(parameter.lower), math.log10(parameter.upper))
-            return EncodedParameter(parameter.name, "float", bounds=bounds)
+            kind, values = _plain_values(parameter.values)
+            return EncodedParameter(parameter.name, kind, values=values, is_ordered=parameter.is_ordered)
+        if (scale := self._scales.get(parameter.name)) is not None:
+            value_type: ValueType = "int" if scale.coordinate.is_whole and not scale.is_rounded else "float"
+            is_log = scale.is_rounded and parameter.log_scale
+            return EncodedParameter(parameter.name, value_type, scale.bounds, is_log, is_rounded=scale.is_rounded)
         if parameter.step is not None:
             return EncodedParameter(
                 parameter.name, parameter.value_type, values=tuple(parameter.values()), is_ordered=True
             )
         bounds = (parameter.lower, parameter.upper)
-        if parameter.name in self._rounded:
-            wide = (float(bounds[0]), float(bounds[1]))
-            return EncodedParameter(parameter.name, "float", wide, parameter.log_scale, is_rounded=True)
         return EncodedParameter(parameter.name, parameter.value_type, bounds=bounds, log_scale=parameter.log_scale)
 
     def _encode(self, parameter: Range | Choice, value: ParameterValue) -> ParameterValue:
         if isinstance(parameter, Choice):
             _, values = _plain_values(parameter.values)
             return values[_position(parameter.values, value)]
-        if parameter.name in self._logarithms:
-            low, high = math.log10(parameter.lower), math.log10(parameter.upper)
-            return min(max(math.log10(value), low), high)
-        return float(value) if parameter.name in self._rounded else value
+        if parameter.name in self._scales:
+            return self._scales[parameter.name].encoded(value)
+        return value
 
     def _decode(self, parameter: Range | Choice, value: ParameterValue) -> ParameterValue:
         if isinstance(parameter, Choice):
             _, values = _plain_values(parameter.values)
             return parameter.values[_position(values, value)]
-        if parameter.name in self._logarithms:
-            return _within(parameter, _power_of_10(value))
-        if parameter.name in self._rounded:
-            return _within(parameter, value)
+        if parameter.name in self._scales:
+            return self._scales[parameter.name].decoded(value)
         return int(value) if parameter.value_type == "int" else float(value)
 
     def _repaired(
@@ -154,9 +221,8 @@ class SpaceEncoding:
 
     def _near(self, name: str, value: Any, in_arm: Any) -> list[float]:
         """The values nearest to the arm's; the value itself where none is lost."""
-        if name in self._logarithms:
-            return _nearest(self._logarithms[name], _power_of_10(in_arm))
-        return _nearest(self._rounded[name], in_arm) if name in self._rounded else [value]
+        scale = self._scales.get(name)
+        return [value] if scale is None else _nearest(scale.coordinate.range, scale.number(in_arm))
 
 
 def _has_too_many_values(parameter: Range) -> bool:
@@ -177,7 +243,10 @@ def _same(one: ParameterValue, other: ParameterValue) -> bool:
 
 def _is_near(parameter: Range, one: float, other: float) -> bool:
     """Whether the values differ by no more than rounding and repair can change."""
-    return abs(one - other) <= (1 if parameter.value_type == "int" else 1e-5 * other)
+    if parameter.value_type == "int":
+        return abs(one - other) <= 1
+    width = parameter.upper - parameter.lower
+    return abs(one - other) <= max(1e-9 * width, min(1e-5 * max(abs(one), abs(other)), 1e-3 * width))
 
 
 def _nearest(parameter: Range, value: float) -> list[float]:

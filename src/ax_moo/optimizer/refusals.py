@@ -10,11 +10,13 @@ from ax_moo.optimizer.base import Method
 from ax_moo.optimizer.encoding import EncodedParameter, SpaceEncoding
 from ax_moo.optimizer.first_points.initial_design import InitialDesign
 from ax_moo.problem.constraints import PARAMETERS, ParameterConstraint
+from ax_moo.problem.coordinates import Coordinate
 from ax_moo.problem.problem import Problem
+from ax_moo.search_space.space import Range
 from ax_moo.system.errors import ConfigError
 
-LEAST_WIDTH = 100 * 1.5e-7
 MOST_VALUES = 1000
+FEWEST_NUMBERS = 1000
 _LEAST_ROOM = 1e-13
 _MOST_UNLIKE = 1e14
 """Ax's solver takes a point for infeasible if a term of the constraint is so many times as large as the others."""
@@ -29,52 +31,61 @@ def check_ax_takes(problem: Problem, method: Method) -> None:
     if method is Method.GRID:
         return  # looks at the values alone
     encoding = SpaceEncoding(problem)
+    for parameter in problem.search_space.parameters:
+        if isinstance(parameter, Range):
+            _check_bounds(parameter)
     for axis in encoding.axes:
-        _check_numbers(axis)
+        _check_values(axis)
     if InitialDesign(problem, method, seed=0).is_all:
         return
     for axis in encoding.axes:
-        _check_size(axis, is_logarithm=axis.name in encoding.logarithms)
+        _check_number_of_values(axis)
+    for name, coordinate in encoding.narrow.items():
+        _check_resolution(name, coordinate)
     bounds = {axis.name: axis.bounds for axis in encoding.axes if axis.bounds is not None}
     floats = {axis.name for axis in encoding.axes if axis.value_type == "float"}
-    for given, constraint in zip(problem.parameter_constraints, encoding.constraints, strict=True):
-        _check_constraint(given, constraint, bounds, floats)
+    are_given = len(problem.parameter_constraints) == len(encoding.constraints) and not problem.solution.has_equalities
+    given = problem.parameter_constraints if are_given else encoding.constraints
+    for constraint, encoded in zip(given, encoding.constraints, strict=True):
+        _check_constraint(constraint, encoded, bounds, floats)
 
 
-def _check_numbers(axis: EncodedParameter) -> None:
-    if axis.bounds is None:
-        if len(set(axis.values)) == 1 < len(axis.values):
-            raise ConfigError(
-                f"{axis.name}: the values of the choice are the same number in double precision"
-                f" ({axis.values[0]!r}); give values that differ more, or texts"
-            )
-        return
-    lower, upper = axis.bounds
+def _check_values(axis: EncodedParameter) -> None:
+    if len(set(axis.values)) == 1 < len(axis.values):
+        raise ConfigError(
+            f"{axis.name}: the values of the choice are the same number in double precision"
+            f" ({axis.values[0]!r}); give values that differ more, or texts"
+        )
+
+
+def _check_bounds(parameter: Range) -> None:
+    name, lower, upper = parameter.name, parameter.lower, parameter.upper
     if not math.isfinite(float(upper) - float(lower)):
         raise ConfigError(
-            f"{axis.name}: the range from {lower} to {upper} is wider than a number can be; give closer bounds"
+            f"{name}: the range from {lower} to {upper} is wider than a number can be; give closer bounds"
         )
-    if axis.log_scale and math.log10(lower) == math.log10(upper):
+    if parameter.log_scale and math.log10(lower) == math.log10(upper):
         raise ConfigError(
-            f"{axis.name}: the range from {lower} to {upper} has the same logarithm at both ends in double precision;"
+            f"{name}: the range from {lower} to {upper} has the same logarithm at both ends in double precision;"
             " leave log out, or give bounds that differ more"
         )
 
 
-def _check_size(axis: EncodedParameter, is_logarithm: bool) -> None:
-    if axis.bounds is None:
-        if len(axis.values) > MOST_VALUES:
-            raise ConfigError(
-                f"{axis.name}: has {len(axis.values)} values, and Ax takes at most {MOST_VALUES} in a choice or a range"
-                " with a step; give fewer values, or a range without a step, such as interval(LOWER, UPPER)"
-            )
-        return
-    width = axis.bounds[1] - axis.bounds[0]
-    if width < LEAST_WIDTH:
-        what = "the logarithms of the bounds differ by" if is_logarithm else "the range has a width of"
+def _check_number_of_values(axis: EncodedParameter) -> None:
+    if len(axis.values) > MOST_VALUES:
         raise ConfigError(
-            f"{axis.name}: {what} {width:.3g}, and Ax needs at least {LEAST_WIDTH:.3g}; search it in other units, such"
-            " as its multiple, and let the application convert it"
+            f"{axis.name}: has {len(axis.values)} values, and Ax takes at most {MOST_VALUES} in a choice or a range"
+            " with a step; give fewer values, or a range without a step, such as interval(LOWER, UPPER)"
+        )
+
+
+def _check_resolution(name: str, coordinate: Coordinate) -> None:
+    lower, upper = map(float, coordinate.bounds)
+    if upper - lower < FEWEST_NUMBERS * math.ulp(max(abs(lower), abs(upper))):
+        what = "logarithms of the bounds" if coordinate.is_log else "bounds"
+        raise ConfigError(
+            f"{name}: there are fewer than {FEWEST_NUMBERS} numbers in double precision between the {what}, which"
+            f" differ by {upper - lower:.3g}; give bounds that differ more"
         )
 
 

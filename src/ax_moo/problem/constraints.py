@@ -54,15 +54,16 @@ class OutcomeConstraint:
 
 @dataclass(frozen=True)
 class ParameterConstraint:
-    """A linear constraint: the sum of weight * parameter over the terms is at most the bound."""
+    """A linear constraint: the sum of weight * parameter over the terms is at most the bound, or equals it."""
 
     terms: tuple[tuple[str, float], ...]
     bound: float
+    is_equality: bool = False
 
     @property
     def text(self) -> str:
         signed = [f"{'-' if weight < 0 else '+'} {_product(abs(weight), name)}" for name, weight in self.terms]
-        return f"{' '.join(signed).removeprefix('+ ')} <= {self.bound:.15g}"
+        return f"{' '.join(signed).removeprefix('+ ')} {'==' if self.is_equality else '<='} {self.bound:.15g}"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -71,8 +72,8 @@ class ParameterConstraint:
     @classmethod
     def parse(cls, text: Any, names: Sequence[str]) -> "ParameterConstraint":
         """``names`` are the search space's parameters: in ``a-b <= 1`` they decide between a name and a difference."""
-        example = "write it as in 'a <= b', '2*a + 0.5*b - c <= 10' or 'a >= 3'"
-        left, op, right = _split(text, PARAMETERS, example)
+        example = "write it as in 'a <= b', '2*a + 0.5*b - c <= 10', 'a >= 3' or 'a + b == 1'"
+        left, op, right = _split(text, PARAMETERS, example, ("<=", ">=", "=="))
         where = f"{PARAMETERS}: {text!r}"
         reader = LinearReader(names, where, example)
         terms: dict[str, float] = {}
@@ -89,18 +90,25 @@ class ParameterConstraint:
             raise ConfigError(f"{where}: must have a parameter, and no parameter with weight 0; {example}")
         if not all(map(math.isfinite, (bound, *terms.values()))):
             raise ConfigError(f"{where}: weights and bound must be finite numbers; {example}")
-        flip = 1.0 if op == "<=" else -1.0
-        return cls(tuple((name, flip * weight) for name, weight in terms.items()), flip * bound + 0.0)
+        flip = -1.0 if op == ">=" else 1.0
+        return cls(tuple((name, flip * weight) for name, weight in terms.items()), flip * bound + 0.0, op == "==")
 
     def holds(self, parameterization: Parameterization) -> bool:
-        return self.left_side(parameterization) <= self.bound + 1e-9 * max(1.0, abs(self.bound))
+        left = self.left_side(parameterization)
+        if self.is_equality:
+            sizes = [abs(weight * parameterization[name]) for name, weight in self.terms]
+            return abs(left - self.bound) <= 1e-9 * (math.fsum(sizes) + abs(self.bound))
+        return left <= self.bound + 1e-9 * max(1.0, abs(self.bound))
 
     def left_side(self, values: Mapping[str, Any]) -> float:
         return math.fsum(weight * values[name] for name, weight in self.terms)
 
     @property
     def has_log10_form(self) -> bool:
-        """Whether the constraint is linear on a log scale: ``c1*a <= c2*b``, or a positive bound on one parameter."""
+        """Whether the constraint is linear on a log scale: ``c1*a <= c2*b``, or a positive bound on one parameter.
+
+        So is an equality of these forms.
+        """
         weights = [weight for _, weight in self.terms]
         if len(weights) == 1:
             return self.bound / weights[0] > 0
@@ -113,22 +121,23 @@ class ParameterConstraint:
         signs = tuple((name, math.copysign(1.0, weight)) for name, weight in self.terms)
         if len(signs) == 1:
             (name, sign), weight = signs[0], self.terms[0][1]
-            return ParameterConstraint(((name, sign),), sign * math.log10(self.bound / weight))
+            return ParameterConstraint(((name, sign),), sign * math.log10(self.bound / weight), self.is_equality)
         offset = math.fsum(
             sign * math.log10(abs(weight)) for (_, weight), (_, sign) in zip(self.terms, signs, strict=True)
         )
-        return ParameterConstraint(signs, 0.0 - offset)
+        return ParameterConstraint(signs, 0.0 - offset, self.is_equality)
 
 
-def _split(text: Any, where: str, example: str) -> tuple[str, Any, str]:
+def _split(text: Any, where: str, example: str, known: Sequence[str] = ("<=", ">=")) -> tuple[str, Any, str]:
     if not isinstance(text, str):
         raise ConfigError(f"{where}: a constraint must be a text, got {text!r}; {example}")
     operators = _OPERATOR.findall(text)
-    if len(operators) > 1 and set(operators) <= {"<=", ">="}:
+    if len(operators) > 1 and set(operators) <= set(known):
         raise ConfigError(f"{where}: {text!r}: contains two constraints; give each as an item of its own")
-    if len(operators) != 1 or operators[0] not in ("<=", ">="):
+    if len(operators) != 1 or operators[0] not in known:
         found = repr(operators[0]) if operators else "none"
-        raise ConfigError(f"{where}: {text!r}: the operator must be <= or >=, got {found}; {example}")
+        valid = f"{', '.join(known[:-1])} or {known[-1]}"
+        raise ConfigError(f"{where}: {text!r}: the operator must be {valid}, got {found}; {example}")
     left, op, right = text.partition(operators[0])
     return left.strip(), op, right.strip()
 

@@ -3,12 +3,15 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from ax_moo.problem.constraints import OUTCOMES, PARAMETERS, OutcomeConstraint, ParameterConstraint
-from ax_moo.problem.feasibility import check_joint_feasibility
+from ax_moo.problem.equalities import Solution, solve
+from ax_moo.problem.feasibility import check_has_room, check_joint_feasibility
+from ax_moo.problem.feasible_points import FeasiblePoints
 from ax_moo.problem.objectives import Objective, read_objectives
 from ax_moo.search_space.parsing import resolved
 from ax_moo.search_space.space import Parameter, Range, SearchSpace
@@ -45,18 +48,31 @@ class Problem:
         goals = read_objectives(resolved(objectives), resolved(direction))
         outcomes = [OutcomeConstraint.parse(text) for text in _lines(outcome_constraints, OUTCOMES)]
         _check_outcome_constraints(outcomes, goals)
-        constraints = []
-        for text in _lines(parameter_constraints, PARAMETERS):
-            constraints.append(ParameterConstraint.parse(text, search_space.names))
-            _check_parameter_constraint(constraints[-1], text, search_space)
+        texts = _lines(parameter_constraints, PARAMETERS)
+        constraints = [ParameterConstraint.parse(text, search_space.names) for text in texts]
+        equated = {name for constraint in constraints if constraint.is_equality for name in constraint.names}
+        for constraint, text in zip(constraints, texts, strict=True):
+            _check_parameter_constraint(constraint, text, search_space, equated)
         check_joint_feasibility(constraints, search_space)
-        return cls(search_space, goals, tuple(outcomes), tuple(constraints))
+        problem = cls(search_space, goals, tuple(outcomes), tuple(constraints))
+        if problem.solution.has_equalities:
+            check_has_room(constraints, problem.solution, problem.points.only())
+        return problem
 
     @property
     def hash(self) -> str:
         """The SHA-256 of the whole problem as canonical JSON."""
         canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+    @cached_property
+    def solution(self) -> Solution:
+        """The parameter constraints, solved for the parameters that are computed from the others."""
+        return solve(self.parameter_constraints, self.search_space)
+
+    @property
+    def points(self) -> FeasiblePoints:
+        return FeasiblePoints(self.search_space, self.parameter_constraints, self.solution)
 
     @property
     def is_multi_objective(self) -> bool:
@@ -85,6 +101,7 @@ class Problem:
             "outcome_constraints": [dataclasses.asdict(each) for each in self.outcome_constraints],
             "parameter_constraints": [
                 {"terms": [list(term) for term in each.terms], "bound": each.bound}
+                | ({"is_equality": True} if each.is_equality else {})
                 for each in self.parameter_constraints
             ],
         }
@@ -96,7 +113,11 @@ class Problem:
             tuple(from_record(Objective, each) for each in data["objectives"]),
             tuple(from_record(OutcomeConstraint, each) for each in data["outcome_constraints"]),
             tuple(
-                ParameterConstraint(tuple((name, weight) for name, weight in each["terms"]), each["bound"])
+                ParameterConstraint(
+                    tuple((name, weight) for name, weight in each["terms"]),
+                    each["bound"],
+                    each.get("is_equality", False),
+                )
                 for each in data["parameter_constraints"]
             ),
         )
@@ -148,15 +169,13 @@ def _check_against_direction(constraint: OutcomeConstraint, objective: Objective
         )
 
 
-def _check_parameter_constraint(constraint: ParameterConstraint, text: str, space: SearchSpace) -> None:
+def _check_parameter_constraint(
+    constraint: ParameterConstraint, text: str, space: SearchSpace, equated: Container[str]
+) -> None:
     by_name = {parameter.name: parameter for parameter in space.parameters}
     where = f"{PARAMETERS}: {text!r}"
-    ranges = [_range(by_name[name], where) for name in constraint.names]
-    least = {
-        each.name: each.lower if weight > 0 else each.upper
-        for each, (_, weight) in zip(ranges, constraint.terms, strict=True)
-    }
-    if not constraint.holds(least):
+    ranges = [_range(by_name[name], where, name in equated) for name in constraint.names]
+    if not _can_hold(constraint, ranges):
         raise ConfigError(
             f"{where}: no point of the search space ({_box(ranges)}) meets the constraint; loosen the constraint or"
             " widen the bounds"
@@ -170,8 +189,19 @@ def _check_parameter_constraint(constraint: ParameterConstraint, text: str, spac
         )
 
 
-def _range(parameter: Parameter, where: str) -> Range:
-    if isinstance(parameter, Range) and parameter.step is None:
+def _can_hold(constraint: ParameterConstraint, ranges: Sequence[Range]) -> bool:
+    """Whether the constraint holds for numbers within the bounds."""
+    ends = list(zip(ranges, constraint.terms, strict=True))
+    least = {each.name: each.lower if weight > 0 else each.upper for each, (_, weight) in ends}
+    most = {each.name: each.upper if weight > 0 else each.lower for each, (_, weight) in ends}
+    at_most = dataclasses.replace(constraint, is_equality=False)
+    negative = tuple((name, -weight) for name, weight in constraint.terms)
+    at_least = ParameterConstraint(negative, -constraint.bound)
+    return at_most.holds(least) and (not constraint.is_equality or at_least.holds(most))
+
+
+def _range(parameter: Parameter, where: str, is_equated: bool) -> Range:
+    if isinstance(parameter, Range) and (parameter.step is None or is_equated):
         return parameter
     kind = "range with a step" if isinstance(parameter, Range) else f"{type(parameter).__name__.lower()} parameter"
     raise ConfigError(

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from ax_moo.optimizer.base import Lookahead, Method
+from ax_moo.problem.equalities import solve
 from ax_moo.problem.problem import ParameterConstraint
 from ax_moo.search_space.parameters import identity
 from ax_moo.search_space.parsing import resolved
@@ -116,7 +117,7 @@ class Settings:
         value["lookahead"] = str(value["lookahead"])
         words = {"method": Method, "lookahead": Lookahead, "resume": Resume, "progress": ProgressStyle}
         settings = cls(**{**value, **{key: word(value[key]) for key, word in words.items()}})
-        _check_together(settings, search_space)
+        _check_together(settings, search_space, parameter_constraints)
         return settings
 
 
@@ -171,7 +172,7 @@ def _initial(
     return tuple(complete)
 
 
-def _check_together(settings: Settings, space: SearchSpace) -> None:
+def _check_together(settings: Settings, space: SearchSpace, constraints: Sequence[ParameterConstraint]) -> None:
     n_initial, n_points, method = settings.n_initial, len(settings.initial), settings.method
     if n_initial is not None and method.has_model and n_initial > settings.n_trials:
         raise ConfigError(
@@ -184,13 +185,15 @@ def _check_together(settings: Settings, space: SearchSpace) -> None:
             " raise n_trials or give fewer points"
         )
     if method is Method.GRID:
-        _check_grid(settings, space)
+        _check_grid(settings, space, constraints)
 
 
-def _check_grid(settings: Settings, space: SearchSpace) -> None:
+def _check_grid(settings: Settings, space: SearchSpace, constraints: Sequence[ParameterConstraint]) -> None:
     if settings.initial:
         raise ConfigError("hydra.sweeper.initial: must be empty with method grid, which visits every point anyway")
+    computed = solve(constraints, space).computed
+    free = dataclasses.replace(space, parameters=tuple(p for p in space.parameters if p.name not in computed))
     try:
-        space.grid_size()
+        free.grid_size()
     except ConfigError as error:
         raise ConfigError(f"hydra.sweeper.method: grid needs a list of values for each parameter; {error}") from None

@@ -6,6 +6,7 @@ client that is told the same trials proposes the same candidates.
 
 import dataclasses
 import logging
+import random
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -16,6 +17,8 @@ from ax_moo.optimizer.bayes.ax_problem import AxProblem, aliases
 from ax_moo.optimizer.bayes.ax_strategy import analysis_strategy, ax_strategy, baseline_strategy, make_cheaper
 from ax_moo.optimizer.bayes.one_thread import one_thread
 from ax_moo.optimizer.bayes.scheduled_fits import ScheduledFits
+from ax_moo.optimizer.bayes.scored_points import best_of
+from ax_moo.optimizer.first_points.allowed import allowed_points
 from ax_moo.optimizer.first_points.initial_design import design_seed
 from ax_moo.optimizer.first_points.points import grid_point, key, number_of_points
 from ax_moo.optimizer.telling import Telling
@@ -27,13 +30,22 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from ax.adapter.registry import Generators
     from ax.api.client import Client
-    from ax.exceptions.core import DataRequiredError, OptimizationComplete
+    from ax.exceptions.core import DataRequiredError
     from ax.exceptions.generation_strategy import MaxParallelismReachedException
     from ax.generation_strategy.generation_strategy import GenerationStrategy
 
 __all__ = ["AxOptimizer", "aliases"]
 
 log = logging.getLogger(__name__)
+
+MOST_SCORED = 1000
+"""Where a constrained finite space has no more points left, the model scores all of them."""
+FEW_LEFT = 50
+"""Where any finite space has no more points left, the model scores all of them."""
+DRAWN = 64
+"""So many random points are scored where Ax finds none in a space with constraints."""
+MOST_DRAWS = 200
+"""So many random points may be known before another one is taken to be beyond reach."""
 
 
 class AxOptimizer:
@@ -58,11 +70,13 @@ class AxOptimizer:
         self._initial = list(initial)
         self._in_ax = AxProblem(problem)
         self._encoding = self._in_ax.encoding
+        self._points = problem.points
         self._number_of_points = number_of_points(problem)
         self._proposed: set[str] = set()
         self._ax_index: dict[int, int] = {}
         self._told: set[int] = set()
         self._failures: set[type[Exception]] = set()
+        self._ax_draws_none = False
         _quiet_ax()
         self._client = self._in_ax.client(seed)
         self._has_strategy = False
@@ -144,15 +158,22 @@ class AxOptimizer:
             raise SearchSpaceExhausted(f"all {self._number_of_points} points were tried")
         try:
             with one_thread():
+                self._begin_strategy()
+                if self._problem.solution.unsolved or self._ax_draws_none:
+                    return self._instead(index, None)
+                if (scored := self._scored_if_few(index)) is not None:
+                    return scored
                 ((ax_index, parameters),) = self._generate().items()
         except (DataRequiredError, MaxParallelismReachedException):
             return None
-        except OptimizationComplete as error:
-            raise SearchSpaceExhausted(str(error)) from None
         except Exception as error:
-            return self._ask_sobol(index, error)
-        self._ax_index[index] = ax_index
-        return self._candidate(self._in_ax.unaliased(parameters), self._node_of(ax_index))
+            return self._instead(index, error)
+        node, arm = self._node_of(ax_index), self._in_ax.unaliased(parameters)
+        if self._is_valid(arm):
+            self._ax_index[index] = ax_index
+            return self._candidate(arm, node)
+        self._client.mark_trial_abandoned(ax_index)
+        return self._instead(index, None)
 
     def tell(self, trial: Trial) -> None:
         """Tell Ax about a finished trial; to tell it twice is harmless.
@@ -171,13 +192,15 @@ class AxOptimizer:
         else:
             self._client.mark_trial_abandoned(ax_index)
 
-    def _generate(self) -> dict[int, Any]:
+    def _begin_strategy(self) -> None:
         if not self._has_strategy:
             is_first = not self._ax_index
             self._client.set_generation_strategy(self._strategy(with_center=is_first))
             # After the centre a sweep goes on with the strategy with which a resumed one begins: with n_initial=1 only
             # that one has Sobol points until a model has data.
             self._has_strategy = not is_first
+
+    def _generate(self) -> dict[int, Any]:
         generated: dict[int, Any] = self._client.get_next_trials(1)
         if not generated:
             raise DataRequiredError("Ax has no candidate yet")
@@ -196,19 +219,104 @@ class AxOptimizer:
             make_cheaper(strategy, self._fits)
         return strategy
 
-    def _ask_sobol(self, index: int, error: Exception) -> Candidate:
-        """A Sobol point instead of a candidate, because the model or another generator of Ax failed."""
+    def _is_valid(self, arm: Parameterization) -> bool:
+        """Whether Ax's candidate is a new point that meets the constraints, after whole numbers were rounded."""
+        if not self._problem.parameter_constraints and self._number_of_points is None:
+            return True
+        point = self._encoding.to_parameterization(arm)
+        return key(point) not in self._proposed and self._points.is_allowed(point)
+
+    def _untried(self, most: int) -> Sequence[Parameterization]:
+        """The points that are left of a finite space; none where there are more."""
+        left = (self._number_of_points or 0) - len(self._proposed)
+        if not 0 < left <= most:
+            return []
+        return [point for point in allowed_points(self._problem) if key(point) not in self._proposed]
+
+    def _scored_if_few(self, index: int) -> Candidate | None:
+        """The best of the points that are left, if it is the model's turn and they are few."""
+        if not self._has_model or not self._ax_index:
+            return None
+        points = self._untried(MOST_SCORED if self._problem.parameter_constraints else FEW_LEFT)
+        return self._best(index, points) if points else None
+
+    def _best(self, index: int, points: Sequence[Parameterization]) -> Candidate | None:
+        arms = [self._encoding.to_arm(point) for point in points]
+        place = best_of(self._client, [self._in_ax.aliased(arm) for arm in arms], self._seed)
+        return None if place is None else self._propose(index, points[place], MODEL_NODE)
+
+    @property
+    def _has_model(self) -> bool:
+        return self._method not in (Method.SOBOL, Method.RANDOM, Method.GRID)
+
+    def _instead(self, index: int, error: Exception | None) -> Candidate:
+        """Another point, because the model or another generator of Ax failed, or proposed a point that is not valid.
+
+        Ax draws ten thousand points in vain, for seconds, before it says that it finds none: it is asked once.
+        """
+        is_finite = self._number_of_points is not None
+        if self._has_model and self._ax_index and (is_finite or self._problem.parameter_constraints):
+            points = self._untried(MOST_SCORED) or self._drawn(DRAWN)
+            try:
+                with one_thread():
+                    if points and (best := self._best(index, points)) is not None:
+                        return best
+            except Exception as failure:
+                error = error or failure
         is_model = ax_internals.strategy(self._client).current_node_name == MODEL_NODE
+        if error is not None:
+            self._warn(error, is_model)
+            self._ax_draws_none = not is_model and bool(self._problem.parameter_constraints)
+        candidate = self._ask_sobol(index) or self._ask_drawn(index)
+        return dataclasses.replace(candidate, model_failed=error_line(error)) if is_model and error else candidate
+
+    def _warn(self, error: Exception, is_model: bool) -> None:
         if type(error) not in self._failures:  # each kind once
             what = "The model" if is_model else "Ax's generator"
             log.warning("%s has no candidate (%s); it is a Sobol point while this is so", what, error_line(error))
             log.debug("Where it failed", exc_info=error)
         self._failures.add(type(error))
+
+    def _ask_sobol(self, index: int) -> Candidate | None:
+        """A Sobol point; None where Ax finds none that is valid."""
+        if self._ax_draws_none:
+            return None
         experiment = ax_internals.experiment(self._client)
-        sobol = Generators.SOBOL(experiment=experiment, seed=self._seed, init_position=len(experiment.trials))
-        (arm,) = sobol.gen(1).arms
-        candidate = self._attach(index, self._in_ax.unaliased(arm.parameters), "Sobol")
-        return dataclasses.replace(candidate, model_failed=error_line(error)) if is_model else candidate
+        try:
+            sobol = Generators.SOBOL(experiment=experiment, seed=self._seed, init_position=len(experiment.trials))
+            (found,) = sobol.gen(1).arms
+        except Exception as error:
+            log.debug("Ax has no Sobol point", exc_info=error)
+            return None
+        arm = self._in_ax.unaliased(found.parameters)
+        return self._attach(index, arm, "Sobol") if self._is_valid(arm) else None
+
+    def _ask_drawn(self, index: int) -> Candidate:
+        """A random point that was not tried."""
+        points = self._untried(MOST_SCORED)
+        if points:
+            points = [points[random.Random(self._draw_seed).randrange(len(points))]]
+        if not (points := points or self._drawn(1)):
+            raise RuntimeError(f"no point that meets the parameter constraints was found after {len(self._proposed)}")
+        return self._propose(index, points[0], "Sobol" if self._has_model else self._method)
+
+    def _drawn(self, number: int) -> list[Parameterization]:
+        """Random points that were not tried; less than the number where they are hard to find."""
+        generator, found = random.Random(self._draw_seed), dict[str, Parameterization]()
+        for _ in range(number + MOST_DRAWS):
+            point = self._points.draw(generator)
+            if point is None:
+                break
+            if key(point) not in self._proposed:
+                found[key(point)] = point
+            if len(found) == number:
+                break
+        return list(found.values())
+
+    @property
+    def _draw_seed(self) -> str:
+        """A resumed sweep draws the same."""
+        return f"{self._seed} {len(self._proposed)}"
 
     def _propose(self, index: int, parameterization: Parameterization, node: str) -> Candidate:
         self._attach(index, self._encoding.to_arm(parameterization), node)

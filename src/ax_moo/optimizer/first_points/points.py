@@ -1,18 +1,14 @@
 """Points of a search space that need no Ax: how they are told apart, how many there are, and those of a grid."""
 
-import itertools
 import json
 from collections.abc import Container
 
 from ax_moo.optimizer.base import SearchSpaceExhausted
 from ax_moo.optimizer.first_points.allowed import allowed_points
+from ax_moo.problem.feasible_points import MOST_COUNTED
 from ax_moo.problem.problem import Problem
 from ax_moo.search_space.space import Range
 from ax_moo.trial import Parameterization
-
-_MOST_COUNTED = 100_000
-_MOST_OF_A_LARGE_GRID = 10_000
-"""Constraints leave few points of some large grids; to count these takes at most a tenth of a second or so."""
 
 
 def key(point: Parameterization) -> str:
@@ -22,15 +18,12 @@ def key(point: Parameterization) -> str:
 
 def number_of_points(problem: Problem) -> int | None:
     """The number of parameterizations; None if there are infinitely many, or too many to count."""
+    if problem.parameter_constraints:
+        return problem.points.number()
     space = problem.search_space
-    if not all(p.is_finite for p in space.parameters if isinstance(p, Range)):
+    if not all(p.is_finite for p in space.parameters if isinstance(p, Range)) or space.grid_size() > MOST_COUNTED:
         return None
-    size = space.grid_size()
-    if not problem.parameter_constraints:
-        return size if size <= _MOST_COUNTED else None
-    most = _MOST_COUNTED if size <= _MOST_COUNTED else _MOST_OF_A_LARGE_GRID
-    counted = sum(1 for _ in itertools.islice(allowed_points(problem), most + 1))
-    return counted if counted <= most else None
+    return space.grid_size()
 
 
 def grid_point(problem: Problem, proposed: Container[str], n_proposed: int) -> Parameterization:

@@ -116,7 +116,9 @@ PARAMETERS: Mapping[str, Fields] = {
 }
 OBJECTIVE = Fields({"name": TEXT, "minimize": FLAG}, {"threshold": or_null(FINITE)})
 OUTCOME_CONSTRAINT = Fields({"metric": TEXT, "op": one_of(("<=", ">=")), "bound": FINITE})
-PARAMETER_CONSTRAINT = Fields({"terms": a_list("[parameter, weight]", lambda value: _is_term(value)), "bound": FINITE})
+PARAMETER_CONSTRAINT = Fields(
+    {"terms": a_list("[parameter, weight]", lambda value: _is_term(value)), "bound": FINITE}, {"is_equality": FLAG}
+)
 
 _LONGEST = 80
 
