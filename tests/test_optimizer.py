@@ -382,3 +382,21 @@ def test_a_result_is_told_without_a_look_at_those_of_other_trials(monkeypatch: p
     assert candidate is not None
     monkeypatch.setattr(Experiment, "lookup_data", looked)
     optimizer.tell(_finished(0, candidate))
+
+
+def test_no_message_shows_a_name_that_only_ax_knows(caplog: pytest.LogCaptureFixture) -> None:
+    """Names that SymPy cannot read have another in Ax."""
+    here = problem("lambda=interval(0, 1)", "print=interval(0, 1)", objectives=TWO_OBJECTIVES)
+    optimizer = AxOptimizer(here, seed=0)
+    assert set(optimizer.parameter_in_ax.values()) == {"parameter_0", "parameter_1"}
+
+    def fails(n: int) -> None:
+        raise ValueError("parameter_0 must be below parameter_1, not parameter_10")
+
+    optimizer.client.get_next_trials = fails  # type: ignore[method-assign,assignment]
+    optimizer.ask(0)
+    assert "lambda must be below print, not parameter_10" in caplog.text
+    optimizer.client.attach_trial = fails  # type: ignore[method-assign,assignment]
+    with pytest.raises(Exception, match="ValueError: lambda must be below print") as error:
+        optimizer.accept(Trial(1, {"lambda": 0.5, "print": 0.5}))
+    assert "parameter_0" not in str(error.value)

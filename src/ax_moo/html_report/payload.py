@@ -14,7 +14,7 @@ from ax_moo.problem.frontier import hypervolume_of, hypervolume_trace, is_feasib
 from ax_moo.problem.problem import Problem
 from ax_moo.results.notebook import in_order_of_completion
 from ax_moo.results.retraining import command_of
-from ax_moo.results.status import elapsed, failures, retries, state_of, where
+from ax_moo.results.status import elapsed, failures, model_failures, retries, state_of, where
 from ax_moo.results.tables import metric_names, trials_frame
 from ax_moo.search_space.space import Choice, Fixed, Parameter, Range
 from ax_moo.storage import journal
@@ -54,6 +54,7 @@ def payload(sweep: SweepFolder, surrogate: Mapping[str, Any] | None, now: float)
         "curves": curves(sweep.path, sweep.sweep_id, trials, [objective.name for objective in problem.objectives]),
         "surrogate": advised(surrogate, problem),
         "failures": failures(trials),
+        "model_failures": model_failures(trials),
         "retries": [retry for trial in trials for retry in retries(trial)],
         "avoided_nodes": list(map(dataclasses.asdict, avoided_nodes(trials, now))),
         "reproduce": reproduce,

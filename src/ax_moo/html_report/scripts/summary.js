@@ -23,6 +23,12 @@ function drawSummary() {
       ? `Written ${moment(sweep.written)} while the sweep was running; reload the page for news.`
       : `Written ${moment(sweep.written)}.`;
   byId("tiles").after(el("p", { class: "note" }, `${words} Folder: ${sweep.folder}`));
+  const fallen = (sweep.model_failures ?? []).flatMap((failure) => failure.trials).length;
+  if (fallen) {
+    const why = sweep.model_failures.at(-1).reason;
+    const text = `The model failed for ${fallen} candidates, which are random points instead (last: ${why}).`;
+    byId("tiles").after(el("p", { class: "note" }, text));
+  }
 }
 
 function goals() {

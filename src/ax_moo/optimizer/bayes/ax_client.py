@@ -78,7 +78,8 @@ class AxOptimizer:
         self._failures: set[type[Exception]] = set()
         self._ax_draws_none = False
         _quiet_ax()
-        self._client = self._in_ax.client(seed)
+        with self._in_ax.own_names():
+            self._client = self._in_ax.client(seed)
         self._has_strategy = False
         self._model_has_begun = False
         self._fits = ScheduledFits(self._client, seed)
@@ -139,7 +140,8 @@ class AxOptimizer:
         """Take note of a trial that another optimizer has proposed."""
         self._proposed.add(key(trial.parameterization))
         self._model_has_begun = self._model_has_begun or is_after_the_design(trial)
-        self._attach(trial.index, trial.arm or self._encoding.to_arm(trial.parameterization))
+        with self._in_ax.own_names():
+            self._attach(trial.index, trial.arm or self._encoding.to_arm(trial.parameterization))
 
     def ask(self, index: int) -> Candidate | None:
         """A candidate for the trial of this number; None means to ask again when another trial has finished.
@@ -183,6 +185,10 @@ class AxOptimizer:
         if trial.index in self._told:
             return
         self._told.add(trial.index)
+        with self._in_ax.own_names():
+            self._tell(trial)
+
+    def _tell(self, trial: Trial) -> None:
         ax_index = self._ax_index[trial.index]
         if measured := CompletedTrial.of(trial):
             self._client.attach_data(ax_index, self._in_ax.raw_data(measured.outcome))
@@ -268,12 +274,15 @@ class AxOptimizer:
             self._warn(error, is_model)
             self._ax_draws_none = not is_model and bool(self._problem.parameter_constraints)
         candidate = self._ask_sobol(index) or self._ask_drawn(index)
-        return dataclasses.replace(candidate, model_failed=error_line(error)) if is_model and error else candidate
+        if not is_model or error is None:
+            return candidate
+        return dataclasses.replace(candidate, model_failed=self._in_ax.in_own_names(error_line(error)))
 
     def _warn(self, error: Exception, is_model: bool) -> None:
         if type(error) not in self._failures:  # each kind once
             what = "The model" if is_model else "Ax's generator"
-            log.warning("%s has no candidate (%s); it is a Sobol point while this is so", what, error_line(error))
+            why = self._in_ax.in_own_names(error_line(error))
+            log.warning("%s has no candidate (%s); it is a Sobol point while this is so", what, why)
             log.debug("Where it failed", exc_info=error)
         self._failures.add(type(error))
 
@@ -286,6 +295,8 @@ class AxOptimizer:
             sobol = Generators.SOBOL(experiment=experiment, seed=self._seed, init_position=len(experiment.trials))
             (found,) = sobol.gen(1).arms
         except Exception as error:
+            if not self._problem.parameter_constraints and self._number_of_points is None:
+                raise
             log.debug("Ax has no Sobol point", exc_info=error)
             return None
         arm = self._in_ax.unaliased(found.parameters)

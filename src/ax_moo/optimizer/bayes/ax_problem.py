@@ -4,7 +4,8 @@ import builtins
 import keyword
 import re
 import warnings
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager
 from types import BuiltinFunctionType
 from typing import Any
 
@@ -12,6 +13,8 @@ from ax_moo.optimizer.bayes import ax_internals
 from ax_moo.optimizer.bayes.magnitudes import told, told_measured
 from ax_moo.optimizer.encoding import EncodedParameter, SpaceEncoding
 from ax_moo.problem.problem import ParameterConstraint, Problem
+from ax_moo.system.errors import NoException
+from ax_moo.system.text import error_line
 from ax_moo.trial import Outcome, Parameterization
 
 with warnings.catch_warnings():
@@ -19,6 +22,10 @@ with warnings.catch_warnings():
     import sympy
     from ax.api.client import Client
     from ax.api.configs import ChoiceParameterConfig, RangeParameterConfig
+
+
+class AxError(NoException):
+    """An error of Ax in the problem's names; the message is the whole line about it."""
 
 
 class AxProblem:
@@ -51,6 +58,25 @@ class AxProblem:
     def unaliased(self, parameters: Parameterization) -> dict[str, Any]:
         """An arm with the names of the search space."""
         return {axis.name: parameters[self.parameter_alias[axis.name]] for axis in self.encoding.axes}
+
+    def in_own_names(self, text: str) -> str:
+        """A text of Ax with the problem's names: no message shows a name that the user has not given."""
+        pairs = (*self.parameter_alias.items(), *self.metric_alias.items())
+        own = {alias: name for name, alias in pairs if alias != name}
+        if not own:
+            return text
+        return re.sub(rf"(?<!\w)({'|'.join(map(re.escape, own))})(?!\w)", lambda found: own[found[0]], text)
+
+    @contextmanager
+    def own_names(self) -> Iterator[None]:
+        """Within the block, an error of Ax names the parameters and metrics as the user does."""
+        try:
+            yield
+        except Exception as error:
+            line = error_line(error)
+            if (translated := self.in_own_names(line)) != line:
+                raise AxError(translated) from error
+            raise
 
     def raw_data(self, outcome: Outcome) -> dict[str, Any]:
         """What Ax is told of an outcome."""
