@@ -13,6 +13,7 @@ from ax_moo.optimizer.refusals import check_ax_takes
 from ax_moo.problem.problem import Problem
 from ax_moo.search_space.space import SearchSpace
 from ax_moo.session.dotted_params import with_dotted_keys
+from ax_moo.session.group_options import initial_with_option_names, with_option_names
 from ax_moo.session.job_config import check_composes
 from ax_moo.session.job_environment import check_environment
 from ax_moo.session.leftovers import check_none_ahead, check_unused
@@ -39,7 +40,9 @@ def checked(
     check_known(options)
     if not str(config.hydra.sweep.dir).strip():
         raise ConfigError("hydra.sweep.dir: must not be empty; give the folder of the sweep")
-    space = SearchSpace.from_config(options.get("params", {}), arguments, loader)
+    space = with_option_names(SearchSpace.from_config(options.get("params", {}), arguments, loader), loader)
+    if "initial" in options:
+        options["initial"] = initial_with_option_names(options["initial"], loader)
     problem = Problem.from_config(
         space,
         options.get("objectives", {}),
