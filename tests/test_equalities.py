@@ -127,6 +127,12 @@ def test_initial_points_meet_an_equality_up_to_rounding() -> None:
         Settings.from_config({"initial": [{"a": 0.3, "b": 0.3, "c": 0.3}]}, space, [equality])
 
 
+def test_an_equality_of_large_whole_numbers_is_exact() -> None:
+    equality = ParameterConstraint.parse("3*a + b == 464256321.5", ("a", "b"))
+    assert equality.holds({"a": 5, "b": 464256306.5})
+    assert not equality.holds({"a": 5, "b": 464256307})
+
+
 def test_a_problem_with_an_equality_comes_back_from_json_and_one_without_is_written_as_before() -> None:
     here = problem(*SHARES, parameter_constraints=["a + b + c == 1", "a <= b"])
     assert Problem.from_dict(here.to_dict()) == here

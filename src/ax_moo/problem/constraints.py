@@ -96,8 +96,9 @@ class ParameterConstraint:
     def holds(self, parameterization: Parameterization) -> bool:
         left = self.left_side(parameterization)
         if self.is_equality:
-            sizes = [abs(weight * parameterization[name]) for name, weight in self.terms]
-            return abs(left - self.bound) <= 1e-9 * (math.fsum(sizes) + abs(self.bound))
+            size = math.fsum(abs(weight * parameterization[name]) for name, weight in self.terms) + abs(self.bound)
+            # Nine digits of numbers near 1 may be rounded by hand; a whole number among millions is another one.
+            return abs(left - self.bound) <= max(1e-9 * min(size, 1.0), 1e-12 * size)
         return left <= self.bound + 1e-9 * max(1.0, abs(self.bound))
 
     def left_side(self, values: Mapping[str, Any]) -> float:
