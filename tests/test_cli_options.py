@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 from command_line import SWEEPER, Ended, command_line
+from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig, OmegaConf
 
 from ax_moo.search_space.space import SearchSpace
@@ -145,6 +146,31 @@ def test_many_options_do_not_take_long() -> None:
     space = SearchSpace.from_config({"model": ",".join(loader.names), "n": numbers}, [])
     check_every_option(config, loader, space, [], config)
     assert loader.compositions <= MOST + 2
+
+
+def test_what_the_application_or_a_resolver_gives_is_left_to_the_job() -> None:
+    calls: list[str] = []
+    OmegaConf.register_new_resolver("slow", calls.append)
+    given = {"classes": "???", "slow": "${slow:1}"}
+    texts = {**given, "out": "${classes}", "a": "${slow}", "b": "${slow.key}", "c": "${n}"}
+    assert list(unresolvable(OmegaConf.create(texts))) == ["c"]
+    assert calls == []
+
+
+class LoaderWithoutDefault(CountingLoader):
+    """The group must be chosen, and the application never asks for ``unused``."""
+
+    def load_sweep_config(self, config: DictConfig, overrides: list[str]) -> DictConfig:
+        if not overrides:
+            raise ConfigCompositionException("You must specify 'model'")
+        return config
+
+
+def test_what_no_option_resolves_is_no_mistake_of_a_group_without_a_default() -> None:
+    loader: Any = LoaderWithoutDefault(2)
+    config = OmegaConf.create({"model": "m0", "unused": "${nowhere}", "hydra": {}})
+    space = SearchSpace.from_config({"model": "m0,m1"}, [])
+    check_every_option(config, loader, space, [], config)
 
 
 def test_only_what_leads_nowhere_is_unresolvable() -> None:

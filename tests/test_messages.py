@@ -127,6 +127,8 @@ def test_a_weighted_metric_in_a_bound_is_refused() -> None:
             "\"hydra.sweeper.outcome_constraints=['latency_ms <= 20']\"",
         ),
         ("hydra.sweeper.objectives={'a b': maximize}", '"hydra.sweeper.objectives={val_acc: {direction: maximize}}"'),
+        ("hydra.sweeper.objectives.val/acc=maximize", '"hydra.sweeper.objectives={val/acc: maximize}"'),
+        ("hydra.sweeper.objectives.a/b.threshold=1", '"hydra.sweeper.objectives={a/b: {threshold: 1}}"'),
         ("hydra.sweeper.n_trials=(1", "Hydra cannot read it: it makes no sense near"),
     ],
 )

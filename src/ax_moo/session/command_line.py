@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
+from ax_moo.problem.objectives import FIELDS
 from ax_moo.search_space.grammar import create_parser, key_of, parse_override
 from ax_moo.search_space.parsing import refuse_hydra_key
 from ax_moo.system.errors import ConfigError
@@ -41,13 +42,24 @@ def _parsed(text: str, parser: OverridesParser) -> Override:
     try:
         return parse_override(text, parser, text)
     except ConfigError:
-        key = text.partition("=")[0].lstrip("+")
-        example = {**_MAPPINGS, **_LISTS}.get(key.removeprefix(_WHERE))
-        if not key.startswith(_WHERE) or example is None:
+        readable = _readable(text)
+        if readable is None:
             raise
-        raise ConfigError(
-            f'{text}: Hydra cannot read it; write it in quotes for the shell: "{key}={example}"'
-        ) from None
+        raise ConfigError(f'{text}: Hydra cannot read it; write it in quotes for the shell: "{readable}"') from None
+
+
+def _readable(text: str) -> str | None:
+    """An override of the same key of ours that Hydra can read; None where no example helps."""
+    key, _, value = text.lstrip("+").partition("=")
+    name, _, inner = key.removeprefix(_WHERE).partition(".")
+    if not key.startswith(_WHERE) or (inner and "/" not in inner):
+        return None
+    if inner and name in _MAPPINGS:  # Hydra reads a name such as val/acc only within a mapping
+        metric, _, field = inner.rpartition(".")
+        entry = f"{metric}: {{{field}: {value}}}" if field in FIELDS else f"{inner}: {value}"
+        return f"{_WHERE}{name}={{{entry}}}"
+    example = {**_MAPPINGS, **_LISTS}.get(name)
+    return f"{key}={example}" if example else None
 
 
 def _check_kind(override: Override) -> None:

@@ -8,7 +8,12 @@ from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
+from omegaconf.errors import (
+    InterpolationResolutionError,
+    InterpolationToMissingValueError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+)
 
 from ax_moo.search_space.space import Choice, SearchSpace
 from ax_moo.session.job_config import compose_trial, example_point, origin
@@ -38,7 +43,7 @@ def check_every_option(
     choices = [each for each in space.parameters if isinstance(each, Choice)]
     if not choices:
         return
-    known = _unresolvable_without(config, loader, space) if unresolvable(job_config) else {}
+    known = _unresolvable_anyway(config, loader, space, choices) if unresolvable(job_config) else {}
     if found := _new(job_config, known):
         first = " ".join(f"{each.name}={each.values[0]}" for each in choices)
         raise ConfigError(
@@ -91,10 +96,15 @@ def _replaced(
             yield option, why
 
 
-def _unresolvable_without(config: DictConfig, loader: ConfigLoader, space: SearchSpace) -> Mapping[str, str]:
+def _unresolvable_anyway(
+    config: DictConfig, loader: ConfigLoader, space: SearchSpace, choices: Sequence[Choice]
+) -> Mapping[str, str]:
     """What cannot be resolved whatever is searched: the application may never ask for it."""
-    alone = compose_trial(config, loader, dataclasses.replace(space, parameters=()), {})
-    return {} if isinstance(alone, Exception) else unresolvable(alone)
+    other = compose_trial(config, loader, dataclasses.replace(space, parameters=()), {})
+    if isinstance(other, Exception):  # one of the choices has no default
+        last = {choice.name: choice.values[-1] for choice in choices}
+        other = compose_trial(config, loader, space, example_point(space) | last)
+    return {} if isinstance(other, Exception) else unresolvable(other)
 
 
 def _new(config: DictConfig, known: Mapping[str, str]) -> str | None:
@@ -104,29 +114,44 @@ def _new(config: DictConfig, known: Mapping[str, str]) -> str | None:
 def unresolvable(config: DictConfig) -> dict[str, str]:
     """The keys whose interpolation leads nowhere, each with the reason.
 
-    One that calls a resolver is left alone: what it needs may be known only in the job.
+    One that leads to a resolver, or to a value that is missing, is left alone: what it needs may be known only in the
+    job, and a resolver may take long.
     """
     raw: Any = OmegaConf.to_container(config, resolve=False)
-    return dict(_unresolvable(config, {key: value for key, value in raw.items() if key != "hydra"}, ""))
+    if "${" not in str(raw):
+        return {}
+    without_calls = OmegaConf.create(_without_calls(raw), flags={"allow_objects": True})
+    own = {key: value for key, value in raw.items() if key != "hydra"}
+    return dict(_unresolvable(config, without_calls, own, ""))
 
 
-def _unresolvable(node: Any, raw: Any, at: str) -> Iterator[tuple[str, str]]:
+def _without_calls(raw: Any) -> Any:
+    """The config in which what a resolver gives is missing."""
+    if isinstance(raw, dict):
+        return {key: _without_calls(value) for key, value in raw.items()}
+    if isinstance(raw, list):
+        return [_without_calls(value) for value in raw]
+    return "???" if isinstance(raw, str) and _CALL.search(raw) else raw
+
+
+def _unresolvable(node: Any, without_calls: Any, raw: Any, at: str) -> Iterator[tuple[str, str]]:
     for key, value in raw.items() if isinstance(raw, dict) else enumerate(raw):
         place = f"{at}.{key}" if at else str(key)
         if isinstance(value, str) and "${" in value:
-            if why := _why_not(node, key, value):
+            if why := _why_not(node, without_calls, key):
                 yield place, why
         elif isinstance(value, (dict, list)):
-            yield from _unresolvable(node[key], value, place)
+            yield from _unresolvable(node[key], without_calls[key], value, place)
 
 
-def _why_not(node: Any, key: Any, text: str) -> str | None:
-    if _CALL.search(text):
-        return None
+def _why_not(node: Any, without_calls: Any, key: Any) -> str | None:
     try:
-        node[key]
+        without_calls[key]
+        node[key]  # where no resolver is called, the value is also checked against the type of its key
+    except (InterpolationToMissingValueError, MissingMandatoryValue):
+        return None
     except OmegaConfBaseException as error:
-        # An error of a resolver is of this class; its subclasses are of a key that does not exist, or has no value.
+        # An error of a resolver is of this class; its subclasses are of a key that does not exist, or has a wrong type.
         is_mistake = isinstance(error, InterpolationResolutionError) and type(error) is not InterpolationResolutionError
         return first_line(error) if is_mistake else None
     return None
