@@ -257,6 +257,39 @@ sweeper:
     assert composed(text, tmp_path, "search/mine.yaml", "+search=mine")["seed"] == 4
 
 
+def test_parameters_called_optim_are_no_config_of_nevergrad(tmp_path: Path) -> None:
+    start = "defaults: [{override hydra/sweeper: optuna}]\nhydra:\n  sweeper:\n    n_trials: '7'\n    params:\n"
+    for optim, found in (
+        (" choice(adam, sgd)", {"optim": "choice(adam, sgd)"}),
+        ("\n        lr: a,b", {"optim.lr": "a,b"}),
+    ):
+        options = composed(migrated(f"{start}      optim:{optim}\n      x: c,d\n"), tmp_path)
+        assert given(options, "params", "n_trials") == [{**found, "x": "c,d"}, 7]
+
+
+def test_names_of_studies_made_of_other_keys_stay_in_the_names_of_folders(tmp_path: Path) -> None:
+    text = migrated("""\
+defaults:
+  - optional override hydra/sweeper: optuna
+hydra:
+  sweeper:
+    study_name: ${lo}_${oc.env:HOME,x} y
+    storage: sqlite:///${.study_name}.db
+    n_trials: 3
+    params: ${space}
+    search_space: {x: "range(0, 1)"}
+  sweep:
+    dir: "out/${hydra.sweeper.study_name}/${now:%Y}"
+    subdir: ${hydra.sweeper.storage}
+space: {x: "interval(0, 1)"}
+""")
+    assert "- optional override hydra/sweeper: ax_moo\n" in text
+    assert '    dir: "out/${lo}_${oc.env:HOME,x} y/${now:%Y}"\n    subdir: ${hydra.sweeper.storage}\n' in text
+    assert "    # check the ends of ranges: Optuna's range includes its end" in text
+    assert "\n    params: ${space}\n" in text
+    assert "# not taken over: search_space: {x: 'range(0, 2)'}\n    #   params is given already" in text
+
+
 def test_ax_config_with_constraints_and_an_early_stop(tmp_path: Path) -> None:
     text = migrated("""\
 defaults:

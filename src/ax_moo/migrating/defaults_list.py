@@ -97,7 +97,7 @@ def _rewritten(item: Any, layout: Layout) -> list[str]:
         if not isinstance(item, Mapping):
             return [_OF_OUR_OPTION]
         key = next(iter(item))
-        return [f"{key if key.startswith('override ') else f'override {key}'}: {OURS}"]
+        return [f"{key if 'override' in key.split() else f'override {key}'}: {OURS}"]
     return [_text(item)]
 
 

@@ -7,7 +7,7 @@ from ax_moo.migrating.document import Path
 from ax_moo.migrating.entries import Entry, Item, Note
 from ax_moo.migrating.parameters import first_values, parameters
 from ax_moo.migrating.peers import Peer
-from ax_moo.migrating.sweeps import INTERPOLATION
+from ax_moo.migrating.sweeps import INCLUDES_END, INTERPOLATION
 from ax_moo.other_sweepers import SAMPLER_METHODS, successor
 from ax_moo.problem.objectives import DEFAULT_NAME
 from ax_moo.sweep.settings import RULES, STOP_RULES
@@ -49,6 +49,7 @@ class Keys:
         found = successor(dotted)
         key = found.key if found else dotted
         if key in RULES:
+            value = _as_number(value)
             is_taken = (isinstance(value, str) and INTERPOLATION in value) or RULES[key].holds(value)
             if is_taken:
                 yield Entry(key, value, path)
@@ -58,6 +59,10 @@ class Keys:
             yield Note(dotted, value, _reason(found.remedy) if found else _UNKNOWN, path)
 
     def space(self, path: Path, value: Any) -> Iterator[Item]:
+        if isinstance(value, str) and INTERPOLATION in value:
+            ranges = self._peer.range_includes_end
+            yield Entry("params", value, path, f"check the ends of ranges: {INCLUDES_END}" if ranges else "")
+            return
         if not isinstance(value, Mapping):
             yield Note(".".join(path), value, "params must be a mapping of keys to sweeps", path)
             return
@@ -193,3 +198,8 @@ def _reason(remedy: str) -> str:
 
 def _last_word(direction: Any) -> str:
     return str(direction).rpartition(".")[2].lower()
+
+
+def _as_number(value: Any) -> Any:
+    """A whole number written as text, such as '20', as the number that OmegaConf makes of it for a typed key."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from yaml.nodes import MappingNode
 
@@ -12,6 +12,8 @@ from ax_moo.system.errors import ConfigError
 
 _PACKAGE = re.compile(r"^(\s*#\s*@package\s+)(\S+)(.*)$")
 _SWEEPER = ("hydra", "sweeper")
+_OPTIM = {"optimizer", "budget", "num_workers", "noisy", "maximize", "seed", "max_failure_rate"}
+"""The keys of Nevergrad's optim."""
 SPACES = ("params", "search_space", "parametrization")
 
 
@@ -68,9 +70,19 @@ def sweeper_of(document: Document, layout: Layout) -> dict[str, Any]:
     for key in reversed(layout.inside):
         found = {key: found}
     inner = found.get("params")
-    if isinstance(inner, Mapping) and {"optim", "parametrization", "ax_config"} & set(inner):
+    if _holds_all_keys(inner):
         return {**{key: each for key, each in found.items() if key != "params"}, **inner}
     return found
+
+
+def _holds_all_keys(params: Any) -> TypeGuard[Mapping[str, Any]]:
+    """Whether ``params`` has the sweeper's own keys, as under Hydra 1.0; a parameter may be called ``optim``, too."""
+    if not isinstance(params, Mapping):
+        return False
+    optim = params.get("optim")
+    return (isinstance(optim, Mapping) and bool(optim) and optim.keys() <= _OPTIM) or any(
+        isinstance(params.get(key), Mapping) for key in ("parametrization", "ax_config")
+    )
 
 
 def comments_of(document: Document, layout: Layout) -> dict[Path, Comments]:

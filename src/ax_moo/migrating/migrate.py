@@ -72,11 +72,18 @@ def _once(items: Iterator[Item]) -> list[Item]:
         earlier = next((each for each in kept if isinstance(each, Entry) and each.key == item.key), None)
         if earlier is None or isinstance(item, Note):
             kept.append(item)
-        elif item.key == "params":
+        elif isinstance(item.value, list) and isinstance(earlier.value, list) and item.key == "params":
             earlier.value.extend(item.value)
         else:
-            kept.append(Note(".".join(item.source), item.value, f"{item.key} is given already", item.source))
+            kept.append(Note(".".join(item.source), _plain(item.value), f"{item.key} is given already", item.source))
     return kept
+
+
+def _plain(value: Any) -> Any:
+    """The parameters as a mapping; any other value as it is."""
+    if not isinstance(value, list) or not all(isinstance(each, (Entry, Note)) for each in value):
+        return value
+    return {each.key: each.value for each in value}
 
 
 def _defaults(peer: Peer, items: Sequence[Item]) -> Iterator[Entry]:

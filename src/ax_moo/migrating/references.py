@@ -10,7 +10,8 @@ from ax_moo.other_sweepers import successor
 from ax_moo.sweep.settings import OTHER_KEYS, RULES
 
 _REFERENCE = re.compile(r"\$\{(hydra[.:]sweeper)\.([A-Za-z_][\w.]*)\}")
-_LITERAL = re.compile(r"[\w./:-]*")
+_LITERAL = re.compile(r"(?:(?! )(?:[\w ./:-]|\$\{\w[\w./:,%-]*\})*(?<! ))?")
+"""What can stand within any text of YAML. An interpolation that begins with a dot means another key elsewhere."""
 
 
 def with_references(lines: Sequence[str], sweeper: Mapping[str, Any], items: Sequence[Item]) -> Iterator[str]:
