@@ -9,7 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 from secret_spellings import FLAGS, FORMS, OVERRIDES, SECRET, SHOWN, YAML
 
-from ax_moo.system import redacted_logs, redaction
+from ax_moo.system import log_records, redacted_logs, redaction
 from ax_moo.system.redaction import known
 from ax_moo.wandb import training
 
@@ -106,6 +106,25 @@ def test_the_sweeps_own_log_lines_have_no_secrets(caplog: pytest.LogCaptureFixtu
         logging.getLogger("hydra.launcher").info("#0 : +db.password=other x=1")
         logging.getLogger("application").info("with %s", "a-password")
     assert caplog.messages == ["with ***", "#0 : +db.password=*** x=1", "with a-password"]
+
+
+def test_a_secret_of_several_lines_is_hidden_before_its_line_breaks_are_shown(caplog: pytest.LogCaptureFixture) -> None:
+    known.note(["first line\n  second\tline"])
+    make = logging.getLogRecordFactory()
+    try:
+        log_records.make_visible()
+        with redacted_logs.without_secrets(), caplog.at_level(logging.INFO):
+            logger = logging.getLogger("ax_moo.sweep")
+            logger.info("with %s", "first line\n  second\tline")
+            try:
+                raise ValueError("first line\n  second\tline")
+            except ValueError:
+                logger.exception("it failed")
+    finally:
+        logging.setLogRecordFactory(make)
+    assert caplog.messages == ["with ***", "it failed"]
+    assert "ValueError: ***" in caplog.text
+    assert redaction.message_without_secrets("it failed: first line second line") == "it failed: ***"
 
 
 def test_a_long_text_takes_no_longer_than_its_length_asks_for() -> None:

@@ -19,11 +19,16 @@ _pattern: re.Pattern[str] | None = None
 def note(values: Iterable[str]) -> None:
     """Remember these values as secret."""
     global _pattern
-    new = {form for value in values if len(value) >= SHORTEST for form in (value, quote(value, safe=""))} - _values
+    new = {form for value in values for form in _forms(value) if len(value) >= SHORTEST <= len(form)} - _values
     if new:
         _values.update(new)
         # The longest come first: one secret may be the beginning of another.
         _pattern = re.compile("|".join(map(re.escape, sorted(_values, key=len, reverse=True))))
+
+
+def _forms(value: str) -> tuple[str, ...]:
+    """The value as it is, in a URL, and in the one line of a message."""
+    return value, quote(value, safe=""), " ".join(value.split())
 
 
 def learn_environment(environ: Mapping[str, str]) -> None:
