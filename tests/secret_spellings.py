@@ -61,6 +61,14 @@ OVERRIDES = (
 
 FLAGS = (
     "--token SECRET",
+    "'curl -u me:SECRET https://host'",
+    "pass_word=SECRET",
+    "passWord=SECRET",
+    "seed_phrase=SECRET",
+    "credentials_json=SECRET",
+    "url=https://SECRET@host/x",
+    "url=https://SECRET:x-oauth-basic@host/x",
+    "url=https://SECRET:@host/x",
     "--token=SECRET",
     "--api-key SECRET",
     "--password 'pass SECRET'",
@@ -100,6 +108,8 @@ FORMS = (
     "AKIAIOSFODNN7EXAMPLE",
     "xoxb-1234-abcd5678",
     "eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl",
+    "sk_live_abcdefgh1234",
+    "123456789:AAabcdefghijklmnopqrstuvwxyz01234567",
     "AIzaSyA1234567890abcdefghijklmnop",
 )
 """Tokens that are known by their form, whatever their key."""
@@ -107,6 +117,12 @@ FORMS = (
 SHOWN = (
     "max_tokens=512",
     "tokens=4096",
+    "model.visual_token=avg",
+    "ssh_public_key=x",
+    "model=sk-resnet50",
+    "model=hf_model2024",
+    "path=/a/sk-learn-data-2021",
+    "run='curl https://host/x'",
     "token_embedding_size=64",
     "tokenizer=bert",
     "tokenizer.pad_token='<pad>'",

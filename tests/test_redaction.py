@@ -1,8 +1,10 @@
 """What is hidden of a command line, a config, the environment and a text, and what is not."""
 
+import json
 import logging
 import shlex
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -93,8 +95,43 @@ def test_a_short_secret_is_not_looked_for_in_other_words() -> None:
     assert redaction.message_without_secrets("abcdef") == "abcdef"
 
 
+@pytest.mark.parametrize("password", ["accuracy", "Training", "resnet50", "123456", "learning_rate", "x-ray-images"])
+def test_a_password_that_is_a_plain_word_or_number_hides_no_results(password: str) -> None:
+    known.note([password])
+    results = f"val_{password}=0.{password}" if password.isdigit() else f"val_{password}, my{password}s"
+    assert redaction.message_without_secrets(f"{results}: {password!r}") == f"{results}: '***'"
+    redaction.learn(OmegaConf.create({"password": password, "mode": f"of {password}"}), ["hydra.sweep.dir=out"])
+    assert redaction.message_without_secrets(f"{results}: {password}") == f"{results}: {password}"
+
+
+def test_a_strong_password_is_hidden_also_where_the_config_has_it_in_clear() -> None:
+    redaction.learn(OmegaConf.create({"password": "S3cr3t-V4lue", "mode": "S3cr3t-V4lue"}))
+    assert redaction.message_without_secrets("xS3cr3t-V4luex") == "x***x"
+
+
+def test_a_secret_is_found_as_exceptions_json_and_urls_spell_it_and_line_by_line() -> None:
+    secret = 'it\'s \\ "€" S3cr3t'
+    lines = "first line of a key\nsecond line of a key"
+    known.note([secret, lines])
+    for spelled in (repr(secret), json.dumps(secret), quote(secret, safe=""), f"in line 2: {lines.splitlines()[1]}"):
+        shown = redaction.message_without_secrets(spelled)
+        assert "S3cr3t" not in shown
+        assert "second" not in shown
+
+
+def test_the_values_of_parameters_that_are_searched_over_are_shown_in_messages_and_commands() -> None:
+    known.note(["123456"])
+    known.note_searched(["token", "n"])
+    assert redaction.command_without_secrets("app.py +token=cls n=123456") == "app.py +token=cls n=123456"
+    sentence = "Trial 0: token=cls hydra.sweeper.params.token=choice(a, b)"
+    assert redaction.message_without_secrets(sentence) == sentence
+    assert redaction.message_without_secrets("db.token=cls") == "db.token=***"
+
+
 def test_a_sentence_that_mentions_a_key_is_kept() -> None:
     sentence = "hydra.sweeper.params.token: must be a number, got 'x'"
+    assert redaction.message_without_secrets(sentence) == sentence
+    sentence = "the option --token is missing, and --password must be given"
     assert redaction.message_without_secrets(sentence) == sentence
     assert redaction.message_without_secrets("refused: host=a password=b c") == "refused: host=a password=*** c"
 

@@ -13,7 +13,7 @@ from ax_moo.problem.frontier import pareto_trials
 from ax_moo.results.retraining import ONE_RUN, command_of, nearest_to_ideal
 from ax_moo.storage.folder import SweepFolder
 from ax_moo.system.errors import ConfigError
-from ax_moo.system.redaction import HIDDEN, command_without_secrets
+from ax_moo.system.redaction import HIDDEN, command_without_secrets, note_searched
 from ax_moo.system.terminal import say, say_as_error
 from ax_moo.system.text import quoted, visible
 from ax_moo.trial import Trial
@@ -30,6 +30,7 @@ def print_command(folder: Path, number: int | None, out: Path | None) -> None:
         _note("the program was not recorded: these are the overrides of the training")
     elif ONE_RUN not in command:
         command = f"{command} {ONE_RUN}"
+    note_searched(sweep.problem.search_space.searched)
     shown = command_without_secrets(command)
     if shown != command:
         _note(f"{HIDDEN} stands for a secret; write it in before you run the command")

@@ -26,6 +26,7 @@ from ax_moo.system.redaction import (
     command_without_secrets,
     learn_environment,
     message_without_secrets,
+    note_searched,
     yaml_without_secrets,
 )
 from ax_moo.system.text import quoted, visible_block
@@ -39,6 +40,7 @@ def payload(sweep: SweepFolder, surrogate: Mapping[str, Any] | None, now: float)
     """The page's data. Times are seconds since the epoch; ``elapsed`` times count from the sweep's start."""
     problem, trials = sweep.problem, sweep.trials
     learn_environment(os.environ)
+    note_searched(problem.search_space.searched)
     reproduce = reproduction(sweep)  # first, because it finds out which values are secret
     end = now if sweep.is_swept else max([0.0, *(trial.time for trial in trials)])
     front = pareto_trials(trials, problem)

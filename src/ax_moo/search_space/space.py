@@ -62,6 +62,11 @@ class SearchSpace:
     def names(self) -> tuple[str, ...]:
         return tuple(parameter.name for parameter in self.parameters)
 
+    @property
+    def searched(self) -> tuple[str, ...]:
+        """The names of the parameters that have no fixed value."""
+        return tuple(each.name for each in self.parameters if not isinstance(each, Fixed))
+
     def to_overrides(self, parameterization: Parameterization) -> tuple[str, ...]:
         """The task overrides of the job that runs this parameterization."""
         values = {name: value for name, value in parameterization.items() if name in self.names}

@@ -71,6 +71,7 @@ def run(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, argum
 
 def _run_checked(config: DictConfig, loader: ConfigLoader, launcher: AsyncLauncher, arguments: Sequence[str]) -> int:
     problem, settings, wandb, trial_folders = checked(config, loader, arguments)
+    redaction.note_searched(problem.search_space.searched)
     folder = Path(str(config.hydra.sweep.dir)).absolute()
     take_trust(os.environ, folder)
     check_own(folder)

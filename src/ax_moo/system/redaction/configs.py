@@ -12,10 +12,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ax_moo.system.redaction import known
 from ax_moo.system.redaction.keys import Level, level_of_path
-from ax_moo.system.redaction.trees import arguments_without_secrets, secrets_in, without_secrets
+from ax_moo.system.redaction.trees import secrets_in, without_secrets
 
 _REFERENCE = re.compile(r"\$\{(?:oc\.env:.*|[\w.]+)\}")
 """An interpolation that can be resolved here at no cost; a resolver of the application's may do anything."""
+
+_WORD = re.compile(r"(?=([\w-]+))\w+")
+"""A word, and together with those that hyphens tie to it."""
 
 
 def yaml_without_secrets(text: str) -> str | None:
@@ -23,7 +26,7 @@ def yaml_without_secrets(text: str) -> str | None:
     data = _read(text)
     if data is None:
         return None
-    known.note(secrets_in(data, without_secrets(data)))
+    _note(data)
     shown = without_secrets(data)
     return text if shown == data else yaml.dump(shown, default_flow_style=False, allow_unicode=True, sort_keys=False)
 
@@ -31,16 +34,36 @@ def yaml_without_secrets(text: str) -> str | None:
 def learn(config: DictConfig, arguments: Sequence[str] = ()) -> None:
     """Remember the secrets of a command line and of a config, also those that it takes from the environment."""
     data: Any = OmegaConf.to_container(config)
-    known.note(secrets_in(data, without_secrets(data)))
+    _note(data)
+    _note(list(arguments))
     known.note(_resolved(config, data))
-    known.note(secrets_in(list(arguments), arguments_without_secrets(arguments)))
 
 
 def learn_from_file(path: Path) -> None:
     """Remember the secrets of a config that is kept in a file, if it can be read."""
     with suppress(OSError):
-        data = _read(path.read_text(encoding="utf-8", errors="replace"))
-        known.note(secrets_in(data, without_secrets(data)))
+        _note(_read(path.read_text(encoding="utf-8", errors="replace")))
+
+
+def _note(data: Any) -> None:
+    """Remember the secrets of a config or of the words of a command, and what is in clear beside them."""
+    with known.set_aside():
+        shown = without_secrets(data)
+    known.note(secrets_in(data, shown))
+    known.note_in_clear(_words(shown))
+
+
+def _words(shown: Any) -> Iterator[str]:
+    if isinstance(shown, Mapping):
+        for key, value in shown.items():
+            yield from _words(str(key))
+            yield from _words(value)
+    elif isinstance(shown, (list, tuple)):
+        for each in shown:
+            yield from _words(each)
+    else:
+        for found in _WORD.finditer(str(shown)):
+            yield from (found[0], found[1])
 
 
 def _read(text: str) -> Any:

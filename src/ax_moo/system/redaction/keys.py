@@ -33,7 +33,9 @@ _ENDINGS = re.compile(
 )
 """What a word ends with that was written without a separator, such as ``dbpassword`` and ``PGPASSWORD``."""
 
-_PHRASES = re.compile(r"(?:^|_)(?:conn(?:ection)?_str(?:ing)?|webhook_ur[il])$")
+_PHRASES = re.compile(
+    r"(?:^|_)(?:conn(?:ection)?_str(?:ing)?|webhook_ur[il]|(?:seed|recovery)_phrase|pass_(?:word|phrase|code)s?)$"
+)
 
 _OF_KEYS = _words(
     "api access secret private auth authentication ssh encryption encrypt decryption decrypt signing sign account "
@@ -46,7 +48,8 @@ _OF_KEYS = _words(
 _OF_TOKENS = _words(
     "pad padding eos bos sos unk unknown oov mask sep separator cls class special start begin end stop additional "
     "image audio video next new decoder encoder prefix suffix blank prompt register vocab input output target "
-    "source text query generated context sentinel placeholder boundary sentence"
+    "source text query generated context sentinel placeholder boundary sentence visual latent patch object memory mem "
+    "learnable global local speech language frame"
 )
 """The words before ``token`` that make it one of a text: ``pad_token``, ``eos_token_id``."""
 
@@ -60,7 +63,7 @@ _OF_KEYS_ABOVE = _words(
 
 _AFTER = _words(
     "value string str raw plain plaintext base64 b64 hex base enc encoded hash prod dev staging db github gitlab "
-    "gh openai wandb hf huggingface aws azure gcp slack"
+    "gh openai wandb hf huggingface aws azure gcp slack json"
 )
 """The last words that change nothing: ``password_hash``, ``token_value``, ``TOKEN_GITHUB``."""
 
@@ -111,7 +114,7 @@ def _level_of_words(before: set[str], last: str) -> Level:
         secret = Level.ALL if last == "token" else Level.TEXTS  # tokens are counted
         return Level.NOTHING if before & _OF_TOKENS else secret
     if last in ("key", "keys"):
-        return Level.ALL if before & _OF_KEYS else Level.NOTHING
+        return Level.ALL if before & _OF_KEYS and "public" not in before else Level.NOTHING
     if last == "pass":
         return Level.NOTHING if before & _OF_PASSES else Level.ALL
     is_one = last in _SECRETS or _ENDINGS.search(last) is not None or (last == "pat" and before)

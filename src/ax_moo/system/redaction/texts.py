@@ -3,7 +3,7 @@
 import re
 
 from ax_moo.system.redaction.keys import HIDDEN, Level, is_secret, level_of_path
-from ax_moo.system.redaction.known import without_known
+from ax_moo.system.redaction.known import is_searched, without_known
 
 _SHELLS_QUOTE = "'\"'\"'"  # a single quote inside a single-quoted word of the shell
 _PLAIN = rf"(?:(?:Basic|Bearer|Token|Digest)\s+)?(?:\\[^\s']|{_SHELLS_QUOTE}|[^\s,;&}}\])'])+"
@@ -13,28 +13,36 @@ _NESTED = r"\{(?:[^{}]|\{[^{}]*\})*\}|\[[^\[\]]*\]"
 _QUOTED = rf"{_SHELLS_QUOTE}.*?{_SHELLS_QUOTE}|{_YAMLS_QUOTED}|'[^']*'|\"(?:\\.|[^\"\\])*\""
 _VALUE = re.compile(rf"{_REFERENCE}|{_NESTED}|{_QUOTED}|{_PLAIN}", re.IGNORECASE)
 _KEY = r"(?<![\w.\-/@])(?P<key>[\w.\-/@]*\w)"
-_ASSIGNED = re.compile(rf"{_KEY}\\*['\"]?\s*[=:]\s*|(?P<flag>--[\w-]+)\s+(?!-)")
-_GIVEN = re.compile(rf"{_KEY}\\*['\"]?=|(?P<flag>--[\w-]+)\s+(?!-)")
+_VERB = r"(?:is|was|must|may|can|cannot|needs|has|takes|requires|expects|and|or)\b"  # of a sentence about an option
+_ASSIGNED = re.compile(rf"{_KEY}\\*['\"]?\s*[=:]\s*|(?P<flag>--[\w-]+)\s+(?!-|{_VERB})")
+_GIVEN = re.compile(rf"{_KEY}\\*['\"]?=|(?P<flag>--[\w-]+)\s+(?!-|{_VERB})")
 _NO_SECRET = re.compile(r"(?i)null|none|~|''|\"\"|\*{3}|true|false|\?{3}|\$\{[\w.]+\}|\$\{oc\.env:\w+\}")
 NUMBER = re.compile(r"[+-]?[\d._]+(?:e[+-]?\d+)?", re.IGNORECASE)
 
 _SCHEME = r"\b[A-Za-z][A-Za-z0-9+.\-]{0,30}://"
 _PASSWORD_IN_URL = re.compile(rf"(?P<before>{_SCHEME}[^\s/@:'\"]*:)(?!\d+/)[^\s'\"]*@")
-_TOKEN_IN_URL = re.compile(rf"(?P<before>{_SCHEME})[^\s/@:'\"]{{16,}}@")
+_TOKEN = r"(?:[^\s/@:'\"]{16,}|(?=[^\s/@:'\"]*\d)(?=[^\s/@:'\"]*[A-Za-z])[^\s/@:'\"]{8,})"
+_TOKEN_IN_URL = re.compile(rf"(?P<before>{_SCHEME}){_TOKEN}(?=(?::(?:x-oauth-basic)?)?@)")
+_CURLS_USER = re.compile(r"(?P<before>\bcurl\b[^|;&\n]*?\s(?:-u|--user|--proxy-user)[ =]*['\"]?[^\s:'\"]+:)[^\s'\"]+")
 _QUERY = re.compile(r"(?P<before>[?&;](?P<key>[\w.\-]+)=)(?P<value>[^&;\s'\"#]+)")
 _OF_QUERIES = {"key", "sig", "signature", "x-amz-signature", "x-amz-credential", "x-goog-signature", "code"}
+
+_NAME = r"(?!(?:[a-z]+\d{0,4}|v?\d{1,4})(?:[-_](?:[a-z]+\d{0,4}|v?\d{1,4}))*(?![\w-]))"
+"""No name of a model, such as ``sk-resnet50`` and ``hf_model2024``."""
 
 _FORMS = (
     re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
     re.compile(r"\beyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?"),
     re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b"),
     re.compile(r"\bAIza[\w-]{20,}|\bya29\.[\w-]{10,}"),
-    re.compile(r"\b(?:sk|pk|rk)[-_](?=[\w-]*\d)[\w-]{8,}"),
-    re.compile(r"\b(?:hf|gh[pousr]|npm|r8)_(?:(?=[A-Za-z0-9]*\d)[A-Za-z0-9]{8,}|[A-Za-z0-9]{20,})"),
+    re.compile(rf"\b(?:sk|pk|rk)[-_](?:(?:live|test|proj|ant)[-_]|{_NAME})(?=[\w-]*\d)[\w-]{{8,}}"),
+    re.compile(rf"\b(?:hf|npm|r8)_(?:{_NAME}(?=[A-Za-z0-9]*\d)[A-Za-z0-9]{{8,}}|[A-Za-z0-9]{{20,}})"),
+    re.compile(r"\bgh[pousr]_(?:(?=[A-Za-z0-9]*\d)[A-Za-z0-9]{8,}|[A-Za-z0-9]{20,})"),
+    re.compile(r"\b\d{8,10}:AA[\w-]{30,}|\bdapi[0-9a-f]{32}\b"),
     re.compile(r"\b(?:github_pat|dckr_pat|wandb_v\d|dop_v1|lin_api)_\w{8,}"),
     re.compile(r"\b(?:glpat|nvapi|pypi|xox[abeprs])-[\w-]{8,}"),
     re.compile(r"\bSG\.[\w-]{8,}\.[\w-]{8,}"),
-    re.compile(r"(?<=hooks\.slack\.com/)[\w/]+|(?<=/api/webhooks/)[\w/-]+"),
+    re.compile(r"(?<=hooks\.slack\.com/)[\w/]+|(?<=/api/webhooks/)[\w/-]+|(?<=webhook\.office\.com/)\S+"),
     re.compile(r"(?<=\b[Bb]earer )(?=\S*\d)[\w.~+/=-]{8,}|(?<=\b[Bb]asic )(?=\S*[\d=])[\w+/=]{8,}"),
 )
 
@@ -53,8 +61,10 @@ def without_forms(text: str) -> str:
     """The text without values that are known to be secret, credentials in URLs, and tokens of known forms."""
     text = without_known(text)
     if "://" in text:
+        text = _TOKEN_IN_URL.sub(rf"\g<before>{HIDDEN}", text)
         text = _PASSWORD_IN_URL.sub(rf"\g<before>{HIDDEN}@", text)
-        text = _TOKEN_IN_URL.sub(rf"\g<before>{HIDDEN}@", text)
+    if "curl" in text:
+        text = _CURLS_USER.sub(rf"\g<before>{HIDDEN}", text)
     if "=" in text:
         text = _QUERY.sub(_hide_in_query, text)
     for form in _FORMS:
@@ -74,7 +84,7 @@ def _without_values(text: str, given: re.Pattern[str]) -> str:
         level, value = level_of_path(key["key"] or key["flag"]), _VALUE.match(text, key.end())
         parts.append(text[at : key.end()])
         at = key.end()
-        if value is not None and level is not Level.NOTHING:
+        if value is not None and level is not Level.NOTHING and not is_searched(key["key"] or ""):
             parts.append(value[0] if is_no_secret(value[0], level) else HIDDEN)
             at = value.end()
     return "".join([*parts, text[at:]])

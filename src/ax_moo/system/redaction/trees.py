@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 
 from ax_moo.system import hydra_internals
 from ax_moo.system.redaction.keys import CONTENTS, HIDDEN, Level, is_single, level_of, level_of_path
-from ax_moo.system.redaction.known import without_known
+from ax_moo.system.redaction.known import is_searched, without_known
 from ax_moo.system.redaction.texts import NUMBER, is_no_secret, redacted
 
 _OVERRIDE = re.compile(r"[+~]{0,2}[A-Za-z_$][\w.\-/@:$\[\]]*=", re.ASCII)
@@ -93,7 +93,7 @@ def override_without_secrets(override: str) -> str:
     if not assigned:
         return redacted(override)
     level = level_of_path(key)
-    if level is not Level.NOTHING and not (_may_be_searched(key) and is_search(value)):
+    if level is not Level.NOTHING and not is_searched(key) and not (_may_be_searched(key) and is_search(value)):
         bare = value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
         return override if is_no_secret(bare, level) else f"{key}={HIDDEN}"
     return f"{key}={_of_value(key, value)}"
@@ -135,6 +135,8 @@ def _of_entry(key: Any, value: Any, entries: Mapping[Any, Any], level: Level, pa
 
 def _of_value(key: str, value: str) -> str:
     """The value of a key that is no secret's: a list or a mapping may have secrets in it."""
+    if is_searched(key):
+        return value
     if NUMBER.fullmatch(value):
         return without_known(value)
     if value[:1] not in ("{", "["):
