@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ax_moo_launchers.files import SLURM, is_carried, is_id
 from ax_moo_launchers.slurm.faults import End
 from ax_moo_launchers.slurm_job import call, facts_of, has_to_make_room, seconds
 
@@ -38,12 +39,9 @@ ENDED = {
 }
 
 
-_ID = re.compile(r"[1-9][0-9]*(?:_[0-9]+)?")
-
-
 def _ids(job_ids: Iterable[str]) -> list[str]:
     """Those that are ids of jobs: anything else would be an option of Slurm's commands, or more jobs than one."""
-    return [job_id for job_id in job_ids if _ID.fullmatch(job_id)]
+    return [job_id for job_id in job_ids if is_id(job_id, SLURM) and not is_carried(job_id)]
 
 
 def ping() -> tuple[int, str, str]:

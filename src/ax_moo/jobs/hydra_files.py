@@ -8,6 +8,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ax_moo.jobs.in_a_job import as_in_a_job
 from ax_moo.system.private_files import keep_private
 
 
@@ -16,16 +17,12 @@ def make_private(config: DictConfig, job_dir_key: str) -> None:
 
     Where the folder is not known before Hydra makes it, ``keep_hydra_files_private`` comes a moment later.
     """
-    instance = HydraConfig.instance()
-    before = instance.cfg
-    with suppress(OmegaConfBaseException, OSError, ValueError):
-        instance.set_config(config)
+    with suppress(OmegaConfBaseException, OSError, ValueError), as_in_a_job(config):
         if config.hydra.output_subdir is None:
             return
         job = Path(str(OmegaConf.select(config, job_dir_key))) / str(OmegaConf.select(config, "hydra.sweep.subdir"))
         job.mkdir(parents=True, exist_ok=True)
         os.makedirs(job / str(config.hydra.output_subdir), mode=0o700, exist_ok=True)
-    instance.cfg = before
 
 
 def keep_hydra_files_private() -> None:

@@ -17,7 +17,8 @@ from ax_moo.search_space.space import Range, SearchSpace
 _NO_ROOM = 1e-9
 """So little of its range, by which no point differs from another, is no room for a sum."""
 _LEAST_WEIGHT = 1e-8
-_INFEASIBLE = 2
+INFEASIBLE = 2
+"""The status by which SciPy's solvers say that there is no solution."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def _solvable(row: Row, coordinates: Mapping[str, Coordinate]) -> Iterator[tuple
 
 
 def is_infeasible(rows: Sequence[Row], coordinates: Mapping[str, Coordinate]) -> bool:
-    return bool(linear_program(rows, coordinates).status == _INFEASIBLE)
+    return bool(linear_program(rows, coordinates).status == INFEASIBLE)
 
 
 def _with_found_equalities(rows: Sequence[Row], coordinates: Mapping[str, Coordinate]) -> list[Row]:

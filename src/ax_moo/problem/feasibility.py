@@ -7,12 +7,10 @@ from fractions import Fraction
 
 from ax_moo.problem.constraints import PARAMETERS, ParameterConstraint
 from ax_moo.problem.coordinates import Coordinate, Row, row_of
-from ax_moo.problem.equalities import Solution, constrained_coordinates, is_infeasible
+from ax_moo.problem.equalities import INFEASIBLE, Solution, constrained_coordinates, is_infeasible
 from ax_moo.search_space.space import SearchSpace
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Parameterization
-
-_INFEASIBLE = 2
 
 Constraints = Sequence[ParameterConstraint]
 
@@ -101,7 +99,7 @@ def _is_empty_of_whole_numbers(constraints: Constraints, space: SearchSpace) -> 
         ),
         options={"time_limit": 2.0},
     )
-    return bool(solved.status == _INFEASIBLE)
+    return bool(solved.status == INFEASIBLE)
 
 
 def _has_no_whole_solution(row: Row, coordinates: dict[str, Coordinate]) -> bool:

@@ -3,9 +3,9 @@
 import copy
 
 from omegaconf import DictConfig, open_dict, read_write
-from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
 
-from ax_moo.session.job_output import as_in_a_job
+from ax_moo.jobs.in_a_job import as_in_a_job, may_resolve_in_a_job
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.text import first_line
 
@@ -27,7 +27,7 @@ def check_environment(job_config: DictConfig) -> None:
             try:
                 values[name]
             except OmegaConfBaseException as error:
-                if type(error) is not InterpolationResolutionError:  # its subclasses are mistakes in the config
+                if not may_resolve_in_a_job(error):
                     raise ConfigError(
                         f"{_KEY}.{name}: {first_line(error)}; give a value that every trial can resolve"
                     ) from None

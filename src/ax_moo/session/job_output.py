@@ -2,14 +2,13 @@
 
 import copy
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
-from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
 
+from ax_moo.jobs.in_a_job import as_in_a_job, may_resolve_in_a_job
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.text import first_line
 
@@ -55,18 +54,6 @@ def _resolved(config: DictConfig, key: str) -> str:
     try:
         return str(OmegaConf.select(config, key))
     except OmegaConfBaseException as error:
-        if type(error) is InterpolationResolutionError:  # of a resolver; its subclasses are mistakes in the config
+        if may_resolve_in_a_job(error):
             raise NotKnownHere from error
         raise ConfigError(f"{key}: {first_line(error)}; give a value that every trial can resolve") from None
-
-
-@contextmanager
-def as_in_a_job(config: DictConfig) -> Iterator[None]:
-    """Within the block ``${hydra:...}`` is the job's config, as Hydra has it when it resolves the folder."""
-    hydra = HydraConfig.instance()
-    before = hydra.cfg
-    try:
-        hydra.set_config(config)
-        yield
-    finally:
-        hydra.cfg = before

@@ -15,6 +15,7 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
+from ax_moo.jobs.in_a_job import may_resolve_in_a_job
 from ax_moo.search_space.space import Choice, SearchSpace
 from ax_moo.session.job_config import compose_trial, example_point, origin
 from ax_moo.system.errors import ConfigError
@@ -151,7 +152,6 @@ def _why_not(node: Any, without_calls: Any, key: Any) -> str | None:
     except (InterpolationToMissingValueError, MissingMandatoryValue):
         return None
     except OmegaConfBaseException as error:
-        # An error of a resolver is of this class; its subclasses are of a key that does not exist, or has a wrong type.
-        is_mistake = isinstance(error, InterpolationResolutionError) and type(error) is not InterpolationResolutionError
+        is_mistake = isinstance(error, InterpolationResolutionError) and not may_resolve_in_a_job(error)
         return first_line(error) if is_mistake else None
     return None

@@ -5,7 +5,6 @@ import errno
 import logging
 import os
 import random
-import shlex
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -50,6 +49,7 @@ from ax_moo.system import disk, redacted_logs, redaction, signals
 from ax_moo.system.garbage import uncollected
 from ax_moo.system.strangers import take_trust
 from ax_moo.system.terminal import say
+from ax_moo.system.text import quoted
 from ax_moo.trial import Job, Trial
 from ax_moo.wandb.process import SweepInWandb, check_installed, sweep_in_wandb
 from ax_moo.wandb.trial_variables import set_for_trials
@@ -207,10 +207,8 @@ def _say_how_it_begins(
     settings: Settings, launcher: AsyncLauncher, folder: Path, previous_run: PreviousRun | None
 ) -> None:
     if previous_run is None:
-        where = shlex.quote(str(folder))
-        log.info(
-            "A sweep of %d trials begins in %s (ax-moo resume %s goes on with it)", settings.n_trials, folder, where
-        )
+        how = f"ax-moo resume {quoted(folder)} goes on with it"
+        log.info("A sweep of %d trials begins in %s (%s)", settings.n_trials, folder, how)
     else:
         counts = Counter(str(trial.status).lower() for trial in previous_run.trials)
         found = ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))

@@ -22,9 +22,7 @@ def check_trusted(folder: Path, command: str) -> None:
     Raises:
         ConfigError: somebody can.
     """
-    if is_trusted(folder):
-        return
-    why = first_complaint([*map(why_written_by_others, _parts(folder)), why_replaceable(folder)])
+    why = _why_not_own(folder)
     if why is not None:
         raise ConfigError(
             f"{folder} may not be your own sweep: {why}. The command that is recorded there would run with your rights,"
@@ -50,11 +48,13 @@ def check_own(folder: Path) -> None:
 
 def is_own(folder: Path) -> bool:
     """Whether :func:`check_trusted` has nothing to say."""
-    try:
-        check_trusted(folder, "")
-    except ConfigError:
-        return False
-    return True
+    return _why_not_own(folder) is None
+
+
+def _why_not_own(folder: Path) -> str | None:
+    if is_trusted(folder):
+        return None
+    return first_complaint([*map(why_written_by_others, _parts(folder)), why_replaceable(folder)])
 
 
 def _parts(folder: Path) -> list[Path]:

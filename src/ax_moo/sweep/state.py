@@ -24,15 +24,18 @@ class Cause(Enum):
     @property
     def exit_code(self) -> int:
         """0 for an end that the config sets, 130 for one that a user or the system asked for, and 1 for any other."""
-        if self in (Cause.BUDGET_USED, Cause.SPACE_EXHAUSTED, Cause.TIME_IS_UP, Cause.NO_IMPROVEMENT):
+        if self.is_set_by_config:
             return 0
         return INTERRUPTED if self.is_asked_for else 1
 
     @property
     def is_over(self) -> bool:
         """Whether the same command finds nothing left to do: what the config allows is used up."""
-        over = (Cause.BUDGET_USED, Cause.SPACE_EXHAUSTED, Cause.TIME_IS_UP, Cause.NO_IMPROVEMENT)
-        return self in over or self is Cause.TOO_MANY_FAILURES
+        return self.is_set_by_config or self is Cause.TOO_MANY_FAILURES
+
+    @property
+    def is_set_by_config(self) -> bool:
+        return self in (Cause.BUDGET_USED, Cause.SPACE_EXHAUSTED, Cause.TIME_IS_UP, Cause.NO_IMPROVEMENT)
 
     @property
     def is_asked_for(self) -> bool:

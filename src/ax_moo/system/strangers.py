@@ -9,7 +9,7 @@ import os
 import pwd
 import stat
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def trust(folder: Path) -> None:
     _trusted.add(os.path.realpath(folder))
 
 
-def take_trust(environ: "os._Environ[str]", folder: Path) -> None:
+def take_trust(environ: MutableMapping[str, str], folder: Path) -> None:
     """Trust the folder if ``ax-moo resume --trust`` has said so; what this process starts is not told."""
     if environ.pop(TRUST, None) == os.path.realpath(folder):
         trust(folder)

@@ -1,5 +1,4 @@
-"""The lines of a journal as W&B gets them: with the secrets hidden, and otherwise as they are, so that they can be read
-back."""
+"""The lines of a journal as W&B gets them: with their secrets hidden, and otherwise as they can be read back."""
 
 import json
 from collections.abc import Mapping
