@@ -124,6 +124,23 @@ def test_predictions_are_in_the_sweeps_own_names_and_values(tmp_path: Path) -> N
     assert predicted["val/acc"][0] == pytest.approx(math.log10(rates[3]), abs=0.3)
 
 
+@pytest.mark.parametrize(
+    ("point", "words"),
+    [
+        ({"x": 0.5}, r"points\[1\]: the parameter 'y' is missing; give it a value"),
+        ({"x": 2.0, "y": 0.5}, r"points\[1\]\.x: .*; give a value of the search space"),
+        ({"x": 0.5, "y": 0.5, "z": 1}, r"points\[1\]\.z: unknown parameter"),
+    ],
+)
+def test_a_point_outside_the_search_space_is_told_in_a_sentence(
+    tmp_path: Path, point: dict[str, float], words: str
+) -> None:
+    results = ax_moo.load(_swept(tmp_path, "auto", ONE_OBJECTIVE))
+    assert results.predict([]) == []
+    with pytest.raises(ConfigError, match=words):
+        results.predict([{"x": 0.5, "y": 0.5}, point])
+
+
 def test_a_sweep_without_results_has_a_client_and_says_that_it_cannot_predict(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

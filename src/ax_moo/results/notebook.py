@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from ax_moo.problem.frontier import hypervolume_trace
 from ax_moo.problem.problem import Problem
 from ax_moo.results.tables import trials_frame
-from ax_moo.search_space.space import Fixed
 from ax_moo.storage import journal
 from ax_moo.storage.folder import SweepFolder, open_folder
 from ax_moo.trial import CompletedTrial, Parameterization, Trial, completed
@@ -82,12 +81,21 @@ class SweepResults:
         """The mean and SEM that Ax's model predicts of each metric at points of the sweep's own search space.
 
         A parameter with one value may be left out.
+
+        Raises:
+            ax_moo.system.errors.ConfigError: a point is not in the search space.
         """
-        optimizer, space = self._optimizer, self.problem.search_space
-        fixed = {each.name: each.value for each in space.parameters if isinstance(each, Fixed)}
+        space = self.problem.search_space
+        complete = [space.complete(point, f"points[{index}]") for index, point in enumerate(points)]
+        if not complete:
+            return []
+        optimizer = self._optimizer
         metrics = {in_ax: name for name, in_ax in optimizer.metric_in_ax.items()}
-        predicted = optimizer.client.predict([optimizer.in_ax({**fixed, **point}) for point in points])
-        return [{metrics.get(name, name): value for name, value in each.items()} for each in predicted]
+        predicted = optimizer.client.predict([optimizer.in_ax(point) for point in complete])
+        return [
+            {metrics.get(name, name): (float(mean), float(sem)) for name, (mean, sem) in each.items()}
+            for each in predicted
+        ]
 
     @cached_property
     def _optimizer(self) -> "AxOptimizer":
