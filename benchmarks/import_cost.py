@@ -8,7 +8,11 @@ import json
 import subprocess
 import sys
 
-PLUGINS = ("hydra_plugins.ax_moo_sweeper.sweeper", "hydra_plugins.async_submitit_launcher.launcher")
+PLUGINS = (
+    "hydra_plugins.ax_moo_sweeper.sweeper",
+    "hydra_plugins.ax_moo_sweeper.command_line",
+    "hydra_plugins.async_submitit_launcher.launcher",
+)
 RUNS = 7
 
 IMPORT = """
@@ -31,9 +35,9 @@ def measure(*modules: str) -> tuple[float, list[str]]:
 
 
 def main() -> None:
-    for modules in ((PLUGINS[0],), (PLUGINS[1],), PLUGINS):
+    for modules in (*((plugin,) for plugin in PLUGINS), PLUGINS):
         best = min(measure(*modules)[0] for _ in range(RUNS))
-        print(f"{best:5.1f} ms  {' + '.join(name.split('.')[1] for name in modules)}")
+        print(f"{best:5.1f} ms  {' + '.join(name.removeprefix('hydra_plugins.') for name in modules)}")
 
 
 if __name__ == "__main__":
