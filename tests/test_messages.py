@@ -129,6 +129,7 @@ def test_a_weighted_metric_in_a_bound_is_refused() -> None:
         ("hydra.sweeper.objectives={'a b': maximize}", '"hydra.sweeper.objectives={val_acc: {direction: maximize}}"'),
         ("hydra.sweeper.objectives.val/acc=maximize", '"hydra.sweeper.objectives={val/acc: maximize}"'),
         ("hydra.sweeper.objectives.a/b.threshold=1", '"hydra.sweeper.objectives={a/b: {threshold: 1}}"'),
+        ("hydra.sweeper.params.x=interval(0,1)", "quotes of its own: 'hydra.sweeper.params.x=\"interval(0,1)\"'"),
         ("hydra.sweeper.n_trials=(1", "Hydra cannot read it: it makes no sense near"),
     ],
 )

@@ -99,6 +99,19 @@ def test_choices_keep_their_values_their_types_and_their_tags(sweep: str, parame
     assert repr(read(sweep)) == repr(parameter)
 
 
+def test_large_whole_numbers_stay_as_they_are_written() -> None:
+    most = 2**63 - 1
+    for text in (
+        f"n=int(interval(1,{most}))",
+        f"n=int(tag(log,interval(1,{most})))",
+        f"n=tag(log,int(interval(1,{most})))",
+    ):
+        (parameter,) = SearchSpace.from_config({}, [text]).parameters
+        assert isinstance(parameter, Range)
+        assert (parameter.lower, parameter.upper) == (1, most)
+        assert parameter.accept(most - 1) == most - 1
+
+
 def test_nested_tags_and_casts_add_up() -> None:
     assert read("tag(ordered, int(tag(log, interval(1, 9))))") == Range("x", 1, 9, "int", log_scale=True)
     assert read("tag(tag(log, interval(1, 9)))").log_scale

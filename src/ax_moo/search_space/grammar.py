@@ -72,6 +72,7 @@ def create_parser(config_loader: Any = None) -> OverridesParser:
     functions = parser.functions.functions
     for name in ("int", "float", "str", "bool"):
         functions[name] = _keep_tags(_checked_cast(name, functions[name]))
+    functions["interval"] = _as_written(functions["interval"])
     for name in ("tag", "choice"):
         functions[name] = _keep_tags(functions[name])
     for name in ("sort", "shuffle"):
@@ -193,8 +194,22 @@ def _checked_cast(name: str, function: Callable[..., Any]) -> Callable[..., Any]
             if isinstance(sweep, RangeSweep):
                 return _cast_range(name, sweep)
             if isinstance(sweep, IntervalSweep) and name == "int":
-                _require_whole(sweep.start, sweep.end)
+                start, end = getattr(sweep, "written", (sweep.start, sweep.end))
+                _require_whole(start, end)
+                return IntervalSweep(start=int(start), end=int(end))
         return function(*args, **kwargs)
+
+    return wrapped
+
+
+def _as_written(function: Callable[..., Any]) -> Callable[..., Any]:
+    """An interval keeps its bounds as they are written: Hydra makes floats of them, which changes large integers."""
+
+    @wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        interval = function(*args, **kwargs)
+        interval.written = inspect.signature(function).bind(*args, **kwargs).args
+        return interval
 
     return wrapped
 

@@ -104,7 +104,7 @@ class Range:
             raise ValueError(f"must be a number, got {value!r}")
         if self.value_type == "int" and value != int(value):
             raise ValueError(f"must be a whole number, got {value!r}")
-        value = self._on_a_bound(value)
+        value = value if self.value_type == "int" else self._on_a_bound(value)
         if not self.lower <= value <= self.upper:
             raise ValueError(f"must be between {self.lower} and {self.upper}, got {value!r}")
         if self.step is not None:

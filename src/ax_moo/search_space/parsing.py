@@ -113,6 +113,9 @@ def read_override(override: Override) -> Parameter:
 
 def refuse_hydra_key(override: Override) -> None:
     name = key_of(override)
+    if name.startswith(f"{PARAMS}."):
+        key, _, value = str(override.input_line).partition("=")
+        raise ConfigError(f"{name}: a search that is written here needs quotes of its own: '{key}=\"{value}\"'")
     if name == "hydra" or name.startswith(("hydra.", "hydra/", "hydra@")):
         raise ConfigError(
             f"{name}: Hydra's own config cannot be searched over; it is the same for all trials,"
