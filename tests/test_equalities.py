@@ -1,5 +1,6 @@
 """Parameter constraints that leave a plane, a line, or few points: what is free is searched, and the rest computed."""
 
+import random
 from typing import Any
 
 import pytest
@@ -153,6 +154,24 @@ def test_a_space_of_which_ax_draws_no_point_is_not_exhausted() -> None:
     here = problem(*wide, parameter_constraints=["a + b + c + d + e <= 40"])
     assert here.points.number() is None
     _points(here, "sobol", 5)
+
+
+@pytest.mark.parametrize(
+    ("constraints", "number"),
+    [
+        (["1001*a + 999*b == 1000000000"], 999),
+        (["2*a + 3*b + 5*c == 999999"], None),
+        (["6*a + 10*b + 15*c == 1081", "14*a + 21*c + 6*b == 1487"], 3),
+    ],
+)
+def test_points_of_whole_numbers_that_are_rare_among_others_are_found(
+    constraints: list[str], number: int | None
+) -> None:
+    wide = tuple(f"{name}=int(interval(0, 1000000))" for name in "abc"[: 2 if number == 999 else 3])
+    here = problem(*wide, parameter_constraints=constraints)
+    assert here.points.number() == number
+    for seed in range(5):
+        assert here.points.draw(random.Random(seed)) is not None
 
 
 def test_few_constrained_whole_numbers_are_scored_by_the_model_until_all_were_tried() -> None:

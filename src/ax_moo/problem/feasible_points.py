@@ -10,6 +10,7 @@ from typing import Any
 from ax_moo.problem.constraints import ParameterConstraint
 from ax_moo.problem.coordinates import Coordinate, Row
 from ax_moo.problem.equalities import Solution, linear_program
+from ax_moo.problem.whole_numbers import every_nth, from_on, whole_rows
 from ax_moo.search_space.space import Choice, Fixed, Parameter, Range, SearchSpace
 from ax_moo.trial import Parameterization, ParameterValue
 
@@ -42,6 +43,7 @@ class FeasiblePoints:
         self._solution = solution
         self._free = [p for p in space.parameters if p.name not in solution.computed]
         self._rows = [*self._solution.rows, *self._solution.unsolved]
+        self._whole = whole_rows(solution.unsolved, solution.coordinates)
         self._steps = 0
         self._closer: Bounds = {}
 
@@ -127,7 +129,8 @@ class FeasiblePoints:
             yield values
             return
         parameter = parameters[place]
-        for value, coordinate in self._options(parameter, place, bounds, sums):
+        known = {p.name: values[p.name] for p in parameters[:place]} if self._whole else {}
+        for value, coordinate in self._options(parameter, place, known, bounds, sums):
             self._steps += 1
             if most_steps is not None and self._steps >= most_steps:
                 return
@@ -136,7 +139,12 @@ class FeasiblePoints:
             yield from self._walk(parameters, place + 1, values, bounds, new, most_steps)
 
     def _options(
-        self, parameter: Parameter, place: int, bounds: Sequence[_Bound], sums: Sequence[float]
+        self,
+        parameter: Parameter,
+        place: int,
+        known: Mapping[str, Any],
+        bounds: Sequence[_Bound],
+        sums: Sequence[float],
     ) -> Iterator[tuple[Any, float]]:
         """The values with which the rest can keep within the bounds, each with its coordinate."""
         coordinate = self._solution.coordinates.get(parameter.name)
@@ -150,9 +158,22 @@ class FeasiblePoints:
                 high = min(high, room / each.weights[place])
             elif each.weights[place] < 0:
                 low = max(low, room / each.weights[place])
-        for number in _numbers(coordinate, low, high):
+        if (nth := self._nth(parameter.name, known)) is None:
+            return
+        for number in from_on(_numbers(coordinate, low, high), *nth):
             value = number if coordinate.is_log else coordinate.value(number)
             yield value, coordinate.of(value)
+
+    def _nth(self, name: str, known: Mapping[str, Any]) -> tuple[int, int] | None:
+        """Which numbers of a coordinate can meet the equalities of whole numbers, with the known values of others."""
+        rows = [row for row in self._whole if name in row.weights]
+        at = {
+            other: self._solution.coordinates[other].of(known[other])
+            for row in rows
+            for other in row.weights
+            if other in known
+        }
+        return every_nth(name, rows, {other: int(number) for other, number in at.items()})
 
     def _drawn(self, generator: random.Random) -> dict[str, Any] | None:
         """Values of the free parameters, one drawn after the other from what the others leave to it."""
@@ -162,9 +183,10 @@ class FeasiblePoints:
         box: dict[str, tuple[float, float]] = {}
         for name in generator.sample(names, len(names)):
             least, most = (linear_program(self._rows, coordinates, {name: sign}, box) for sign in (1.0, -1.0))
-            if not (least.success and most.success):
+            nth = self._nth(name, values)
+            if nth is None or not (least.success and most.success):
                 return None
-            drawn = _between(coordinates[name], least.fun, -most.fun, generator)
+            drawn = _between(coordinates[name], least.fun, -most.fun, generator, nth)
             if drawn is None:
                 return None
             values[name], at = drawn
@@ -223,12 +245,14 @@ def _numbers(coordinate: Coordinate, low: float, high: float) -> range:
     return range(max(int(lower), math.ceil(first * (1 - 1e-9))), min(int(upper), math.floor(last * (1 + 1e-9))) + 1)
 
 
-def _between(coordinate: Coordinate, least: float, most: float, generator: random.Random) -> tuple[float, float] | None:
-    """A value from an interval of the unit interval, and where it is there."""
+def _between(
+    coordinate: Coordinate, least: float, most: float, generator: random.Random, nth: tuple[int, int] = (0, 1)
+) -> tuple[float, float] | None:
+    """A value from an interval of the unit interval, and where it is there; every n-th number from the first on."""
     lower, width = (float(each) for each in (coordinate.bounds[0], coordinate.width))
     low, high = lower + min(max(least, 0.0), 1.0) * width, lower + min(max(most, 0.0), 1.0) * width
     if coordinate.range.is_finite:
-        numbers = _numbers(coordinate, low, high)
+        numbers = from_on(_numbers(coordinate, low, high), *nth)
         if not numbers:
             return None
         number = numbers[generator.randrange(len(numbers))]
