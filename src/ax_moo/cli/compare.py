@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from ax_moo.cli.folder import open_folder
+from ax_moo.cli.output_file import writing
 from ax_moo.console.plain import open_console, shown
 from ax_moo.console.summary import clock
 from ax_moo.results.comparison import Comparison, compare
@@ -85,13 +86,11 @@ def _at(rows: Any, column: str, limit: float) -> str:
 
 
 def _write(compared: Comparison, out: Path) -> None:
-    try:
+    with writing(out):
         if out.suffix == ".csv":
             out.write_text(to_csv(compared.table), encoding="utf-8", newline="")
         else:
             figure(compared).write_html(out, include_plotlyjs=True, config={"displaylogo": False, "responsive": True})
-    except OSError as error:
-        raise ConfigError(f"-o {out}: cannot be written: {error.strerror or error}; name another file") from None
 
 
 def figure(compared: Comparison) -> "go.Figure":

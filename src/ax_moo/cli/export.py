@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ax_moo.cli.folder import open_folder
+from ax_moo.cli.output_file import writing
 from ax_moo.results.spreadsheet import to_csv
 from ax_moo.results.tables import trials_frame
 from ax_moo.system import working_folder
@@ -31,10 +32,8 @@ def export(folder: Path, out: Path | None) -> None:
     if out is None:
         _print(frame)
         return
-    try:
+    with writing(out):
         _write(frame, out)
-    except OSError as error:
-        raise ConfigError(f"-o {out}: cannot be written: {error.strerror or error}; name another file") from None
     say(str(out))
 
 

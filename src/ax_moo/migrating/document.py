@@ -57,10 +57,7 @@ class Document:
         self._find((), self.root, self.values, -1)
 
     def value(self, path: Path) -> Any:
-        found: Any = self.values
-        for key in path:
-            found = found.get(key) if isinstance(found, Mapping) else None
-        return found
+        return at(self.values, path)
 
     def resolved(self, path: Path) -> Any:
         """The value with its interpolations resolved, as far as this file alone resolves them."""
@@ -108,6 +105,13 @@ def _read(text: str) -> tuple[DictConfig, MappingNode]:
     if not isinstance(root, MappingNode) or not isinstance(config, DictConfig):
         raise ConfigError("holds no mapping; give the YAML file that configures the sweeper")
     return config, root
+
+
+def at(value: Any, path: Path) -> Any:
+    """What the path leads to in nested mappings; None where it leads nowhere."""
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
 
 
 def plain(config: Any) -> Any:

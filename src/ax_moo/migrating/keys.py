@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ax_moo.migrating.document import Path
+from ax_moo.migrating.document import Path, at
 from ax_moo.migrating.entries import Entry, Item, Note
 from ax_moo.migrating.parameters import first_values, parameters
 from ax_moo.migrating.peers import Peer
@@ -81,7 +81,7 @@ class Keys:
     def methods(self) -> Iterator[str]:
         """Our method for each place where the config names a sampler."""
         for path in (("sampler", "_target_"), ("sampler",), ("optuna_config", "sampler")):
-            name = _at(self._sweeper, path)
+            name = at(self._sweeper, path)
             if isinstance(name, str):
                 yield SAMPLER_METHODS.get(name.rpartition(".")[2], "auto")
 
@@ -105,11 +105,11 @@ class Keys:
             )
 
     def minimize(self, path: Path, value: Any) -> Iterator[Item]:
-        if _at(self._sweeper, (*path[:-1], "objective_name")) in (None, DEFAULT_NAME) and value is not True:
+        if at(self._sweeper, (*path[:-1], "objective_name")) in (None, DEFAULT_NAME) and value is not True:
             yield Entry("direction", "maximize", path)
 
     def objective_name(self, path: Path, value: Any) -> Iterator[Item]:
-        minimize = _at(self._sweeper, (*path[:-1], "minimize"))
+        minimize = at(self._sweeper, (*path[:-1], "minimize"))
         if value != DEFAULT_NAME:
             yield Entry("objectives", {value: {"direction": "maximize" if minimize is False else "minimize"}}, path)
 
@@ -184,12 +184,6 @@ def _flat(value: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, Any]]:
             yield from _flat(inner, here)
         else:
             yield here, inner
-
-
-def _at(value: Any, path: Path) -> Any:
-    for key in path:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value
 
 
 def _reason(remedy: str) -> str:

@@ -45,16 +45,13 @@ def layout_of(document: Document, folder: str = "") -> Layout:
     """Where this file, which lies in ``folder``, has the sweeper's config.
 
     Raises:
-        ConfigError: it is written in braces, or its defaults come after other keys.
+        ConfigError: it is written in braces.
     """
     header, package = _package(document)
     layout = _layout(document, header, package.split("."), folder.replace("\\", "/").endswith("hydra/sweeper"))
-    for length in range(len(layout.place)):
-        node = (
-            document.places[layout.place[:length]].node
-            if length and layout.place[:length] in document.places
-            else (document.root if not length else None)
-        )
+    above = [layout.place[:length] for length in range(1, len(layout.place))]
+    nodes = [document.root, *(document.places[path].node for path in above if path in document.places)]
+    for node in nodes if layout.place else ():
         if isinstance(node, MappingNode) and node.flow_style and node.value:
             raise ConfigError("is written in braces; write each key of hydra and of its sweeper in a line of its own")
     return layout

@@ -15,6 +15,8 @@ from ax_moo.system.errors import ConfigError
 _BOUNDS = (("bounds",), ("low", "high"), ("lower", "upper"), ("min", "max"))
 _CHOICES = ("choices", "values", "options")
 _OF_A_PARAMETER = {"type", "_target_", "value", "init", *_CHOICES, *(key for pair in _BOUNDS for key in pair)}
+_WITH_MEANING = {"integer", "init", *(key for pair in _BOUNDS for key in pair)}
+"""The fields that have another form in ours."""
 _STEPS = ("step", "q")
 _OPTUNAS = "optuna.distributions."
 
@@ -120,15 +122,8 @@ def _kind(given: Mapping[str, Any]) -> str:
 
 
 def _without_meaning(given: Mapping[str, Any]) -> set[str]:
-    return {field for field in given if field in PARAMETER_FIELDS and PARAMETER_FIELDS[field].key is None} - {
-        "low",
-        "high",
-        "lower",
-        "upper",
-        "min",
-        "max",
-        "integer",
-        "init",
+    return {
+        field for field in set(given) - _WITH_MEANING if field in PARAMETER_FIELDS and not PARAMETER_FIELDS[field].key
     }
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ax_moo.migrating.document import Path
+from ax_moo.migrating.document import Path, at
 from ax_moo.migrating.entries import Entry, Item, scalar
 from ax_moo.other_sweepers import successor
 from ax_moo.sweep.settings import OTHER_KEYS, RULES
@@ -25,9 +25,7 @@ def with_references(lines: Sequence[str], sweeper: Mapping[str, Any], items: Seq
             return f"${{{match[1]}.{found.key}}}"
         if path[0] in kept or (path[0] in (*RULES, *OTHER_KEYS) and path[0] not in sweeper):
             return match[0]
-        value: Any = sweeper
-        for key in path:
-            value = value.get(key) if isinstance(value, Mapping) else None
+        value = at(sweeper, path)
         literal = scalar(value) if not isinstance(value, (dict, list)) else match[0]
         return literal if _LITERAL.fullmatch(literal) else match[0]
 
