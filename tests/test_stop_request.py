@@ -18,6 +18,7 @@ from ax_moo.storage.lock_holder import Holder
 from ax_moo.storage.stop_request import STOP_FILE, StopRequest
 from ax_moo.sweep.loop import Sweep
 from ax_moo.sweep.settings import Settings
+from ax_moo.system.errors import ConfigError
 
 pytestmark = pytest.mark.one_hydra
 
@@ -189,3 +190,13 @@ def test_so_is_one_in_the_moment_of_a_later_start_whatever_was_asked_before(tmp_
     swept = swept_with_a_stop(tmp_path, before, "hydra.sweeper.n_trials=40", f"hydra.sweeper.resume={how}")
     assert len(swept.last) <= (1 if how == "auto" else 0)
     assert "ax-moo stop asked the sweep to end" in json.loads((swept.folder / "lock").read_text())["about"]["why"]
+
+
+def test_a_request_that_a_directory_is_in_the_place_of_is_refused_with_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_journal(tmp_path, problem(objectives=TWO_OBJECTIVES), [])
+    (tmp_path / STOP_FILE).mkdir()
+    Locks(monkeypatch, a_process(7))
+    with pytest.raises(ConfigError, match=f"^{tmp_path / STOP_FILE} is a directory; remove it$"):
+        stop(tmp_path, now=False)

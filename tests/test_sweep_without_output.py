@@ -161,3 +161,11 @@ def test_nobody_watches_a_running_sweep_any_more(folder: Path, monkeypatch: pyte
     with lock.held(folder), without_reader(monkeypatch):
         terminal.never_fail()
         status(folder, as_json, watch=True)
+
+
+def test_a_watched_sweep_is_told_to_a_pipe_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    with lock.held(folder), os.fdopen(reader) as said, os.fdopen(writer, "w") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        monkeypatch.setattr("ax_moo.cli.status.is_gone", lambda: said.readline().startswith("sweep in"))
+        status(folder, as_json=False, watch=True)

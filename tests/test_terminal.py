@@ -121,3 +121,49 @@ def test_an_object_of_the_applications_is_left_as_it_is(monkeypatch: pytest.Monk
     assert sys.stdout is own
     own.close()
     terminal.say("a line")
+
+
+def test_a_trial_that_closes_standard_output_closes_it_for_nobody_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with open(tmp_path / "out", "w") as file, open(file.fileno(), "w", closefd=False) as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        terminal.never_fail()
+        with sys.stdout:
+            print("a trial")
+        sys.stdout.close()
+        print("the sweep", flush=True)
+    assert (tmp_path / "out").read_text() == "a trial\nthe sweep\n"
+
+
+def test_what_a_trial_puts_in_place_of_standard_output_stays_in_the_trial(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sys.stdout
+    handler = logging.StreamHandler(io.StringIO())
+    monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
+    with terminal.kept():
+        sys.stdout = handler.stream
+        sys.stdout.close()
+        terminal.say("lost")
+        open_console().print("lost")
+    assert sys.stdout is before
+    logging.getLogger().warning("the sweep")
+    assert capsys.readouterr().out == "the sweep\n"
+
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_a_reader_that_has_stopped_to_read_holds_nothing_up_and_reads_on_later(
+    monkeypatch: pytest.MonkeyPatch, is_terminal: bool
+) -> None:
+    reader, writer = os.openpty() if is_terminal else os.pipe()
+    with os.fdopen(reader, "rb", buffering=0) as source, os.fdopen(writer, "w") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        terminal.never_fail(patience=0.01)
+        print("\n" * 1_000_000, flush=True)
+        print("lost", flush=True)
+        os.set_blocking(reader, False)
+        while source.read(1 << 16):
+            pass
+        print("read", flush=True)
+        assert source.read(100).split() == [b"read"]

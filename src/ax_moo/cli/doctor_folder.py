@@ -9,9 +9,11 @@ from typing import Any
 from ax_moo.jobs import folders
 from ax_moo.jobs.ownership import Owner, owner_of
 from ax_moo.storage import lock
+from ax_moo.storage.folder import check_lock
 from ax_moo.storage.home import original_of
 from ax_moo.storage.journal import JOURNAL_FILE, PULLED, header, id_of
 from ax_moo.storage.journal.examination import Examination, JournalFault, examine
+from ax_moo.storage.lock_record import LOCK_FILE
 from ax_moo.sweep.resuming import resume
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.regular_files import read_regular
@@ -34,6 +36,7 @@ def doctor_folder(folder: Path, as_json: bool) -> int:
     except ConfigError as error:
         found = Examination([JournalFault(0, str(error))], [], has_gap=False)
     faults = [{"file": JOURNAL_FILE, "line": fault.line or None, "what": fault.what} for fault in found.faults]
+    faults += [{"file": LOCK_FILE, "line": None, "what": what} for what in _what_hides_the_lock(folder)]
     if not found.faults:
         faults += [{"file": JOURNAL_FILE, "line": None, "what": what} for what in _what_keeps_it_from_going_on(journal)]
         faults += [{"file": str(path), "line": None, "what": _NOBODYS} for path in _without_trial(of_trials, found)]
@@ -87,6 +90,13 @@ def _what_keeps_it_from_going_on(journal: Path) -> Iterator[str]:
         resume.previous_run(journal.parent)
     except ConfigError as error:
         yield str(error).removeprefix(f"{journal}: ")
+
+
+def _what_hides_the_lock(folder: Path) -> Iterator[str]:
+    try:
+        check_lock(folder)
+    except ConfigError as error:
+        yield str(error).removeprefix(f"{folder / LOCK_FILE} ")
 
 
 def _trials_folders(folder: Path) -> dict[Path, int]:

@@ -25,7 +25,7 @@ from ax_moo.results.tables import optimization_results
 from ax_moo.storage.folder import NotBegun, SweepFolder
 from ax_moo.sweep.nodes import AvoidedNode, avoided_nodes
 from ax_moo.system.redaction import command_without_secrets
-from ax_moo.system.terminal import is_gone, say, say_as_error
+from ax_moo.system.terminal import is_gone, say, say_as_error, shows_output
 from ax_moo.system.text import quoted
 from ax_moo.trial import Job, Trial, TrialStatus
 
@@ -44,7 +44,7 @@ def status(folder: Path, as_json: bool, watch: bool) -> None:
         if as_json:
             for _, facts in snapshots:
                 say(json.dumps(facts, default=str))
-        elif watch:
+        elif watch and shows_output():
             with Live(console=open_console(), auto_refresh=False) as live:
                 for sweep, facts in snapshots:
                     live.update(_view(sweep, facts), refresh=True)

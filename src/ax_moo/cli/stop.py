@@ -112,6 +112,8 @@ def _is_one(current: Holder, holder: Holder) -> bool:
 def _write(folder: Path, request: StopRequest) -> None:
     try:
         stop_request.ask(folder, request)
+    except IsADirectoryError:
+        raise ConfigError(f"{folder / stop_request.STOP_FILE} is a directory; remove it") from None
     except OSError as error:
         raise ConfigError(f"{folder} cannot be written to: {error.strerror}") from None
 

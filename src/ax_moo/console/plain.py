@@ -1,6 +1,7 @@
 """What is printed with Rich: text that shows itself and does nothing else, on a console that never ends the process."""
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from ax_moo.system.terminal import shows_output
 from ax_moo.system.text import visible
@@ -15,6 +16,11 @@ def open_console(width_in_pipe: int | None = 200) -> "Console":
     from rich.console import Console
 
     class Quiet(Console):
+        def print(self, *objects: Any, **options: Any) -> None:
+            """The stream may be an object of the application's, with failures of its own."""
+            with suppress(OSError, ValueError):
+                super().print(*objects, **options)
+
         def on_broken_pipe(self) -> None:
             """Rich would end the process, whatever else it has to do."""
             self.quiet = True

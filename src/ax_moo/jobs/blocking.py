@@ -11,7 +11,7 @@ from ax_moo.jobs.contained import contain
 from ax_moo.jobs.launcher import JobHandle, JobRequest, JobResult, JobState, result_of
 from ax_moo.jobs.ownership import owned
 from ax_moo.jobs.program import OneProgram
-from ax_moo.system import signals
+from ax_moo.system import signals, terminal
 from ax_moo.system.text import error_line
 from ax_moo.trial import Job
 
@@ -53,7 +53,7 @@ class _Round:
         # A signal that came is raised again after the block. What else is raised is the launcher's failure.
         with signals.reraised():
             try:
-                with environment.without_a_run(), self._in_own_folders():
+                with environment.without_a_run(), terminal.kept(), self._in_own_folders():
                     returns = self.launcher.launch(overrides, initial_job_idx=requests[0].trial)
                 results = [result_of(job_return) for job_return in returns]
             except BaseException as error:

@@ -64,7 +64,7 @@ def open_folder(path: Path) -> SweepFolder:
     """
     path = path.absolute()
     try:
-        _check_readable(path / LOCK_FILE)
+        check_lock(path)
         # The lock is read before the journal: a sweep that ends in between has then written its whole journal.
         holder = lock.holder(path)
         header = _header(path, holder)
@@ -77,8 +77,9 @@ def open_folder(path: Path) -> SweepFolder:
         raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from None
 
 
-def _check_readable(lock_file: Path) -> None:
-    """Raise where the lock cannot be read: nobody would know whether the sweep runs."""
+def check_lock(path: Path) -> None:
+    """Raise a ConfigError where the lock cannot be read: nobody would know whether the sweep runs."""
+    lock_file = path / LOCK_FILE
     try:
         open_regular(lock_file).close()
     except PermissionError as error:

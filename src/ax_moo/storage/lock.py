@@ -18,6 +18,7 @@ from ax_moo.storage.lock_record import LOCK_FILE, LockRecord, is_copied, read
 from ax_moo.system import disk
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.private_files import open_private
+from ax_moo.system.text import quoted
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +122,8 @@ def _check_won(me: Holder, path: Path) -> None:
 
 def _refusal(path: Path, by: Holder) -> ConfigError:
     return ConfigError(
-        f"hydra.sweep.dir: a sweep runs in {path.parent} already ({by}); follow it with: ax-moo status {path.parent}"
+        f"hydra.sweep.dir: a sweep runs in {path.parent} already ({by}); follow it with: "
+        f"ax-moo status {quoted(path.parent)}"
     )
 
 

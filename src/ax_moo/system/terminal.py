@@ -5,14 +5,16 @@ What happens to the output changes neither what a program does nor its exit code
 
 import errno
 import io
+import logging
 import os
+import re
 import select
 import signal
 import stat
 import sys
 import threading
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from ax_moo.system.text import visible, visible_lines
@@ -22,6 +24,12 @@ _NOBODY_READS = {errno.EPIPE, errno.EIO, errno.ENXIO, errno.EBADF, errno.ECONNRE
 
 _STANDARD = (0, 1, 2)
 
+PATIENCE_SECONDS = 60.0
+"""How long a sweep waits for a reader that has stopped to read: a sleeping laptop, Ctrl-S, a pager."""
+
+_NEVER_BLOCKS = re.compile(rb"[^\n\t]{1,128}|.", re.DOTALL)
+"""What a terminal takes at once if it has any room: a line break or tab, which it makes longer, is a part by itself."""
+
 
 class _Lost:
     """The first failure by which standard output lost a text that somebody may still wait for."""
@@ -29,8 +37,11 @@ class _Lost:
     error: OSError | None = None
 
 
-def never_fail() -> None:
+def never_fail(patience: float | None = None) -> None:
     """From here on nothing that is written to standard output or error raises, whoever writes it.
+
+    With ``patience`` a reader that does not read for so many seconds is waited for no longer: until it reads again,
+    what is written is lost.
 
     The objects stay the same, because loggers and the application hold them already. Only the write of the file behind
     them is replaced, so that nothing is left in their buffers, which would fail again when Python ends.
@@ -43,7 +54,22 @@ def never_fail() -> None:
             setattr(sys, name, stream)
         for each in (getattr(sys, name), getattr(sys, f"__{name}__")):
             if isinstance(each, io.TextIOWrapper):
-                _protect(each, is_output=name == "stdout")
+                _protect(each, name == "stdout", patience)
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """After the block, standard output and error are what they were, whatever a trial within it has put there."""
+    before = {name: getattr(sys, name) for name in ("stdout", "stderr")}
+    try:
+        yield
+    finally:
+        for name, stream in before.items():
+            left = getattr(sys, name)
+            setattr(sys, name, stream)
+            for handler in logging.getLogger().handlers:
+                if isinstance(handler, logging.StreamHandler) and handler.stream is left:
+                    handler.stream = stream  # setStream would flush what may fail
 
 
 def why_lost() -> OSError | None:
@@ -124,13 +150,15 @@ def _ignore_the_signal() -> None:
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
 
-def _protect(stream: io.TextIOWrapper, is_output: bool) -> None:
+def _protect(stream: io.TextIOWrapper, is_output: bool, patience: float | None) -> None:
     with suppress(ValueError):  # it is closed
         raw = _raw(stream)
         if isinstance(raw, io.FileIO) and "write" not in vars(raw):
-            raw.write = _Write(raw, is_output)  # type: ignore[method-assign]
+            raw.write = _Write(raw, is_output, patience)  # type: ignore[method-assign]
         if stream.errors == "strict":
             stream.reconfigure(errors="backslashreplace")
+        if not getattr(raw, "closefd", True):  # it is Python's own, which a trial in this process may close for all
+            stream.close = stream.flush  # type: ignore[method-assign]
 
 
 def _raw(stream: TextIO) -> Any:
@@ -141,20 +169,39 @@ def _raw(stream: TextIO) -> Any:
 class _Write:
     """Writes to a file, and gives up what it cannot write."""
 
-    def __init__(self, raw: io.FileIO, is_output: bool) -> None:
+    def __init__(self, raw: io.FileIO, is_output: bool, patience: float | None) -> None:
         self._raw = raw
         self._write = raw.write
         self._is_output = is_output
+        self._patience = patience
+        self._is_stuck = False
         self.has_lost_its_reader = False
 
     def __call__(self, data: Any) -> int:
         try:
+            if self._patience is not None and not self._is_in_a_file():
+                return self._write_what_is_read(memoryview(data).cast("B"), self._patience)
             while (written := self._write(data)) is None:
                 select.select([], [self._raw], [])  # somebody has made the terminal or pipe non-blocking
             return written
         except OSError as error:
             self._give_up(error)
             return memoryview(data).nbytes
+
+    def _write_what_is_read(self, data: memoryview, patience: float) -> int:
+        """Write in parts that do not block once there is room, until there is none for too long."""
+        is_pipe = stat.S_ISFIFO(os.fstat(self._raw.fileno()).st_mode)
+        at = 0
+        while at < data.nbytes and self._has_room(patience):
+            part = data[at : at + select.PIPE_BUF] if is_pipe else _NEVER_BLOCKS.match(data, at)[0]  # type: ignore[index]
+            at += self._write(part) or 0
+        return data.nbytes
+
+    def _has_room(self, patience: float) -> bool:
+        watched = select.poll()
+        watched.register(self._raw.fileno(), select.POLLOUT)
+        self._is_stuck = not watched.poll(0 if self._is_stuck else 1000 * patience)
+        return not self._is_stuck
 
     def _give_up(self, error: OSError) -> None:
         # A disk may get room, and the next text is tried again.

@@ -23,7 +23,7 @@ from ax_moo.storage.journal import JournalTail
 from ax_moo.storage.lock_record import LOCK_FILE, read
 from ax_moo.system.private_files import open_private
 from ax_moo.system.redaction import learn_environment, learn_from_file, without_secrets
-from ax_moo.system.text import error_line
+from ax_moo.system.text import error_line, quoted
 from ax_moo.trial import TrialStatus
 from ax_moo.wandb.controller_pipe import KILLED, ControllerPipe, leave
 from ax_moo.wandb.history import FINISHED, LINE, TABLE, TEXT, SweepRows, log_files, pareto_table
@@ -90,7 +90,7 @@ class SweepRun:
             self._controller.tell(
                 logging.WARNING,
                 f"{error_line(error)}; the sweep goes on without a run of its own. Upload the data until now with: "
-                f"ax-moo wandb sync {self._folder}",
+                f"ax-moo wandb sync {quoted(self._folder)}",
             )
             tear_down(wandb, GRACE)
 

@@ -37,9 +37,9 @@ class AxMooSweeper(Sweeper):
         from hydra.core.plugins import Plugins
 
         from ax_moo.system.log_records import make_visible
-        from ax_moo.system.terminal import never_fail
+        from ax_moo.system.terminal import PATIENCE_SECONDS, never_fail
 
-        never_fail()
+        never_fail(PATIENCE_SECONDS)
         make_visible()
         self.hydra_context = hydra_context
         self.config = config

@@ -10,7 +10,7 @@ from typing import IO, Any
 from ax_moo.storage.journal.schema import header_complaint, trial_complaint
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.regular_files import open_regular
-from ax_moo.system.text import error_line
+from ax_moo.system.text import error_line, quoted
 
 LONGEST_LINE = 1 << 26
 
@@ -22,7 +22,7 @@ class BadJournal(ConfigError):
         self.what = what
         super().__init__(
             f"{path}: line {number} {what}; put a copy of the file in its place, or see what is lost without that"
-            f" line: ax-moo doctor {path.parent}"
+            f" line: ax-moo doctor {quoted(path.parent)}"
         )
 
 
