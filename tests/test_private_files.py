@@ -13,7 +13,7 @@ from ax_moo.session.run import _save_config
 from ax_moo.storage import journal, lock
 from ax_moo.storage.journal import Journal
 from ax_moo.system.disk import create_file, replace_file
-from ax_moo.system.private_files import open_private, private_files
+from ax_moo.system.private_files import make_folder, open_private, private_files
 
 
 def mode(path: Path) -> int:
@@ -59,6 +59,13 @@ def test_a_journal_that_is_written_again_is_private(tmp_path: Path) -> None:
         saved = written.save_beside()
     assert saved is not None
     assert mode(saved) == 0o600
+
+
+def test_a_folder_is_not_open_to_every_user_whatever_the_umask(tmp_path: Path) -> None:
+    os.umask(0)
+    make_folder(tmp_path / "above" / "folder")
+    (tmp_path / "other").mkdir()
+    assert [mode(tmp_path / name) for name in ("above", "above/folder", "other")] == [0o775, 0o775, 0o777]
 
 
 def test_a_private_file_is_replaced_and_created_as_one(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ax_moo.system.disk import replace_file
+from ax_moo.system.private_files import make_folder
 from ax_moo_launchers.files import read_json
 from ax_moo_launchers.warm.modules import Modules
 from ax_moo_launchers.warm.wish import Program
@@ -14,7 +15,7 @@ _FILE, _MODULES = "program.json", "modules.json"
 
 def write_program(folder: Path, preload: tuple[str, ...] = ()) -> None:
     """Describe this process's program in the folder of a queue."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     replace_file(folder / _FILE, json.dumps(asdict(Program.here(preload))), is_private=True)
 
 

@@ -18,7 +18,7 @@ from submitit.local import local
 
 from ax_moo.jobs.launcher import JobRequest
 from ax_moo.system.disk import replace_file
-from ax_moo.system.private_files import private_files
+from ax_moo.system.private_files import make_folder, private_files
 from ax_moo.trial import Job
 from ax_moo_launchers import job_environment
 from ax_moo_launchers.files import LOCAL, forget_earlier, process_file, submitted_file, task_command
@@ -36,6 +36,7 @@ class Executor(local.LocalExecutor):
     def __init__(
         self, folder: Path, gpus: tuple[str, ...] | None, params: Mapping[str, Any], warmth: Warmth | None = None
     ) -> None:
+        make_folder(folder)  # before Submitit makes it
         super().__init__(folder, max_num_timeout=0)
         self._warmth = warmth
         self.gpus = gpus

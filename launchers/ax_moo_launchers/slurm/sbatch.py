@@ -16,7 +16,7 @@ from submitit.core import utils  # this module is imported when a job is submitt
 from submitit.slurm import slurm
 
 from ax_moo.jobs.launcher import JobRequest
-from ax_moo.system.private_files import private_files
+from ax_moo.system.private_files import make_folder, private_files
 from ax_moo.trial import Job
 from ax_moo_launchers import job_environment, submitit_internals
 from ax_moo_launchers.files import ARRAY_TASK, SLURM, carrier_command, job_file, submitted_file, task_command
@@ -96,7 +96,7 @@ class Executor(slurm.SlurmExecutor):
         """Submit jobs that take trials from the queue in the executor's folder, several as one array; their ids."""
         self._command = carrier_command(self.python, self.folder, arguments)
         script = self.folder / f".submission_{uuid.uuid4().hex}.sh"
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         if number > 1:
             self._make_array(range(number))
         try:
@@ -125,7 +125,7 @@ class Executor(slurm.SlurmExecutor):
 
     def _dump(self, path: Path, submission: utils.DelayedSubmission) -> None:
         # The folder must exist before sbatch, because Slurm does not create the folders of the logs.
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         submission.set_timeout(self.parameters.get("time", _FOR_EVER_MIN), self.max_num_timeout)
         with private_files():
             submission.dump(path)

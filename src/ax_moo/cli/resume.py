@@ -33,6 +33,7 @@ def resume(folder: Path, is_trusted: bool = False) -> NoReturn:
     if controller is not None:
         raise ConfigError(f"Slurm job {controller.job_id} goes on with the sweep in {sweep.path} as soon as it runs")
     command, cwd = _recorded(sweep)
+    check_trusted(folder, "ax-moo resume")  # again: the owner of a folder above may have put another in its place
     say_as_error(f"in {cwd}: {words_without_secrets(command)}")
     os.chdir(cwd)
     trusting = {strangers.TRUST: os.path.realpath(sweep.path)} if is_trusted else {}

@@ -47,6 +47,7 @@ from ax_moo.sweep.settings import Resume, Settings
 from ax_moo.sweep.state import Cause, Reason
 from ax_moo.system import disk, redacted_logs, redaction, signals
 from ax_moo.system.garbage import uncollected
+from ax_moo.system.private_files import make_folder
 from ax_moo.system.strangers import take_trust
 from ax_moo.system.terminal import say
 from ax_moo.system.text import quoted
@@ -83,7 +84,7 @@ def _run_checked(config: DictConfig, loader: ConfigLoader, launcher: AsyncLaunch
     check_folder(folder, problem, settings.resume, trial_folders)
     if is_fresh:
         check_no_job_runs(folder, looker(launcher), launcher.cancel_command)
-    disk.until_written(lambda: folder.mkdir(parents=True, exist_ok=True), folder)
+    disk.until_written(lambda: make_folder(folder), folder)
     about = {**_about(config, settings), **_job_folders(config, folder, is_fresh), HOME: str(folder)}
     # A process that is killed before it has moved a copy aside leaves a copy.
     in_lock = {**about, HOME: str((original_of(folder) if is_fresh else None) or folder)}

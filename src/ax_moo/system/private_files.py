@@ -34,6 +34,16 @@ def private_files() -> Iterator[None]:
         os.umask(before)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, in which not every user can write, whatever the umask is."""
+    before = os.umask(stat.S_IWOTH)
+    os.umask(before | stat.S_IWOTH)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    finally:
+        os.umask(before)
+
+
 def all_private() -> None:
     """From now on the files that this process creates are its user's alone."""
     os.umask(os.umask(_OTHERS) | _OTHERS)

@@ -52,12 +52,13 @@ def why_written_by_others(path: Path) -> str | None:
 
 
 def why_replaceable(folder: Path) -> str | None:
-    """Who could put another folder in the place of this one; users of /tmp cannot, because it is sticky."""
+    """The folder above in which every user can put another one in its place; /tmp is sticky, which prevents that.
+
+    Another user may own a folder above, as that of a project: what this user can put in place is another user's.
+    """
     for above in Path(os.path.realpath(folder)).parents:
-        found = os.stat(above)
-        if not _is_own(found, above) and found.st_uid not in _system():
-            return f"{above} belongs to {_user(found.st_uid)}, who can put another folder in its place"
-        if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
+        mode = os.stat(above).st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
             return f"every user can write to {above}, and put another folder in its place"
     return None
 
@@ -111,14 +112,6 @@ def _is_private(group: int) -> bool:
     except KeyError:
         return group == os.getegid()
     return group == me.pw_gid and found.gr_name == me.pw_name and set(found.gr_mem) <= {me.pw_name}
-
-
-def _system() -> set[int]:
-    """Root, and in a container that knows only some users the number by which it shows all others."""
-    with suppress(OSError, ValueError):
-        if Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"]:
-            return {_ROOT, int(Path("/proc/sys/kernel/overflowuid").read_text())}
-    return {_ROOT}
 
 
 def _user(uid: int) -> str:
