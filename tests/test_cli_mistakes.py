@@ -141,7 +141,7 @@ PARAMETERS: list[Mistake] = [
 
 CONSTRAINTS: list[Mistake] = [
     ((X, f"{KEYS}.parameter_constraints=['z <= 1']"), f"{KEYS}.parameter_constraints", "valid: x"),
-    ((X, f"{KEYS}.parameter_constraints=['x < 1']"), f"{KEYS}.parameter_constraints", "must be <= or >="),
+    ((X, f"{KEYS}.parameter_constraints=['x < 1']"), f"{KEYS}.parameter_constraints", "must be <=, >= or =="),
     ((X, f"{KEYS}.parameter_constraints=['x 1 <= 1']"), f"{KEYS}.parameter_constraints", "write it as in"),
     (
         (X, "n=choice(1,2)", f"{KEYS}.parameter_constraints=['n <= x']"),

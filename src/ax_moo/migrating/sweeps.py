@@ -9,7 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
 from hydra.errors import HydraException
 
-from ax_moo.search_space.grammar import create_parser, encode
+from ax_moo.search_space.grammar import create_parser, encode, parse_override
 from ax_moo.search_space.parameters import identity
 from ax_moo.search_space.parsing import TAGS, read_entry
 from ax_moo.system import hydra_internals
@@ -45,6 +45,8 @@ def sweep_string(key: str, text: str, *, range_includes_end: bool) -> tuple[str,
     if INTERPOLATION in text:
         return text, f"check the end of the range: {INCLUDES_END}" if is_range and range_includes_end else ""
     sweep = _read(key, text).value()
+    if getattr(sweep, "transformers", ()):  # Hydra 1.4 casts the values of a range; here its bounds must be cast
+        sweep = parse_override(f"{key}={text}", create_parser(), text).value()
     if isinstance(sweep, RangeSweep) and range_includes_end and not sweep.shuffle:
         if _ends_before(sweep):
             return text, ""
