@@ -174,6 +174,13 @@ def test_points_of_whole_numbers_that_are_rare_among_others_are_found(
         assert here.points.draw(random.Random(seed)) is not None
 
 
+def test_the_sum_of_very_large_whole_numbers_is_exact() -> None:
+    large = tuple(f"{name}=int(interval(0, {2**62}))" for name in "ab")
+    point = problem(*large, parameter_constraints=[f"a + b == {2**62}"]).points.draw(random.Random(0))
+    assert point is not None
+    assert sum(point.values()) == 2**62
+
+
 def test_few_constrained_whole_numbers_are_scored_by_the_model_until_all_were_tried() -> None:
     few = tuple(f"{name}=int(interval(0, 10))" for name in "abcdef")
     optimizer = AxOptimizer(problem(*few, parameter_constraints=["a + b + c + d + e + f <= 1"]), seed=1)

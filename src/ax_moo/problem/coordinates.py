@@ -13,8 +13,9 @@ from ax_moo.search_space.space import Range
 
 
 def exact(number: float) -> Fraction:
-    """The number as it is written: 0.1 is a tenth."""
-    return Fraction(number) if isinstance(number, int) else Fraction(repr(float(number)))
+    """The number as it is written: 0.1 is a tenth, and 2**62 has no other last digits."""
+    is_whole = isinstance(number, int) or (number.is_integer() and abs(number) < 2**63)
+    return Fraction(number) if is_whole else Fraction(repr(float(number)))
 
 
 @dataclass(frozen=True)
