@@ -130,6 +130,7 @@ def test_a_weighted_metric_in_a_bound_is_refused() -> None:
         ("hydra.sweeper.objectives.val/acc=maximize", '"hydra.sweeper.objectives={val/acc: maximize}"'),
         ("hydra.sweeper.objectives.a/b.threshold=1", '"hydra.sweeper.objectives={a/b: {threshold: 1}}"'),
         ("hydra.sweeper.params.x=interval(0,1)", "quotes of its own: 'hydra.sweeper.params.x=\"interval(0,1)\"'"),
+        ("~hydra.sweeper.params.opt.lr", "fix its value instead: hydra.sweeper.params.opt.lr=VALUE"),
         ("hydra.sweeper.n_trials=(1", "Hydra cannot read it: it makes no sense near"),
     ],
 )
@@ -137,3 +138,8 @@ def test_an_override_of_our_keys_that_hydra_cannot_read_is_told_with_an_example(
     with pytest.raises(ConfigError) as error:
         check_readable([override])
     assert words in str(error.value)
+
+
+def test_what_can_be_deleted_is_no_mistake() -> None:
+    check_readable(["~x", "~hydra.sweeper.params.x", "~hydra.sweeper.params.x.step", "~hydra.sweeper.params"])
+    check_readable(["hydra.sweeper.params.opt.lr='interval(0, 1)'", "~hydra.sweeper.params.opt.lr"])

@@ -8,6 +8,7 @@ from hydra.core.override_parser.types import Override
 from ax_moo.problem.objectives import FIELDS
 from ax_moo.search_space.grammar import create_parser, key_of, parse_override
 from ax_moo.search_space.parsing import refuse_hydra_key
+from ax_moo.session.dotted_params import named
 from ax_moo.system.errors import ConfigError
 
 _WHERE = "hydra.sweeper."
@@ -30,8 +31,10 @@ def check_readable(overrides: Sequence[str]) -> None:
         ConfigError: there is such an override.
     """
     parser = create_parser()
-    for text in overrides:
+    for index, text in enumerate(overrides):
         override = _parsed(text, parser)
+        if override.is_delete():
+            _check_deletable(text, overrides[:index])
         if override.is_sweep_override():
             refuse_hydra_key(override)
         else:
@@ -46,6 +49,15 @@ def _parsed(text: str, parser: OverridesParser) -> Override:
         if readable is None:
             raise
         raise ConfigError(f'{text}: Hydra cannot read it; write it in quotes for the shell: "{readable}"') from None
+
+
+def _check_deletable(text: str, before: Sequence[str]) -> None:
+    name, _ = named(text)
+    if "." in name and name not in [named(other)[0] for other in before]:
+        raise ConfigError(
+            f"{text}: Hydra cannot delete a key of params that has dots; fix its value instead:"
+            f" {text[1:].partition('=')[0]}=VALUE"
+        )
 
 
 def _readable(text: str) -> str | None:

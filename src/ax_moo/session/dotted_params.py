@@ -17,7 +17,7 @@ def with_dotted_keys(params: Any, overrides: Sequence[str]) -> Any:
         return params
     flat = dict(params)
     for override in overrides:
-        name, field = _named(override)
+        name, field = named(override)
         if "." not in name:
             continue
         flat, value = _without(flat, name.split("."))
@@ -28,9 +28,9 @@ def with_dotted_keys(params: Any, overrides: Sequence[str]) -> Any:
     return flat
 
 
-def _named(override: str) -> tuple[str, str]:
+def named(override: str) -> tuple[str, str]:
     """The parameter that an override of ``hydra.sweeper.params`` names, and the field of its mapping, if it has one."""
-    key = override.partition("=")[0].lstrip("+")
+    key = override.partition("=")[0].lstrip("+~")
     name = key.removeprefix(f"{PARAMS}.") if key.startswith(f"{PARAMS}.") else ""
     parent, _, last = name.rpartition(".")
     return (parent, last) if last in _FIELDS else (name, "")
