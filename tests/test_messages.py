@@ -143,3 +143,19 @@ def test_an_override_of_our_keys_that_hydra_cannot_read_is_told_with_an_example(
 def test_what_can_be_deleted_is_no_mistake() -> None:
     check_readable(["~x", "~hydra.sweeper.params.x", "~hydra.sweeper.params.x.step", "~hydra.sweeper.params"])
     check_readable(["hydra.sweeper.params.opt.lr='interval(0, 1)'", "~hydra.sweeper.params.opt.lr"])
+
+
+@pytest.mark.parametrize(
+    ("direction", "words"),
+    [
+        (
+            {"acc": "maximize"},
+            "got {'acc': 'maximize'}; write metrics with their directions in objectives",
+        ),
+        ([], "must be one of maximize, minimize, got []"),
+    ],
+)
+def test_a_direction_of_another_kind_is_told_what_is_meant(direction: Any, words: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        read_objectives({}, direction)
+    assert words in str(error.value)

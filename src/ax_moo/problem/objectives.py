@@ -55,7 +55,9 @@ def direction_remedy(direction: Any, objectives: Any) -> str | None:
     """What is wrong with ``hydra.sweeper.direction``, which is for one unnamed objective; None if nothing is."""
     if direction is None:
         return None
-    if isinstance(direction, Sequence) and not isinstance(direction, str):
+    if isinstance(direction, Mapping):
+        return f"must be one of maximize, minimize, got {direction}; write metrics with their directions in objectives"
+    if isinstance(direction, Sequence) and direction and not isinstance(direction, str):
         each = ", ".join(f"NAME: {{direction: {_plain(one)}}}" for one in direction)
         return (
             f"must be one direction, got {len(direction)}; write objectives: {{{each}}}, with the names of the metrics"
