@@ -3,6 +3,7 @@
 import itertools
 import math
 import random
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -84,6 +85,14 @@ def outliers(objectives: Sequence[str] = ("val_acc", "num_params"), n_trials: in
         threshold = THRESHOLDS[name] if name in objectives else None
         again["views"][name] = view([trial["metrics"][name] for trial in measured], front, threshold)
     return again
+
+
+def huge() -> Payload:
+    """A sweep whose hypervolume is larger than any number from its eighth finished trial on."""
+    payload = sweep(12)
+    for point in payload["hypervolume"]["trace"][7:]:
+        point["value"] = sys.float_info.max
+    return payload
 
 
 def hostile() -> Payload:

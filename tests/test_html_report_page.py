@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from browser import chromium, why_not_here
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Locator, Page
-from report_payloads import GOALS, HOSTILE, Payload, begun, half_finished, hostile, outliers, sweep, uniform
+from report_payloads import GOALS, HOSTILE, Payload, begun, half_finished, hostile, huge, outliers, sweep, uniform
 
 from ax_moo.html_report.page import page, write_page
 
@@ -24,6 +24,7 @@ PAYLOADS: dict[str, Callable[[], Payload]] = {
     "thousand": lambda: sweep(1000, n_jobs=16),
     "hostile": hostile,
     "outliers": outliers,
+    "huge": huge,
 }
 
 # The frontier (of each pair), progress twice, timeline, curves, parallel coordinates; of each metric that the model is
@@ -239,6 +240,16 @@ def test_no_icon_and_no_word_covers_another_one(opened: Callable[[str], Opened],
     assert icons >= 15
     assert covered == []
     page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_a_hypervolume_that_is_too_large_to_be_drawn_is_said_to_be_so(opened: Callable[[str], Opened]) -> None:
+    report = opened("huge")
+    said = report.page.locator("#progress .caption").first.inner_text()
+    assert "measured from the thresholds" in said
+    assert said.endswith("From 8 finished trials on it is too large to be drawn.")
+    [line] = report.plot("progress").evaluate("node => node.data")
+    assert [value is None for value in line["y"]] == [False] * 7 + [True] * (len(line["y"]) - 7)
+    assert report.complaints == []
 
 
 def test_all_pairs_of_three_objectives_are_drawn_and_the_large_one_is_chosen(opened: Callable[[str], Opened]) -> None:

@@ -97,3 +97,20 @@ def test_the_page_has_a_view_for_each_metric_also_for_one_that_is_no_objective(t
     assert _holds(found["f"], 1.0)
     assert _holds(found["other"], 5.0, 16.0)
     assert not _holds(found["other"], -1e9)
+
+
+SPREAD = [0.905 + index / 1000 for index in range(50)]
+
+
+def test_an_outlier_takes_none_of_the_others_out_of_the_view() -> None:
+    for best in ([], [0.946, 0.954]):
+        assert view(SPREAD, best) is None
+        found = view([0.34, *SPREAD], best)
+        assert _holds(found, *SPREAD)
+        assert not _holds(found, 0.34)
+
+
+def test_a_threshold_that_nobody_reached_makes_no_room_for_an_outlier() -> None:
+    found = view([0.34, *SPREAD], threshold=0.99)
+    assert _holds(found, 0.954, 0.99)
+    assert not _holds(found, 0.34)

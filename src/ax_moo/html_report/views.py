@@ -50,8 +50,9 @@ def view(values: Sequence[float], best: Sequence[float] = (), threshold: float |
     worth = LEAST_GAIN * (min(high, max(ends)) - max(low, min(ends)))
     if not max(ends) - min(ends) > worth > 0:
         return None
-    if values[-1] - values[0] <= worth:  # no trial is in the way of the others
-        low, high = min(low, values[0]), max(high, values[-1])
+    for first, last in (fenced(values), (values[0], values[-1])):
+        if last - first <= worth:  # none of these is in the way of the others
+            low, high = min(low, first), max(high, last)
     inside = [value for value in ends if low <= value <= high]
     low, high = min(inside), max(inside)
     margin = MARGIN * (high - low)
@@ -76,7 +77,8 @@ def _around(values: Sequence[float], best: Sequence[float], threshold: float | N
     further = distances[(len(values) - 1) // 3 :]
     # A centre without an extent says nothing of what is near: the first trial that differs from it does.
     room = max(ROOM * (high - low), 2 * further[0]) if high > low else 5 * next(filter(None, further), 0.0)
-    return low - room, high + room
+    # Room is no reason to show an outlier.
+    return max(low - room, min(low, usual[0])), min(high + room, max(high, usual[1]))
 
 
 def _is_absurd(value: float, usual: View) -> bool:

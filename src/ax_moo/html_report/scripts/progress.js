@@ -1,10 +1,13 @@
 // How the result grew, against the number of finished trials and against time.
 
+/** No plot has an axis for more. */
+const LARGEST = 1e300;
+
 function drawProgress() {
   const body = bodyOf("progress");
   const subject = isSingle ? sweep.objectives[0].name : "hypervolume";
   const trace = (isSingle ? sweep.best : sweep.hypervolume)?.trace ?? [];
-  caption("progress", progressCaption());
+  caption("progress", progressCaption() + tooLarge(trace));
   if (!trace.some((point) => point.value !== null)) {
     body.append(empty(whyNothing()));
     return;
@@ -20,9 +23,15 @@ function progressCaption() {
   const found = sweep.hypervolume;
   const point = Object.entries(found?.reference_point ?? {}).map(([name, at]) => `${name} = ${number(at)}`);
   const reference = found?.reference
-    ? ` The reference point is ${found.reference}${point.length ? ` (${point.join(", ")})` : ""}.`
+    ? ` It is measured from ${found.reference}${point.length ? ` (${point.join(", ")})` : ""}.`
     : "";
   return `Hypervolume is what the frontier dominates, up to a reference point: more is better, and a flat end says that more trials have not helped.${reference}`;
+}
+
+/** Volumes of metrics near 1e200 are larger than any number. */
+function tooLarge(trace) {
+  const first = trace.find((point) => Math.abs(point.value) >= LARGEST);
+  return first ? ` From ${count(first.finished, "finished trial")} on it is too large to be drawn.` : "";
 }
 
 function timeUnit(seconds) {
@@ -49,7 +58,7 @@ function traceFigure(trace, label, x, subject) {
     type: "scatter",
     mode: trace.length > 200 ? "lines" : "lines+markers",
     x: trace.map(x),
-    y: trace.map((point) => point.value),
+    y: trace.map((point) => (Math.abs(point.value) < LARGEST ? point.value : null)),
     customdata: trace.map((point) => point.trial),
     hovertext: trace.map(
       (point) =>
