@@ -144,8 +144,11 @@ def test_a_point_outside_the_search_space_is_told_in_a_sentence(
 def test_a_sweep_without_results_has_a_client_and_says_that_it_cannot_predict(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert ax_moo.load(_write(tmp_path, problem(objectives=TWO_OBJECTIVES), [])).ax()
+    results = ax_moo.load(_write(tmp_path, problem(objectives=TWO_OBJECTIVES), []))
+    assert results.ax()
     assert "client.predict does not work" in caplog.text
+    with pytest.raises(ConfigError, match="has no completed trial; load it again when there are results"):
+        results.predict([{"x": 0.5, "y": 0.5}])
 
 
 def _flat(cards: list[Any]) -> list[Any]:

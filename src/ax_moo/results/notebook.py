@@ -11,6 +11,7 @@ from ax_moo.problem.problem import Problem
 from ax_moo.results.tables import trials_frame
 from ax_moo.storage import journal
 from ax_moo.storage.folder import SweepFolder, open_folder
+from ax_moo.system.errors import ConfigError
 from ax_moo.trial import CompletedTrial, Parameterization, Trial, completed
 
 if TYPE_CHECKING:
@@ -83,12 +84,16 @@ class SweepResults:
         A parameter with one value may be left out.
 
         Raises:
-            ax_moo.system.errors.ConfigError: a point is not in the search space.
+            ax_moo.system.errors.ConfigError: a point is not in the search space, or no trial has completed.
         """
         space = self.problem.search_space
         complete = [space.complete(point, f"points[{index}]") for index, point in enumerate(points)]
         if not complete:
             return []
+        if not completed(self.sweep.trials):
+            raise ConfigError(
+                f"{self.folder} has no completed trial; load it again when there are results to predict from"
+            )
         optimizer = self._optimizer
         metrics = {in_ax: name for name, in_ax in optimizer.metric_in_ax.items()}
         predicted = optimizer.client.predict([optimizer.in_ax(point) for point in complete])
