@@ -267,6 +267,33 @@ def test_parameters_called_optim_are_no_config_of_nevergrad(tmp_path: Path) -> N
         assert given(options, "params", "n_trials") == [{**found, "x": "c,d"}, 7]
 
 
+NOT_KNOWN = "    #   write direction: maximize, or minimize\n"
+
+
+@pytest.mark.parametrize(
+    ("sweeper", "keys", "found"),
+    [
+        ("ax", "ax_config: {experiment: {minimize: '${less}'}}", "\n    direction: maximize\n"),
+        ("ax", "ax_config: {experiment: {minimize: '${unknown}'}}", NOT_KNOWN),
+        (
+            "ax",
+            "ax_config: {experiment: {objective_name: '${f}', minimize: '${less}'}}",
+            "\n    objectives: {acc: {direction: maximize}}\n",
+        ),
+        ("ax", "ax_config: {experiment: {objective_name: '${unknown}'}}", "    #   write objectives: {NAME: "),
+        ("nevergrad", "optim: {maximize: '${more}'}", "\n    direction: maximize\n"),
+        ("nevergrad", "optim: {maximize: '${unknown}'}", NOT_KNOWN),
+    ],
+)
+def test_a_direction_that_another_key_says_is_not_lost(sweeper: str, keys: str, found: str) -> None:
+    start = (
+        f"defaults: [{{override hydra/sweeper: {sweeper}}}]\nless: false\nmore: true\nf: acc\nhydra:\n  sweeper:\n    "
+    )
+    text = migrated(f"{start}{keys}\n")
+    assert found in text
+    assert text.count("direction:") == 1
+
+
 def test_names_of_studies_made_of_other_keys_stay_in_the_names_of_folders(tmp_path: Path) -> None:
     text = migrated("""\
 defaults:

@@ -105,17 +105,30 @@ class Keys:
             )
 
     def minimize(self, path: Path, value: Any) -> Iterator[Item]:
-        if at(self._sweeper, (*path[:-1], "objective_name")) in (None, DEFAULT_NAME) and value is not True:
-            yield Entry("direction", "maximize", path)
+        if at(self._sweeper, (*path[:-1], "objective_name")) in (None, DEFAULT_NAME):
+            yield from self._direction(path, value, {False: "maximize"})
 
     def objective_name(self, path: Path, value: Any) -> Iterator[Item]:
-        minimize = at(self._sweeper, (*path[:-1], "minimize"))
-        if value != DEFAULT_NAME:
-            yield Entry("objectives", {value: {"direction": "maximize" if minimize is False else "minimize"}}, path)
+        beside = (*path[:-1], "minimize")
+        minimize, name = (self._resolved(each) for each in (beside, path))
+        if not isinstance(minimize, bool | None) or INTERPOLATION in str(name):
+            reason = "write objectives: {NAME: {direction: maximize}}, or minimize"
+            for each, found in ((path, value), (beside, at(self._sweeper, beside))):
+                if found is not None:
+                    yield Note(".".join(each), found, reason, each)
+        elif name != DEFAULT_NAME:
+            yield Entry("objectives", {name: {"direction": "maximize" if minimize is False else "minimize"}}, path)
 
     def maximize(self, path: Path, value: Any) -> Iterator[Item]:
-        if value is True:
-            yield Entry("direction", "maximize", path)
+        yield from self._direction(path, value, {True: "maximize"})
+
+    def _direction(self, path: Path, value: Any, words: Mapping[bool, str]) -> Iterator[Item]:
+        """The direction, where it is not the default of both; a note where it is not known before Hydra composes."""
+        found = self._resolved(path)
+        if not isinstance(found, bool):
+            yield Note(".".join(path), value, "write direction: maximize, or minimize", path)
+        elif found in words:
+            yield Entry("direction", words[found], path)
 
     def initial_trials(self, path: Path, value: Any) -> Iterator[Item]:
         n_trials = self._sweeper.get("n_trials", 20)
