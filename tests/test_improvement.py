@@ -87,6 +87,14 @@ def test_no_new_trial_starts_and_the_running_ones_finish(tmp_path: Path) -> None
     assert again.why_over(_budget(), 0.0, Improvement(ONE, 9, again.trials)) is None
 
 
+def test_a_sweep_whose_trials_were_all_started_has_used_its_budget(tmp_path: Path) -> None:
+    launcher = ScriptedLauncher(_equal, polls=lambda trial: 1 if trial == 0 else 2)
+    settings = Settings(n_trials=3, n_jobs=2, stop_when=StopWhen(1))
+    ending = Sweep(ONE, settings, launcher, tmp_path, lambda known: ListedCandidates()).run()
+    assert ending.reason.cause is Cause.BUDGET_USED
+    assert Improvement(ONE, 1).why == "1 trial improved nothing (stop_when.no_improvement=1)"
+
+
 def _budget() -> resume.Budget:
     return resume.Budget(50)
 

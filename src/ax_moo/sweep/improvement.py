@@ -43,7 +43,8 @@ class Improvement:
 
     @property
     def why(self) -> str:
-        return f"{self._limit} trials in a row improved nothing (stop_when.no_improvement={self._limit})"
+        trials = "trial" if self._limit == 1 else "trials in a row"
+        return f"{self._limit} {trials} improved nothing (stop_when.no_improvement={self._limit})"
 
     def _improves(self, trial: CompletedTrial) -> bool:
         from ax_moo.problem.frontier import as_maximization, is_feasible, pareto_trials  # they import NumPy

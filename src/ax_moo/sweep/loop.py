@@ -215,10 +215,10 @@ class Sweep:
             course.close(Cause.TOO_MANY_FAILURES, failure_sentence(trials, settings.max_failure_rate))
         elif self._budget.is_out_of_time(course.elapsed):
             course.close(Cause.TIME_IS_UP, f"the time is up (timeout_hours={settings.timeout_hours})")
-        elif course.improvement.has_ended:
-            course.stop_new_trials(Cause.NO_IMPROVEMENT, course.improvement.why)
         elif self._budget.remaining(trials) == 0:
             course.stop_new_trials(Cause.BUDGET_USED, f"all {settings.n_trials} trials were started")
+        elif course.improvement.has_ended:
+            course.stop_new_trials(Cause.NO_IMPROVEMENT, course.improvement.why)
 
     def _cancel(self) -> None:
         course = self._course
