@@ -8,7 +8,7 @@ import dataclasses
 import logging
 import random
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ax_moo.optimizer.base import MODEL_NODE, Candidate, Method, SearchSpaceExhausted, is_after_the_design
@@ -244,11 +244,16 @@ class AxOptimizer:
         if not self._has_model or not self._ax_index:
             return None
         points = self._untried(MOST_SCORED if self._problem.parameter_constraints else FEW_LEFT)
-        return self._best(index, points) if points else None
+        return self._best(index, lambda: points) if points else None
 
-    def _best(self, index: int, points: Sequence[Parameterization]) -> Candidate | None:
-        arms = [self._encoding.to_arm(point) for point in points]
-        place = best_of(self._client, [self._in_ax.aliased(arm) for arm in arms], self._seed)
+    def _best(self, index: int, find: Callable[[], Sequence[Parameterization]]) -> Candidate | None:
+        points: list[Parameterization] = []
+
+        def find_arms() -> list[Parameterization]:
+            points.extend(find())
+            return [self._in_ax.aliased(self._encoding.to_arm(point)) for point in points]
+
+        place = best_of(self._client, find_arms, self._seed)
         return None if place is None else self._propose(index, points[place], MODEL_NODE)
 
     @property
@@ -262,10 +267,10 @@ class AxOptimizer:
         """
         is_finite = self._number_of_points is not None
         if self._has_model and self._ax_index and (is_finite or self._problem.parameter_constraints):
-            points = self._untried(MOST_SCORED) or self._drawn(DRAWN)
             try:
                 with one_thread():
-                    if points and (best := self._best(index, points)) is not None:
+                    best = self._best(index, lambda: self._untried(MOST_SCORED) or self._drawn(DRAWN))
+                    if best is not None:
                         return best
             except Exception as failure:
                 error = error or failure

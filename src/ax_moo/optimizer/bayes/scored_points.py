@@ -5,7 +5,7 @@ it looks for a long time.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ax_moo.optimizer.base import MODEL_NODE
 from ax_moo.optimizer.bayes import ax_internals
@@ -20,12 +20,17 @@ with warnings.catch_warnings():
     from ax.utils.common.random import with_rng_seed
 
 
-def best_of(client: Client, arms: Sequence[Parameterization], seed: int | None) -> int | None:
-    """Which of the arms, in Ax's names, the model would propose; None as long as it is not the model's turn."""
+def best_of(client: Client, find_arms: Callable[[], Sequence[Parameterization]], seed: int | None) -> int | None:
+    """Which of the arms, in Ax's names, the model would propose; None if there are none.
+
+    They are looked for, which can take seconds, only if it is the model's turn; None if it is not.
+    """
     experiment, strategy = ax_internals.experiment(client), ax_internals.strategy(client)
     with with_rng_seed(seed):
         adapter = strategy.fit(experiment)
         if strategy.current_node_name != MODEL_NODE or not isinstance(adapter, TorchAdapter):
+            return None
+        if not (arms := find_arms()):
             return None
         values = adapter.evaluate_acquisition_function(
             [ObservationFeatures(dict(arm)) for arm in arms],
