@@ -59,6 +59,11 @@ Mistake = tuple[tuple[str, ...], str, str]
 
 OBJECTIVES: list[Mistake] = [
     ((X, f"{KEYS}.objectives=5"), f"{KEYS}.objectives", "must be a mapping"),
+    (
+        (X, f"{KEYS}.objectives.val/acc.direction=minimize"),
+        f"{KEYS}.objectives.val/acc.direction",
+        "objectives={val/acc:",
+    ),
     ((X, f"{KEYS}.objectives=[accuracy]"), f"{KEYS}.objectives", "such as {val_acc: {direction: maximize}}, got"),
     (
         (X, f"+{KEYS}.objectives.accuracy.directions=maximize"),
@@ -114,6 +119,7 @@ PARAMETERS: list[Mistake] = [
     (("x=interval(0)",), "x=interval(0)", "write two numbers: interval(0, 1)"),
     (("x=interval(0,1",), "x=interval(0,1", "makes no sense near 'interval(0,1'; close every bracket and quote"),
     (("opt.lr=interval(a,b)",), "opt.lr=interval(a,b)", "write two numbers: interval(0, 1)"),
+    ((f"{KEYS}.params={{x: interval(0,1)}}",), f"{KEYS}.params.x", "write it in quotes"),
     ((X, "hydra.job.name=a,b"), "hydra.job.name", "Hydra's own config cannot be searched over"),
     (("model=interval(0,1)",), "model=interval(0,1)", "write choice(cnn, mlp)"),
     (("optimizer=choice(adam,adamw)",), "optimizer=choice(adam,adamw)", "that the defaults list does not have"),
@@ -172,6 +178,8 @@ SETTINGS: list[Mistake] = [
         "'nothing' not found; give a value that can be resolved",
     ),
     ((X, f"{KEYS}.seed=${{oc.env:NO_SUCH_VARIABLE}}"), f"{KEYS}.seed", "give a value that can be resolved"),
+    ((X, "hydra/sweeper/sampler=tpe"), "hydra/sweeper/sampler", "write method: auto"),
+    ((X, f"{KEYS}.wandb.project=team/mnist"), f"{KEYS}.wandb.project", "a name without /"),
     ((X, f"{KEYS}.n_trials=???"), f"{KEYS}.n_trials", "give a value"),
     ((X, f"{KEYS}.initial={{x: 0.5}}"), f"{KEYS}.initial", "must be a list, such as [{lr: 0.001, width: 64}]"),
     ((X, f"{KEYS}.n_jobs=0"), f"{KEYS}.n_jobs", "a whole number of at least 1"),
@@ -226,6 +234,7 @@ LAUNCHERS: list[Mistake] = [
         "hydra.launcher.jobs_per_gpu",
         "must be a whole number of at least 1, or null, got 0",
     ),
+    ((*LOCAL, "hydra.launcher.gpu=[0]"), "hydra.launcher.gpu", "did you mean 'gpus'"),
     ((*LOCAL, "+hydra.launcher.partition=gpu"), "hydra.launcher.partition", "unknown key; valid: submitit_folder"),
     ((X, "hydra/launcher=async_slurm", "hydra.launcher.timeout_min=soon"), "hydra.launcher.timeout_min", "above 0"),
     (

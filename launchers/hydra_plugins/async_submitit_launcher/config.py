@@ -3,16 +3,16 @@
 The keys have the names of hydra-submitit-launcher, so that its YAML files work unchanged.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
 
 _MODULE = "hydra_plugins.async_submitit_launcher.launcher"
 
 
-# Every Hydra application imports this module, and making a dataclass's methods would be half the cost of that. Hydra
-# needs the classes only as schemas.
+# Every Hydra application imports this module, and making a dataclass's methods would be half the cost of that.
 @dataclass(init=False, repr=False, eq=False)
 class _AsyncConf:
     """Values are untyped on purpose: the launchers check them and say what would be right."""
@@ -71,5 +71,17 @@ class AsyncSlurmConf(_AsyncConf):
     preload: Any = field(default_factory=list)
 
 
-for _name, _node in (("async_local", AsyncLocalConf), ("async_slurm", AsyncSlurmConf)):
-    ConfigStore.instance().store(group="hydra/launcher", name=_name, node=_node, provider="hydra-ax-moo")
+def _register(name: str, conf: type) -> None:
+    """Store it as a mapping that takes new keys: a misspelt key reaches the launcher, which names the right one.
+
+    Of a dataclass Hydra itself refuses the key, and advises to add it.
+    """
+    defaults = {
+        each.name: each.default if each.default_factory is MISSING else each.default_factory() for each in fields(conf)
+    }
+    node = OmegaConf.create(defaults, flags={"struct": False})
+    ConfigStore.instance().store(group="hydra/launcher", name=name, node=node, provider="hydra-ax-moo")
+
+
+_register("async_local", AsyncLocalConf)
+_register("async_slurm", AsyncSlurmConf)

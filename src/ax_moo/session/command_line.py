@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, Sweep
 
+from ax_moo.other_sweepers import successor
 from ax_moo.problem.objectives import FIELDS
 from ax_moo.search_space.grammar import create_parser, key_of, parse_override
 from ax_moo.search_space.parsing import refuse_hydra_key
@@ -12,6 +13,7 @@ from ax_moo.session.dotted_params import named
 from ax_moo.system.errors import ConfigError
 
 _WHERE = "hydra.sweeper."
+_GROUPS = "hydra/sweeper/"
 _MAPPINGS = {
     "objectives": "{val_acc: {direction: maximize}}",
     "params": "{lr: 'tag(log, interval(1e-4, 1e-1))'}",
@@ -80,8 +82,12 @@ def _check_kind(override: Override) -> None:
     if key == "hydra.sweep.dir" and value is None and not override.is_delete():
         raise ConfigError(f"{key}: must be a path, got null; give the folder of the sweep")
     name = key.removeprefix(_WHERE)
+    if key.startswith(_GROUPS) and (found := successor(key.removeprefix(_GROUPS))):
+        raise ConfigError(f"{key}: ax_moo has no such config group; {found.remedy}")
     if not key.startswith(_WHERE) or override.is_delete():
         return
+    if isinstance(value, Mapping) and (swept := [each for each in value if isinstance(value[each], Sweep)]):
+        raise ConfigError(f"{key}.{swept[0]}: a sweep inside a mapping is a text; write it in quotes")
     if name in _MAPPINGS and isinstance(value, list):
         raise ConfigError(f"{key}: must be a mapping, such as {_MAPPINGS[name]}, got {value}")
     if name in _LISTS and isinstance(value, Mapping):

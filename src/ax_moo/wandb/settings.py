@@ -138,9 +138,11 @@ class Mode(StrEnum):
     DISABLED = "disabled"
 
 
+# wandb refuses these characters, but only when a run begins.
+PROJECT = Rule(r"a name without / \ # ? % and :", lambda value: NAME.holds(value) and not set(value) & set("/\\#?%:"))
 RULES: dict[str, Rule] = {
     "enabled": FLAG,
-    "project": or_null(NAME),
+    "project": or_null(PROJECT),
     "entity": or_null(NAME),
     "group": or_null(NAME),
     "mode": one_of(Mode),
