@@ -60,7 +60,7 @@ def test_a_fork_that_is_killed_is_followed_by_a_program(
     monkeypatch.setattr(at_end, "write_report", killed)
     write_at_end(swept)
     assert capsys.readouterr().out == f"report: {swept / 'report.html'}\n"
-    assert data_of(swept / "report.html")["surrogate"] == kept["surrogate"]
+    assert data_of(swept / "report.html")["surrogate"]["why_not"] == "no model is needed here"
 
 
 def test_a_sweep_whose_page_no_process_can_write_says_so_and_ends_as_it_would(
@@ -93,7 +93,7 @@ def test_a_fork_that_waits_for_ever_is_ended_and_followed_by_a_program(
     monkeypatch.setattr(at_end, "write_report", lambda folder: held.acquire())
     write_at_end(swept, still_seconds=0.3)
     assert capsys.readouterr().out == f"report: {swept / 'report.html'}\n"
-    assert data_of(swept / "report.html")["surrogate"] == kept["surrogate"]
+    assert data_of(swept / "report.html")["surrogate"]["why_not"] == "no model is needed here"
     assert not multiprocessing.active_children()
 
 

@@ -168,4 +168,4 @@ def test_a_search_with_a_model_gets_different_points_that_meet_the_constraints(
 ) -> None:
     parameters, constraints, _ = space
     if (here := _checked(parameters, constraints, Method.AUTO)) is not None:
-        _asked(here, Method.AUTO, 8)
+        _asked(here, Method.AUTO, 7)
