@@ -33,6 +33,8 @@ from ax_moo.system.terminal import say, say_as_error
 from ax_moo.system.text import quoted, visible, visible_block, visible_lines
 from ax_moo.trial import Attempt, Fault, Job, Trial, TrialStatus
 
+pytestmark = pytest.mark.one_hydra
+
 ATTACKS = [
     "\x1b[2J\x1b[31mred",
     "\x1b]0;title\x07",

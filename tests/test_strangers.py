@@ -30,6 +30,8 @@ from ax_moo_launchers.local.processes import boot_of_machine, start_of
 from ax_moo_launchers.slurm import commands
 from ax_moo_launchers.slurm.watcher import SlurmWatcher
 
+pytestmark = pytest.mark.one_hydra
+
 NOBODY = 65534
 with_another_user = pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
 

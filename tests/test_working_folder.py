@@ -17,6 +17,8 @@ from ax_moo.sweep.loop import Sweep
 from ax_moo.sweep.result import SweepResult
 from ax_moo.sweep.settings import Settings
 
+pytestmark = pytest.mark.one_hydra
+
 TWO = problem(objectives=TWO_OBJECTIVES)
 AGAIN = "the sweep tries again"
 
