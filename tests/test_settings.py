@@ -109,7 +109,7 @@ SETTINGS_MISTAKES: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"wandb": {"enable": True}}, "hydra.sweeper.wandb.enable", ["'enabled'"]),
     ({"wandb": {"enabled": 1}}, "hydra.sweeper.wandb.enabled", ["true or false"]),
     ({"wandb": {"sweep": None}}, "hydra.sweeper.wandb.sweep", ["true or false"]),
-    ({"wandb": {"project": 3}}, "hydra.sweeper.wandb.project", ["a name, or null"]),
+    ({"wandb": {"project": 3}}, "hydra.sweeper.wandb.project", ["a name without", ", or null"]),
     ({"wandb": {"mode": "onlin"}}, "hydra.sweeper.wandb.mode", ["'online'", "offline"]),
     ({"n_initial": 0}, "hydra.sweeper.n_initial", ["at least 1"]),
     ({"n_initial": 30}, "hydra.sweeper.n_initial", ["at most n_trials, which is 20", "got 30"]),

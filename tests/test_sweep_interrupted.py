@@ -302,7 +302,7 @@ BROKEN = APP.replace(
             raise ArithmeticError("no candidate in here")
 
         ax_client.AxOptimizer._generate = generate
-        ax_client.AxOptimizer._ask_sobol = lambda self, index, error: generate(self)
+        ax_client.AxOptimizer._instead = lambda self, index, error: generate(self)
     main()
 """,
 )

@@ -64,6 +64,11 @@ def _check_bounds(parameter: Range) -> None:
         raise ConfigError(
             f"{name}: the range from {lower} to {upper} is wider than a number can be; give closer bounds"
         )
+    if float(lower) == float(upper):
+        raise ConfigError(
+            f"{name}: the bounds {lower} and {upper} are the same number in double precision;"
+            " give bounds that differ more"
+        )
     if parameter.log_scale and math.log10(lower) == math.log10(upper):
         raise ConfigError(
             f"{name}: the range from {lower} to {upper} has the same logarithm at both ends in double precision;"
