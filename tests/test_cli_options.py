@@ -148,6 +148,7 @@ def test_many_options_do_not_take_long() -> None:
     assert loader.compositions <= MOST + 2
 
 
+@pytest.mark.filterwarnings("ignore:register_new_resolver")  # OmegaConf 2.4 has another name for it
 def test_what_the_application_or_a_resolver_gives_is_left_to_the_job() -> None:
     calls: list[str] = []
     OmegaConf.register_new_resolver("slow", calls.append)

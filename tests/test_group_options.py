@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import hydra
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -19,7 +20,8 @@ def loader(tmp_path: Path) -> Any:
         (tmp_path / f"fold/{option}.yaml").write_text(f"name: '{option}'\n")
     (tmp_path / "config.yaml").write_text("defaults:\n  - fold: '0'\n  - _self_\n\nk: 0\n")
     Plugins.instance()
-    with initialize_config_dir(str(tmp_path), version_base=None):
+    version_base = {} if hydra.__version__ >= "1.4" else {"version_base": None}  # deprecated in 1.4, asked for in 1.3
+    with initialize_config_dir(str(tmp_path), **version_base):
         yield GlobalHydra.instance().config_loader()
 
 
