@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -156,8 +157,12 @@ def test_a_process_that_only_has_the_jobs_pid_is_left_alone(
 
 def test_the_clock_may_be_set_while_a_job_runs(tmp_path: Path) -> None:
     """psutil makes a process's time of day from that of the machine's start, which moves with the clock."""
-    before = start_of(os.getpid())
-    assert before is not None
-    assert before.isdigit(), "it is the kernel's count, not a time of day"
-    (tmp_path / f"{os.getpid()}_process.json").write_text(record_of(os.getpid()))
-    assert attach(Job(str(os.getpid()), str(tmp_path))).state() is JobState.RUNNING
+    controller = subprocess.Popen([sys.executable, "-c", "input()", "ax_moo_launchers"], stdin=subprocess.PIPE)
+    try:
+        before = start_of(controller.pid)
+        assert before is not None
+        assert before.isdigit(), "it is the kernel's count, not a time of day"
+        (tmp_path / f"{controller.pid}_process.json").write_text(record_of(controller.pid))
+        assert attach(Job(str(controller.pid), str(tmp_path))).state() is JobState.RUNNING
+    finally:
+        controller.communicate(b"\n")
