@@ -148,6 +148,35 @@ def test_an_arm_of_an_equality_belongs_to_its_whole_parameterization_alone() -> 
     assert not encoding.belong_together(arm, {"a": 0.25, "b": 0.3, "c": 0.45})
 
 
+@pytest.mark.parametrize(
+    ("space", "equality", "arm", "computed"),
+    [
+        (SHARES[:2], "a + b == 1", {"b": 1 - 2e-13}, 0.0),
+        (SHARES[:2], "a + b == 1", {"b": 2e-13}, 1.0),
+        (SHARES, "a + b + c == 1", {"b": 0.1, "c": 0.7}, 0.2),
+        (SHARES, "a == b + c", {"b": 0.1, "c": 0.2}, 0.3),
+        (SHARES, "a == b - c", {"b": 0.3, "c": 0.1 + 0.2}, 0.0),
+        (("a=interval(-1, 1)", "b=interval(0, 0.5)"), "a + 3*b == 0.3", {"b": 0.1}, 0.0),
+        (("a=interval(0, 1e6)", "b=interval(1, 2)"), "a + b == 2", {"b": 2 - 1e-7}, 1e-7),
+        (("a=tag(log, interval(1e-4, 1))", "b=tag(log, interval(1e-4, 1))"), "a == 10*b", {"b": -2.0}, 0.1),
+        (("a=tag(log, interval(1e-4, 1))", "b=tag(log, interval(1e-4, 1))"), "a == 3*b", {"b": -3.0}, 0.003),
+    ],
+)
+def test_a_computed_value_has_no_rounding_and_is_the_bound_that_it_almost_is(
+    space: tuple[str, ...], equality: str, arm: dict[str, float], computed: float
+) -> None:
+    here = problem(*space, parameter_constraints=[equality])
+    point = SpaceEncoding(here).to_parameterization(arm)
+    assert repr(point["a"]) == repr(computed)
+    assert here.points.is_allowed(point)
+    assert here.search_space.complete(point, "") == point
+
+
+def test_a_job_gets_the_value_that_is_in_the_journal_also_just_below_a_bound() -> None:
+    space = SearchSpace.from_config({}, ["x=interval(0, 1)"])
+    assert space.to_overrides({"x": 1 - 2e-13}) == (f"x={1 - 2e-13}",)
+
+
 def test_a_space_of_which_ax_draws_no_point_is_not_exhausted() -> None:
     """It used to end after 1 of 8 trials: a sum that only few whole numbers meet, among many others."""
     wide = tuple(f"{name}=int(interval(0, 100000))" for name in "abcde")

@@ -201,7 +201,7 @@ class SpaceEncoding:
             return parameter.values[_position(values, value)]
         if parameter.name in self._scales:
             return self._scales[parameter.name].decoded(value)
-        return int(value) if parameter.value_type == "int" else float(value)
+        return _within(parameter, value)
 
     def _repaired(
         self, constraint: ParameterConstraint, values: Parameterization, arm: Parameterization

@@ -4,12 +4,15 @@ They are the value itself, its decimal logarithm on a log scale, or the number o
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
 from ax_moo.problem.constraints import ParameterConstraint
 from ax_moo.search_space.space import Range
+
+NO_ROOM = 1e-9
+"""So little of its range, by which no point differs from another, is no room for a sum."""
 
 
 def exact(number: float) -> Fraction:
@@ -62,6 +65,16 @@ class Coordinate:
             index = min(max(round(coordinate), 0), int(self.bounds[1]))
             return self.range.accept(float(exact(self.range.lower) + index * exact(self.range.step)))
         return self._within(round(coordinate) if self.range.value_type == "int" else float(coordinate))
+
+    def meant(self, value: float) -> Iterator[float]:
+        """The numbers that a computed value may stand for but for rounding, the likeliest first."""
+        if self.range.is_finite:
+            return
+        for bound in (self.range.lower, self.range.upper):
+            if abs(self.of(value) - self.of(bound)) <= NO_ROOM * self.width:
+                yield bound
+        if self.is_log:  # a logarithm and its inverse change the last digits
+            yield self._within(float(f"{value:.14g}"))
 
     def _within(self, value: float) -> float:
         number = round(value) if self.range.value_type == "int" else float(value)

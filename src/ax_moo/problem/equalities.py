@@ -11,11 +11,9 @@ from fractions import Fraction
 from typing import Any
 
 from ax_moo.problem.constraints import ParameterConstraint
-from ax_moo.problem.coordinates import Coordinate, Row, row_of
+from ax_moo.problem.coordinates import NO_ROOM, Coordinate, Row, exact, row_of
 from ax_moo.search_space.space import Range, SearchSpace
 
-_NO_ROOM = 1e-9
-"""So little of its range, by which no point differs from another, is no room for a sum."""
 _LEAST_WEIGHT = 1e-8
 INFEASIBLE = 2
 """The status by which SciPy's solvers say that there is no solution."""
@@ -29,7 +27,7 @@ class Computed:
     constant: Fraction
 
     def at(self, coordinates: Mapping[str, float]) -> Fraction:
-        terms = (weight * Fraction(coordinates[name]) for name, weight in self.weights.items())
+        terms = (weight * exact(coordinates[name]) for name, weight in self.weights.items())
         return sum(terms, self.constant)
 
 
@@ -45,6 +43,7 @@ class Solution:
     computed: Mapping[str, Computed] = field(default_factory=dict)
     unsolved: Sequence[Row] = ()
     has_equalities: bool = False
+    constraints: Sequence[ParameterConstraint] = ()
 
     @property
     def free(self) -> list[str]:
@@ -54,7 +53,14 @@ class Solution:
         """The values of the computed parameters, within their bounds, from those of the free ones."""
         used = {name for each in self.computed.values() for name in each.weights}
         at = {name: self.coordinates[name].of(values[name]) for name in used}
-        return {name: self.coordinates[name].value(each.at(at)) for name, each in self.computed.items()}
+        completed = {name: self.coordinates[name].value(each.at(at)) for name, each in self.computed.items()}
+        for name, value in completed.items():
+            options = ({**completed, name: meant} for meant in self.coordinates[name].meant(value))
+            completed = next((each for each in options if self._holds({**values, **each})), completed)
+        return completed
+
+    def _holds(self, values: Mapping[str, Any]) -> bool:
+        return all(constraint.holds(values) for constraint in self.constraints)
 
 
 def constrained_coordinates(constraints: Sequence[ParameterConstraint], space: SearchSpace) -> dict[str, Coordinate]:
@@ -75,7 +81,7 @@ def solve(constraints: Sequence[ParameterConstraint], space: SearchSpace) -> Sol
     kept = [_in_free(row, computed) for row in rows if not row.is_equality]
     kept += [row for name, each in computed.items() for row in _bounds_of(coordinates[name], each)]
     binding = [row for row in kept if not _holds_everywhere(row, coordinates)]
-    return Solution(coordinates, binding, computed, [_in_free(row, computed) for row in unsolved], True)
+    return Solution(coordinates, binding, computed, [_in_free(row, computed) for row in unsolved], True, constraints)
 
 
 def linear_program(
@@ -144,16 +150,16 @@ def _equal(row: Row) -> Row:
 def _has_room(row: Row, rows: Sequence[Row], coordinates: Mapping[str, Coordinate]) -> bool:
     weights, limit = scaled(row, coordinates)
     result = linear_program(rows, coordinates, weights)
-    return not result.success or limit - result.fun > _NO_ROOM
+    return not result.success or limit - result.fun > NO_ROOM
 
 
 def _without_room(name: str, rows: Sequence[Row], coordinates: Mapping[str, Coordinate]) -> list[Row]:
     """That a coordinate has the value of one of its bounds, if no other is left to it."""
     least, most = (linear_program(rows, coordinates, {name: sign}) for sign in (1.0, -1.0))
-    if not least.success or not most.success or -most.fun - least.fun > _NO_ROOM:
+    if not least.success or not most.success or -most.fun - least.fun > NO_ROOM:
         return []
     for bound, at in zip(coordinates[name].bounds, (0.0, 1.0), strict=True):
-        if abs(least.fun - at) <= _NO_ROOM:
+        if abs(least.fun - at) <= NO_ROOM:
             return [Row({name: Fraction(1)}, bound, is_equality=True)]
     return []
 

@@ -112,11 +112,9 @@ class Range:
         return int(value) if self.value_type == "int" else float(value)
 
     def _on_a_bound(self, value: float) -> float:
-        """The bound that the value is meant to be: after a logarithm and its inverse a value is not exactly on it."""
-        for bound in (self.lower, self.upper):
-            if math.isclose(value, bound, rel_tol=1e-12):
-                return bound
-        return value
+        """The bound that a value outside is meant to be: after a logarithm and its inverse it is not exactly on it."""
+        bound = min(max(value, self.lower), self.upper)
+        return bound if math.isclose(value, bound, rel_tol=1e-12) else value
 
     def _on_the_grid(self, value: float) -> float:
         step = self.step or 1
