@@ -3,17 +3,25 @@
 import json
 import logging
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
 from secret_spellings import FLAGS, FORMS, OVERRIDES, SECRET, SHOWN, YAML
 
+from ax_moo.jobs.launcher import result_of
+from ax_moo.problem.problem import Problem
+from ax_moo.search_space.space import SearchSpace
+from ax_moo.storage.journal import schema
+from ax_moo.sweep.steps.evaluation import BadOutcome, to_outcome
 from ax_moo.system import log_records, redacted_logs, redaction
 from ax_moo.system.redaction import known
+from ax_moo.system.text import error_line, first_line, one_line
 from ax_moo.wandb import training
+from ax_moo_launchers.job.job import _portable
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +29,21 @@ def nothing_is_known() -> Iterator[None]:
     known.forget()
     yield
     known.forget()
+
+
+def _failed(text: str) -> JobReturn:
+    """The result of a job, which knows no secrets of its sweep."""
+    return _portable(JobReturn(status=JobStatus.FAILED, _return_value=RuntimeError(text)))
+
+
+def _refusal(text: str) -> str:
+    with pytest.raises(BadOutcome) as refused:
+        to_outcome(text, Problem.from_config(SearchSpace.from_config({}, ["x=interval(0, 1)"]), {}, [], []))
+    return str(refused.value)
+
+
+def _complaint(text: str) -> str:
+    return str(schema.trial_complaint({"trial": text}))
 
 
 def written(spelling: str, secret: str = SECRET) -> str:
@@ -165,7 +188,28 @@ def test_a_secret_of_several_lines_is_hidden_before_its_line_breaks_are_shown(ca
 
 
 def test_a_long_text_takes_no_longer_than_its_length_asks_for() -> None:
-    assert redaction.redacted("a" * 200_000 + "-." * 100_000) == "a" * 200_000 + "-." * 100_000
+    for text in ("a" * 200_000 + "-." * 100_000, "curl " * 100_000):
+        assert redaction.redacted(text) == text
+
+
+CUTS: dict[str, Callable[[str], str]] = {
+    "a failure": lambda text: error_line(ValueError(text)),
+    "a first line": lambda text: first_line(ValueError(text)),
+    "a line of a table": one_line,
+    "a failure that a job has sent": lambda text: str(result_of(_failed(text)).error),
+    "a returned value": _refusal,
+    "a value in a journal": _complaint,
+}
+
+
+@pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
+@pytest.mark.parametrize("known_by", ["its value", "its key"])
+def test_no_cut_leaves_the_beginning_of_a_secret(cut: Callable[[str], str], known_by: str) -> None:
+    if known_by == "its value":
+        known.note(["S3cr3t-V4lue"])
+    for length in (*range(15, 80), *range(430, 500)):
+        text = "x " * (length // 2) + ("password=" if known_by == "its key" else "") + "S3cr3t-V4lue" + " y" * 300
+        assert "S3" not in redaction.message_without_secrets(cut(text))
 
 
 @pytest.mark.parametrize("spelling", [each for each in OVERRIDES if "hydra." not in each])

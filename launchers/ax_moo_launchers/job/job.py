@@ -21,7 +21,7 @@ from ax_moo.jobs.ownership import owned
 from ax_moo.jobs.program import OneProgram
 from ax_moo.system.hydra_internals import returned
 from ax_moo.system.signals import let_in, recorded, warning_signal
-from ax_moo.system.text import error_line
+from ax_moo.system.text import uncut_error_line
 from ax_moo_launchers.files import leave_note
 from ax_moo_launchers.job import carried, exit_codes, time_limit
 from ax_moo_launchers.job.children import leave_signals_to_the_job
@@ -136,7 +136,7 @@ def _end_if_not_its_own_fault(error: BaseException, came: set[int], params: dict
     if came and isinstance(error, SystemExit):
         raise error  # Submitit has requeued the job
     if came:
-        _end(exit_codes.TERMINATED, f"{COULD_NOT_BE_REQUEUED}: {error_line(error)}")
+        _end(exit_codes.TERMINATED, f"{COULD_NOT_BE_REQUEUED}: {uncut_error_line(error)}")
     why = no_room(error, submitit.JobEnvironment().paths.folder)
     if why is not None:
         _end(exit_codes.NO_ROOM, why)
@@ -170,7 +170,7 @@ def _portable(result: JobReturn) -> JobReturn:
     if isinstance(returned(result), SystemExit):
         result.return_value = RuntimeError(f"the task function called sys.exit({returned(result).code!r})")
     if result.status is JobStatus.FAILED:
-        result.error_line = error_line(returned(result))
+        result.error_line = uncut_error_line(returned(result))
         if not isinstance(returned(result), Exception):
             # Whoever reads the value raises it, and only an Exception does not end the reader's process.
             result.return_value = RuntimeError(result.error_line)

@@ -15,6 +15,7 @@ from ax_moo.session.own_files import OWN_FILES
 from ax_moo.storage.earlier import is_earlier
 from ax_moo.storage.files import OWN_FOLDERS
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.text import shortened
 from ax_moo.trial import ParameterValue
 
 _KEY = "hydra.sweep.subdir"
@@ -86,7 +87,7 @@ def _check_length(job_config: DictConfig, folder: Path) -> None:
     if len(os.fsencode(longest)) > _LONGEST_NAME:
         raise ConfigError(
             f"{_KEY}: must give folders whose names have at most {_LONGEST_NAME} bytes, got {_written(job_config)!r},"
-            f" which gives one of {len(os.fsencode(longest))} ({longest[:40]}...); {_REMEDY}"
+            f" which gives one of {len(os.fsencode(longest))} ({shortened(longest, 43)}); {_REMEDY}"
         )
 
 

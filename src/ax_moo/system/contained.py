@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from ax_moo.system.errors import NoException
 from ax_moo.system.signals import recorded
-from ax_moo.system.text import error_line
+from ax_moo.system.text import uncut_error_line
 
 
 @contextmanager
@@ -24,4 +24,4 @@ def contained() -> Iterator[None]:
         except BaseException as error:
             if came:
                 raise
-            raise NoException(error_line(error)) from error
+            raise NoException(uncut_error_line(error)) from error

@@ -17,15 +17,20 @@ _JOINERS = "\u200c\u200d"
 
 def error_line(error: BaseException) -> str:
     """Type and message of an exception, and of its root cause (the first exception of the chain), on one line."""
+    return one_line(uncut_error_line(error))
+
+
+def uncut_error_line(error: BaseException) -> str:
+    """The same of any length, for a process that does not know the sweep's secrets: its reader hides them, and cuts."""
     if isinstance(error, NoException):
-        return one_line(str(error))
+        return _on_one_line(str(error))
     line = _headline(error)
     root = error
     while root.__cause__ is not None:
         root = root.__cause__
     if root is not error:
         line = f"{line} (caused by {_headline(root)})"
-    return one_line(line)
+    return _on_one_line(line)
 
 
 def first_line(error: BaseException) -> str:
@@ -36,9 +41,17 @@ def first_line(error: BaseException) -> str:
 
 def one_line(text: str) -> str:
     """Text as one line of at most 500 characters, for a table."""
-    # Python keeps undecodable bytes of a file name as lone surrogates, which no file or terminal accepts.
-    line = " ".join(text.encode("utf-8", "backslashreplace").decode().split())
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "..."
+    return shortened(_on_one_line(text), _LONGEST)
+
+
+def shortened(text: str, longest: int) -> str:
+    """The text, or its beginning without secrets: once it is cut, the beginning of one cannot be told any more."""
+    if len(text) <= longest:
+        return text
+    from ax_moo.system.redaction import message_without_secrets
+
+    text = message_without_secrets(text)
+    return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
 def visible(text: object) -> str:
@@ -80,6 +93,11 @@ def did_you_mean(word: object, valid: Iterable[str]) -> str:
 
 def nearest(word: object, valid: Sequence[str]) -> str | None:
     return next(iter(difflib.get_close_matches(str(word), valid, n=1)), None)
+
+
+def _on_one_line(text: str) -> str:
+    # Python keeps undecodable bytes of a file name as lone surrogates, which no file or terminal accepts.
+    return " ".join(text.encode("utf-8", "backslashreplace").decode().split())
 
 
 def _visible(char: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ax_moo.problem.problem import Problem
 from ax_moo.system.errors import ConfigError
-from ax_moo.system.text import first_line
+from ax_moo.system.text import first_line, shortened
 from ax_moo.wandb.service import GRACE, tear_down
 
 ANSWER_SECONDS = 20
@@ -187,8 +187,8 @@ def _header(text: str, run_id: str) -> dict[str, Any]:
         Problem.from_dict(header["problem"])
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(
-            f"the run {run_id} must hold the first line of a sweep's journal, got {text[:40]!r} ({error!r}); another "
-            "version of ax_moo may have written it"
+            f"the run {run_id} must hold the first line of a sweep's journal, got {shortened(text, 43)!r} ({error!r}); "
+            "another version of ax_moo may have written it"
         ) from None
     return dict(header)
 

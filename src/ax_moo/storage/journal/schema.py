@@ -20,6 +20,7 @@ from ax_moo.system.rules import (
     or_null,
     whole_number,
 )
+from ax_moo.system.text import shortened
 from ax_moo.trial import TrialStatus
 
 Rules = Mapping[str, Rule]
@@ -192,5 +193,4 @@ def _is_term(value: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+    return shortened(repr(value), _LONGEST)

@@ -14,7 +14,7 @@ from ax_moo.problem.objectives import DEFAULT_NAME
 from ax_moo.problem.problem import Problem
 from ax_moo.sweep.steps.cancellation import CANCELLED
 from ax_moo.system.contained import contained
-from ax_moo.system.text import error_line, one_line
+from ax_moo.system.text import error_line, one_line, shortened
 from ax_moo.trial import Measured, Outcome, Trial, TrialStatus
 
 log = logging.getLogger(__name__)
@@ -201,4 +201,4 @@ def _expected(problem: Problem) -> str:
 
 def _shown(value: Any) -> str:
     text = " ".join(repr(value).split())
-    return f"{text if len(text) <= 80 else text[:77] + '...'} ({type(value).__name__})"
+    return f"{shortened(text, 80)} ({type(value).__name__})"

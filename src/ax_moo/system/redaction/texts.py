@@ -23,7 +23,9 @@ _SCHEME = r"\b[A-Za-z][A-Za-z0-9+.\-]{0,30}://"
 _PASSWORD_IN_URL = re.compile(rf"(?P<before>{_SCHEME}[^\s/@:'\"]*:)(?!\d+/)[^\s'\"]*@")
 _TOKEN = r"(?:[^\s/@:'\"]{16,}|(?=[^\s/@:'\"]*\d)(?=[^\s/@:'\"]*[A-Za-z])[^\s/@:'\"]{8,})"
 _TOKEN_IN_URL = re.compile(rf"(?P<before>{_SCHEME}){_TOKEN}(?=(?::(?:x-oauth-basic)?)?@)")
-_CURLS_USER = re.compile(r"(?P<before>\bcurl\b[^|;&\n]*?\s(?:-u|--user|--proxy-user)[ =]*['\"]?[^\s:'\"]+:)[^\s'\"]+")
+_CURLS_USER = re.compile(
+    r"(?P<before>\bcurl\b[^|;&\n]{0,500}?\s(?:-u|--user|--proxy-user)[ =]*['\"]?[^\s:'\"]+:)[^\s'\"]+"
+)
 _QUERY = re.compile(r"(?P<before>[?&;](?P<key>[\w.\-]+)=)(?P<value>[^&;\s'\"#]+)")
 _OF_QUERIES = {"key", "sig", "signature", "x-amz-signature", "x-amz-credential", "x-goog-signature", "code"}
 
