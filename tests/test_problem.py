@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
+from ax_moo.problem.difference import differences
 from ax_moo.problem.problem import Objective, OutcomeConstraint, ParameterConstraint, Problem
 from ax_moo.search_space.space import Fixed, Range, SearchSpace
+from ax_moo.sweep.resuming.resume import as_recorded
 from ax_moo.system.errors import ConfigError
 
 SPACE = SearchSpace(
@@ -162,3 +164,39 @@ def test_a_problem_comes_back_from_json_exactly_and_with_its_hash() -> None:
 )
 def test_another_problem_has_another_hash(change: dict[str, Any]) -> None:
     assert full_problem(**change).hash != full_problem().hash
+
+
+WRITTEN = {"outcome_constraints": ["20 >=  ms", "top 1 >= 1e-1"], "parameter_constraints": ["a + b >= 1.5", "5 >= 2*a"]}
+AS_WRITTEN = ["20 >= ms", "top 1 >= 1e-1", "a + b >= 1.5", "5 >= 2*a"]
+
+
+def _texts(problem: Problem) -> list[str]:
+    return [each.text for each in (*problem.outcome_constraints, *problem.parameter_constraints)]
+
+
+def test_a_constraint_is_shown_as_it_is_written_also_from_a_journal() -> None:
+    problem = full_problem(**WRITTEN)
+    assert _texts(problem) == AS_WRITTEN
+    assert _texts(Problem.from_dict(json.loads(json.dumps(problem.to_dict())))) == AS_WRITTEN
+
+
+def test_a_constraint_in_other_words_is_the_same_one() -> None:
+    one = full_problem(**WRITTEN)
+    other = full_problem(
+        outcome_constraints=["ms <= 20", "top 1 >= 0.1"], parameter_constraints=["1.5 <= b + a", "2*a<=5"]
+    )
+    assert one.hash != full_problem().hash
+    assert (
+        full_problem(parameter_constraints=["a <= b"]).hash == full_problem(parameter_constraints=["a - b <= 0"]).hash
+    )
+    assert differences(one, one) == []
+    assert differences(other, full_problem(**{**WRITTEN, "parameter_constraints": ["1.5 <= b + a", "5 >= 2*a"]})) == []
+    assert differences(full_problem(parameter_constraints=[]), full_problem(parameter_constraints=["a >= 3"])) == [
+        "the parameter constraint a >= 3 is new"
+    ]
+
+
+def test_a_problem_from_a_journal_without_texts_has_those_of_the_config() -> None:
+    problem = full_problem(**WRITTEN)
+    recorded = {key: value for key, value in problem.to_dict().items() if key != "written"}
+    assert _texts(as_recorded(problem, {"problem": recorded})) == AS_WRITTEN

@@ -9,7 +9,7 @@ import math
 from ax_moo.optimizer.base import Method
 from ax_moo.optimizer.encoding import EncodedParameter, SpaceEncoding
 from ax_moo.optimizer.first_points.initial_design import InitialDesign
-from ax_moo.problem.constraints import PARAMETERS, ParameterConstraint
+from ax_moo.problem.constraints import PARAMETERS, ParameterConstraint, quoted_texts
 from ax_moo.problem.coordinates import Coordinate
 from ax_moo.problem.problem import Problem
 from ax_moo.search_space.space import Range
@@ -44,10 +44,18 @@ def check_ax_takes(problem: Problem, method: Method) -> None:
         _check_resolution(name, coordinate)
     bounds = {axis.name: axis.bounds for axis in encoding.axes if axis.bounds is not None}
     floats = {axis.name for axis in encoding.axes if axis.value_type == "float"}
-    are_given = len(problem.parameter_constraints) == len(encoding.constraints) and not problem.solution.has_equalities
-    given = problem.parameter_constraints if are_given else encoding.constraints
-    for constraint, encoded in zip(given, encoding.constraints, strict=True):
-        _check_constraint(constraint, encoded, bounds, floats)
+    for position, encoded in enumerate(encoding.constraints):
+        _check_constraint(_as_given(position, problem, encoded), encoded, bounds, floats)
+
+
+def _as_given(position: int, problem: Problem, encoded: ParameterConstraint) -> str:
+    """What the user wrote, of which this constraint on the axes is made."""
+    given = problem.parameter_constraints
+    if not problem.solution.has_equalities:
+        return repr(given[position].text)
+    computed = problem.solution.computed
+    names = {*encoded.names, *(n for n, each in computed.items() if not each.weights.keys().isdisjoint(encoded.names))}
+    return quoted_texts(each for each in given if not names.isdisjoint(each.names))
 
 
 def _check_values(axis: EncodedParameter) -> None:
@@ -95,7 +103,7 @@ def _check_resolution(name: str, coordinate: Coordinate) -> None:
 
 
 def _check_constraint(
-    given: ParameterConstraint,
+    given: str,
     constraint: ParameterConstraint,
     bounds: dict[str, tuple[float, float]],
     floats: set[str],
@@ -106,11 +114,11 @@ def _check_constraint(
     room = constraint.bound - least
     if not all(map(math.isfinite, (*sizes, room))) or max(sizes) > _MOST_UNLIKE * max(abs(room), min(sizes)):
         raise ConfigError(
-            f"{PARAMETERS}: {given.text!r}: over their ranges the terms differ too much in size for numbers in double"
+            f"{PARAMETERS}: {given}: over their ranges the terms differ too much in size for numbers in double"
             " precision; give closer bounds or weights"
         )
     if room <= _LEAST_ROOM * max(sizes) and floats.intersection(constraint.names):
         raise ConfigError(
-            f"{PARAMETERS}: {given.text!r}: only one point of {', '.join(constraint.names)} meets the constraint, and"
+            f"{PARAMETERS}: {given}: only one point of {', '.join(constraint.names)} meets the constraint, and"
             " Ax needs more; give the parameters these values, or loosen the constraint"
         )

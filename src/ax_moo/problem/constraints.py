@@ -2,9 +2,9 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeVar
 
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.text import did_you_mean
@@ -13,8 +13,6 @@ from ax_moo.trial import Parameterization
 OUTCOMES = "hydra.sweeper.outcome_constraints"
 PARAMETERS = "hydra.sweeper.parameter_constraints"
 _OPERATOR = re.compile(r"[<>=!]+")
-
-
 _WEIGHTED = re.compile(r"[-+]?[\d.]+\s*\*\s*(\S.*)")
 
 
@@ -25,9 +23,16 @@ class OutcomeConstraint:
     metric: str
     op: Literal["<=", ">="]
     bound: float
+    written: str = field(default="", compare=False)
 
     @property
     def text(self) -> str:
+        """The constraint as the user wrote it, where that is known."""
+        return self.written or self.in_order
+
+    @property
+    def in_order(self) -> str:
+        """The constraint with the metric on the left."""
         return f"{self.metric} {self.op} {self.bound:.15g}"
 
     @classmethod
@@ -46,7 +51,7 @@ class OutcomeConstraint:
             )
         if not math.isfinite(float(right)):
             raise ConfigError(f"{OUTCOMES}: {text!r}: the bound must be a finite number, got {right}")
-        return cls(left, op, float(right))
+        return cls(left, op, float(right), _trimmed(text))
 
     def holds(self, value: float) -> bool:
         return value <= self.bound if self.op == "<=" else value >= self.bound
@@ -59,9 +64,16 @@ class ParameterConstraint:
     terms: tuple[tuple[str, float], ...]
     bound: float
     is_equality: bool = False
+    written: str = field(default="", compare=False)
 
     @property
     def text(self) -> str:
+        """The constraint as the user wrote it, where that is known."""
+        return self.written or self.in_order
+
+    @property
+    def in_order(self) -> str:
+        """The constraint with all parameters on the left."""
         signed = [f"{'-' if weight < 0 else '+'} {_product(abs(weight), name)}" for name, weight in self.terms]
         return f"{' '.join(signed).removeprefix('+ ')} {'==' if self.is_equality else '<='} {self.bound:.15g}"
 
@@ -91,7 +103,8 @@ class ParameterConstraint:
         if not all(map(math.isfinite, (bound, *terms.values()))):
             raise ConfigError(f"{where}: weights and bound must be finite numbers; {example}")
         flip = -1.0 if op == ">=" else 1.0
-        return cls(tuple((name, flip * weight) for name, weight in terms.items()), flip * bound + 0.0, op == "==")
+        signed = tuple((name, flip * weight) for name, weight in terms.items())
+        return cls(signed, flip * bound + 0.0, op == "==", _trimmed(text))
 
     def holds(self, parameterization: Parameterization) -> bool:
         left = self.left_side(parameterization)
@@ -127,6 +140,27 @@ class ParameterConstraint:
             sign * math.log10(abs(weight)) for (_, weight), (_, sign) in zip(self.terms, signs, strict=True)
         )
         return ParameterConstraint(signs, 0.0 - offset, self.is_equality)
+
+
+Constraint = TypeVar("Constraint", OutcomeConstraint, ParameterConstraint)
+
+
+def written_otherwise(constraints: Iterable[OutcomeConstraint | ParameterConstraint]) -> dict[str, str]:
+    """What the user wrote for each constraint whose own form is another one."""
+    return {each.in_order: each.written for each in constraints if each.written not in ("", each.in_order)}
+
+
+def as_written(constraint: Constraint, written: Mapping[str, str]) -> Constraint:
+    return replace(constraint, written=written.get(constraint.in_order, ""))
+
+
+def quoted_texts(constraints: Iterable[OutcomeConstraint | ParameterConstraint]) -> str:
+    texts = [repr(constraint.text) for constraint in constraints]
+    return " and ".join(filter(None, [", ".join(texts[:-1]), texts[-1]]))
+
+
+def _trimmed(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _split(text: Any, where: str, example: str, known: Sequence[str] = ("<=", ">=")) -> tuple[str, Any, str]:

@@ -17,7 +17,7 @@ def differences(recorded: Problem, given: Problem) -> list[str]:
         *_compared("objective", _objectives(recorded), _objectives(given)),
         *_order(recorded, given),
         *_compared("outcome constraint", _outcome_constraints(recorded), _outcome_constraints(given)),
-        *_compared("parameter constraint", _parameter_constraints(recorded), _parameter_constraints(given)),
+        *_parameter_constraints(recorded, given),
     ]
 
 
@@ -64,5 +64,11 @@ def _outcome_constraints(problem: Problem) -> dict[str, dict[str, Any]]:
     return {f"on {each.metric} ({each.op})": {"bound": each.bound} for each in problem.outcome_constraints}
 
 
-def _parameter_constraints(problem: Problem) -> dict[str, dict[str, Any]]:
-    return {each.text: {} for each in problem.parameter_constraints}
+def _parameter_constraints(recorded: Problem, given: Problem) -> Iterator[str]:
+    """A constraint may be written in other words, and its terms in another order."""
+    before, now = (
+        {(frozenset(each.terms), each.bound, each.is_equality): each.text for each in problem.parameter_constraints}
+        for problem in (recorded, given)
+    )
+    yield from (f"the parameter constraint {text} is gone" for key, text in before.items() if key not in now)
+    yield from (f"the parameter constraint {text} is new" for key, text in now.items() if key not in before)

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from ax_moo.problem.constraints import PARAMETERS, ParameterConstraint
+from ax_moo.problem.constraints import PARAMETERS, ParameterConstraint, quoted_texts
 from ax_moo.problem.coordinates import Coordinate, Row, row_of
 from ax_moo.problem.equalities import INFEASIBLE, Solution, constrained_coordinates, is_infeasible
 from ax_moo.search_space.space import SearchSpace
@@ -40,21 +40,16 @@ def check_has_room(constraints: Constraints, solution: Solution, only_point: Par
     point = " ".join(f"{name}={values[name]:.12g}" for name in names)
     one = len(found) == 1
     raise ConfigError(
-        f"{PARAMETERS}: only one point ({point}) meets the constraint{'' if one else 's'} {_texts(found)}; give the"
-        f" parameters these values, or loosen {'the constraint' if one else 'one of them'}"
+        f"{PARAMETERS}: only one point ({point}) meets the constraint{'' if one else 's'} {quoted_texts(found)}; give"
+        f" the parameters these values, or loosen {'the constraint' if one else 'one of them'}"
     )
 
 
 def _no_point(needed: Constraints) -> ConfigError:
-    nothing = f"{PARAMETERS}: no point of the search space meets"
+    nothing, texts = f"{PARAMETERS}: no point of the search space meets", quoted_texts(needed)
     if len(needed) == 1:
-        return ConfigError(f"{nothing} the constraint {needed[0].text!r}; change it, or the values of its parameters")
-    return ConfigError(f"{nothing} all the constraints {_texts(needed)}; loosen one of them")
-
-
-def _texts(constraints: Constraints) -> str:
-    texts = [repr(constraint.text) for constraint in constraints]
-    return " and ".join(filter(None, [", ".join(texts[:-1]), texts[-1]]))
+        return ConfigError(f"{nothing} the constraint {texts}; change it, or the values of its parameters")
+    return ConfigError(f"{nothing} all the constraints {texts}; loosen one of them")
 
 
 def _needed(

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ax_moo.problem.constraints import OUTCOMES, PARAMETERS, OutcomeConstraint, ParameterConstraint
+from ax_moo.problem.constraints import (
+    OUTCOMES,
+    PARAMETERS,
+    OutcomeConstraint,
+    ParameterConstraint,
+    as_written,
+    written_otherwise,
+)
 from ax_moo.problem.equalities import Solution, solve
 from ax_moo.problem.feasibility import check_has_room, check_joint_feasibility
 from ax_moo.problem.feasible_points import FeasiblePoints
@@ -61,8 +68,9 @@ class Problem:
 
     @property
     def hash(self) -> str:
-        """The SHA-256 of the whole problem as canonical JSON."""
-        canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        """The SHA-256 of the whole problem as canonical JSON; how a constraint is written has no part in it."""
+        record = {key: value for key, value in self.to_dict().items() if key != "written"}
+        canonical = json.dumps(record, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     @cached_property
@@ -95,31 +103,36 @@ class Problem:
 
     def to_dict(self) -> dict[str, Any]:
         """The problem as JSON can hold it; ``from_dict`` turns it back into an equal problem."""
+        written = written_otherwise((*self.outcome_constraints, *self.parameter_constraints))
         return {
             "search_space": self.search_space.to_dict(),
             "objectives": [dataclasses.asdict(objective) for objective in self.objectives],
-            "outcome_constraints": [dataclasses.asdict(each) for each in self.outcome_constraints],
+            "outcome_constraints": [
+                {"metric": each.metric, "op": each.op, "bound": each.bound} for each in self.outcome_constraints
+            ],
             "parameter_constraints": [
                 {"terms": [list(term) for term in each.terms], "bound": each.bound}
                 | ({"is_equality": True} if each.is_equality else {})
                 for each in self.parameter_constraints
             ],
+            **({"written": [list(pair) for pair in written.items()]} if written else {}),
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Problem":
+        outcomes = [from_record(OutcomeConstraint, each) for each in data["outcome_constraints"]]
+        constraints = [
+            ParameterConstraint(
+                tuple((name, weight) for name, weight in each["terms"]), each["bound"], each.get("is_equality", False)
+            )
+            for each in data["parameter_constraints"]
+        ]
+        written = dict(data.get("written", ()))
         return cls(
             SearchSpace.from_dict(data["search_space"]),
             tuple(from_record(Objective, each) for each in data["objectives"]),
-            tuple(from_record(OutcomeConstraint, each) for each in data["outcome_constraints"]),
-            tuple(
-                ParameterConstraint(
-                    tuple((name, weight) for name, weight in each["terms"]),
-                    each["bound"],
-                    each.get("is_equality", False),
-                )
-                for each in data["parameter_constraints"]
-            ),
+            tuple(as_written(each, written) for each in outcomes),
+            tuple(as_written(each, written) for each in constraints),
         )
 
 

@@ -103,7 +103,8 @@ PROBLEM = Fields(
         "objectives": Rule("a list of at least one mapping", lambda value: RECORDS.holds(value) and len(value) > 0),
         "outcome_constraints": RECORDS,
         "parameter_constraints": RECORDS,
-    }
+    },
+    {"written": a_list("pairs of texts", lambda pair: TEXTS.holds(pair) and len(pair) == 2)},
 )
 SEARCH_SPACE = Fields({"parameters": RECORDS, "overrides": TEXTS})
 _ANYTHING = Rule("a value", lambda value: True)

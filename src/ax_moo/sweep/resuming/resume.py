@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ax_moo.optimizer.encoding import SpaceEncoding
+from ax_moo.problem.constraints import as_written, written_otherwise
 from ax_moo.problem.difference import differences
 from ax_moo.problem.problem import Problem
 from ax_moo.storage import journal
@@ -164,11 +165,12 @@ def as_recorded(problem: Problem, header: Mapping[str, Any]) -> Problem:
         before, now = (" ".join(p.search_space.overrides) or "none" for p in (recorded, problem))
         log.warning("Earlier trials ran with the overrides %s, new trials run with %s", before, now)
     space = dataclasses.replace(problem.search_space, parameters=parameters)
+    written = written_otherwise((*problem.outcome_constraints, *problem.parameter_constraints))
     return dataclasses.replace(
         problem,
         search_space=space,
-        outcome_constraints=recorded.outcome_constraints,
-        parameter_constraints=recorded.parameter_constraints,
+        outcome_constraints=tuple(as_written(each, written) for each in recorded.outcome_constraints),
+        parameter_constraints=tuple(as_written(each, written) for each in recorded.parameter_constraints),
     )
 
 
