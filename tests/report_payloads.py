@@ -68,7 +68,7 @@ def uniform() -> Payload:
 
 
 def outliers(objectives: Sequence[str] = ("val_acc", "num_params"), n_trials: int = 24) -> Payload:
-    """A sweep in which trial 2 is far too large and trials 3 and 4 have learned nothing; the model is a bad one."""
+    """A sweep in which trial 2 is far too large and trials 3 and 4 have learned nothing; the model is bad or failed."""
     payload = sweep(n_trials, objectives)
     trials = payload["trials"]
     trials[2]["metrics"] |= {"num_params": 1e7}
@@ -79,6 +79,7 @@ def outliers(objectives: Sequence[str] = ("val_acc", "num_params"), n_trials: in
     for model in again["surrogate"]["metrics"].values():
         model["cross_validation"]["r2"] = 0.1
         model["advice"] = "Trials lie far from all others: narrow the ranges that lead there."
+    again["model_failures"] = [{"reason": "ValueError: no candidate", "trials": [13, 14, 16]}]
     measured = [trial for trial in trials if trial["metrics"]]
     for name in again["metrics"]:
         front = [trial["metrics"][name] for trial in measured if trial["pareto"] and name in objectives]

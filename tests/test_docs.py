@@ -1,12 +1,15 @@
 import dataclasses
 import re
 import runpy
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from ax_moo.problem.objectives import read_objectives
 from ax_moo.sweep.settings import OTHER_KEYS, RULES, Settings
 from ax_moo.wandb.settings import RULES as WANDB_RULES
 from ax_moo.wandb.settings import WandbSettings
@@ -48,6 +51,14 @@ def documented_defaults() -> dict[str, Any]:
 
 def test_the_manual_names_every_key_of_the_sweeper_with_its_default_and_no_other() -> None:
     assert documented_defaults() == defaults_of(AxMooSweeperConf)
+
+
+def test_hydra_reads_the_manuals_overrides_also_of_metrics_with_a_slash() -> None:
+    manual = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^ {4}('?hydra\.sweeper\..*)$", manual, flags=re.MULTILINE)
+    read = OverridesParser.create().parse_overrides([word for line in lines for word in shlex.split(line)])
+    objectives = [each.value() for each in read if each.key_or_group == "hydra.sweeper.objectives"]
+    assert [objective.name for objective in read_objectives(objectives[-1])] == ["val/acc", "model/size"]
 
 
 def test_settings_have_the_defaults_of_the_config() -> None:

@@ -54,6 +54,7 @@ def test_a_plane_is_searched_with_every_method_without_a_model(method: str, cons
 @pytest.mark.parametrize(
     ("space", "constraints"),
     [
+        (SHARES, ["a + b + c <= 1", "a + b + c >= 1"]),
         (COUNTS, ["a + b + c == 10"]),
         (COUNTS, ["2*a + 3*b == 12"]),
         (STEPS, ["a + b + c == 1"]),
@@ -62,7 +63,7 @@ def test_a_plane_is_searched_with_every_method_without_a_model(method: str, cons
         ((*COUNTS, "x=interval(0, 9)"), ["a + x == 5.5", "b + c <= 1"]),
     ],
 )
-def test_whole_numbers_and_steps_meet_an_equality_exactly_also_by_the_model(
+def test_points_meet_an_equality_and_whole_numbers_and_steps_exactly_also_by_the_model(
     space: tuple[str, ...], constraints: list[str]
 ) -> None:
     _points(problem(*space, parameter_constraints=constraints), "auto", 7)

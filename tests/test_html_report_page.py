@@ -204,6 +204,12 @@ def test_outliers_stand_at_the_ends_of_the_parallel_coordinates_and_do_not_take_
     assert all("e" not in words for axis in found["dimensions"] for words in axis["ticktext"] if words[0].isdigit())
 
 
+def test_the_page_says_how_often_the_model_failed(opened: Callable[[str], Opened]) -> None:
+    words = "The model failed for 3 candidates, which are random points instead (last: ValueError: no candidate)."
+    assert opened("outliers").page.get_by_text(words, exact=True).is_visible()
+    assert not opened("huge").page.get_by_text("The model failed").count()
+
+
 # What lies above each other: plotly's icons and any words, and words of the same plot that are not turned.
 COVERED = """
 () => {

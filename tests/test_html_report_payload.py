@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -165,6 +166,13 @@ def test_a_value_that_javascript_cannot_hold_is_text_and_a_measured_infinity_is_
     page = shown(write_journal(tmp_path, space, trial))
     assert page["trials"][0]["parameterization"]["seed"] == str(2**60)
     assert page["trials"][0]["metrics"]["more"] is None
+
+
+def test_trials_whose_candidates_are_random_points_because_the_model_failed_are_named(tmp_path: Path) -> None:
+    trials = [life(i, {"x": 0.1}, {"f": 0.5, "g": 0.5}, 0, 1) for i in range(3)]
+    fallen = [dataclasses.replace(event, model_failed="ValueError: no") for trial in trials[1:] for event in trial]
+    page = shown(_results(tmp_path, trials[0], fallen))
+    assert page["model_failures"] == [{"reason": "ValueError: no", "trials": [1, 2]}]
 
 
 def test_the_command_of_a_trial_is_the_training_alone_without_secrets(tmp_path: Path) -> None:

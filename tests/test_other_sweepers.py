@@ -1,6 +1,8 @@
 """Every key of the released Optuna, Ax and Nevergrad sweepers has a successor, and it is a key that exists."""
 
 import dataclasses
+import re
+from pathlib import Path
 
 import pytest
 
@@ -80,6 +82,15 @@ def test_a_successor_is_a_key_of_ours() -> None:
     named = {each.key.split(".")[0] for each in SUCCESSORS.values() if each.key}
     assert named <= ours
     assert {each.key for each in PARAMETER_FIELDS.values() if each.key} <= {"log_scale", "values", "value_type", "step"}
+
+
+def test_the_manual_has_every_key_of_another_sweeper_and_the_readme_leads_to_it() -> None:
+    root = Path(__file__).parent.parent
+    manual = (root / "docs/migrating.md").read_text(encoding="utf-8")
+    keys = [key.rpartition(".")[2] for key in KEYS if not key.startswith("sampler.")]
+    assert [key for key in keys if not re.search(rf"\b{key}\b", manual)] == []
+    assert "`sampler.*`" in manual
+    assert "(docs/migrating.md)" in (root / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_misspelt_key_has_none() -> None:

@@ -12,10 +12,12 @@ import pytest
 from ax_moo_command import AX_MOO
 from sweeping import SWEEP_DIR, run_sweep, sweep_command, write_app
 from test_terminal import without_reader
+from wandb_server import running_server
 
 from ax_moo.cli.status import status
 from ax_moo.storage import lock
 from ax_moo.system import terminal
+from ax_moo.wandb.settings import sweep_run_id
 
 pytestmark = pytest.mark.one_hydra
 
@@ -98,6 +100,15 @@ def test_the_page_is_written_and_the_failure_of_a_sweep_is_still_told_by_its_cod
     assert swept_with(tmp_path, "2>&1 | head -1", failing, "hydra.sweeper.report=true") == 1
     assert (tmp_path / SWEEP_DIR / "report.html").exists()
     assert record(tmp_path)["exit_code"] == 1
+
+
+def test_the_run_of_the_sweep_in_wandb_ends_with_its_results_though_nobody_reads(tmp_path: Path) -> None:
+    wandb = ("hydra.sweeper.wandb.enabled=true", "hydra.sweeper.wandb.project=search")
+    with running_server() as server:
+        assert swept_with(tmp_path, "2>&1 | true", *wandb, **server.environment()) == 0
+    run = server.runs[sweep_run_id(SWEEP_DIR, tmp_path / SWEEP_DIR)]
+    assert (run.state, run.exitcode) == ("finished", 0)
+    assert run.summary["completed"] == 2
 
 
 def test_a_mistake_is_one_without_a_reader_too(tmp_path: Path) -> None:
