@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.hydra_free, pytest.mark.filterwarnings("ignore")]  # A
 SPACE = ("x=interval(0, 1)", "h=tag(log, interval(4, 64))")
 SEED = 7
 FAILING = 6
-N_TRIALS = 20
+N_TRIALS = 12
 
 
 class BareClient:
