@@ -161,6 +161,7 @@ def test_the_grid_of_any_finite_space_is_exactly_the_points_that_meet_the_constr
     assert len(_asked(here, Method.GRID, number + 1)) == number
 
 
+@pytest.mark.slow  # fits of a model for a quarter of a minute of CPU
 @settings(QUICK, max_examples=2)
 @given(space=spaces())
 def test_a_search_with_a_model_gets_different_points_that_meet_the_constraints(
