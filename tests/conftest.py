@@ -50,8 +50,10 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """Under pytest-xdist one process has the Slurm cluster, another has those that tests break on purpose, and what a
-    module's tests share is made once.
+    """Under pytest-xdist each half of the Slurm tests has a process and a cluster, one more has the clusters that
+    tests break on purpose, and what a module's tests share is made once.
+
+    Slurm tests mostly wait for Slurm, so that two rows of them leave less of the processors unused than one.
 
     In place of xdist_group marks, which pytest-xdist 3.8 does not see under pytest 9.2.
     """
@@ -64,7 +66,7 @@ class _InGroups(LoadScopeScheduling):
         if _mentions(self.config.rootpath / file, "fragile_cluster", "cluster_without_accounting", "kill_points"):
             return "clusters to break" if "slurm" in file else file
         if "slurm" in nodeid.lower():
-            return "slurm"
+            return "launchers on slurm" if "test_launcher" in file else "slurm"
         return file if _mentions(self.config.rootpath / file, 'scope="module"') else nodeid
 
 
