@@ -157,7 +157,8 @@ def _become(request: dict[str, object], files: Path) -> None:
     sys.argv = list(request["arguments"])  # type: ignore[arg-type]
     sys.orig_argv = [sys.executable, *sys.argv]
     script = Path(sys.argv[0]).absolute()
-    sys.path[0] = str(script.parent)
+    path = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    sys.path[:1] = [str(script.parent), *(entry for entry in path if entry not in sys.path)]
     random.seed()
     code: object = None
     try:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ax_moo_command import AX_MOO, ax_moo
+from command_line import Started, command_line
 from waiting import wait_until
 from wandb_command import ax_moo_wandb
 from wandb_server import FakeWandb, running_server
@@ -52,13 +53,10 @@ class Template:
     def name(self) -> str:
         return self.folder.name
 
-    def run(self, *command: str | Path) -> str:
-        """What the command has printed."""
-        ended = subprocess.run(
-            command, cwd=self.root, env=self.environment, capture_output=True, text=True, timeout=240
-        )
-        assert ended.returncode == 0, ended.stderr
-        return ended.stdout
+    def start(self, *arguments: str) -> Started:
+        """``python src/train.py`` in a fork that has imported Lightning: a resumed search and its trials begin cold."""
+        forks = command_line("lightning.pytorch", "wandb")
+        return forks.start(self.root, *arguments, app=Path("src/train.py"), environment=self.environment)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -79,13 +77,12 @@ def a_search_that_was_stopped_and_resumed(tmp_path_factory: pytest.TempPathFacto
     assert migrated.code == 0, migrated.err
     with running_server() as server:
         template = Template(root, server)
-        command = [sys.executable, "src/train.py", "hparams_search=mnist_ax", "logger=wandb", *SHORT]
-        with open(root / "said", "w") as said:
-            sweep = subprocess.Popen(command, cwd=root, env=template.environment, stdin=subprocess.DEVNULL, stderr=said)
+        sweep = template.start("hparams_search=mnist_ax", "logger=wandb", *SHORT)
         wait_until(lambda: any(trial.status is TrialStatus.RUNNING for trial in template.trials()), "the first trial")
         stop_request.ask(template.folder, stop_request.StopRequest.FINISH)
-        assert (sweep.wait(240), len(template.trials())) == (130, 1), (root / "said").read_text()
-        template.run(AX_MOO, "resume", template.folder)
+        assert (sweep.wait(240), len(template.trials())) == (130, 1), sweep.end().stderr
+        resume = [AX_MOO, "resume", template.folder]
+        subprocess.run(resume, cwd=root, env=template.environment, capture_output=True, timeout=240, check=True)
         yield template
 
 
@@ -122,5 +119,8 @@ def test_its_runs_of_wandb_are_kept_offline_under_the_trials_ids_and_belong_toge
 def test_the_best_trial_is_trained_again_by_the_line_that_is_printed(template: Template) -> None:
     line = shlex.split(ax_moo("export", template.folder, "--best", cwd=template.root).out)
     trial = yaml.safe_load((template.folder / "optimization_results.yaml").read_text())["solutions"][0]["trial"]
-    composed = yaml.safe_load(template.run(*line, "--cfg", "job"))
+    assert line[:2] == [sys.executable, "src/train.py"]
+    shown = template.start(*line[2:], "--cfg", "job").end()
+    assert shown.code == 0, shown.stderr
+    composed = yaml.safe_load(shown.stdout)
     assert composed == yaml.safe_load((template.folder / str(trial) / ".hydra/config.yaml").read_text())
