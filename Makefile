@@ -24,6 +24,8 @@ INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --no-compile
 COMPILE := $(PY) -W ignore -c 'import ax_moo.optimizer.bayes.ax_client, nas.train' || true
 HYDRA_1_4 := hydra-core==1.4.0rc3 omegaconf==2.4.1rc1 hydra-submitit-launcher==1.4.0rc3
 PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses 4 --no-loadscope-reorder --durations 25
+# A file's own mark, alone or in a list of one line or of several.
+ONE_HYDRA := ^(pytestmark = .*|    )pytest\.mark\.(hydra_free|one_hydra)\b
 NEWEST := .venv/newest/bin/python
 LOWEST := .venv/lowest/bin/python
 LATEST := --numprocesses 4 -m "(not slow or contract) and not slurm"
@@ -63,7 +65,7 @@ test-hydra-1.3: .venv/installed-test
 # seconds of every process.
 test-hydra-1.4: .venv/installed-test
 	PYTHONPATH="$(CURDIR)/.venv/hydra-1.4" $(PYTEST) -m "not hydra_free and not one_hydra" \
-	    $$(grep -lE '^pytestmark = pytest.mark.(hydra_free|one_hydra)$$' tests/test_*.py | sed 's/^/--ignore=/') $(ARGS)
+	    $$(grep -lE '$(ONE_HYDRA)' tests/test_*.py | sed 's/^/--ignore=/') $(ARGS)
 
 test-latest:
 	@$(MAKE) --no-print-directory --keep-going test-newest test-lowest

@@ -11,6 +11,8 @@ from measuring.slot_time import PARTS, Worked, split
 
 from ax_moo.trial import Job, Trial, TrialStatus
 
+pytestmark = pytest.mark.one_hydra
+
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
@@ -65,7 +67,6 @@ def test_a_launcher_that_is_not_ready_is_no_lack_of_a_candidate() -> None:
     assert parts["submission"] == 6 + 1
 
 
-@pytest.mark.one_hydra
 def test_the_makespan_is_measured_and_simulated_and_every_part_of_it_is_shown(tmp_path: Path) -> None:
     path = tmp_path / "makespan.json"
     options = [

@@ -34,6 +34,8 @@ from ax_moo_launchers.params import FIELDS, check_params
 from ax_moo_launchers.slurm.sbatch import open_executor
 from ax_moo_launchers.slurm.watcher import SlurmWatcher
 
+pytestmark = pytest.mark.one_hydra
+
 ME, OTHER = "11_0", "11_1"
 
 

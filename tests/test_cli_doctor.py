@@ -87,6 +87,7 @@ def test_a_cluster_with_and_without_accounting_is_told_apart(
 
 
 @pytest.mark.slurm
+@pytest.mark.one_hydra
 @pytest.mark.usefixtures("slurm_cluster")
 def test_a_slurm_cluster_with_accounting_works() -> None:
     assert [check.works for check in doctor.scheduler()] == [True, True, True]

@@ -21,6 +21,8 @@ from ax_moo.sweep.settings import Settings
 from ax_moo.system import disk
 from ax_moo.trial import Trial, TrialStatus
 
+pytestmark = pytest.mark.hydra_free
+
 TWO = problem(objectives=TWO_OBJECTIVES)
 
 

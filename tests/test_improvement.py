@@ -17,6 +17,8 @@ from ax_moo.sweep.settings import Settings, StopWhen
 from ax_moo.sweep.state import Cause
 from ax_moo.trial import Trial, TrialStatus
 
+pytestmark = pytest.mark.one_hydra
+
 TWO = problem(objectives={"f": {"direction": "maximize"}, "g": {"direction": "minimize"}})
 ONE = problem()
 BOUNDED = problem(outcome_constraints=["cost <= 1"])

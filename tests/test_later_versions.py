@@ -14,6 +14,8 @@ from ax_moo.storage import journal, lock
 from ax_moo.trial import Attempt, Job, Trial, TrialStatus
 from ax_moo.wandb.run_state import STATE_FILE, RunState
 
+pytestmark = pytest.mark.hydra_free
+
 PROBLEM = problem(
     "x=interval(0, 1)",
     "z=interval(0, 1)",

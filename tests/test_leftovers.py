@@ -81,6 +81,7 @@ def test_a_sweep_without_its_journal_is_not_gone_on_from_and_fresh_moves_it_asid
     assert moved == {name: content for name, content in before.items() if name != "README"}
 
 
+@pytest.mark.one_hydra
 def test_fresh_begins_another_search_and_the_earlier_one_can_still_be_read(tmp_path: Path) -> None:
     first = run_sweep(write_app(tmp_path, APP), *ONE)
     another = ("+y=interval(0,1)", *ONE)
@@ -94,6 +95,7 @@ def test_fresh_begins_another_search_and_the_earlier_one_can_still_be_read(tmp_p
     assert [name for name in names(first.folder) if earlier.is_earlier(name)] == [aside]
 
 
+@pytest.mark.one_hydra
 def test_fresh_is_refused_while_a_job_of_the_earlier_sweep_runs(
     tmp_path: Path,
 ) -> None:

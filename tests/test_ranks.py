@@ -90,6 +90,7 @@ def test_it_has_the_trial_s_config_and_folder_and_writes_nothing_there(tmp_path:
     assert sorted(path.name for path in swept.folder.iterdir() if path.name.isdigit()) == ["0", "1"]
 
 
+@pytest.mark.one_hydra
 def test_it_ends_with_its_trial(tmp_path: Path) -> None:
     swept = run_sweep(project_at(tmp_path), *OPTIONS, "hydra/launcher=async_local", "hangs=true")
     assert [row["status"] for row in swept.last] == ["COMPLETED"] * 2

@@ -16,6 +16,8 @@ from ax_moo.sweep.state import Reason
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Job, Trial, TrialStatus
 
+pytestmark = pytest.mark.hydra_free
+
 SPACE = ("x=interval(0, 1)", "y=choice(a, b)")
 TWO = problem(*SPACE, objectives=TWO_OBJECTIVES)
 POINT = {"x": 0.5, "y": "a"}

@@ -6,6 +6,8 @@ import pytest
 
 from ax_moo.system import signals
 
+pytestmark = pytest.mark.hydra_free
+
 
 @pytest.fixture(autouse=True)
 def _ctrl_c_is_heard(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:

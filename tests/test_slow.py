@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from slow import is_slow
 
+pytestmark = pytest.mark.hydra_free
+
 FILE = """
 import sys
 from subprocess import run as start
