@@ -66,6 +66,7 @@ def test_a_trial_whose_folder_is_another_trials_fails_and_names_both(tmp_path: P
     assert "hydra.sweep.subdir='${hydra.job.num}'" in second.error
 
 
+@pytest.mark.one_hydra
 @LAUNCHERS
 def test_a_trial_goes_on_in_its_own_folder(tmp_path: Path, name: str) -> None:
     launcher = launcher_of(tmp_path, name)
@@ -73,6 +74,7 @@ def test_a_trial_goes_on_in_its_own_folder(tmp_path: Path, name: str) -> None:
     assert [result.value for result in run(launcher, 7, attempt=2, plain=["+gpu=true", "+n=3"])] == [7]
 
 
+@pytest.mark.one_hydra
 @LAUNCHERS
 def test_a_trial_whose_folder_is_another_sweeps_fails_and_names_both(tmp_path: Path, name: str) -> None:
     launcher = launcher_of(tmp_path, name)
@@ -82,6 +84,7 @@ def test_a_trial_whose_folder_is_another_sweeps_fails_and_names_both(tmp_path: P
     assert "is the folder of trial 7 of another sweep (a), and trial 7 of this one (b)" in result.error
 
 
+@pytest.mark.one_hydra
 def test_all_tasks_of_a_job_work_in_the_folder_of_its_trial(tmp_path: Path) -> None:
     def task(config: Any) -> Any:
         import os
