@@ -241,6 +241,51 @@ LAUNCHERS: list[Mistake] = [
 ]
 
 
+COMPOSITION: list[Mistake] = [
+    ((X, "hydra.mode=nope"), "hydra.mode=nope", "must be one of RUN, MULTIRUN"),
+    (
+        (X, "model=cnnn"),
+        "model=cnnn",
+        "the config group 'model' has no option 'cnnn'; did you mean 'cnn'? valid: cnn, mlp",
+    ),
+    ((X, "modl=mlp"), "modl=mlp", "did you mean 'model'? correct the key, or add a new one with +modl"),
+    ((X, "+modl=mlp", "opt.lrr=3"), "opt.lrr=3", "the config has no key 'opt.lrr'; did you mean 'opt.lr'?"),
+    ((X, "+n=4"), "+n=4", "leave the + out"),
+    ((X, "hydra/launcher=async_locl"), "hydra/launcher=async_locl", "did you mean 'async_local'?"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "key", "remedy"), COMPOSITION)
+@pytest.mark.parametrize("chosen", ["hydra/sweeper=ax_moo", "--config-name=chosen"])
+def test_what_does_not_compose_ends_with_2_wherever_the_sweeper_is_chosen(
+    app: Path, tmp_path: Path, arguments: tuple[str, ...], key: str, remedy: str, chosen: str
+) -> None:
+    defaults = ["config", {"override hydra/sweeper": "ax_moo"}, "_self_"]
+    (app.parent / "conf/chosen.yaml").write_text(yaml.safe_dump({"defaults": defaults}))
+    ended = command_line().run(tmp_path, "-m", chosen, FOLDER, *arguments, app=app)
+    assert_refused(ended, key, remedy)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [("-m", "model=cnnn", "x=1,2"), ("--config-name=chosen", "model=cnnn"), ("-m", "hydra.mode=nope")]
+)
+def test_hydra_speaks_for_a_run_without_our_sweeper(app: Path, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    defaults = ["config", {"override hydra/sweeper": "ax_moo"}, "_self_"]
+    (app.parent / "conf/chosen.yaml").write_text(yaml.safe_dump({"defaults": defaults}))
+    ended = command_line().run(tmp_path, *arguments, app=app)
+    assert ended.code == 1
+    assert "hydra/sweeper=ax_moo" not in ended.stderr
+    assert ended.stderr.startswith(("In 'config': Could not find", "Error merging", "Invalid hydra.mode"))
+
+
+def test_a_defaults_list_that_names_no_option_is_said(app: Path, tmp_path: Path) -> None:
+    defaults = ["config", {"override model": "cnnn"}, {"override hydra/sweeper": "ax_moo"}, "_self_"]
+    (app.parent / "conf/wrong.yaml").write_text(yaml.safe_dump({"defaults": defaults}))
+    ended = command_line().run(tmp_path, "-m", "--config-name=wrong", X, FOLDER, app=app)
+    assert_refused(ended, "wrong", "the config group 'model' has no option 'cnnn'; did you mean 'cnn'?")
+
+
 @pytest.mark.parametrize(
     ("arguments", "key", "remedy"), [*OBJECTIVES, *PARAMETERS, *CONSTRAINTS, *SETTINGS, *FOLDERS, *LAUNCHERS]
 )

@@ -50,6 +50,7 @@ USES = {
             "hydra._internal.utils:create_config_search_path",
             "hydra._internal.callbacks:Callbacks",
             "hydra._internal.config_loader_impl:ConfigLoaderImpl",
+            "hydra._internal.hydra:Hydra",
         },
     ),
     "submitit": Uses(

@@ -59,7 +59,7 @@ def _why_not(error: Exception, parameter: Parameter, config: DictConfig) -> str:
     if "match in the defaults list" in str(error):
         return f"{name!r} is a config group that the defaults list does not have; add it there, or write +{name}"
     if why.startswith("Could not override"):
-        near = difflib.get_close_matches(name, list(_keys(config)), n=1)
+        near = difflib.get_close_matches(name, list(keys_of(config)), n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         return f"the application's config has no key {name!r}; {hint}correct the key, or add a new one with +{name}"
     if why.startswith("Could not append"):
@@ -87,7 +87,7 @@ def _remedy(parameter: Parameter, config: DictConfig, reason: str) -> str:
     return "give values of the type that the key has"
 
 
-def _keys(config: DictConfig) -> Iterator[str]:
+def keys_of(config: DictConfig) -> Iterator[str]:
     """The keys of the application's config, including dotted keys of its inner nodes."""
     container: Any = OmegaConf.to_container(config)
     nodes = [(str(key), value) for key, value in container.items() if key != "hydra"]

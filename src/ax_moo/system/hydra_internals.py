@@ -51,3 +51,10 @@ def hydra_context(config_folder: str) -> Any:
 
     loader = ConfigLoaderImpl(create_config_search_path(config_folder))
     return HydraContext(config_loader=loader, callbacks=Callbacks())
+
+
+def hydra_class() -> Any:
+    """The class whose methods ``get_mode`` and ``compose_config`` Hydra's main function calls."""
+    from hydra._internal.hydra import Hydra
+
+    return Hydra

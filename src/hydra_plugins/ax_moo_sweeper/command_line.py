@@ -9,6 +9,9 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra_plugins.ax_moo_sweeper._mistakes import end_for_a_mistake
 
 _SWEEPER = "hydra/sweeper=ax_moo"
+_SWEEPS = ("-m", "--multirun")
+_MODE = "hydra.mode="
+_NO_SWEEP = "hydra.mode=RUN"
 
 
 class CommandLineCheck(SearchPathPlugin):
@@ -16,6 +19,10 @@ class CommandLineCheck(SearchPathPlugin):
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         """Check the arguments of a process that begins a sweep; other processes do not pay for an import."""
+        if any(each in _SWEEPS or (each.startswith(_MODE) and each != _NO_SWEEP) for each in sys.argv):
+            from hydra_plugins.ax_moo_sweeper._composition import explain_what_does_not_compose
+
+            explain_what_does_not_compose()
         if _SWEEPER in sys.argv:
             _check(list(_overrides(sys.argv[1:])))
 
