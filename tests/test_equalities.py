@@ -179,7 +179,7 @@ def test_a_job_gets_the_value_that_is_in_the_journal_also_just_below_a_bound() -
 
 
 def test_a_space_of_which_ax_draws_no_point_is_not_exhausted() -> None:
-    """It used to end after 1 of 8 trials: a sum that only few whole numbers meet, among many others."""
+    """A sum that only few whole numbers meet, among very many: to draw them in vain is no exhaustion."""
     wide = tuple(f"{name}=int(interval(0, 100000))" for name in "abcde")
     here = problem(*wide, parameter_constraints=["a + b + c + d + e <= 40"])
     assert here.points.number() is None
