@@ -106,7 +106,7 @@ def _swap(one: int, other: int) -> Callable[[list[Row]], Any]:
         (_set(2, parameterization={"x": "0.1", "y": 0.2}), 2, "x must be a number, got '0.1'"),
         (_set(2, parameterization={"x": 7, "y": 0.2}), 2, "x must be between 0.0 and 1.0, got 7"),
         (_set(4, parameterization={"x": 0.11, "y": 0.2}), 4, "trial 0 has another parameterization than before"),
-        (_set(3, parameterization={"x": True, "y": 0.2}), 3, "x must be a number, got True"),
+        (_set(3, parameterization={"x": True, "y": 0.2}), 3, "x must be a number, got true"),
         (_unset(3, "job"), 3, "trial 0 is RUNNING without a job"),
         (_set(7, status="COMPLETED"), 7, "COMPLETED without a value"),
         (_set(4, status="FAILED"), 4, "is FAILED and has an outcome"),

@@ -419,7 +419,7 @@ def test_gpus_are_found_through_nvidia_smi(
         ("gpus=[0,0]", "hydra.launcher.gpus", "twice"),
         ("gpus=[5]", "hydra.launcher.gpus", "CUDA_VISIBLE_DEVICES hides"),
         ("gpus=[]", "hydra.launcher.gpus", "empty"),
-        ("gpus=[true]", "hydra.launcher.gpus", "must be ids .* got True"),
+        ("gpus=[true]", "hydra.launcher.gpus", "must be ids .* got true"),
         ("gpus=0", "hydra.launcher.gpus", "list of GPU ids"),
         ("gpus=all", "hydra.launcher.gpus", "auto, none"),
         ("jobs_per_gpu=0", "hydra.launcher.jobs_per_gpu", "of at least 1"),

@@ -98,7 +98,7 @@ def test_slurm_records_a_text_as_it_was_written(opened: Callable[..., Any], valu
             {"additional_parameters": {"reservation": "a\nb"}},
             r"hydra\.launcher\.additional_parameters\.reservation: must",
         ),
-        ({"additional_parameters": {"exclusive": False}}, r"additional_parameters\.exclusive: must .*, got False"),
+        ({"additional_parameters": {"exclusive": False}}, r"additional_parameters\.exclusive: must .*, got false"),
         (
             {"additional_parameters": {"ntasks": 2}},
             r"additional_parameters\.ntasks: .*set hydra\.launcher\.tasks_per_node",

@@ -79,7 +79,7 @@ def test_what_hydra_takes_for_something_else_is_told_with_what_was_meant(argumen
         ({"x": {"type": {"a": 1}}}, "params.x: type must be range, choice or fixed, got {'a': 1}"),
         ({"x": {"bounds": [0, 1.5], "value_type": "int"}}, "got 1.5; change it, or write value_type: float"),
         ({"x": {"bounds": [0.0, 1.0], "step": 0.3}}, "in whole steps, got 0.3; change the step or a bound"),
-        (None, "hydra.sweeper.params: must be a mapping, such as {lr: 'tag(log, interval(1e-4, 1e-1))'}, got None"),
+        (None, "hydra.sweeper.params: must be a mapping, such as {lr: 'tag(log, interval(1e-4, 1e-1))'}, got null"),
     ],
 )
 def test_a_parameter_in_the_config_that_is_none_is_told_with_what_to_write(params: Any, words: str) -> None:

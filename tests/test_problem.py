@@ -200,3 +200,11 @@ def test_a_problem_from_a_journal_without_texts_has_those_of_the_config() -> Non
     problem = full_problem(**WRITTEN)
     recorded = {key: value for key, value in problem.to_dict().items() if key != "written"}
     assert _texts(as_recorded(problem, {"problem": recorded})) == AS_WRITTEN
+
+
+def test_a_difference_is_told_in_the_words_of_yaml() -> None:
+    log, plain = (
+        Problem.from_config(SearchSpace.from_config({}, [text]), {}, [], [])
+        for text in ("x=tag(log, interval(1, 2))", "x=interval(1, 2)")
+    )
+    assert differences(log, plain) == ["the parameter x had log_scale true and now has false"]

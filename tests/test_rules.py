@@ -60,3 +60,13 @@ def test_a_misspelt_word_or_key_is_told_with_the_nearest_one() -> None:
     with pytest.raises(ConfigError) as error:
         check_keys("hydra.sweeper", ["n_jobs", "n_trial"], ("n_jobs", "n_trials"))
     assert str(error.value) == "hydra.sweeper.n_trial: unknown key; did you mean 'n_trials'? valid: n_jobs, n_trials"
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(None, "null"), (True, "true"), ([None, {"a": False}], "[null, {'a': false}]"), ("None", "'None'"), (1.5, "1.5")],
+)
+def test_a_message_shows_a_value_as_yaml_writes_it(value: object, told: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        check("n_trials", value, whole_number(1))
+    assert str(error.value) == f"n_trials: must be a whole number of at least 1, got {told}"

@@ -294,11 +294,11 @@ def test_a_point_is_completed_in_the_types_of_its_parameters() -> None:
     [
         ({"a": 1.1}, r"initial\[0\]\.a: must be between 0\.0 and 1\.0, got 1\.1"),
         ({"a": "0.5"}, r"\.a: must be a number, got '0\.5'"),
-        ({"a": True}, r"\.a: must be a number, got True"),
+        ({"a": True}, r"\.a: must be a number, got true"),
         ({"a": float("nan")}, r"\.a: must be a number, got nan"),
         ({"n": 2.5}, r"\.n: must be a whole number, got 2\.5"),
         ({"s": 0.5}, r"\.s: must be .*multiple of 0\.3, got 0\.5"),
-        ({"c": True}, r"\.c: must be one of 1, 2\.5, '1', None, got True"),
+        ({"c": True}, r"\.c: must be one of 1, 2\.5, '1', null, got true"),
         ({"c": "2.5"}, r"\.c: must be one of .*, got '2\.5'"),
         ({"f": "z"}, r"\.f: must be 'k', to which the parameter is fixed, got 'z'"),
         ({"aa": 1}, r"\.aa: unknown parameter; did you mean 'a'\? valid: a, n, s, c, f"),

@@ -13,6 +13,7 @@ from ax_moo.problem.problem import Problem
 from ax_moo.search_space.space import SearchSpace
 from ax_moo.sweep.settings import Settings, StopWhen
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.text import in_yaml
 from ax_moo.wandb.settings import WandbSettings
 
 PARAMS = {
@@ -94,10 +95,10 @@ def test_a_grid_of_a_finite_space_is_accepted() -> None:
 
 SETTINGS_MISTAKES: list[tuple[dict[str, Any], str, list[str]]] = [
     *[
-        ({"n_trials": bad}, "hydra.sweeper.n_trials", ["at least 1", repr(bad)])
+        ({"n_trials": bad}, "hydra.sweeper.n_trials", ["at least 1", in_yaml(bad)])
         for bad in (0, -1, "10", 10.0, True, None)
     ],
-    *[({"n_jobs": bad}, "hydra.sweeper.n_jobs", ["at least 1", repr(bad)]) for bad in (0, 2.5, False)],
+    *[({"n_jobs": bad}, "hydra.sweeper.n_jobs", ["at least 1", in_yaml(bad)]) for bad in (0, 2.5, False)],
     *[({"timeout_hours": bad}, "hydra.sweeper.timeout_hours", ["above 0"]) for bad in (0, -1, "2", True, math.inf)],
     ({"method": "sobl"}, "hydra.sweeper.method", ["'sobol'", "auto, fast"]),
     ({"method": None}, "hydra.sweeper.method", ["auto, fast, sobol, random, grid"]),
@@ -105,7 +106,7 @@ SETTINGS_MISTAKES: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"method": "grid", "initial": [POINT]}, "hydra.sweeper.initial", ["grid", "must be empty"]),
     *[({"lookahead": bad}, "hydra.sweeper.lookahead", ["auto, 0 or 1"]) for bad in (2, -1, "1", 1.0, True, None)],
     ({"report": "no"}, "hydra.sweeper.report", ["true or false", "'no'"]),
-    ({"wandb": True}, "hydra.sweeper.wandb", ["mapping", "True"]),
+    ({"wandb": True}, "hydra.sweeper.wandb", ["mapping", "true"]),
     ({"wandb": {"enable": True}}, "hydra.sweeper.wandb.enable", ["'enabled'"]),
     ({"wandb": {"enabled": 1}}, "hydra.sweeper.wandb.enabled", ["true or false"]),
     ({"wandb": {"sweep": None}}, "hydra.sweeper.wandb.sweep", ["true or false"]),

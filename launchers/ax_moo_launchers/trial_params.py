@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.rules import Rule
-from ax_moo.system.text import first_line
+from ax_moo.system.text import first_line, in_yaml
 from ax_moo_launchers.params import check_params
 
 _OF_ALL_JOBS = {"_target_", "submitit_folder", "max_parallel", "gpus", "jobs_per_gpu", "array_parallelism"}
@@ -124,6 +124,6 @@ def _resolved(composed: DictConfig, key: str) -> Any:
         return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
     except OmegaConfBaseException as error:
         raise ConfigError(
-            f"hydra.launcher.{key}: {_written(composed)[key]!r} cannot be resolved in the config of a trial:"
+            f"hydra.launcher.{key}: {in_yaml(_written(composed)[key])} cannot be resolved in the config of a trial:"
             f" {first_line(error)}; give a value that each trial's config has"
         ) from None

@@ -14,6 +14,7 @@ from submitit.core import utils  # this module is imported when a job is submitt
 
 from ax_moo.jobs.launcher import JobRequest
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.text import in_yaml
 from ax_moo.trial import Fault
 from ax_moo_launchers import job_environment
 from ax_moo_launchers.carriers.carrier import ONE_LOG
@@ -79,8 +80,8 @@ class CarriedQueue:
             number = self._params.get(key) or 1
             if self._most != 1 and number > 1:
                 raise ConfigError(
-                    f"hydra.launcher.trials_per_job: must be 1 if {key} is {number}, got {self._most!r}: a Slurm job "
-                    f"that takes several trials has one task; set {key}=1, or trials_per_job=1"
+                    f"hydra.launcher.trials_per_job: must be 1 if {key} is {number}, got {in_yaml(self._most)}: a "
+                    f"Slurm job that takes several trials has one task; set {key}=1, or trials_per_job=1"
                 )
 
     def takes(self, params: Mapping[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.text import in_yaml
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +123,8 @@ def _chosen(wanted: list[Any], visible: list[str] | None) -> list[str]:
     for gpu, original in zip(gpus, wanted, strict=True):
         if isinstance(original, bool) or not re.fullmatch(r"\d+|(GPU|MIG)-\S+", gpu):
             raise ConfigError(
-                f"hydra.launcher.gpus: must be ids such as 0, or UUIDs as nvidia-smi -L shows them, got {original!r}"
+                f"hydra.launcher.gpus: must be ids such as 0, or UUIDs as nvidia-smi -L shows them, got"
+                f" {in_yaml(original)}"
             )
         if gpus.count(gpu) > 1:
             raise ConfigError(f"hydra.launcher.gpus: GPU {gpu} is named twice; give jobs_per_gpu to share a GPU")

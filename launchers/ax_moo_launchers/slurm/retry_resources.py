@@ -7,6 +7,7 @@ from typing import Any
 
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.rules import is_number
+from ax_moo.system.text import in_yaml
 from ax_moo.trial import Fault
 from ax_moo_launchers.params import MOST_TIMES, RETRY_RESOURCES
 from ax_moo_launchers.slurm import commands, memory
@@ -54,7 +55,9 @@ def _check_value(key: str, value: Any, where: str) -> None:
         raise ConfigError(f"{_WHERE}.{key}: {where} sets no limit to multiply; set one, or leave {key} out")
     amount = memory.amount(value)
     if amount is None:
-        raise ConfigError(f"{where}: must be a size such as 4G for retry_resources to multiply it, got {value!r}")
+        raise ConfigError(
+            f"{where}: must be a size such as 4G for retry_resources to multiply it, got {in_yaml(value)}"
+        )
     if amount == 0:
         raise ConfigError(f"{_WHERE}.{key}: {where} is 0, which is all of a node's memory; leave {key} out")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 from ax_moo.system.errors import ConfigError
-from ax_moo.system.text import did_you_mean
+from ax_moo.system.text import did_you_mean, in_yaml
 from ax_moo.trial import Parameterization
 
 OUTCOMES = "hydra.sweeper.outcome_constraints"
@@ -165,7 +165,7 @@ def _trimmed(text: str) -> str:
 
 def _split(text: Any, where: str, example: str, known: Sequence[str] = ("<=", ">=")) -> tuple[str, Any, str]:
     if not isinstance(text, str):
-        raise ConfigError(f"{where}: a constraint must be a text, got {text!r}; {example}")
+        raise ConfigError(f"{where}: a constraint must be a text, got {in_yaml(text)}; {example}")
     operators = _OPERATOR.findall(text)
     if len(operators) > 1 and set(operators) <= set(known):
         raise ConfigError(f"{where}: {text!r}: contains two constraints; give each as an item of its own")

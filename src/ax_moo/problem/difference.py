@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ax_moo.problem.problem import Problem
+from ax_moo.system.text import in_yaml
 
 
 def differences(recorded: Problem, given: Problem) -> list[str]:
@@ -34,7 +35,11 @@ def _compared(kind: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> I
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     changed = [key for key in {**before, **now} if before.get(key) != now.get(key)]
-    return ", ".join(f"{key} {before.get(key)} and now has {now.get(key)}" for key in changed)
+    return ", ".join(f"{key} {_told(before.get(key))} and now has {_told(now.get(key))}" for key in changed)
+
+
+def _told(value: Any) -> str:
+    return value if isinstance(value, str) else in_yaml(value)
 
 
 def _parameters(problem: Problem) -> dict[str, dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 from ax_moo.other_sweepers import OBJECTIVE_FIELDS
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.rules import FINITE, a_mapping, check, check_keys, one_of, or_null
+from ax_moo.system.text import in_yaml
 
 KEY = "hydra.sweeper.objectives"
 DEFAULT_NAME = "objective"
@@ -56,7 +57,8 @@ def direction_remedy(direction: Any, objectives: Any) -> str | None:
     if direction is None:
         return None
     if isinstance(direction, Mapping):
-        return f"must be one of maximize, minimize, got {direction}; write metrics with their directions in objectives"
+        told = in_yaml(direction)
+        return f"must be one of maximize, minimize, got {told}; write metrics with their directions in objectives"
     if isinstance(direction, Sequence) and direction and not isinstance(direction, str):
         each = ", ".join(f"NAME: {{direction: {_plain(one)}}}" for one in direction)
         return (
@@ -79,7 +81,9 @@ def _plain(direction: Any) -> Any:
 def _read(name: str, entry: Any) -> Objective:
     where = f"{KEY}.{name}"
     if not name.strip():
-        raise ConfigError(f"{KEY}: a metric must have a name, got {name!r}; write the one that the application returns")
+        raise ConfigError(
+            f"{KEY}: a metric must have a name, got {in_yaml(name)}; write the one that the application returns"
+        )
     entry = {"direction": entry} if isinstance(entry, str) else entry
     check(where, entry, a_mapping("{direction: maximize}"))
     check_keys(where, entry, FIELDS, {key: each.remedy for key, each in OBJECTIVE_FIELDS.items()})

@@ -25,7 +25,7 @@ from hydra.errors import HydraException
 from ax_moo.search_space.parameters import identity
 from ax_moo.system import hydra_internals
 from ax_moo.system.errors import ConfigError
-from ax_moo.system.text import did_you_mean, one_line
+from ax_moo.system.text import did_you_mean, in_yaml, one_line
 from ax_moo.trial import ParameterValue
 
 # Strings that the grammar reads back unchanged without quotes.
@@ -148,7 +148,7 @@ def check_encodable(name: str, value: ParameterValue) -> None:
         back = Ellipsis
     if not _same(back, value):
         raise ConfigError(
-            f"{name}: {value!r} cannot be written as a Hydra override; choose between names instead, such as"
+            f"{name}: {in_yaml(value)} cannot be written as a Hydra override; choose between names instead, such as"
             " the options of a config group, and give each its value in the config"
         )
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.rules import FINITE, is_finite_number, is_number
+from ax_moo.system.text import in_yaml
 from ax_moo.trial import ParameterValue
 
 
@@ -22,7 +23,7 @@ def whole_number(value: Any, where: str) -> int:
     finite_number(value, where)
     if value != int(value):
         raise ConfigError(
-            f"{where} must be a whole number, because the parameter is an int, got {value!r};"
+            f"{where} must be a whole number, because the parameter is an int, got {in_yaml(value)};"
             " change it, or write value_type: float"
         )
     return int(value)
@@ -38,10 +39,11 @@ def plain(value: Any, name: str) -> ParameterValue:
         return [plain(item, name) for item in value]
     if isinstance(value, Mapping):
         if odd := [key for key in value if not isinstance(key, str)]:
-            raise ConfigError(f"{name}: the keys of a mapping must be strings, got {odd[0]!r}")
+            raise ConfigError(f"{name}: the keys of a mapping must be strings, got {in_yaml(odd[0])}")
         return {key: plain(item, name) for key, item in value.items()}
     raise ConfigError(
-        f"{name}: a value must be null, true, false, a number, a string, or a list or mapping of these, got {value!r}"
+        f"{name}: a value must be null, true, false, a number, a string, or a list or mapping of these, got"
+        f" {in_yaml(value)}"
     )
 
 
@@ -101,12 +103,12 @@ class Range:
     def accept(self, value: Any) -> float:
         """The value in the parameter's own type; ValueError, which says why, if it is not in the range."""
         if not is_finite_number(value):
-            raise ValueError(f"must be a number, got {value!r}")
+            raise ValueError(f"must be a number, got {in_yaml(value)}")
         if self.value_type == "int" and value != int(value):
-            raise ValueError(f"must be a whole number, got {value!r}")
+            raise ValueError(f"must be a whole number, got {in_yaml(value)}")
         value = value if self.value_type == "int" else self._on_a_bound(value)
         if not self.lower <= value <= self.upper:
-            raise ValueError(f"must be between {self.lower} and {self.upper}, got {value!r}")
+            raise ValueError(f"must be between {self.lower} and {self.upper}, got {in_yaml(value)}")
         if self.step is not None:
             return self._on_the_grid(value)
         return int(value) if self.value_type == "int" else float(value)
@@ -120,7 +122,7 @@ class Range:
         step = self.step or 1
         nearest = self._value_at(round((value - self.lower) / step))
         if not math.isclose(value, nearest, rel_tol=1e-9, abs_tol=1e-9 * step):
-            raise ValueError(f"must be {self.lower} plus a multiple of {step}, got {value!r}")
+            raise ValueError(f"must be {self.lower} plus a multiple of {step}, got {in_yaml(value)}")
         return nearest
 
     def _value_at(self, index: int) -> float:
@@ -148,7 +150,7 @@ class Choice:
         seen: set[Hashable] = set()
         for value in self.values:
             if identity(value) in seen:
-                raise ConfigError(f"{self.name}: duplicate value {value!r} in the choice; give each value once")
+                raise ConfigError(f"{self.name}: duplicate value {in_yaml(value)} in the choice; give each value once")
             seen.add(identity(value))
 
     @property
@@ -161,7 +163,7 @@ class Choice:
         for listed in self.values:
             if identity(listed) == identity(value):
                 return listed
-        raise ValueError(f"must be one of {', '.join(map(repr, self.values))}, got {value!r}")
+        raise ValueError(f"must be one of {', '.join(map(in_yaml, self.values))}, got {in_yaml(value)}")
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,7 @@ class Fixed:
 
     def accept(self, value: Any) -> ParameterValue:
         if identity(value) != identity(self.value):
-            raise ValueError(f"must be {self.value!r}, to which the parameter is fixed, got {value!r}")
+            raise ValueError(f"must be {in_yaml(self.value)}, to which the parameter is fixed, got {in_yaml(value)}")
         return self.value
 
 

@@ -17,7 +17,7 @@ from ax_moo.search_space.parameters import Choice, Fixed, Parameter, Range, fini
 from ax_moo.system import hydra_internals
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.rules import FLAG, Rule, a_list, check, check_keys, is_number, meant, one_of, or_null
-from ax_moo.system.text import did_you_mean, one_line
+from ax_moo.system.text import did_you_mean, in_yaml, one_line
 
 TAGS = ("log", "ordered")
 
@@ -171,9 +171,13 @@ def read_mapping(name: str, prefix: str, entry: dict[str, Any]) -> Parameter:
     entry.pop("type", None)
     if not isinstance(kind, str) or kind not in FIELDS:
         if remedy := PARAMETER_TYPES.get(str(kind)):
-            raise ConfigError(f"{where}.type: must be range, choice or fixed, got {kind!r}; {remedy}")
+            raise ConfigError(f"{where}.type: must be range, choice or fixed, got {in_yaml(kind)}; {remedy}")
         given = (
-            repr(kind) if kind else f"none (its keys are {', '.join(map(str, entry))})" if entry else "an empty mapping"
+            in_yaml(kind)
+            if kind
+            else f"none (its keys are {', '.join(map(str, entry))})"
+            if entry
+            else "an empty mapping"
         )
         hint = did_you_mean(kind, FIELDS) if kind else "write one, or a nested key with dots, such as model.lr"
         raise ConfigError(f"{where}: type must be range, choice or fixed, got {given}; {hint}")
@@ -231,7 +235,8 @@ def _typed(where: str, value: Any, value_type: str | None) -> Any:
     if type(value) is _TYPES[value_type]:
         return value
     raise ConfigError(
-        f"{where}: must be of the value_type {value_type}, got {value!r}; write it as one, or leave value_type out"
+        f"{where}: must be of the value_type {value_type}, got {in_yaml(value)}; write it as one, or leave"
+        " value_type out"
     )
 
 

@@ -11,6 +11,7 @@ from ax_moo.search_space.grammar import create_parser, key_of, parse_override
 from ax_moo.search_space.parsing import refuse_hydra_key
 from ax_moo.session.dotted_params import named
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.text import in_yaml
 
 _WHERE = "hydra.sweeper."
 _GROUPS = "hydra/sweeper/"
@@ -89,6 +90,6 @@ def _check_kind(override: Override) -> None:
     if isinstance(value, Mapping) and (swept := [each for each in value if isinstance(value[each], Sweep)]):
         raise ConfigError(f"{key}.{swept[0]}: a sweep inside a mapping is a text; write it in quotes")
     if name in _MAPPINGS and isinstance(value, list):
-        raise ConfigError(f"{key}: must be a mapping, such as {_MAPPINGS[name]}, got {value}")
+        raise ConfigError(f"{key}: must be a mapping, such as {_MAPPINGS[name]}, got {in_yaml(value)}")
     if name in _LISTS and isinstance(value, Mapping):
-        raise ConfigError(f"{key}: must be a list, such as {_LISTS[name]}, got {value}")
+        raise ConfigError(f"{key}: must be a list, such as {_LISTS[name]}, got {in_yaml(value)}")

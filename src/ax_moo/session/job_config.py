@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ax_moo.search_space.space import Choice, Fixed, Parameter, Range, SearchSpace
 from ax_moo.system.errors import ConfigError
-from ax_moo.system.text import did_you_mean, first_line
+from ax_moo.system.text import did_you_mean, first_line, in_yaml
 from ax_moo.trial import ParameterValue
 
 
@@ -119,7 +119,7 @@ def _check_options(loader: ConfigLoader, parameter: Parameter, arguments: Sequen
     unknown = [v for v in values if options and v not in (*options, None) and not ("/" in str(v) or "." in str(v))]
     if unknown and not any(isinstance(value, list) for value in unknown):
         raise ConfigError(
-            f"{origin(parameter, arguments)}: the config group {parameter.name} has no option {unknown[0]!r}; "
+            f"{origin(parameter, arguments)}: the config group {parameter.name} has no option {in_yaml(unknown[0])}; "
             f"{did_you_mean(unknown[0], options)}"
         )
 

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ax_moo.system.errors import ConfigError
-from ax_moo.system.text import did_you_mean, nearest
+from ax_moo.system.text import did_you_mean, in_yaml, nearest
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Rule:
         """The error message about a value that breaks the rule, without the name of its key."""
         near = nearest(value, self.words)
         hint = f"; did you mean {near!r}?" if near else ""
-        return f"must be {self.wanted}, got {value!r}{hint}"
+        return f"must be {self.wanted}, got {in_yaml(value)}{hint}"
 
 
 def check(where: str, value: Any, rule: Rule) -> Any:

@@ -1,9 +1,10 @@
 """Short texts for messages: one line of an exception, a text without control characters, the word that was meant."""
 
 import difflib
+import json
 import shlex
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ax_moo.system.errors import NoException
 
@@ -81,6 +82,17 @@ def quoted(path: object) -> str:
     if shown == text:
         return shlex.quote(text)
     return f"$'{''.join(map(_escaped, text))}'"
+
+
+def in_yaml(value: object) -> str:
+    """A config's value in a message: null, true and false as YAML has them, all else as Python has it."""
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{in_yaml(key)}: {in_yaml(each)}' for key, each in value.items())}}}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(in_yaml, value))}]"
+    return repr(value)
 
 
 def did_you_mean(word: object, valid: Iterable[str]) -> str:
