@@ -108,6 +108,13 @@ def test_the_grid_of_an_equality_is_every_point_that_meets_it_also_with_a_contin
         (SHARES, ["a + b == 1", "a + c >= 0.5", "2*a + 2*b == 3"], r"all the constraints 'a \+ b == 1' and '2\*a"),
         (COUNTS, ["2*a + 4*b == 7"], r"no point of the search space meets the constraint '2\*a \+ 4\*b == 7'"),
         (COUNTS, ["7*a + 11*b == 76"], r"only one point \(a=3 b=5\)"),
+        (("a=int(interval(3, 10))",), ["a <= 3"], r"only one point \(a=3\) meets the constraint 'a <= 3'"),
+        (COUNTS[:2], ["a + b <= 0.5"], r"only one point \(a=0 b=0\) meets the constraint 'a \+ b <= 0.5'"),
+        (
+            COUNTS[:2],
+            ["2*a >= 19", "a + b <= 10"],
+            r"\(a=10 b=0\) meets the constraints '2\*a >= 19' and 'a \+ b <= 10'",
+        ),
         (STEPS, ["a + b == 0.12"], r"no point of the search space meets the constraint 'a \+ b == 0.12'"),
     ],
 )
@@ -116,6 +123,13 @@ def test_equalities_that_leave_nothing_to_search_are_a_mistake_that_is_named(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         problem(*space, parameter_constraints=constraints)
+
+
+@pytest.mark.parametrize("other", ["b=interval(0, 1)", "b=choice(x, y)", "b=int(interval(0, 1))"])
+def test_one_value_that_inequalities_leave_to_a_whole_number_is_no_mistake_where_others_are_searched(
+    other: str,
+) -> None:
+    assert problem("a=int(interval(3, 10))", other, parameter_constraints=["a <= 3"])
 
 
 def test_initial_points_meet_an_equality_up_to_rounding() -> None:

@@ -25,10 +25,10 @@ def check_joint_feasibility(constraints: Constraints, space: SearchSpace) -> Non
 
 
 def check_has_room(constraints: Constraints, solution: Solution, only_point: Parameterization | None) -> None:
-    """Refuse equalities that leave their parameters one value each; ``only_point`` is that of a finite space."""
+    """Refuse constraints that leave their parameters one value each; ``only_point`` is that of a finite space."""
     fixed = {name for name, each in solution.computed.items() if not each.weights}
     found = [constraint for constraint in constraints if fixed.issuperset(constraint.names)]
-    if solution.has_equalities and only_point is not None:
+    if only_point is not None:
         found = list(constraints)
     if not found:
         return

@@ -62,7 +62,8 @@ class Problem:
             _check_parameter_constraint(constraint, text, search_space, equated)
         check_joint_feasibility(constraints, search_space)
         problem = cls(search_space, goals, tuple(outcomes), tuple(constraints))
-        if problem.solution.has_equalities:
+        # Where other parameters are searched, inequalities may leave a whole number one value.
+        if problem.solution.has_equalities or set(search_space.searched) <= problem.solution.coordinates.keys():
             check_has_room(constraints, problem.solution, problem.points.only())
         return problem
 
