@@ -593,3 +593,42 @@ def test_a_mistake_ends_the_command_with_a_sentence_and_code_2(tmp_path: Path) -
         assert ended.code == 2
         assert words in ended.err
         assert "Traceback" not in ended.err
+
+
+COMMENTED = """\
+defaults:
+  - override hydra/sweeper: optuna
+  - override hydra/sweeper/sampler: tpe  # beside a choice
+hydra:
+  sweeper:
+    sampler:  # beside a section
+      seed: 3  # beside a seed
+    direction: []  # beside no direction
+    # above nothing
+    storage: null  # beside nothing
+    study_name: digits  # beside a key that goes
+    params:
+      model:  # beside a group
+        lr: interval(0, 1)  # beside a nested key
+      width:
+        type: int  # beside a field
+        low: 1
+        high: 4
+"""
+
+
+def test_no_comment_is_lost_with_the_key_that_it_was_beside(tmp_path: Path) -> None:
+    text = migrated(COMMENTED)
+    composed(text, tmp_path)
+    said = [line.partition("#")[2].strip() for line in COMMENTED.splitlines() if "#" in line]
+    assert [text.count(f"# {comment}") for comment in said] == [1] * len(said), text
+    assert "    # beside a group\n      model.lr: interval(0, 1)  # beside a nested key\n" in text
+
+
+def test_a_list_without_a_direction_is_said(tmp_path: Path) -> None:
+    text = migrated(COMMENTED)
+    assert composed(text, tmp_path)["objectives"] == {}
+    assert "objectives" not in text
+    assert (
+        "not taken over: direction: []\n    #   it names no direction; write direction: maximize, or minimize" in text
+    )

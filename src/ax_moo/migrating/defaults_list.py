@@ -76,7 +76,9 @@ def _in_lines(document: Document, layout: Layout, items: Sequence[Any]) -> Itera
         line = node.start_mark.line
         end = max(line, _end(nodes, number, place.last, document)) + 1
         beside = re.search(r"\s+#.*$", document.lines[line])
-        yield Edit(line, end, tuple(f"{margin}- {text}{beside[0] if beside else ''}" for text in rewritten))
+        said = beside[0] if beside else ""
+        kept = (f"{margin}{said.strip()}",) if said and not rewritten else ()
+        yield Edit(line, end, kept or tuple(f"{margin}- {text}{said}" for text in rewritten))
 
 
 def _end(nodes: Sequence[Any], number: int, last: int, document: Document) -> int:

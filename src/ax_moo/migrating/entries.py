@@ -50,6 +50,8 @@ class Writer:
                 yield f"{margin}{text}".rstrip()
             beside = self._comments.pop(item.source, Comments()).beside
             if isinstance(item, Note):
+                if beside:
+                    yield f"{margin}{beside}"
                 yield from _comment(f"not taken over: {item.key}: {scalar(item.value)}", margin)
                 yield from _comment(f"  {item.reason}", margin)
                 continue
@@ -75,7 +77,15 @@ class Writer:
             path = source[:length]
             comments = self._comments.get(path, Comments())
             yield from comments.above
+            if path != source and comments.beside:
+                yield comments.beside
             self._comments[path] = Comments((), comments.beside if path == source else "")
+
+    def left(self, indent: int) -> Iterator[str]:
+        """The comments of keys that nothing was written for."""
+        for comments in self._comments.values():
+            yield from (f"{' ' * indent}{text}" for text in (*comments.above, comments.beside) if text)
+        self._comments.clear()
 
 
 def scalar(value: Any) -> str:

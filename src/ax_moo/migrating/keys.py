@@ -95,6 +95,8 @@ class Keys:
             yield Note(".".join(path), value, "write objectives: {NAME: {direction: maximize}}", path)
         elif not isinstance(directions, list):
             yield Entry("direction", value, path)
+        elif not directions:
+            yield Note(".".join(path), value, "it names no direction; write direction: maximize, or minimize", path)
         elif len(directions) == 1:
             yield Entry("direction", directions[0], path)
         else:

@@ -88,7 +88,7 @@ def comments_of(document: Document, layout: Layout) -> dict[Path, Comments]:
     found = {
         (*layout.inside, *path[depth:]): comments
         for path, comments in document.comments.items()
-        if path[:depth] == layout.place and len(path) > depth
+        if path[:depth] == layout.place and len(path) > depth and path[depth] != "defaults"
     }
     first = next((path for path in document.places if path != ("defaults",)), None)
     if layout.is_option and first is not None:

@@ -22,24 +22,22 @@ _OPTUNAS = "optuna.distributions."
 
 
 def parameters(
-    given: Mapping[str, Any], source: Path, *, range_includes_end: bool, lists_are_choices: bool
+    given: Mapping[str, Any], source: Path, *, range_includes_end: bool, lists_are_choices: bool, group: str = ""
 ) -> Iterator[Item]:
     """Each parameter as an entry of ``params``, or as a note where ours has no such parameter."""
     for key, value in given.items():
-        path = (*source, key)
+        name, path = f"{group}{key}", (*source, key)
         is_group = isinstance(value, Mapping) and not _OF_A_PARAMETER & set(value)
         if is_group and value:
-            inner = {f"{key}.{name}": each for name, each in value.items()}
-            yield from parameters(
-                inner, source, range_includes_end=range_includes_end, lists_are_choices=lists_are_choices
-            )
+            reading = {"range_includes_end": range_includes_end, "lists_are_choices": lists_are_choices}
+            yield from parameters(value, path, **reading, group=f"{name}.")
             continue
         try:
-            ours, remark = _parameter(key, value, range_includes_end, lists_are_choices)
+            ours, remark = _parameter(name, value, range_includes_end, lists_are_choices)
         except ConfigError as error:
-            yield Note(key, value, str(error), path)
+            yield Note(name, value, str(error), path)
         else:
-            yield Entry(key, ours, path, remark)
+            yield Entry(name, ours, path, remark)
 
 
 def first_values(given: Mapping[str, Any]) -> dict[str, Any]:

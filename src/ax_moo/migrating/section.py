@@ -22,7 +22,8 @@ def section(document: Document, layout: Layout, items: Sequence[Item]) -> Iterat
             defaults = document.places.get(("defaults",))
             if defaults is not None and first < defaults.first:
                 raise ConfigError("has keys above its defaults; write the defaults first")
-            yield Edit(first, end, tuple(writer.lines(_of_the_space(items) if layout.is_space else items, 0)))
+            own = _of_the_space(items) if layout.is_space else items
+            yield Edit(first, end, (*writer.lines(own, 0), *writer.left(0)))
         return
     if not any(isinstance(item, Entry) for item in items) and place is None:
         return
@@ -36,7 +37,7 @@ def section(document: Document, layout: Layout, items: Sequence[Item]) -> Iterat
         key_line = document.lines[place.first] if is_block else f"{' ' * place.column}{layout.place[-1]}:{beside}"
         if not any(isinstance(item, Entry) for item in items):
             key_line = f"{' ' * place.column}{layout.place[-1]}: {{}}{beside}"
-        yield Edit(place.first, place.last + 1, (key_line, *writer.lines(items, indent)))
+        yield Edit(place.first, place.last + 1, (key_line, *writer.lines(items, indent), *writer.left(indent)))
 
 
 def _of_the_space(items: Sequence[Item]) -> Sequence[Item]:
