@@ -80,6 +80,7 @@ UNDOCUMENTED = {
     "hydra_plugins.hydra_submitit_launcher.submitit_launcher:LocalLauncher",
     "hydra_plugins.hydra_submitit_launcher.submitit_launcher:SlurmLauncher",
     "submitit.core.submission:process_job",
+    "submitit.core.utils:pickle_load",
     "submitit.core.utils:JobPaths.get_first_id_independent_folder",
     "submitit.slurm.slurm:read_job_id",
     "wandb.proto.wandb_internal_pb2:Record",

@@ -4,14 +4,18 @@ import json
 import logging
 import shlex
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
+from journals import write_journal
 from omegaconf import OmegaConf
 from secret_spellings import FLAGS, FORMS, OVERRIDES, SECRET, SHOWN, YAML
+from typer.testing import CliRunner
 
+from ax_moo.cli.app import app
 from ax_moo.jobs.launcher import result_of
 from ax_moo.problem.problem import Problem
 from ax_moo.search_space.space import SearchSpace
@@ -223,3 +227,29 @@ def test_the_wandb_config_of_a_trial_hides_what_its_overrides_hide(spelling: str
     }
     assert "S3cr3t" not in str(uploaded)
     assert redaction.HIDDEN in str(uploaded["overrides"])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("status", "+db.password=S3cr3t-V4lue"),
+        ("status", "DIR", "--json", "+db.password=S3cr3t-V4lue"),
+        ("report", "DIR", "-o", "S3cr3t-V4lue"),
+        ("migrate", "CONFIG.yaml"),
+        ("submit", "app.py", "-m", "+db.password=S3cr3t-V4lue", "hydra.sweep.dir=[S3cr3t-V4lue"),
+    ],
+)
+def test_a_mistake_of_a_command_is_told_without_secrets(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_journal(
+        tmp_path / "DIR", Problem.from_config(SearchSpace.from_config({}, ["x=interval(0, 1)"]), {}, [], []), []
+    )
+    (tmp_path / "DIR/multirun.yaml").write_text("password: S3cr3t-V4lue")
+    (tmp_path / "S3cr3t-V4lue").mkdir()
+    (tmp_path / "CONFIG.yaml").write_text("password: S3cr3t-V4lue: x\n")
+    ended = CliRunner().invoke(app, words)
+    assert ended.exit_code == 2
+    assert "***" in ended.stderr
+    assert "S3cr3t" not in ended.stderr

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 import ax_moo
 from ax_moo.cli.app import app
+from ax_moo.jobs.launcher import JobState
 from ax_moo.problem.problem import Problem
 from ax_moo.search_space.space import SearchSpace
 from ax_moo.storage.trust import check_own, check_trusted
@@ -23,7 +24,7 @@ from ax_moo.system import strangers
 from ax_moo.system.errors import ConfigError
 from ax_moo.trial import Job, TrialStatus
 from ax_moo_launchers.attach import attach, cancel_command
-from ax_moo_launchers.files import is_id
+from ax_moo_launchers.files import is_id, read_own_json
 from ax_moo_launchers.local.controller import CONTROLLER
 from ax_moo_launchers.local.handle import LocalHandle
 from ax_moo_launchers.local.processes import boot_of_machine, start_of
@@ -208,7 +209,9 @@ def test_the_first_process_is_no_job() -> None:
     assert is_id("2", "local")
 
 
-def test_a_process_that_runs_no_job_is_not_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_runs_no_job_is_not_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     pid = os.getpid()  # this test's own, with its right start
     record = {"host": os.uname().nodename, "boot": boot_of_machine(), "pid": pid, "start": start_of(pid), "n_tasks": 1}
     (tmp_path / f"{pid}_process.json").write_text(str(record).replace("'", '"'))
@@ -216,9 +219,62 @@ def test_a_process_that_runs_no_job_is_not_killed(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(os, "kill", lambda *given: sent.append(given))
     monkeypatch.setattr(os, "killpg", lambda *given: sent.append(given))
     handle = LocalHandle(Job(str(pid), str(tmp_path), "local"))
-    assert not handle.is_alive()
     handle.cancel()
+    handle.withdraw()
     assert [each for each in sent if each[1] != 0] == []
+    assert f"kill {pid}" in caplog.text
+
+
+def test_a_job_runs_whatever_its_process_calls_itself(tmp_path: Path) -> None:
+    program = [sys.executable, "-c", "import time; time.sleep(100)"]  # as setproctitle in an application may leave it
+    with subprocess.Popen(program) as process:
+        try:
+            record = {"host": os.uname().nodename, "boot": boot_of_machine(), "start": start_of(process.pid)}
+            (tmp_path / f"{process.pid}_process.json").write_text(json.dumps({**record, "n_tasks": 1}))
+            handle = LocalHandle(Job(str(process.pid), str(tmp_path), "local"))
+            assert handle.state() is JobState.RUNNING
+        finally:
+            process.kill()
+
+
+@with_another_user
+def test_a_record_is_read_from_the_very_file_that_was_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "1_process.json"
+    path.write_text("{}")
+    opened: list[Any] = []
+    plain = open
+    monkeypatch.setattr("builtins.open", lambda *given, **more: opened.append(given[0]) or plain(*given, **more))
+    monkeypatch.setattr(Path, "open", lambda self, *given, **more: opened.append(self) or plain(self, *given, **more))
+    assert read_own_json(path) == {}
+    assert opened == [path]
+    given_to_nobody(path)
+    assert read_own_json(path) is None
+
+
+@with_another_user
+@pytest.mark.parametrize("change", [given_to_nobody, open_to_all])
+def test_a_job_does_not_run_a_call_that_another_user_could_have_written(
+    tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    marker, call = tmp_path / "unpickled", tmp_path / "17_submitted.pkl"
+    call.write_bytes(pickle.dumps(Malicious(marker)))
+    call.chmod(0o600)
+    change(call)
+    job = "import sys; from ax_moo_launchers.job import task; sys.argv = ['task', '.']; task.main()"
+    environ = {
+        **os.environ,
+        "SUBMITIT_EXECUTOR": "local",
+        "SUBMITIT_LOCAL_JOB_ID": "17",
+        "SUBMITIT_LOCAL_GLOBALID": "0",
+    }
+    environ |= {"SUBMITIT_LOCAL_NTASKS": "1", "SUBMITIT_LOCAL_LOCALID": "0", "SUBMITIT_LOCAL_NODEID": "0"}
+    ended = subprocess.run([sys.executable, "-c", job], cwd=tmp_path, env=environ, capture_output=True, text=True)
+    assert f"the job does not run what is in {call}" in ended.stderr
+    assert not marker.exists()
+    error = attach(Job("17", str(tmp_path), "local")).result().error or ""
+    assert "belongs to" in error or "every user" in error
 
 
 def test_a_job_that_runs_in_the_folder_of_another_sweep_is_not_ended(

@@ -9,7 +9,7 @@ import json
 import re
 import shlex
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -158,19 +158,19 @@ def leave_note(folder: Path, job_id: str, text: str) -> None:
 
 def read_own_json(path: Path) -> dict[str, Any] | None:
     """As :func:`read_json`; None as well for a file that another user can have written."""
-    try:
-        read_own(path)
-    except PermissionError:
-        return None
-    except OSError:
-        pass
-    return read_json(path)
+    with contextlib.suppress(PermissionError):
+        return _read_json(path, read_own)
+    return None
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
     """The object in a JSON file of ours; None if there is none. OSError if the file cannot be read now."""
+    return _read_json(path, Path.read_bytes)
+
+
+def _read_json(path: Path, read: Callable[[Path], bytes]) -> dict[str, Any] | None:
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(read(path))
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     return content if isinstance(content, dict) else None

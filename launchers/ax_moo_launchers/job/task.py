@@ -3,6 +3,7 @@
 It is run as ``python -m ax_moo_launchers.job.task FOLDER``.
 """
 
+import errno
 import gc
 import os
 import sys
@@ -14,6 +15,7 @@ from submitit.core.logger import get_logger
 from submitit.core.submission import process_job
 
 from ax_moo.system.signals import hold_back, warning_signal
+from ax_moo.system.strangers import read_own
 from ax_moo_launchers import submitit_internals
 from ax_moo_launchers.files import ARRAY_TASK, is_whole, leave_note, note_file, result_file
 from ax_moo_launchers.job import carried, exit_codes, time_limit
@@ -22,6 +24,7 @@ from ax_moo_launchers.job.exit_codes import no_room
 
 def main() -> None:
     submitit_internals.take_folders_as_they_are()
+    submitit_internals.unpickle_what(_own_call)
     carried.take_own_id()
     time_limit.ask_slurm()
     os.environ["SUBMITIT_FOLDER"] = folder = _folder(sys.argv[1])
@@ -46,6 +49,15 @@ def main() -> None:
         # An import of the application has raised it. Submitit writes a result for an Exception only.
         _leave_failure(environment)
         raise
+
+
+def _own_call(path: Path) -> bytes:
+    """The pickle of the job's call, which is code that runs with this user's rights."""
+    try:
+        return read_own(path)
+    except PermissionError as error:
+        why = error.strerror if error.errno == errno.EPERM else error
+        raise PermissionError(f"the job does not run what is in {path}: {why}") from None
 
 
 def _folder(given: str) -> str:

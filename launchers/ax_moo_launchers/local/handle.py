@@ -85,6 +85,13 @@ class LocalHandle(SubmititHandle):
     def _signal(self, send: Callable[[int, int], None], number: signal.Signals) -> None:
         if not is_id(self.job.job_id, LOCAL):
             return
+        if not is_one_of_ours(self._pid):
+            log.warning(
+                "Job %s is not ended: process %d does not show that it runs a job of this user's. If it does,"
+                " end it with: kill %d",
+                *(self.job.job_id, self._pid, self._pid),
+            )
+            return
         try:
             send(self._pid, number)
         except ProcessLookupError:
@@ -124,7 +131,8 @@ class LocalHandle(SubmititHandle):
             return not self._reap() and not self._has_ended() and self._is_heard()
         if sight is Sight.ZOMBIE:
             self._reap()
-        return sight is Sight.RUNS and is_one_of_ours(self._pid)
+        # Its words are not asked: a job that counts as lost runs again, so twice, while a signal only may do harm.
+        return sight is Sight.RUNS
 
     def _reap(self) -> bool:
         """Reap the controller if it is our child and has ended, so that it does not stay a zombie."""

@@ -72,7 +72,10 @@ def _exists(pid: int) -> bool:
 
 
 def is_one_of_ours(pid: int) -> bool:
-    """Whether a process is this user's and runs code of ours, as far as the system shows it: a pid may be forged."""
+    """Whether a process is this user's and runs code of ours, as far as the system shows it.
+
+    It says whether the process may be sent a signal, because its record may be forged, and not whether the job runs.
+    """
     try:
         process = psutil.Process(pid)
         words = process.cmdline()

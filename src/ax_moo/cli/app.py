@@ -2,13 +2,15 @@
 
 import logging
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 from ax_moo.cli import wandb
+from ax_moo.cli.mistakes import without_secrets_of
 from ax_moo.system import working_folder
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.log_records import make_visible
@@ -17,14 +19,22 @@ from ax_moo.system.terminal import never_fail, say_as_error, why_lost
 MISTAKE = 2
 INTERRUPTED = 130
 
+_OfWords: Any = typer.BadParameter.mro()[2]
+"""ClickException, for words that are no command's: that of click, or of its copy in newer releases of typer."""
+
 
 class _Commands(TyperGroup):
     """Prints only the message of a user's mistake, and ends the command with code 2."""
 
-    def main(self, *args: Any, **kwargs: Any) -> Any:
+    def main(self, args: Sequence[str] | None = None, *others: Any, **kwargs: Any) -> Any:
         never_fail()
-        make_visible()
-        return super().main(*args, **kwargs)
+        records = make_visible()
+        before, records.first = records.first, without_secrets_of(sys.argv[1:] if args is None else args)
+        self._shown = records.first
+        try:
+            return super().main(args, *others, **kwargs)
+        finally:
+            records.first = before
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -33,19 +43,23 @@ class _Commands(TyperGroup):
             finally:
                 _check_written()
         except ConfigError as error:
-            say_as_error(f"ax-moo {ctx.invoked_subcommand}: {error}")
-            raise typer.Exit(MISTAKE) from None
+            self._end(ctx, str(error))
         except PermissionError as error:  # most such files are named by a ConfigError; this is any other one
             what = f"{error.filename} cannot be read or written" if error.filename else "a file cannot be used"
-            say_as_error(f"ax-moo {ctx.invoked_subcommand}: {what}: {error.strerror or error}")
-            raise typer.Exit(MISTAKE) from None
+            self._end(ctx, f"{what}: {error.strerror or error}")
         except FileNotFoundError:  # of a path that is relative
             if not working_folder.is_gone():
                 raise
-            say_as_error(f"ax-moo {ctx.invoked_subcommand}: {working_folder.GONE}; {working_folder.REMEDY}")
-            raise typer.Exit(MISTAKE) from None
+            self._end(ctx, f"{working_folder.GONE}; {working_folder.REMEDY}")
+        except _OfWords as error:
+            error.message = self._shown(error.message)
+            raise
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
+
+    def _end(self, ctx: Any, message: str) -> NoReturn:
+        say_as_error(f"ax-moo {ctx.invoked_subcommand}: {self._shown(message)}")
+        raise typer.Exit(MISTAKE) from None
 
 
 def _check_written() -> None:

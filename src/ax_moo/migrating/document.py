@@ -11,6 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml.nodes import MappingNode, Node, ScalarNode
 
 from ax_moo.system.errors import ConfigError
+from ax_moo.system.redaction import redacted
 from ax_moo.system.text import one_line
 
 Path: TypeAlias = tuple[str, ...]
@@ -101,7 +102,7 @@ def _read(text: str) -> tuple[DictConfig, MappingNode]:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         config = OmegaConf.create(text)
     except (yaml.YAMLError, OmegaConfBaseException, ValueError, RecursionError) as error:
-        raise ConfigError(f"is not the YAML of a config: {one_line(str(error))}") from None
+        raise ConfigError(f"is not the YAML of a config: {one_line(redacted(str(error)))}") from None
     if not isinstance(root, MappingNode) or not isinstance(config, DictConfig):
         raise ConfigError("holds no mapping; give the YAML file that configures the sweeper")
     return config, root
