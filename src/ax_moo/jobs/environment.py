@@ -39,6 +39,12 @@ RUNS = Group(
 OF_ONE_RUN = ("WANDB_RUN_ID", "WANDB_NAME", "WANDB_RESUME")
 """Those that the sweep sets for a trial's run: only one process of the trial may have them, the first of its ranks."""
 
+IDS_OF_RUNS = (
+    *("WANDB_RUN_ID", "MLFLOW_RUN_ID", "COMET_EXPERIMENT_KEY", "NEPTUNE_CUSTOM_RUN_ID", "CLEARML_TASK_ID"),
+    *("TRAINS_TASK_ID", "SWANLAB_RUN_ID"),
+)
+"""Those that make two trials with one value the same run."""
+
 _OF_ONE_SWEEP = ("WANDB_RUN_GROUP", "WANDB_JOB_TYPE", "WANDB_PROJECT", "WANDB_ENTITY")
 
 ENV_SET = "++hydra.job.env_set."

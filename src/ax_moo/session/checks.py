@@ -54,10 +54,11 @@ def checked(
     check_ax_takes(problem, settings.method)
     wandb = WandbSettings.from_config(options.get("wandb", {}))
     job_config = check_composes(config, loader, space, arguments)
-    check_every_option(config, loader, space, arguments, job_config)
-    check_environment(job_config)
+    variables = check_every_option(config, loader, space, arguments, job_config)
+    check_environment(job_config, settings.n_trials)
     folders = first_folders(config, job_config, loader, space, settings.n_trials)
-    return problem, settings, dataclasses.replace(wandb, application=ApplicationLogger.of(job_config)), folders
+    wandb = dataclasses.replace(wandb, application=ApplicationLogger.of(job_config), variables=variables)
+    return problem, settings, wandb, folders
 
 
 def check_folder(folder: Path, problem: Problem, how: Resume, trial_folders: Sequence[Path]) -> None:

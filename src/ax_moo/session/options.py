@@ -33,8 +33,10 @@ Option = tuple[Choice, ParameterValue]
 
 def check_every_option(
     config: DictConfig, loader: ConfigLoader, space: SearchSpace, arguments: Sequence[str], job_config: DictConfig
-) -> None:
-    """Try every option, with the others as in ``job_config``, which is the config of an example trial.
+) -> frozenset[str]:
+    """The names that ``hydra.job.env_set`` has with some option, after a try of every option.
+
+    The others are then as in ``job_config``, which is the config of an example trial.
 
     Options of config groups are composed, as are mappings and lists; any other one replaces a value of ``job_config``.
 
@@ -42,8 +44,9 @@ def check_every_option(
         ConfigError: an option does not fit.
     """
     choices = [each for each in space.parameters if isinstance(each, Choice)]
+    names = {*_env_set(job_config)}
     if not choices:
-        return
+        return frozenset(names)
     known = _unresolvable_anyway(config, loader, space, choices) if unresolvable(job_config) else {}
     if found := _new(job_config, known):
         first = " ".join(f"{each.name}={each.values[0]}" for each in choices)
@@ -56,9 +59,15 @@ def check_every_option(
         trial = compose_trial(config, loader, space, example_point(space) | {choice.name: option})
         why = first_line(trial) if isinstance(trial, Exception) else _new(trial, known)
         _refuse((choice, option), arguments, why, "every option must have every key that is searched")
+        names |= {*_env_set(trial)}
     for choice in choices:
         for option, why in _replaced(choice, [o for o in choice.values[1:] if (choice, o) not in composed], job_config):
             _refuse((choice, option), arguments, why, "correct the option")
+    return frozenset(names)
+
+
+def _env_set(trial: Any) -> Iterator[str]:
+    yield from map(str, OmegaConf.select(trial, "hydra.job.env_set") or ())
 
 
 def _refuse(option: Option, arguments: Sequence[str], why: str | None, remedy: str) -> None:

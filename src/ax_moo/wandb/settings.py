@@ -156,6 +156,7 @@ class WandbSettings:
     """The keys of ``hydra.sweeper.wandb`` with the defaults of ``hydra/sweeper=ax_moo``.
 
     ``sweep`` asks for a W&B sweep that all trials belong to. The application's own W&B logger fills in what is None.
+    ``variables`` are the names of those that the trials' configs set.
     """
 
     enabled: bool = False
@@ -165,6 +166,7 @@ class WandbSettings:
     mode: Mode = Mode.AUTO
     sweep: bool = False
     application: ApplicationLogger = field(default_factory=ApplicationLogger)
+    variables: frozenset[str] = frozenset()
 
     @property
     def is_on(self) -> bool:

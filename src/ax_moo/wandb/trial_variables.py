@@ -20,7 +20,7 @@ _TRIAL = "${hydra.job.num}"
 
 
 def set_for_trials(config: DictConfig, settings: WandbSettings, folder: Path, sweep_id: str | None) -> None:
-    """Put the variables into the config of the trials; what the user has set there stays.
+    """Put the variables into the config of the trials, but for those that the user or an option sets there.
 
     ``sweep_id`` is that of a sweep that begins now; None stands for the one in the folder's journal.
     """
@@ -28,7 +28,7 @@ def set_for_trials(config: DictConfig, settings: WandbSettings, folder: Path, sw
     if not settings.is_on or modes_to_try(options.mode) == (Mode.DISABLED,):
         return
     values = _variables(options, settings, run_id_prefix(options.name, folder, sweep_id))
-    theirs = config.hydra.job.env_set.keys()
+    theirs = config.hydra.job.env_set.keys() | settings.variables
     if RUN_ID in theirs:
         del values[RESUME]
     given = config.hydra.overrides
