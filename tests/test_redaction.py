@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -91,6 +92,15 @@ def test_a_token_of_a_known_form_is_not_seen_whatever_its_key(token: str) -> Non
 @pytest.mark.parametrize("word", SHOWN)
 def test_what_is_no_secret_is_shown(word: str) -> None:
     assert redaction.command_without_secrets(f"app.py {word}") == f"app.py {word}"
+
+
+@pytest.mark.parametrize(
+    "login",
+    ["me:geheim@host:5432/db", "root:geheim@db", "me:geheim@10.0.0.1", "me:p@ss!wd@host", "me:geheim@localhost"],
+)
+def test_a_login_without_a_scheme_is_told_by_its_host_user_or_password(login: str) -> None:
+    shown = redaction.message_without_secrets(f"no answer from {login}")
+    assert shown == re.sub(r":.*@", ":***@", f"no answer from {login}")
 
 
 def test_numbers_of_tokens_and_flags_are_shown_in_a_config() -> None:
@@ -192,7 +202,7 @@ def test_a_secret_of_several_lines_is_hidden_before_its_line_breaks_are_shown(ca
 
 
 def test_a_long_text_takes_no_longer_than_its_length_asks_for() -> None:
-    for text in ("a" * 200_000 + "-." * 100_000, "curl " * 100_000):
+    for text in ("a" * 200_000 + "-." * 100_000, "curl " * 100_000, "a:b@" * 50_000, "a:" * 100_000):
         assert redaction.redacted(text) == text
 
 

@@ -4,6 +4,7 @@ import re
 
 from ax_moo.system.redaction.keys import HIDDEN, Level, is_secret, level_of_path
 from ax_moo.system.redaction.known import is_searched, without_known
+from ax_moo.system.redaction.logins import without_logins
 
 _SHELLS_QUOTE = "'\"'\"'"  # a single quote inside a single-quoted word of the shell
 _PLAIN = rf"(?:(?:Basic|Bearer|Token|Digest)\s+)?(?:\\[^\s']|{_SHELLS_QUOTE}|[^\s,;&}}\])'])+"
@@ -27,7 +28,7 @@ _CURLS_USER = re.compile(
     r"(?P<before>\bcurl\b[^|;&\n]{0,500}?\s(?:-u|--user|--proxy-user)[ =]*['\"]?[^\s:'\"]+:)[^\s'\"]+"
 )
 _QUERY = re.compile(r"(?P<before>[?&;](?P<key>[\w.\-]+)=)(?P<value>[^&;\s'\"#]+)")
-_OF_QUERIES = {"key", "sig", "signature", "x-amz-signature", "x-amz-credential", "x-goog-signature", "code"}
+_OF_QUERIES = {"key", "sig", "signature", "x-amz-signature", "x-amz-credential", "x-goog-signature", "code", "pwd"}
 
 _NAME = r"(?!(?:[a-z]+\d{0,4}|v?\d{1,4})(?:[-_](?:[a-z]+\d{0,4}|v?\d{1,4}))*(?![\w-]))"
 """No name of a model, such as ``sk-resnet50`` and ``hf_model2024``."""
@@ -65,6 +66,7 @@ def without_forms(text: str) -> str:
     if "://" in text:
         text = _TOKEN_IN_URL.sub(rf"\g<before>{HIDDEN}", text)
         text = _PASSWORD_IN_URL.sub(rf"\g<before>{HIDDEN}@", text)
+    text = without_logins(text)
     if "curl" in text:
         text = _CURLS_USER.sub(rf"\g<before>{HIDDEN}", text)
     if "=" in text:
@@ -83,10 +85,12 @@ def _without_values(text: str, given: re.Pattern[str]) -> str:
     """The text without the values of secret keys; what follows any other key may have such keys in it."""
     parts, at = [], 0
     while (key := given.search(text, at)) is not None:
-        level, value = level_of_path(key["key"] or key["flag"]), _VALUE.match(text, key.end())
+        level = level_of_path(key["key"] or key["flag"])
         parts.append(text[at : key.end()])
         at = key.end()
-        if value is not None and level is not Level.NOTHING and not is_searched(key["key"] or ""):
+        if level is Level.NOTHING or is_searched(key["key"] or ""):
+            continue
+        if (value := _VALUE.match(text, at)) is not None:  # a look at all of them would take the square of the length
             parts.append(value[0] if is_no_secret(value[0], level) else HIDDEN)
             at = value.end()
     return "".join([*parts, text[at:]])
