@@ -8,10 +8,10 @@ from pathlib import Path
 import yaml
 
 from ax_moo.cli.folder import open_folder
-from ax_moo.html_report.trial_folders import trial_folders
 from ax_moo.problem.frontier import pareto_trials
 from ax_moo.results.retraining import ONE_RUN, command_of, nearest_to_ideal
 from ax_moo.storage.folder import SweepFolder
+from ax_moo.storage.trial_folders import trial_folders
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.redaction import HIDDEN, command_without_secrets, note_searched
 from ax_moo.system.terminal import say, say_as_error

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from ax_moo import measurements
-from ax_moo.html_report.trial_folders import trial_folders
 from ax_moo.html_report.views import View, view
 from ax_moo.measurements import Measurement
+from ax_moo.storage.trial_folders import trial_folders
 from ax_moo.trial import Trial
 
 MOST_POINTS = 200_000
