@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ax_moo.optimizer.base import Candidate, Method, SearchSpaceExhausted
 from ax_moo.optimizer.bayes.ax_client import AxOptimizer
-from ax_moo.optimizer.first_points.points import key
+from ax_moo.optimizer.points.keys import key
 from ax_moo.optimizer.refusals import check_ax_takes
 from ax_moo.problem.problem import Problem
 from ax_moo.search_space.space import Choice, Fixed, Parameter, Range, SearchSpace

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ax_moo.optimizer.base import Candidate, Method, SearchSpaceExhausted, is_after_the_design
 from ax_moo.optimizer.encoding import SpaceEncoding
-from ax_moo.optimizer.first_points.allowed import allowed_points
 from ax_moo.optimizer.first_points.axis_coordinates import coordinates
-from ax_moo.optimizer.first_points.points import key, number_of_points
 from ax_moo.optimizer.first_points.sobol import MOST_DIMENSIONS, sobol
+from ax_moo.optimizer.points.allowed import allowed_points, number_of_points
+from ax_moo.optimizer.points.keys import key
 from ax_moo.problem.problem import Problem
 from ax_moo.trial import Parameterization, Trial, TrialStatus
 

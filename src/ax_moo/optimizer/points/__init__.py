@@ -1,0 +1,1 @@
+"""What can be asked of a search space: its points, and which of them no trial has had."""
