@@ -100,3 +100,8 @@ def test_with_one_objective_the_frontier_is_the_best_trial() -> None:
     one = problem()
     trials = [_completed(0, objective=2.0), _completed(1, objective=1.0), _completed(2, objective=3.0)]
     assert [t.index for t in pareto_trials(trials, one)] == [1]
+
+
+def test_rows_whose_sum_is_larger_than_any_number_are_compared() -> None:
+    points = np.array([[1.5e308, 1.5e308, 0.0], [1.5e308, 1.6e308, 0.0], [-1.5e308, -1.5e308, -1.5e308]])
+    assert non_dominated(points).tolist() == [False, True, False]

@@ -258,6 +258,23 @@ def test_a_hypervolume_that_is_too_large_to_be_drawn_is_said_to_be_so(opened: Ca
     assert report.complaints == []
 
 
+LINES = """
+node => {
+  const range = document.createRange();
+  range.selectNodeContents(node.firstChild);
+  return range.getClientRects().length;
+}
+"""
+
+
+@pytest.mark.parametrize("width", [390, 768, 1280])
+def test_a_long_number_of_a_tile_is_on_one_line(opened: Callable[[str], Opened], width: int) -> None:
+    page = opened("huge").page
+    page.set_viewport_size({"width": width, "height": 900})
+    assert page.locator(".tile dd", has_text="1.7977e308").evaluate(LINES) == 1
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
 def test_all_pairs_of_three_objectives_are_drawn_and_the_large_one_is_chosen(opened: Callable[[str], Opened]) -> None:
     report = opened("three")
     titles = "node => [node.layout.xaxis.title.text, node.layout.yaxis.title.text]"

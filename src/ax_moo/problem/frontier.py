@@ -40,7 +40,8 @@ def non_dominated(points: Points) -> npt.NDArray[np.bool_]:
     if points.shape[1] == 2:
         return _non_dominated_pairs(points)
     # The rows with the largest sums dominate most others, so that few rows are left to compare with.
-    left = np.argsort(-points.sum(axis=1), kind="stable")
+    # Means stand for sums, which may be larger than any number.
+    left = np.argsort(-(points / points.shape[1]).sum(axis=1), kind="stable")
     looked_at = 0
     while looked_at < len(left):
         one, others = points[left[looked_at]], points[left]

@@ -43,12 +43,20 @@ function goals() {
   return `${sentence[0].toUpperCase()}${sentence.slice(1)}.`;
 }
 
+/** A number that is written smaller, so that it stays on one line. */
+const LONG = /^[-\d.,e]{9,}$/;
+
 function tile(name, value, more, kind = "") {
   return el(
     "div",
     { class: `tile ${kind}` },
     el("dt", {}, name),
-    el("dd", {}, value, more ? el("span", { class: "more" }, more) : null),
+    el(
+      "dd",
+      { class: LONG.test(value) ? "long" : "" },
+      value,
+      more ? el("span", { class: "more" }, more) : null,
+    ),
   );
 }
 
