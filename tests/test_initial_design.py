@@ -151,14 +151,6 @@ def test_very_short_trials_do_not_wait_for_the_import_of_ax() -> None:
     assert _after_results_at(*[5.9] * 8, n_initial=5).ask() is None
 
 
-def test_a_constrained_space_is_left_to_ax() -> None:
-    constrained = problem(objectives=TWO_OBJECTIVES, parameter_constraints=["x + y <= 1"])
-    for method in (Method.AUTO, Method.SOBOL):
-        design = InitialDesign(constrained, method, 3)
-        assert design.ask() is None
-        assert not design.is_all
-
-
 def _sweep(folder: Path, launcher: ScriptedLauncher, build: Any, **options: Any) -> Any:
     settings = Settings(**({"n_trials": 7, "n_jobs": 3, "seed": 5} | options))
     design = InitialDesign(TWO, Method(settings.method), 5, settings.n_initial)

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from ax_moo.optimizer.base import Candidate, Optimizer, SearchSpaceExhausted
+from ax_moo.optimizer.base import Candidate, Optimizer, SearchSpaceExhausted, proposed
 from ax_moo.optimizer.first_points.initial_design import InitialDesign
 from ax_moo.optimizer.interruptible import Interruptible
 from ax_moo.optimizer.telling import Telling
@@ -117,7 +117,7 @@ class BackgroundOptimizer:
         if candidate is None:
             return None
         seconds = round(time.perf_counter() - begin, 3)
-        trial = _trial(index, candidate)
+        trial = proposed(index, candidate)
         self._design.accept(trial)  # now: the next one may be asked for before this one is taken
         self._tell_optimizer(lambda: self._accept(trial))
         future.set_result(dataclasses.replace(candidate, seconds=seconds, knows=knows))
@@ -172,7 +172,7 @@ class BackgroundOptimizer:
             return None
         self._has_proposed = True
         if self._design is not None and candidate is not None and not asked.is_designed:
-            self._design.accept(_trial(asked.index, candidate))
+            self._design.accept(proposed(asked.index, candidate))
         if candidate is None:
             self._queue.clear()
             self._waits_for_more_than = asked.knows
@@ -219,13 +219,3 @@ class BackgroundOptimizer:
         if self._tells is None:
             self._tells = Telling(self._built())
         return self._tells
-
-
-def _trial(index: int, candidate: Candidate) -> Trial:
-    return Trial(
-        index,
-        candidate.parameterization,
-        generation_node=candidate.generation_node,
-        model_failed=candidate.model_failed,
-        arm=candidate.arm,
-    )

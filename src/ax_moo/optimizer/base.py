@@ -59,6 +59,17 @@ class Candidate:
     model_failed: str | None = None
 
 
+def proposed(index: int, candidate: Candidate) -> Trial:
+    """The trial that a candidate becomes."""
+    return Trial(
+        index,
+        candidate.parameterization,
+        generation_node=candidate.generation_node,
+        model_failed=candidate.model_failed,
+        arm=candidate.arm,
+    )
+
+
 class Optimizer(Protocol):
     """An optimizer that one thread owns."""
 

@@ -14,8 +14,8 @@ from ax_moo.problem.whole_numbers import every_nth, from_on, whole_rows
 from ax_moo.search_space.space import Choice, Fixed, Parameter, Range, SearchSpace
 from ax_moo.trial import Parameterization, ParameterValue
 
-MOST_COUNTED = 100_000
-_MOST_STEPS = 400_000
+MOST_COUNTED = 20_000
+_MOST_STEPS = 100_000
 _MOST_ATTEMPTS = 50
 _TOLERANCE = 1e-9
 _ROUNDS = 10

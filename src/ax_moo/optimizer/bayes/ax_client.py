@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ax_moo.optimizer.base import Candidate, Method, is_after_the_design
+from ax_moo.optimizer.base import Candidate, Method, is_after_the_design, proposed
 from ax_moo.optimizer.bayes.ax_problem import AxProblem, aliases
 from ax_moo.optimizer.bayes.ax_trials import AxTrials
 from ax_moo.optimizer.bayes.one_thread import one_thread
@@ -17,6 +17,7 @@ from ax_moo.optimizer.bayes.quiet_ax import quiet_ax
 from ax_moo.optimizer.bayes.scored_points import ScoredPoints
 from ax_moo.optimizer.bayes.substitutes import Substitutes
 from ax_moo.optimizer.bayes.sweep_strategy import SweepStrategy
+from ax_moo.optimizer.first_points.initial_design import InitialDesign
 from ax_moo.optimizer.points.untried import Untried
 from ax_moo.optimizer.telling import Telling
 from ax_moo.problem.problem import Problem
@@ -60,6 +61,9 @@ class AxOptimizer:
         self._trials = trials = AxTrials(client, in_ax, untried, strategy.fits)
         self._scored = scored = ScoredPoints(client, in_ax, untried, trials, strategy.has_model, seed)
         self._substitutes = Substitutes(client, in_ax, untried, trials, strategy, scored, seed)
+        self._design: InitialDesign | None = None
+        if seed is not None and untried.is_constrained:
+            self._design = InitialDesign(problem, Method(method), seed, n_initial, initial)
 
     @property
     def client(self) -> Client:
@@ -116,12 +120,16 @@ class AxOptimizer:
         """Take note of a trial that another optimizer has proposed."""
         self._strategy.model_has_begun = self._strategy.model_has_begun or is_after_the_design(trial)
         self._trials.accept(trial)
+        if self._design is not None:
+            self._design.accept(trial)
 
     def tell(self, trial: Trial) -> None:
         """Tell Ax about a finished trial; to tell it twice is harmless.
 
         A trial without an outcome is no longer pending in Ax, and its point is not proposed again.
         """
+        if self._design is not None and not self._trials.knows_end_of(trial):
+            self._design.tell(trial)
         self._trials.tell(trial)
 
     def ask(self, index: int) -> Candidate | None:
@@ -130,6 +138,15 @@ class AxOptimizer:
         Raises:
             SearchSpaceExhausted: every point has been tried.
         """
+        if self._design is not None and (candidate := self._design.ask()) is not None:
+            self.accept(proposed(index, candidate))
+            return candidate
+        candidate = self._asked_of_ax(index)
+        if self._design is not None and candidate is not None:
+            self._design.accept(proposed(index, candidate))
+        return candidate
+
+    def _asked_of_ax(self, index: int) -> Candidate | None:
         for point in self._initial:
             if self._untried.is_new(point):
                 return self._trials.add(index, point, "initial")

@@ -60,9 +60,12 @@ class AxTrials:
         with self._in_ax.own_names():
             self._attach(trial.index, trial.arm or self._in_ax.encoding.to_arm(trial.parameterization))
 
+    def knows_end_of(self, trial: Trial) -> bool:
+        return trial.index in self._told
+
     def tell(self, trial: Trial) -> None:
         """Tell Ax about a finished trial; to tell it twice is harmless."""
-        if trial.index in self._told:
+        if self.knows_end_of(trial):
             return
         self._told.add(trial.index)
         with self._in_ax.own_names():

@@ -1,17 +1,21 @@
 """The candidates that need no Ax: initial points, the centre of the space, Sobol and random points, and a grid.
 
-They are those that Ax would propose, and are there before Ax is imported, which takes seconds.
+They are there before Ax is imported, which takes seconds. Without parameter constraints they are those that Ax would
+propose. With them Ax's samplers remember what they have drawn in vain, and round whole numbers in the order of a set:
+another process, and a resumed sweep, would get other points.
 """
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
-from ax_moo.optimizer.base import Candidate, Method, SearchSpaceExhausted, is_after_the_design
+from ax_moo.optimizer.base import Candidate, Method, is_after_the_design
 from ax_moo.optimizer.encoding import SpaceEncoding
 from ax_moo.optimizer.first_points.axis_coordinates import coordinates
 from ax_moo.optimizer.first_points.sobol import MOST_DIMENSIONS, sobol
-from ax_moo.optimizer.points.allowed import allowed_points, number_of_points
+from ax_moo.optimizer.points.allowed import allowed_points
 from ax_moo.optimizer.points.keys import key
+from ax_moo.optimizer.points.untried import Untried
+from ax_moo.problem.centre import constrained_centre
 from ax_moo.problem.problem import Problem
 from ax_moo.trial import Parameterization, Trial, TrialStatus
 
@@ -23,6 +27,8 @@ YOUNG_SECONDS = 6.0
 
 _MOST_DRAWS = 10_000
 """So many draws, and one for each point that is known, may be in vain before Ax looks for a point in its own way."""
+_MOST_IN_VAIN = 1000
+"""After so many draws in a row that break a constraint, points are drawn from the constraints themselves."""
 
 
 class InitialDesign:
@@ -54,10 +60,10 @@ class InitialDesign:
         self._n_initial = N_INITIAL if n_initial is None else n_initial
         self._encoding = SpaceEncoding(problem)
         self._axes = {axis.name: coordinates(axis) for axis in self._encoding.axes}
-        self._number_of_points = number_of_points(problem) if self._can_draw else None
         self._points = self._unit_points(design_seed(method, seed)) if self._can_draw else iter(())
-        self._proposed: set[str] = set()
+        self._untried = Untried(problem, seed)
         self._arms: set[str] = set()
+        self._n_in_vain = 0
         self._n_left = self._n_completed = 0
         self._model_has_begun = False
         self._grid = allowed_points(problem) if method is Method.GRID else iter(())
@@ -68,8 +74,9 @@ class InitialDesign:
 
     @property
     def _can_draw(self) -> bool:
-        """Whether Ax's points can be computed here; in a constrained space they come from its own samplers."""
-        return not self._problem.parameter_constraints and 0 < self._dimensions <= MOST_DIMENSIONS
+        """Whether the points can be computed here; those of ``fast`` are always Ax's own."""
+        is_axs_own = self._method is Method.FAST and bool(self._problem.parameter_constraints)
+        return not is_axs_own and 0 < self._dimensions <= MOST_DIMENSIONS
 
     @property
     def is_all(self) -> bool:
@@ -89,7 +96,7 @@ class InitialDesign:
 
     def accept(self, trial: Trial) -> None:
         """Take note of a trial, whoever has proposed it."""
-        if key(trial.parameterization) not in self._proposed:
+        if self._untried.is_new(trial.parameterization):
             self._note(trial.parameterization, trial.arm or self._encoding.to_arm(trial.parameterization))
         self._n_left += 1
         self._model_has_begun = self._model_has_begun or is_after_the_design(trial)
@@ -108,17 +115,16 @@ class InitialDesign:
             SearchSpaceExhausted: every point has been tried.
         """
         for point in self._initial:
-            if key(point) not in self._proposed:
+            if self._untried.is_new(point):
                 return Candidate(dict(point), "initial")
         if self._method is Method.GRID:
             return Candidate(self._next_of_the_grid(), self._method)
         if not self._can_draw or (self._method.has_model and not self._is_initial):
             return None
-        if len(self._proposed) == self._number_of_points:
-            raise SearchSpaceExhausted(f"all {self._number_of_points} points were tried")
-        if self._method.has_model and not self._arms:
-            return self._candidate({name: axis.centre for name, axis in self._axes.items()}, "CenterOfSearchSpace")
-        arm = self._new_arm()
+        self._untried.check_any_left()
+        if self._method.has_model and not self._arms and (centre := self._centre()) is not None:
+            return self._candidate(centre, "CenterOfSearchSpace")
+        arm = self._new_allowed_arm() if self._untried.is_constrained else self._new_arm()
         node = "Sobol" if self._method.has_model else self._method
         return None if arm is None else self._candidate(arm, node)
 
@@ -135,12 +141,12 @@ class InitialDesign:
 
     def _next_of_the_grid(self) -> Parameterization:
         for point in self._grid:
-            if key(point) not in self._proposed:
+            if self._untried.is_new(point):
                 return point
-        raise SearchSpaceExhausted(f"the grid has {len(self._proposed)} points, and every one was tried")
+        return self._untried.next_of_the_grid()  # there is none
 
     def _note(self, parameterization: Parameterization, arm: Parameterization) -> None:
-        self._proposed.add(key(parameterization))
+        self._untried.remove(parameterization)
         self._arms.add(key(arm))
 
     def _new_arm(self) -> Parameterization | None:
@@ -150,6 +156,27 @@ class InitialDesign:
             if key(arm) not in self._arms:
                 return arm
         return None
+
+    def _centre(self) -> Parameterization | None:
+        """The centre of the space; None if rounding has moved it beyond a constraint."""
+        centre = {name: axis.centre for name, axis in self._axes.items()}
+        if not self._untried.is_constrained:
+            return centre
+        values = constrained_centre(self._problem.solution)
+        point = self._problem.points.point({**self._encoding.to_parameterization(centre), **values})
+        return None if point is None else self._encoding.to_arm(point)
+
+    def _new_allowed_arm(self) -> Parameterization:
+        """The next of the sequence that meets the constraints; where they are rare, one drawn from the constraints.
+
+        Draws in vain are counted since the last point that meets them, known or new, as a resumed sweep counts them.
+        """
+        while self._n_in_vain < _MOST_IN_VAIN:
+            point = self._encoding.to_parameterization(self._arm(next(self._points)))
+            self._n_in_vain = 0 if self._problem.points.is_allowed(point) else self._n_in_vain + 1
+            if self._n_in_vain == 0 and self._untried.is_new(point):
+                return self._encoding.to_arm(point)  # rounding may have moved it within the constraints
+        return self._encoding.to_arm(self._untried.one())
 
     def _arm(self, point: Sequence[float]) -> Parameterization:
         arm, first = {}, 0
