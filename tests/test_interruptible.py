@@ -1,10 +1,13 @@
 """The end of a sweep whose next candidate is still being computed, or whose optimizer is still being built."""
 
+import importlib
 import os
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -103,6 +106,29 @@ with BackgroundOptimizer(build) as asking:
 print("left")
 """
 
+LOCK = """
+import logging, time
+from concurrent.futures import ThreadPoolExecutor
+from ax_moo.optimizer.interruptible import Interruptible
+
+def work():
+    while True:
+        for level in range(50):
+            logging.getLogger("ended").setLevel(level)
+        for _ in range(2000):
+            pass
+
+for attempt in range(10):
+    with ThreadPoolExecutor(1) as thread:
+        interruptible = Interruptible()
+        future = thread.submit(interruptible.run, work)
+        time.sleep(attempt / 1000)
+        interruptible.end()
+        assert isinstance(future.exception(60), SystemExit)
+    logging.getLogger("other").setLevel(0)
+print("ended 10 times")
+"""
+
 
 def _ended(script: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -146,3 +172,27 @@ def test_an_import_is_not_interrupted_and_not_waited_for_and_the_work_ends_after
         may_go_on.set()
         assert isinstance(future.exception(60), SystemExit)
     assert done == ["import"]
+
+
+def test_the_work_does_not_end_within_the_standard_library_where_it_would_leave_a_lock_behind() -> None:
+    ended = _ended(LOCK)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "ended 10 times\n", "")
+
+
+def test_the_work_does_not_end_within_an_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "imported_in_a_fit.py").write_text("for _ in range(20_000_000): pass\nis_whole = True\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    interruptible, begun = Interruptible(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        importlib.import_module("imported_in_a_fit")
+        while True:
+            time.sleep(0.001)
+
+    with ThreadPoolExecutor(1) as thread:
+        future = thread.submit(interruptible.run, work)
+        assert begun.wait(60)
+        interruptible.end()
+        assert isinstance(future.exception(60), SystemExit)
+    assert sys.modules["imported_in_a_fit"].is_whole
