@@ -10,6 +10,7 @@ from typing import Any
 
 import hydra
 import pytest
+import yaml
 from ax_moo_command import ax_moo
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -267,7 +268,8 @@ def test_parameters_called_optim_are_no_config_of_nevergrad(tmp_path: Path) -> N
         assert given(options, "params", "n_trials") == [{**found, "x": "c,d"}, 7]
 
 
-NOT_KNOWN = "    #   write direction: maximize, or minimize\n"
+UNDECIDED = "    # choose one: the sweep does not begin before\n    direction: maximize or minimize\n"
+NOT_KNOWN = f"    #   write direction: maximize, or minimize\n{UNDECIDED}"
 
 
 @pytest.mark.parametrize(
@@ -280,9 +282,15 @@ NOT_KNOWN = "    #   write direction: maximize, or minimize\n"
             "ax_config: {experiment: {objective_name: '${f}', minimize: '${less}'}}",
             "\n    objectives: {acc: {direction: maximize}}\n",
         ),
-        ("ax", "ax_config: {experiment: {objective_name: '${unknown}'}}", "    #   write objectives: {NAME: "),
+        ("ax", "ax_config: {experiment: {objective_name: '${unknown}'}}", UNDECIDED),
         ("nevergrad", "optim: {maximize: '${more}'}", "\n    direction: maximize\n"),
         ("nevergrad", "optim: {maximize: '${unknown}'}", NOT_KNOWN),
+        ("optuna", "direction: {acc: maximize}", UNDECIDED),
+        (
+            "optuna",
+            "direction: ['${way.Up}', Direction.minimize]",
+            "1: {direction: '${way.Up}'}, objective_2: {direction: min",
+        ),
     ],
 )
 def test_a_direction_that_another_key_says_is_not_lost(sweeper: str, keys: str, found: str) -> None:
@@ -291,7 +299,7 @@ def test_a_direction_that_another_key_says_is_not_lost(sweeper: str, keys: str, 
     )
     text = migrated(f"{start}{keys}\n")
     assert found in text
-    assert text.count("direction:") == 1
+    assert text.count("    direction:") == found.count("    direction:")
 
 
 def test_names_of_studies_made_of_other_keys_stay_in_the_names_of_folders(tmp_path: Path) -> None:
@@ -314,7 +322,7 @@ space: {x: "interval(0, 1)"}
     assert '    dir: "out/${lo}_${oc.env:HOME,x} y/${now:%Y}"\n    subdir: ${hydra.sweeper.storage}\n' in text
     assert "    # check the ends of ranges: Optuna's range includes its end" in text
     assert "\n    params: ${space}\n" in text
-    assert "# not taken over: search_space: {x: 'range(0, 2)'}\n    #   params is given already" in text
+    assert "# not taken over: search_space: {x: 'range(0, 1)'}\n    #   params is given already" in text
 
 
 def test_ax_config_with_constraints_and_an_early_stop(tmp_path: Path) -> None:
@@ -522,7 +530,7 @@ hydra:
     n_trials: many
     n_jobs: 1
 """)
-    options = composed(text, tmp_path)
+    options = composed(text, tmp_path, "config.yaml", "hydra.sweeper.direction=minimize")
     assert options["params"] == {
         "x": "interval(0, 1)",
         "y": "choice(a, b)",
@@ -619,7 +627,7 @@ hydra:
 
 def test_no_comment_is_lost_with_the_key_that_it_was_beside(tmp_path: Path) -> None:
     text = migrated(COMMENTED)
-    composed(text, tmp_path)
+    composed(text, tmp_path, "config.yaml", "hydra.sweeper.direction=minimize")
     said = [line.partition("#")[2].strip() for line in COMMENTED.splitlines() if "#" in line]
     assert [text.count(f"# {comment}") for comment in said] == [1] * len(said), text
     assert "    # beside a group\n      model.lr: interval(0, 1)  # beside a nested key\n" in text
@@ -627,8 +635,20 @@ def test_no_comment_is_lost_with_the_key_that_it_was_beside(tmp_path: Path) -> N
 
 def test_a_list_without_a_direction_is_said(tmp_path: Path) -> None:
     text = migrated(COMMENTED)
-    assert composed(text, tmp_path)["objectives"] == {}
-    assert "objectives" not in text
-    assert (
-        "not taken over: direction: []\n    #   it names no direction; write direction: maximize, or minimize" in text
-    )
+    assert "    #   it names no direction; write direction: maximize, or minimize\n" in text
+    assert UNDECIDED in text
+    with pytest.raises(ConfigError, match=r"direction: must be one of maximize, minimize, got 'maximize or minimize'"):
+        composed(text, tmp_path)
+
+
+@pytest.mark.parametrize("params", ["{x: 'interval(0, 1)'}", "{y: 'choice(a, b)'}"])
+def test_where_both_are_given_params_alone_are_searched_as_by_the_others(tmp_path: Path, params: str) -> None:
+    text = migrated(f"""\
+defaults: [{{override hydra/sweeper: optuna}}]
+hydra:
+  sweeper:
+    search_space: {{x: {{type: int, low: 1, high: 3}}}}
+    params: {params}
+""")
+    assert composed(text, tmp_path)["params"] == yaml.safe_load(params)
+    assert "# not taken over: search_space: {x: {type: int, low: 1, high: 3}}" in text

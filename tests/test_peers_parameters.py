@@ -80,6 +80,14 @@ NEVERGRADS_FORMS: list[tuple[Any, Any]] = [
     ({"lower": 1, "upper": 12, "integer": True}, Range("x", 1, 12, "int")),
     ({"lower": 1, "upper": 12, "log": True, "integer": True}, Range("x", 1, 12, "int", log_scale=True)),
 ]
+OTHER_FORMS: list[tuple[Any, Any]] = [
+    ("choice(null, 0.5)", Choice("x", (None, 0.5), False)),
+    ({"type": "int", "low": 0.5, "high": 3.7}, Range("x", 0, 3, "int")),
+    ({"type": "categorical", "choices": "${options}"}, {"type": "choice", "values": "${options}"}),
+    ({"type": "choice", "values": ["s", "m"], "is_ordered": True, "new": 1}, Choice("x", ("s", "m"), True)),
+    ({"type": "range", "bounds": [1, 10], "backfill_value": 2}, Range("x", 1, 10, "int")),
+    ({"type": "fixed", "value": 8, "backfill_value": 2}, Fixed("x", 8)),
+]
 
 
 def read(value: Any) -> Any:
@@ -106,6 +114,17 @@ def test_what_the_tests_of_ax_and_nevergrad_read_is_ours_as_it_is(value: Any, pa
 @pytest.mark.parametrize(("value", "parameter"), NEVERGRADS_FORMS)
 def test_nevergrads_lists_and_mappings_are_rewritten(value: Any, parameter: Any) -> None:
     assert migrated(value) == parameter
+
+
+@pytest.mark.parametrize(("value", "parameter"), OTHER_FORMS)
+def test_no_parameter_is_lost_or_changed_for_a_field_that_says_nothing(value: Any, parameter: Any) -> None:
+    (item,) = parameters({"x": value}, (), range_includes_end=False, lists_are_choices=True)
+    assert item.value == parameter or read(item.value) == parameter
+
+
+def test_a_sweep_inside_another_is_no_parameter_of_ours() -> None:
+    (item,) = parameters({"x": "choice(range(1, 3), 7)"}, (), range_includes_end=True, lists_are_choices=True)
+    assert "one sweep cannot stand inside another" in str(item)
 
 
 def test_a_deletion_and_a_fixed_value_on_the_command_line_reach_every_trial() -> None:

@@ -24,6 +24,8 @@ _SECTIONS = (
 )
 _SPACES = ("params", "search_space", "parametrization", "ax_config.params")
 _UNKNOWN = "ours has no such key"
+_UNKNOWN_DIRECTION = Entry("direction", "maximize or minimize", remark="choose one: the sweep does not begin before")
+"""``???`` would leave the default, by which the sweep minimises: OmegaConf merges it with nothing."""
 
 
 class Keys:
@@ -59,6 +61,9 @@ class Keys:
             yield Note(dotted, value, _reason(found.remedy) if found else _UNKNOWN, path)
 
     def space(self, path: Path, value: Any) -> Iterator[Item]:
+        if path != ("params",) and self._sweeper.get("params") is not None:  # each of the others then takes these alone
+            yield Note(".".join(path), value, "params is given already", path)
+            return
         if isinstance(value, str) and INTERPOLATION in value:
             ranges = self._peer.range_includes_end
             yield Entry("params", value, path, f"check the ends of ranges: {INCLUDES_END}" if ranges else "")
@@ -93,10 +98,12 @@ class Keys:
         directions = self._resolved(path) if isinstance(value, str) else value
         if isinstance(directions, Mapping):
             yield Note(".".join(path), value, "write objectives: {NAME: {direction: maximize}}", path)
+            yield _UNKNOWN_DIRECTION
         elif not isinstance(directions, list):
             yield Entry("direction", value, path)
         elif not directions:
             yield Note(".".join(path), value, "it names no direction; write direction: maximize, or minimize", path)
+            yield _UNKNOWN_DIRECTION
         elif len(directions) == 1:
             yield Entry("direction", directions[0], path)
         else:
@@ -118,6 +125,7 @@ class Keys:
             for each, found in ((path, value), (beside, at(self._sweeper, beside))):
                 if found is not None:
                     yield Note(".".join(each), found, reason, each)
+            yield _UNKNOWN_DIRECTION
         elif name != DEFAULT_NAME:
             yield Entry("objectives", {name: {"direction": "maximize" if minimize is False else "minimize"}}, path)
 
@@ -125,10 +133,11 @@ class Keys:
         yield from self._direction(path, value, {True: "maximize"})
 
     def _direction(self, path: Path, value: Any, words: Mapping[bool, str]) -> Iterator[Item]:
-        """The direction, where it is not the default of both; a note where it is not known before Hydra composes."""
+        """The direction, where it is not the default of both; none at all where Hydra alone can tell it."""
         found = self._resolved(path)
         if not isinstance(found, bool):
             yield Note(".".join(path), value, "write direction: maximize, or minimize", path)
+            yield _UNKNOWN_DIRECTION
         elif found in words:
             yield Entry("direction", words[found], path)
 
@@ -205,8 +214,9 @@ def _reason(remedy: str) -> str:
     return remedy.removeprefix("leave it out, because ").removeprefix("leave it out; ")
 
 
-def _last_word(direction: Any) -> str:
-    return str(direction).rpartition(".")[2].lower()
+def _last_word(direction: Any) -> Any:
+    """The word in Optuna's spellings, such as ``Direction.maximize``; an interpolation as it is."""
+    return direction if INTERPOLATION in str(direction) else str(direction).rpartition(".")[2].lower()
 
 
 def _as_number(value: Any) -> Any:

@@ -66,14 +66,12 @@ def _is_whole(layout: Layout, sweeper: Mapping[str, Any]) -> bool:
 
 
 def _once(items: Iterator[Item]) -> list[Item]:
-    """The items without a second entry of the same key, which is a note then; parameters are put together."""
+    """The items without a second entry of the same key, which is a note then."""
     kept: list[Item] = []
     for item in items:
         earlier = next((each for each in kept if isinstance(each, Entry) and each.key == item.key), None)
         if earlier is None or isinstance(item, Note):
             kept.append(item)
-        elif isinstance(item.value, list) and isinstance(earlier.value, list) and item.key == "params":
-            earlier.value.extend(item.value)
         else:
             kept.append(Note(".".join(item.source), _plain(item.value), f"{item.key} is given already", item.source))
     return kept

@@ -62,12 +62,14 @@ def _mapping(given: Mapping[str, Any]) -> tuple[Any, str]:
     """The parameter, and a remark about the fields that have no place in it."""
     kind = _kind(given)
     known = ("type", *FIELDS.get(kind, ()))
-    if kind in FIELDS and set(given) <= {*known, *_without_meaning(given)}:
+    if kind in FIELDS and not any(map(_has_another_form, set(given) - {*known})):
         kept = {field: value for field, value in given.items() if field in known and value is not None}
         return kept, _remark([field for field in given if field not in kept and given[field] is not None])
-    values = next((given[key] for key in _CHOICES if isinstance(given.get(key), list)), None)
-    if values is not None:
+    values = next((given[key] for key in _CHOICES if given.get(key) is not None), None)
+    if isinstance(values, list):
         return choice(values), ""
+    if INTERPOLATION in str(values):
+        return {"type": "choice", "values": values}, ""
     return _range(given, kind)
 
 
@@ -80,7 +82,7 @@ def _range(given: Mapping[str, Any], kind: str) -> tuple[Any, str]:
     if step is not None and {"init", "integer", "lower"} & set(given):
         remark, step = "not taken over: step (Nevergrad's is the size of a mutation)", None
     if is_whole and not any(isinstance(bound, str) for bound in (lower, upper)):
-        lower, upper = math.ceil(lower), math.floor(upper)
+        lower, upper = int(lower), int(upper)  # as Optuna's sweeper does
         step = int(step) if isinstance(step, float) else step
     if step is None or is_log or (is_whole and step == 1):
         return interval(lower, upper, is_whole=is_whole, is_log=is_log), remark
@@ -119,10 +121,9 @@ def _kind(given: Mapping[str, Any]) -> str:
     )
 
 
-def _without_meaning(given: Mapping[str, Any]) -> set[str]:
-    return {
-        field for field in set(given) - _WITH_MEANING if field in PARAMETER_FIELDS and not PARAMETER_FIELDS[field].key
-    }
+def _has_another_form(field: str) -> bool:
+    """Whether the field says something that ours says in another way; one that nobody knows says nothing."""
+    return field in _WITH_MEANING or bool(field in PARAMETER_FIELDS and PARAMETER_FIELDS[field].key)
 
 
 def _remark(fields: Sequence[str]) -> str:

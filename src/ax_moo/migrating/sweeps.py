@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
+from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep, Sweep
 from hydra.errors import HydraException
 
 from ax_moo.search_space.grammar import create_parser, encode, parse_override
@@ -14,7 +14,6 @@ from ax_moo.search_space.parameters import identity
 from ax_moo.search_space.parsing import TAGS, read_entry
 from ax_moo.system import hydra_internals
 from ax_moo.system.errors import ConfigError
-from ax_moo.system.text import one_line
 
 INTERPOLATION = "${"
 INCLUDES_END = "Optuna's range includes its end, Hydra's does not"
@@ -101,13 +100,18 @@ _NEVERGRAD = re.compile(r"(ng\.p\.)?(Scalar|Log|Choice|TransitionChoice|Array)\(
 
 
 def _read(key: str, text: str) -> Override:
-    """The string as Hydra's own parser reads it, which is how other sweepers read it."""
+    """The string as Hydra's own parser reads it, which is how other sweepers read it; else as ours does, with null."""
     if _NEVERGRAD.match(text):
         raise ConfigError("it is written in Nevergrad's Python; write a sweep, such as interval(0, 1) or choice(a, b)")
+    override = f"{key}={text}"
     try:
-        return OverridesParser.create().parse_override(f"{key}={text}")
-    except HydraException as error:
-        raise ConfigError(f"Hydra cannot read {text!r}: {one_line(str(error))}") from None
+        return OverridesParser.create().parse_override(override)
+    except HydraException:
+        pass
+    try:
+        return parse_override(override, create_parser(), override)
+    except ConfigError as error:
+        raise ConfigError(str(error).removeprefix(f"{override}: ")) from None
 
 
 def _rewritten(sweep: Any) -> str | None:
@@ -116,6 +120,8 @@ def _rewritten(sweep: Any) -> str | None:
         is_whole = isinstance(sweep.start, int) and isinstance(sweep.end, int)
         return interval(sweep.start, sweep.end, is_whole=is_whole, is_log="log" in sweep.tags)
     if isinstance(sweep, ChoiceSweep):
+        if any(isinstance(value, Sweep) for value in sweep.list):
+            return None
         values = [hydra_internals.element_value(value) for value in sweep.list]
         return choice(values, is_ordered=TAGS[1] in sweep.tags)
     if isinstance(sweep, RangeSweep):
