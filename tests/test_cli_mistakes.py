@@ -304,14 +304,23 @@ def assert_refused(ended: Ended, key: str, remedy: str) -> None:
     assert remedy in message
 
 
-def test_a_misspelt_key_in_a_yaml_file_is_named_with_the_right_one(app: Path, tmp_path: Path) -> None:
+OPTUNAS = "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
+IN_YAML: list[tuple[dict[str, object], str, str]] = [
+    ({"sweeper": {"n_job": 3}}, "hydra.sweeper.n_job", "did you mean 'n_jobs'"),
+    ({"sweeper": {"_target_": OPTUNAS}}, "hydra.sweeper._target_", "is another sweeper, which a config file names"),
+    ({"sweeper": {"objectives": ["acc"]}}, "written", "In 'written': Cannot merge DictConfig with ListConfig; correct"),
+    ({"direction": "maximize"}, "written", "In 'written' hydra.direction: Key 'direction' not in 'HydraConf'; correct"),
+]
+
+
+@pytest.mark.parametrize(("hydra", "key", "remedy"), IN_YAML)
+def test_a_mistake_in_a_yaml_file_is_named_with_what_is_right(
+    app: Path, tmp_path: Path, hydra: dict[str, object], key: str, remedy: str
+) -> None:
     defaults = ["config", {"override hydra/sweeper": "ax_moo"}, "_self_"]
-    sweeper = {"n_job": 3, "params": {"x": "interval(0, 1)"}}
-    (app.parent / "conf/misspelt.yaml").write_text(
-        yaml.safe_dump({"defaults": defaults, "hydra": {"sweeper": sweeper}})
-    )
-    ended = command_line().run(tmp_path, "--config-name=misspelt", "-m", FOLDER, app=app)
-    assert_refused(ended, "hydra.sweeper.n_job", "did you mean 'n_jobs'")
+    (app.parent / "conf/written.yaml").write_text(yaml.safe_dump({"defaults": defaults, "hydra": hydra}))
+    ended = command_line().run(tmp_path, "--config-name=written", "-m", FOLDER, X, app=app)
+    assert_refused(ended, key, remedy)
     assert list(tmp_path.iterdir()) == []
 
 

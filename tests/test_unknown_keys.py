@@ -34,6 +34,7 @@ NEVERGRAD = {
     "parametrization": {"db": ["mnist", "cifar"], "lr": {"init": 0.02, "step": 2.0, "log": True}},
     "version": 1,
 }
+DIRECTIONS = (("maximize", True), ("minimize", False), ("directions", ["maximize"]), ("objective_name", "acc"))
 
 
 def message(options: dict[str, Any]) -> str:
@@ -85,6 +86,20 @@ def test_every_key_of_a_nevergrad_sweeper_is_answered_in_one_message() -> None:
         "version (leave it out)",
     ):
         assert words in told
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        *(({key: value}, f"{key}: unknown key; write objectives: {{NAME: {{direction") for key, value in DIRECTIONS),
+        ({"experiment": {"minimize": False}}, "experiment.minimize: unknown key; write objectives: {NAME: {direction"),
+        ({"budget": 9}, "budget: unknown key; write n_trials: 9"),
+        ({"max_trials": 9}, "max_trials: unknown key; write n_trials: 9"),
+        ({"client": {"random_seed": 9}}, "client.random_seed: unknown key; write seed: 9"),
+    ],
+)
+def test_a_key_that_was_moved_out_of_its_section_is_answered_as_there(options: dict[str, Any], words: str) -> None:
+    assert words in message(options)
 
 
 def test_unknown_keys_of_objectives_params_and_wandb_are_in_the_same_message() -> None:

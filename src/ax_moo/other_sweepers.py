@@ -92,7 +92,19 @@ OF_ANY_KEY: dict[str, Successor] = {
 }
 """The successors of keys below these that have none of their own."""
 
-SUCCESSORS: dict[str, Successor] = {**OPTUNA, **AX, **NEVERGRAD}
+_MOVED_UP = {
+    key.removeprefix(section): found
+    for section, keys in (("ax_config.", AX), ("optim.", NEVERGRAD))
+    for key, found in keys.items()
+    if key.startswith(section)
+}
+"""The same keys where somebody has written them directly below ``hydra.sweeper``, as the others' messages say."""
+_OF_A_DIRECTION = dict.fromkeys(
+    ("minimize", "maximize", "directions", "objective_name", "metric"), Successor(_OBJECTIVE)
+)
+"""What such a key is called in Ax's, Optuna's and W&B's own interfaces: left out, the sweep would minimise."""
+
+SUCCESSORS: dict[str, Successor] = {**_MOVED_UP, **_OF_A_DIRECTION, **OPTUNA, **AX, **NEVERGRAD}
 
 OBJECTIVE_FIELDS: dict[str, Successor] = {
     "minimize": Successor("write direction: minimize or maximize"),

@@ -19,6 +19,7 @@ _SWEEPER = "hydra/sweeper"
 _OURS = "ax_moo"
 _TARGET = "hydra_plugins.ax_moo_sweeper."
 _NOT_FOUND = re.compile(r"Could not find '(.+)/([^/']+)'")
+_NOT_MERGED = re.compile(r"(In '.*'): \w+ raised while composing config:\n\s*(.+)\n(?:.*\n)*?\s*full_key: *(\S*)")
 
 
 def why_not_composed(
@@ -103,6 +104,9 @@ def _why_not(error: Exception, text: str, loader: ConfigLoader, config: DictConf
         if options:
             return f"the config group {group!r} has no option {option!r}; {did_you_mean(option, options)}"
         return f"there is no config group {group!r}; {did_you_mean(group, loader.list_groups(''))}"
+    if merged := _NOT_MERGED.search(str(error)):
+        where, why, key = merged.groups()
+        return f"{f'{where} {key}'.strip()}: {why}; correct it, or leave it out"
     key = text.lstrip("+~").partition("=")[0]
     if key == "hydra.mode":
         return f"must be one of RUN, MULTIRUN; {did_you_mean(text.partition('=')[2], ['RUN', 'MULTIRUN'])}"

@@ -46,7 +46,15 @@ def resolve_before_hydra_does() -> None:
 def _check_resolves(config: DictConfig) -> None:
     as_written: Any = OmegaConf.to_container(config.hydra, resolve=False)
     sweeper = as_written["sweeper"]
-    if not isinstance(sweeper, dict) or not str(sweeper.get("_target_")).startswith(_OURS):
+    if not isinstance(sweeper, dict):
+        return
+    target = str(sweeper.get("_target_"))
+    if not target.startswith(_OURS):
+        if as_written["runtime"]["choices"].get("hydra/sweeper") == "ax_moo":
+            end_for_a_mistake(
+                f"hydra.sweeper._target_: {target} is another sweeper, which a config file names though hydra/sweeper"
+                " is ax_moo; leave the line out; ax-moo migrate CONFIG.yaml rewrites a config of another sweeper"
+            )
         return
     try:
         OmegaConf.to_container(config.hydra.sweeper, resolve=True, throw_on_missing=True)
