@@ -546,6 +546,14 @@ def test_a_sampler_alone_tells_that_it_is_optunas(tmp_path: Path) -> None:
     assert text.endswith("hydra:\n  sweeper:\n    # choose the sweeper with hydra/sweeper=ax_moo\n    method: grid\n")
 
 
+def test_a_text_at_the_end_of_a_file_and_a_comment_beside_a_list_stay_as_they_are() -> None:
+    start, end = "defaults: [{override hydra/sweeper: ax}]  # beside a list\n", "hydra:\n  sweeper: {}\ntext: |\n  end"
+    for newline in ("", "\n"):
+        text = migrated(f"{start}{end}{newline}")
+        assert text.startswith("defaults:  # beside a list\n  - override hydra/sweeper: ax_moo\n")
+        assert text.endswith(f"\ntext: |\n  end{newline}")
+
+
 def test_line_breaks_of_windows_are_kept() -> None:
     text = migrated(TEMPLATE.replace("\n", "\r\n"))
     assert text.count("\r\n") == text.count("\n")
@@ -561,6 +569,7 @@ def test_line_breaks_of_windows_are_kept() -> None:
         ("a: 1\na: 2\n", "is not the YAML of a config"),
         ("a: &a [*a]\n", "is not the YAML of a config"),
         ("x: 1\n", "does not tell which sweeper it is for"),
+        ("# @package hydra.sweeper\nparams: {x: 'range(1, 3)'}\n", "but Optuna's range(1, 3) is range(1, 4) here"),
         ("hydra: [1]\nsweeper: 3\n", "hydra must be a mapping of keys"),
         ("defaults: [{override hydra/sweeper: optuna}]\nhydra:\n  sweeper: [1]\n", "hydra.sweeper must be a mapping"),
         (

@@ -54,9 +54,10 @@ def edits(document: Document, layout: Layout, *, needs_ours: bool) -> Iterator[E
     items = _items(document)
     if place.node.flow_style:
         margin = " " * place.column
+        beside = f"  {said}" if (said := document.comments[("defaults",)].beside) else ""
         kept = [f"{margin}  - {text}" for item in items for text in _rewritten(item, layout)]
         added = [f"{margin}  - {own}"] if is_missing else []
-        yield Edit(place.first, place.last + 1, (f"{margin}defaults:", *kept, *added))
+        yield Edit(place.first, place.last + 1, (f"{margin}defaults:{beside}", *kept, *added))
         return
     yield from _in_lines(document, layout, items)
     if is_missing:

@@ -37,7 +37,7 @@ def migrated(text: str, folder: str = "") -> str:
     lines = _edited(document.lines, changes)
     result = with_references(lines, sweeper, items)
     newline = "\r\n" if "\r\n" in text else "\n"
-    written = newline.join(result) + newline
+    written = newline.join(result) + (newline if text.endswith("\n") else "")
     _check_reads(written)
     return written
 

@@ -59,7 +59,12 @@ def peer_of(sweeper: Mapping[str, Any], chosen: object, sampler: object) -> Peer
     for peer in PEERS:
         if peer.package in target or peer.keys & set(sweeper):
             return peer
+    alone = (
+        "; params alone are ours as they are, but Optuna's range(1, 3) is range(1, 4) here"
+        if "params" in sweeper
+        else ""
+    )
     raise ConfigError(
         "does not tell which sweeper it is for; give the file that has 'override /hydra/sweeper: optuna', ax or"
-        " nevergrad in its defaults, or the sweeper's own keys below hydra.sweeper"
+        f" nevergrad in its defaults, or the sweeper's own keys below hydra.sweeper{alone}"
     )
