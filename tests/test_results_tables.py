@@ -74,6 +74,28 @@ def test_with_one_objective_the_best_parameters_and_result_are_named() -> None:
     assert results["best_evaluated_result"] == 1.0
 
 
+def test_a_solution_has_what_was_fixed_for_its_own_job_where_the_sweep_was_resumed_with_something_else(
+    tmp_path: Path,
+) -> None:
+    goals = problem("x=interval(0, 1)", "trainer=new", objectives=TWO_OBJECTIVES)
+    trials = [
+        Trial(i, {"x": 0.1 * i}, TrialStatus.COMPLETED, outcome={"f": float(i), "g": i / 4}, time=1.0)
+        for i in range(3)
+    ]
+    for trial, fixed in ((0, "- trainer=old\n- +token=abc\n"), (1, "- trainer=new\n"), (2, "")):
+        noted = tmp_path / f"{trial}/.hydra"
+        noted.mkdir(parents=True)
+        (noted / "overrides.yaml").write_text(f"{fixed}- x={0.1 * trial}\n")
+        (noted / "hydra.yaml").write_text(f"hydra:\n  job:\n    num: {trial}\n")
+    write_results(tmp_path, trials, goals)
+    results = yaml.safe_load((tmp_path / "optimization_results.yaml").read_text())
+    assert results["fixed"] == ["trainer=old", "+token=***"]
+    assert [each.get("fixed") for each in results["solutions"]] == [None, ["trainer=new"], []]
+    one = problem("x=interval(0, 1)", "trainer=new", objectives={"g": {"direction": "minimize"}})
+    write_results(tmp_path, [trials[0]], one)
+    assert yaml.safe_load((tmp_path / "optimization_results.yaml").read_text())["fixed"] == results["fixed"]
+
+
 def test_names_that_are_taken_get_a_prefix() -> None:
     clashing = problem("status=interval(0, 1)", "f=interval(0, 1)", objectives=TWO_OBJECTIVES)
     trial = Trial(0, {"status": 0.5, "f": 0.25}, TrialStatus.COMPLETED, outcome={"f": 1.0, "g": 2.0})

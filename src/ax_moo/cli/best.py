@@ -2,16 +2,12 @@
 
 import shlex
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
-
-import yaml
 
 from ax_moo.cli.folder import open_folder
 from ax_moo.problem.frontier import pareto_trials
-from ax_moo.results.retraining import ONE_RUN, command_of, nearest_to_ideal
+from ax_moo.results.retraining import ONE_RUN, command_of, given_overrides, nearest_to_ideal
 from ax_moo.storage.folder import SweepFolder
-from ax_moo.storage.trial_folders import trial_folders
 from ax_moo.system.errors import ConfigError
 from ax_moo.system.redaction import HIDDEN, command_without_secrets, note_searched
 from ax_moo.system.terminal import say, say_as_error
@@ -25,7 +21,8 @@ def print_command(folder: Path, number: int | None, out: Path | None) -> None:
         raise ConfigError(f"-o {out}: the command of a trial is printed; leave -o out, or leave --best and --trial out")
     sweep = open_folder(folder)
     trial = _best(sweep) if number is None else _numbered(sweep.trials, number)
-    command = command_of(trial, sweep.problem, sweep.about, _given(sweep, trial))
+    given = given_overrides(sweep.path, sweep.sweep_id, [trial.index])
+    command = command_of(trial, sweep.problem, sweep.about, given.get(trial.index))
     if "training" not in sweep.about:
         _note("the program was not recorded: these are the overrides of the training")
     elif ONE_RUN not in command:
@@ -39,16 +36,6 @@ def print_command(folder: Path, number: int | None, out: Path | None) -> None:
     if visible(shown) != shown:  # the same words, with the characters that a terminal would not show escaped
         shown = " ".join(map(quoted, shlex.split(shown)))
     say(f"cd {quoted(cwd)} && {shown}" if is_elsewhere else shown)
-
-
-def _given(sweep: SweepFolder, trial: Trial) -> list[str] | None:
-    """The overrides of the trial's job, as Hydra has noted them in its folder; None where there is no such folder."""
-    for folder in reversed(trial_folders(sweep.path, sweep.sweep_id).get(trial.index, ())):
-        with suppress(OSError, ValueError, yaml.YAMLError):
-            found = yaml.safe_load((folder / ".hydra" / "overrides.yaml").read_text(encoding="utf-8"))
-            if isinstance(found, list) and all(isinstance(each, str) for each in found):
-                return found
-    return None
 
 
 def _best(sweep: SweepFolder) -> Trial:

@@ -1,13 +1,17 @@
 """What trains a trial of a sweep once more: which trial, and with which command line."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 from ax_moo.problem.frontier import as_maximization, pareto_trials
 from ax_moo.problem.problem import Problem
+from ax_moo.storage.trial_folders import trial_folders
 from ax_moo.trial import Trial
 
 ONE_RUN = "hydra.mode=RUN"
@@ -22,6 +26,30 @@ def command_of(trial: Trial, problem: Problem, about: Mapping[str, Any], given: 
     training = about.get("training")
     overrides = shlex.join(given or problem.search_space.to_overrides(trial.parameterization))
     return f"{training} {overrides}" if isinstance(training, str) else overrides
+
+
+def given_overrides(folder: Path, sweep_id: str, trials: Iterable[int]) -> dict[int, list[str]]:
+    """The overrides of these trials' jobs, as Hydra has noted them in their folders, where they are there."""
+    folders = trial_folders(folder, sweep_id)
+    found = {trial: _noted(folders.get(trial, ())) for trial in trials}
+    return {trial: overrides for trial, overrides in found.items() if overrides is not None}
+
+
+def _noted(folders: Sequence[Path]) -> list[str] | None:
+    for folder in reversed(folders):
+        with suppress(OSError, ValueError, yaml.YAMLError):
+            found = yaml.safe_load((folder / ".hydra" / "overrides.yaml").read_text(encoding="utf-8"))
+            if isinstance(found, list) and all(isinstance(each, str) for each in found):
+                return found
+    return None
+
+
+def fixed_overrides(problem: Problem, given: Sequence[str] | None = None) -> list[str]:
+    """What was fixed for a trial on the command line: the overrides of its job without the parameters."""
+    if given is None:
+        return list(problem.search_space.overrides)
+    names = {each.name for each in problem.search_space.parameters}
+    return [each for each in given if each.partition("=")[0].lstrip("+") not in names]
 
 
 def nearest_to_ideal(trials: Sequence[Trial], problem: Problem) -> Trial | None:

@@ -1,17 +1,19 @@
 """Makes the table of a sweep's trials, and writes trials.csv and optimization_results.yaml."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from ax_moo.problem.frontier import is_feasible, mean, pareto_trials
 from ax_moo.problem.problem import Problem
+from ax_moo.results.retraining import fixed_overrides, given_overrides
 from ax_moo.results.spreadsheet import to_csv
-from ax_moo.storage.journal import JOURNAL_FILE
+from ax_moo.storage.journal import JOURNAL_FILE, header, id_of
 from ax_moo.system.disk import replace_file
 from ax_moo.system.redaction import override_without_secrets
 from ax_moo.trial import CompletedTrial, Trial, completed
@@ -57,25 +59,31 @@ def trials_frame(trials: Sequence[Trial], problem: Problem) -> "pd.DataFrame":
     return pd.DataFrame(rows, columns=list(map(_encodable, columns)), dtype=object).infer_objects()
 
 
-def optimization_results(trials: Sequence[Trial], problem: Problem) -> dict[str, Any]:
+def optimization_results(
+    trials: Sequence[Trial], problem: Problem, given: Mapping[int, Sequence[str]] = MappingProxyType({})
+) -> dict[str, Any]:
     """The frontier in the form of optimization_results.yaml; with one objective also the best trial.
 
-    ``fixed`` are the overrides that all trials have, where there are any.
+    ``fixed`` are the overrides beside the parameters, where there are any: those of the first solution, and of each one
+    that has none of its own. ``given`` are those of jobs, which may differ where the sweep was resumed.
     """
+    front = pareto_trials(trials, problem)
+    fixed = [fixed_overrides(problem, given.get(trial.index)) for trial in front] or [fixed_overrides(problem)]
     solutions: list[dict[str, Any]] = [
         {
             "trial": trial.index,
             "params": problem.search_space.shown(trial.parameterization),
             "values": {o.name: mean(trial.outcome[o.name]) for o in problem.objectives},
+            **({"fixed": list(map(override_without_secrets, own))} if own != fixed[0] else {}),
         }
-        for trial in pareto_trials(trials, problem)
+        for trial, own in zip(front, fixed, strict=False)
     ]
     results: dict[str, Any] = {"name": "ax_moo", "solutions": solutions}
     if not problem.is_multi_objective and solutions:
         results["best_evaluated_params"] = solutions[0]["params"]
         results["best_evaluated_result"] = solutions[0]["values"][problem.objectives[0].name]
-    if problem.search_space.overrides:
-        results["fixed"] = [override_without_secrets(each) for each in problem.search_space.overrides]
+    if fixed[0]:
+        results["fixed"] = [override_without_secrets(each) for each in fixed[0]]
     return results
 
 
@@ -83,7 +91,11 @@ def write_results(folder: Path, trials: Sequence[Trial], problem: Problem) -> li
     """Write trials.csv and optimization_results.yaml."""
     table, results = folder / TRIALS_FILE, folder / RESULTS_FILE
     replace_file(table, to_csv(trials_frame(trials, problem)))
-    text = yaml.dump(optimization_results(trials, problem), Dumper=_PlainDumper, sort_keys=False, allow_unicode=True)
+    front = [trial.index for trial in pareto_trials(trials, problem)]
+    given = given_overrides(folder, id_of(header(folder) or {}), front)
+    text = yaml.dump(
+        optimization_results(trials, problem, given), Dumper=_PlainDumper, sort_keys=False, allow_unicode=True
+    )
     replace_file(results, text)
     return [table, results]
 
