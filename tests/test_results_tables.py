@@ -79,8 +79,7 @@ def test_a_solution_has_what_was_fixed_for_its_own_job_where_the_sweep_was_resum
 ) -> None:
     goals = problem("x=interval(0, 1)", "trainer=new", objectives=TWO_OBJECTIVES)
     trials = [
-        Trial(i, {"x": 0.1 * i}, TrialStatus.COMPLETED, outcome={"f": float(i), "g": i / 4}, time=1.0)
-        for i in range(3)
+        Trial(i, {"x": 0.1 * i}, TrialStatus.COMPLETED, outcome={"f": float(i), "g": i / 4}, time=1.0) for i in range(3)
     ]
     for trial, fixed in ((0, "- trainer=old\n- +token=abc\n"), (1, "- trainer=new\n"), (2, "")):
         noted = tmp_path / f"{trial}/.hydra"
