@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from ax_moo.optimizer.base import Method
 from ax_moo.optimizer.bayes.ax_client import AxOptimizer
 from ax_moo.optimizer.bayes.magnitudes import LARGEST, meant, told, told_measured
-from ax_moo.optimizer.encoding import MOST_LISTED, SpaceEncoding
+from ax_moo.optimizer.encoding import SpaceEncoding
 from ax_moo.optimizer.first_points.initial_design import InitialDesign
 from ax_moo.optimizer.points.allowed import allowed_points, number_of_points
 from ax_moo.optimizer.points.keys import key
+from ax_moo.optimizer.scale import MOST_LISTED
 from ax_moo.problem.frontier import hypervolume, hypervolume_of
 from ax_moo.problem.problem import ParameterConstraint
 from ax_moo.trial import Trial, TrialStatus

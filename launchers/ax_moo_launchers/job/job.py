@@ -82,18 +82,9 @@ def _compose_and_run(
     own_call: OwnCall | None,
     modules_file: str | None,
 ) -> JobReturn:
-    import submitit
-
     hydra_context, sweep_config, task_function = hydra
     overrides, job_dir_key, job_num, sweep = of_trial
-    # Hydra 1.3 warns about an application's own hydra/sweeper/ax_moo.yaml in the log of every trial.
-    warnings.filterwarnings("ignore", message=r"\s*'hydra/sweeper/ax_moo' is validated")
-    config = hydra_context.config_loader.load_sweep_config(sweep_config, overrides)
-    with open_dict(config):
-        config.hydra.job.id = submitit.JobEnvironment().job_id
-        config.hydra.job.num = job_num
-        if submitit.JobEnvironment().global_rank != 0:
-            _be_no_run(config)
+    config = _composed(hydra_context, sweep_config, overrides, job_num)
     origin.begin_cold_unless(config.hydra.job.env_set)
     imported, environ = tuple(sys.modules), dict(os.environ)
     if own_call is not None:
@@ -111,6 +102,20 @@ def _compose_and_run(
     if modules_file is not None and result.status is JobStatus.COMPLETED:
         origin.remember(Path(modules_file), imported, config.hydra.job.env_set, environ, sweep)
     return result
+
+
+def _composed(hydra_context: HydraContext, sweep_config: DictConfig, overrides: list[str], job_num: int) -> DictConfig:
+    import submitit
+
+    # Hydra 1.3 warns about an application's own hydra/sweeper/ax_moo.yaml in the log of every trial.
+    warnings.filterwarnings("ignore", message=r"\s*'hydra/sweeper/ax_moo' is validated")
+    config: DictConfig = hydra_context.config_loader.load_sweep_config(sweep_config, overrides)
+    with open_dict(config):
+        config.hydra.job.id = submitit.JobEnvironment().job_id
+        config.hydra.job.num = job_num
+        if submitit.JobEnvironment().global_rank != 0:
+            _be_no_run(config)
+    return config
 
 
 def _be_no_run(config: DictConfig) -> None:

@@ -7,15 +7,13 @@ import copy
 import dataclasses
 import logging
 import os
-import signal
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from hydra.core.singleton import Singleton
-from hydra.core.utils import JobReturn, filter_overrides, setup_globals
+from hydra.core.utils import JobReturn, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
@@ -122,8 +120,29 @@ class AsyncSubmititLauncher(Launcher, ABC):
         check_travels(self, pickled)
         self._travels = True
 
-    def submit(self, requests: "Sequence[JobRequest]") -> "Sequence[JobHandle]":
-        return self._submit(requests)
+    def submit(self, requests: "Sequence[JobRequest]") -> "Sequence[SubmititHandle | NoJob]":
+        """Submit the jobs; a trial for which the launcher's settings cannot be resolved has none, and fails."""
+        from ax_moo.system.errors import ConfigError
+        from ax_moo_launchers.no_job import NoJob
+        from ax_moo_launchers.submitted_jobs import note_asked
+
+        self._make_sweep_dir()
+        params: dict[JobRequest, dict[str, Any]] = {}
+        handles: dict[JobRequest, SubmititHandle | NoJob] = {}
+        for request in requests:
+            try:
+                own = self._params_of(request.trial, request.overrides)
+                params[request] = self.queue.for_attempt(own, request.faults)
+            except ConfigError as error:
+                handles[request] = NoJob(str(error))
+        calls = {request: (self._call(request, params[request]),) for request in params}
+        handles |= dict(zip(calls, self.queue.submit(calls, params), strict=True))
+        for request, own in params.items():
+            asked = {key: own[key] for key in (*self.trial_params.keys, *(own.get("retry_resources") or ()))}
+            handles[request].job = job = dataclasses.replace(handles[request].job, request=asked)
+            if asked and job.folder:
+                note_asked(job)
+        return [handles[request] for request in requests]
 
     def is_ready(self) -> bool:
         return self.queue.is_ready()
@@ -163,27 +182,10 @@ class AsyncSubmititLauncher(Launcher, ABC):
         return None
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """The blocking launch of Hydra's interface: submit all jobs, wait for them, return their results in order.
+        """The blocking launch of Hydra's interface: submit all jobs, wait for them, return their results in order."""
+        from hydra_plugins.async_submitit_launcher import _blocking
 
-        A config mistake ends the process with exit code 2. Ctrl-C, SIGTERM and SIGHUP cancel the jobs, and then end the
-        process as they do without a launcher.
-        """
-        from ax_moo.jobs.launcher import JobRequest
-        from ax_moo.system import signals
-        from ax_moo.system.errors import ConfigError
-        from ax_moo.system.terminal import never_fail, say_as_error
-
-        never_fail()
-        requests = [JobRequest(initial_job_idx + i, tuple(overrides)) for i, overrides in enumerate(job_overrides)]
-        try:
-            with signals.sigterm_as_ctrl_c():
-                return self._run_batch(requests)
-        except ConfigError as error:
-            say_as_error(f"hydra/launcher={self.name}: {error}")
-            sys.exit(2)
-        except signals.Terminated as terminated:
-            signal.raise_signal(terminated.number)
-            raise
+        return _blocking.launch(self, job_overrides, initial_job_idx)
 
     def __call__(
         self,
@@ -215,64 +217,6 @@ class AsyncSubmititLauncher(Launcher, ABC):
             if again.own_call is None:
                 return None
         return submitit.helpers.DelayedSubmission(again, *args, **kwargs)
-
-    def _run_batch(self, requests: "Sequence[JobRequest]") -> Sequence[JobReturn]:
-        from ax_moo_launchers.batch import Batch
-
-        self.check()
-        self.check_trials([request.overrides for request in requests])
-        log.info("%s sweep output dir : %s", self.name, self.config.hydra.sweep.dir)
-        limit = self._most_at_once()
-        if limit is not None and limit < len(requests):
-            log.info("%d jobs, at most %d at once (hydra.launcher.max_parallel)", len(requests), limit)
-        try:
-            return Batch(requests, self._announced, self.cancel_command, limit, self.is_ready).run()
-        except BaseException:
-            self.close()
-            raise
-        finally:
-            # What was prepared stays for the sweeper's next batch, and ends with this process.
-            self.end_ready_jobs()
-
-    def _most_at_once(self) -> int | None:
-        """How many jobs of a blocking launch run at once; None for all. A sweep has its own n_jobs."""
-        wanted: int | None = self.params.get("max_parallel")
-        if wanted is None:
-            return self.queue.default_parallel
-        if self.max_jobs is not None and self.max_jobs < wanted:
-            log.info("max_parallel=%d is lowered to %d, as many jobs as the GPUs take", wanted, self.max_jobs)
-            return self.max_jobs
-        return wanted
-
-    def _announced(self, requests: "Sequence[JobRequest]") -> "Sequence[SubmititHandle | NoJob]":
-        handles = self._submit(requests)
-        for request in requests:
-            log.info("\t#%d : %s", request.trial, " ".join(filter_overrides(request.overrides)))
-        return handles
-
-    def _submit(self, requests: "Sequence[JobRequest]") -> "Sequence[SubmititHandle | NoJob]":
-        """Submit the jobs; a trial for which the launcher's settings cannot be resolved has none, and fails."""
-        from ax_moo.system.errors import ConfigError
-        from ax_moo_launchers.no_job import NoJob
-        from ax_moo_launchers.submitted_jobs import note_asked
-
-        self._make_sweep_dir()
-        params: dict[JobRequest, dict[str, Any]] = {}
-        handles: dict[JobRequest, SubmititHandle | NoJob] = {}
-        for request in requests:
-            try:
-                own = self._params_of(request.trial, request.overrides)
-                params[request] = self.queue.for_attempt(own, request.faults)
-            except ConfigError as error:
-                handles[request] = NoJob(str(error))
-        calls = {request: (self._call(request, params[request]),) for request in params}
-        handles |= dict(zip(calls, self.queue.submit(calls, params), strict=True))
-        for request, own in params.items():
-            asked = {key: own[key] for key in (*self.trial_params.keys, *(own.get("retry_resources") or ()))}
-            handles[request].job = job = dataclasses.replace(handles[request].job, request=asked)
-            if asked and job.folder:
-                note_asked(job)
-        return [handles[request] for request in requests]
 
     def _call(self, request: "JobRequest", params: dict[str, Any]) -> Any:
         """What the job of a request does: :meth:`__call__` with these arguments, in the user's program."""

@@ -19,6 +19,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ax_moo.optimizer.scale import Scale, within
 from ax_moo.problem.coordinates import Coordinate, Row
 from ax_moo.problem.problem import ParameterConstraint, Problem
 from ax_moo.search_space.space import Choice, Fixed, Range
@@ -26,12 +27,6 @@ from ax_moo.system.rules import is_number
 from ax_moo.trial import Parameterization, ParameterValue
 
 ValueType = Literal["int", "float", "str", "bool"]
-
-MOST_LISTED = 100_000
-"""With ten times as many whole numbers on a log scale a candidate takes Ax eight seconds."""
-
-LEAST_WIDTH = 100 * 1.5e-7
-"""The narrowest range that Ax takes."""
 
 
 @dataclass(frozen=True)
@@ -46,60 +41,6 @@ class EncodedParameter:
     is_ordered: bool = False
     is_rounded: bool = False
     """Whether the values of a range of floats are whole numbers."""
-
-
-@dataclass(frozen=True)
-class Scale:
-    """How a range's value becomes a coordinate of Ax: with ``is_unit`` it is scaled to the unit interval."""
-
-    coordinate: Coordinate
-    is_unit: bool
-    is_rounded: bool = False
-    """Whether whole numbers are searched as floats on the parameter's own scale."""
-
-    @classmethod
-    def of_range(cls, parameter: Range, is_constrained: bool) -> "Scale | None":
-        """None if Ax searches the value itself, on the parameter's own scale."""
-        coordinate = Coordinate(parameter)
-        if parameter.step is not None:
-            return cls(coordinate, is_unit=False) if is_constrained else None
-        if _has_too_many_values(parameter) and not (is_constrained and parameter.log_scale):
-            return cls(coordinate, is_unit=False, is_rounded=True)
-        is_narrow = parameter.upper - parameter.lower < LEAST_WIDTH
-        is_other = is_narrow or (is_constrained and parameter.log_scale)
-        return cls(coordinate, coordinate.width < LEAST_WIDTH) if is_other else None
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        if self.is_unit:
-            return 0.0, 1.0
-        if self.is_rounded:
-            return float(self.coordinate.range.lower), float(self.coordinate.range.upper)
-        lower, upper = self.coordinate.bounds
-        return (int(lower), int(upper)) if self.coordinate.is_whole else (float(lower), float(upper))
-
-    def encoded(self, value: float) -> float:
-        if self.is_rounded:
-            return float(value)
-        number = self.coordinate.of(value)
-        if self.is_unit:
-            number = (number - float(self.coordinate.bounds[0])) / float(self.coordinate.width)
-        lower, upper = self.bounds
-        return min(max(number, lower), upper)
-
-    def number(self, coordinate: float) -> float:
-        """The value, before it is rounded to a whole number."""
-        if self.is_rounded:
-            return coordinate
-        if self.is_unit:
-            coordinate = float(self.coordinate.bounds[0]) + coordinate * float(self.coordinate.width)
-        return _power_of_10(coordinate) if self.coordinate.is_log else coordinate
-
-    def decoded(self, coordinate: float) -> float:
-        number = self.number(coordinate)
-        if self.is_rounded:
-            return _within(self.coordinate.range, number)
-        return _within(self.coordinate.range, number) if self.coordinate.is_log else self.coordinate.value(number)
 
 
 class SpaceEncoding:
@@ -201,7 +142,7 @@ class SpaceEncoding:
             return parameter.values[_position(values, value)]
         if parameter.name in self._scales:
             return self._scales[parameter.name].decoded(value)
-        return _within(parameter, value)
+        return within(parameter, value)
 
     def _repaired(
         self, constraint: ParameterConstraint, values: Parameterization, arm: Parameterization
@@ -225,16 +166,6 @@ class SpaceEncoding:
         return [value] if scale is None else _nearest(scale.coordinate.range, scale.number(in_arm))
 
 
-def _has_too_many_values(parameter: Range) -> bool:
-    is_int = parameter.value_type == "int" and parameter.step is None
-    return is_int and parameter.upper - parameter.lower >= MOST_LISTED
-
-
-def _power_of_10(exponent: float) -> float:
-    """10 to this power; a whole exponent would be computed digit by digit, however large it is."""
-    return 10 ** float(exponent)
-
-
 def _same(one: ParameterValue, other: ParameterValue) -> bool:
     if is_number(one) and is_number(other):
         return math.isclose(one, other, rel_tol=1e-9)
@@ -255,13 +186,8 @@ def _nearest(parameter: Range, value: float) -> list[float]:
 
 def _neighbours(parameter: Range, value: float) -> set[float]:
     if parameter.value_type == "int":
-        return {_within(parameter, math.floor(value)), _within(parameter, math.ceil(value))}
-    return {_within(parameter, value * factor) for factor in (1 - 1e-6, 1, 1 + 1e-6)}
-
-
-def _within(parameter: Range, value: float) -> float:
-    number = round(value) if parameter.value_type == "int" else float(value)
-    return min(max(number, parameter.lower), parameter.upper)
+        return {within(parameter, math.floor(value)), within(parameter, math.ceil(value))}
+    return {within(parameter, value * factor) for factor in (1 - 1e-6, 1, 1 + 1e-6)}
 
 
 def _plain_values(values: tuple[ParameterValue, ...]) -> tuple[ValueType, tuple[ParameterValue, ...]]:

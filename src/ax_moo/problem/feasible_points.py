@@ -3,12 +3,11 @@
 import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
+from ax_moo.problem.closer_bounds import Bounds, FloatRow, closer_bounds, in_floats, inequalities
 from ax_moo.problem.constraints import ParameterConstraint
-from ax_moo.problem.coordinates import Coordinate, Row
+from ax_moo.problem.coordinates import Coordinate
 from ax_moo.problem.equalities import Solution, linear_program
 from ax_moo.problem.whole_numbers import every_nth, from_on, whole_rows
 from ax_moo.search_space.space import Choice, Fixed, Parameter, Range, SearchSpace
@@ -18,20 +17,6 @@ MOST_COUNTED = 20_000
 _MOST_STEPS = 100_000
 _MOST_ATTEMPTS = 50
 _TOLERANCE = 1e-9
-_ROUNDS = 10
-"""How often the bounds of all parameters are made closer; later rounds change little."""
-
-Bounds = Mapping[str, tuple[Fraction, Fraction]]
-
-
-@dataclass(frozen=True)
-class _Bound:
-    """A row in floats, with the least sum of the coordinates from each place on."""
-
-    weights: Sequence[float]
-    bound: float
-    least_from: Sequence[float]
-    tolerance: float
 
 
 class FeasiblePoints:
@@ -102,11 +87,11 @@ class FeasiblePoints:
     def _points(self, parameters: Sequence[Parameter], most_steps: int | None) -> Iterator[dict[str, ParameterValue]]:
         self._steps = 0
         order = [p.name for p in parameters]
-        rows = [each for row in self._rows for each in ([row, _negative(row)] if row.is_equality else [row])]
-        self._closer = _closer_bounds(rows, {name: self._solution.coordinates[name] for name in self._solution.free})
+        rows = inequalities(self._rows)
+        self._closer = closer_bounds(rows, {name: self._solution.coordinates[name] for name in self._solution.free})
         if any(low > high for low, high in self._closer.values()):
             return
-        bounds = [_in_floats(row, order, self._closer) for row in rows]
+        bounds = [in_floats(row, order, self._closer) for row in rows]
         is_whole = len(parameters) == len(self._free)
         for values in self._walk(parameters, 0, {}, bounds, [0.0] * len(bounds), most_steps):
             point = self.point(values) if is_whole else dict(values)
@@ -121,7 +106,7 @@ class FeasiblePoints:
         parameters: Sequence[Parameter],
         place: int,
         values: dict[str, Any],
-        bounds: Sequence[_Bound],
+        bounds: Sequence[FloatRow],
         sums: Sequence[float],
         most_steps: int | None,
     ) -> Iterator[Mapping[str, Any]]:
@@ -143,7 +128,7 @@ class FeasiblePoints:
         parameter: Parameter,
         place: int,
         known: Mapping[str, Any],
-        bounds: Sequence[_Bound],
+        bounds: Sequence[FloatRow],
         sums: Sequence[float],
     ) -> Iterator[tuple[Any, float]]:
         """The values with which the rest can keep within the bounds, each with its coordinate."""
@@ -192,46 +177,6 @@ class FeasiblePoints:
             values[name], at = drawn
             box[name] = (at, at)
         return values
-
-
-def _closer_bounds(rows: Sequence[Row], coordinates: Mapping[str, Coordinate]) -> Bounds:
-    """Between which bounds a coordinate can meet each row, where the others are at their best for it."""
-    bounds = {name: coordinate.bounds for name, coordinate in coordinates.items()}
-    for _ in range(_ROUNDS):
-        for row in rows:
-            least = {name: w * bounds[name][0 if w > 0 else 1] for name, w in row.weights.items()}
-            room = row.bound - sum(least.values(), Fraction(0))
-            for name, weight in row.weights.items():
-                low, high = bounds[name]
-                end = (room + least[name]) / weight
-                bounds[name] = (low, min(high, end)) if weight > 0 else (max(low, end), high)
-    # Rounding of logarithms must not lose a point.
-    return {
-        name: (each[0] - _margin(coordinates[name]), each[1] + _margin(coordinates[name]))
-        for name, each in bounds.items()
-    }
-
-
-def _margin(coordinate: Coordinate) -> Fraction:
-    return Fraction(0) if coordinate.is_whole else coordinate.width * Fraction(1, 10**9)
-
-
-def _in_floats(row: Row, order: Sequence[str], closer: Bounds) -> _Bound:
-    """The row in units of its largest change."""
-    changes = [
-        abs(weight) * max(closer[name][1] - closer[name][0], Fraction(1)) for name, weight in row.weights.items()
-    ]
-    size = max(changes, default=Fraction(1))
-    ends = {name: weight * closer[name][0 if weight > 0 else 1] for name, weight in row.weights.items()}
-    least = [ends.get(name, Fraction(0)) for name in order]
-    rest = [float(sum(least[place:], Fraction(0)) / size) for place in range(len(order) + 1)]
-    weights = [float(row.weights.get(name, 0) / size) for name in order]
-    bound = float(row.bound / size)
-    return _Bound(weights, bound, rest, _TOLERANCE * (1 + abs(bound) + abs(rest[0])))
-
-
-def _negative(row: Row) -> Row:
-    return Row({name: -weight for name, weight in row.weights.items()}, -row.bound)
 
 
 def _numbers(coordinate: Coordinate, low: float, high: float) -> range:
