@@ -91,3 +91,19 @@ def test_one_sweep_and_a_file_of_another_kind_are_mistakes(tmp_path: Path) -> No
     )
     ended = ax_moo("compare", "one", "one", "-o", "c.png", cwd=tmp_path)
     assert (ended.code, ended.err) == (2, "ax-moo compare: -o c.png: must end in .html or .csv\n")
+
+
+def test_sweeps_with_one_objective_are_compared_by_its_best_value(tmp_path: Path) -> None:
+    feasible_above_zero = problem("x=interval(0, 1)", objectives={"f": "maximize"}, outcome_constraints=["g >= 0"])
+    swept(tmp_path / "one", feasible_above_zero, (9.0, -1.0), (1.0, 0.0), (0.5, 0.0), (2.0, 0.0))
+    swept(tmp_path / "two", feasible_above_zero, (1.5, 0.0))
+    ended = ax_moo("compare", "one", "two", "-o", "c.csv", cwd=tmp_path)
+    assert (ended.code, ended.err) == (0, "")
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in ended.out.splitlines() if line.startswith("│")]
+    assert rows[:2] == [["one", "-", "1", "1", "2", "2"], ["two", "1.5", "-", "-", "-", "1.5"]]
+    assert "best f after trials" in ended.out
+    assert "hypervolume" not in ended.out
+    assert pd.read_csv(tmp_path / "c.csv")["best"].tolist()[1:] == [1.0, 1.0, 2.0, 1.5]
+    curves = figure(compare([open_folder(tmp_path / "one"), open_folder(tmp_path / "two")]))
+    assert curves.layout.title.text == curves.layout.yaxis.title.text == "best f"
+    assert [len(curve.y) for curve in curves.data] == [4, 1, 4, 1]

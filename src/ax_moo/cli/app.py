@@ -143,7 +143,7 @@ def compare(
         Path | None, typer.Option("-o", metavar="FILE", help="The curves: a page (.html) or a table (.csv).")
     ] = None,
 ) -> None:
-    """Compare the hypervolume of several sweeps over trials and wall time, from one reference point."""
+    """Compare the hypervolume of several sweeps, or the best values of one objective, over trials and wall time."""
     from ax_moo.cli import compare
 
     compare.compare_folders(folders, out)
