@@ -634,6 +634,31 @@ hydra:
 """
 
 
+IN_BRACES = """\
+defaults: [
+  _self_, # beside an item
+  {override hydra/sweeper: optuna},  # beside our choice
+  {override hydra/sweeper/sampler: tpe} # beside a choice
+]
+hydra:
+  sweeper:
+    direction: maximize
+    params: {  # beside a brace
+      # above a key
+      x: 'interval(0, 1)',  # beside a key
+      y: 'choice(a, b)' # beside the last key
+    }
+"""
+
+
+def test_no_comment_in_braces_is_lost(tmp_path: Path) -> None:
+    text = migrated(IN_BRACES)
+    composed(text, tmp_path)
+    said = [line.partition("# ")[2] for line in IN_BRACES.splitlines() if "# " in line]
+    assert [text.count(f"# {comment}\n") for comment in said] == [1] * len(said), text
+    assert "  - override hydra/sweeper: ax_moo  # beside our choice\n  # beside a choice\n" in text
+
+
 def test_no_comment_is_lost_with_the_key_that_it_was_beside(tmp_path: Path) -> None:
     text = migrated(COMMENTED)
     composed(text, tmp_path, "config.yaml", "hydra.sweeper.direction=minimize")

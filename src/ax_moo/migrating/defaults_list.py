@@ -55,7 +55,7 @@ def edits(document: Document, layout: Layout, *, needs_ours: bool) -> Iterator[E
     if place.node.flow_style:
         margin = " " * place.column
         beside = f"  {said}" if (said := document.comments[("defaults",)].beside) else ""
-        kept = [f"{margin}  - {text}" for item in items for text in _rewritten(item, layout)]
+        kept = list(_from_brackets(document, layout, f"{margin}  "))
         added = [f"{margin}  - {own}"] if is_missing else []
         yield Edit(place.first, place.last + 1, (f"{margin}defaults:{beside}", *kept, *added))
         return
@@ -64,6 +64,15 @@ def edits(document: Document, layout: Layout, *, needs_ours: bool) -> Iterator[E
         margin = " " * place.node.start_mark.column
         first = place.node.value[0].start_mark.line if own == _OF_OUR_OPTION else place.last + 1
         yield Edit(first, first, (f"{margin}- {own}",))
+
+
+def _from_brackets(document: Document, layout: Layout, margin: str) -> Iterator[str]:
+    nodes = document.places[("defaults",)].node.value
+    for item, node in zip(_items(document), nodes, strict=True):
+        said, rewritten = document.in_braces(node), _rewritten(item, layout)
+        if said and not rewritten:
+            yield f"{margin}{said}"
+        yield from (f"{margin}- {text}{f'  {said}' if said else ''}" for text in rewritten)
 
 
 def _in_lines(document: Document, layout: Layout, items: Sequence[Any]) -> Iterator[Edit]:

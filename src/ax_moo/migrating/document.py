@@ -19,6 +19,7 @@ Path: TypeAlias = tuple[str, ...]
 
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 """What YAML takes for the end of a line."""
+_IN_BRACES = re.compile(r"\s*,?\s+(#.*)")
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ class Document:
             here = (*path, name)
             self.places.setdefault(here, Place(line, last, key.start_mark.column, inner))
             self.comments[here] = Comments(
-                tuple(self._above(line, previous)), "" if node.flow_style else self._beside(key, inner)
+                tuple(self._above(line, previous)),
+                self.in_braces(inner) if node.flow_style else self._beside(key, inner),
             )
             self._find(here, inner, value.get(name), line)
             previous = last
@@ -89,6 +91,11 @@ class Document:
             text = each.strip()
             if not text or text.startswith("#"):
                 yield text
+
+    def in_braces(self, value: Node) -> str:
+        """The comment beside a value in braces or brackets, if it is the last one on its line."""
+        found = _IN_BRACES.match(self.lines[value.end_mark.line][value.end_mark.column :])
+        return found[1].strip() if found else ""
 
     def _beside(self, key: Node, value: Node) -> str:
         is_on_one_line = value.start_mark.line == value.end_mark.line == key.end_mark.line
