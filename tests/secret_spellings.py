@@ -101,6 +101,20 @@ YAML = (
     "hydra:\n  sweeper:\n    params:\n      db.password: SECRET",
     "credentials:\n  SECRET_NAME: SECRET",
     "tokens:\n  github: SECRET",
+    "args: [--token, SECRET, 3]",
+    "env:\n- Name: API_TOKEN\n  Value: SECRET",
+    "env:\n- key: API_TOKEN\n  value: SECRET",
+    "contraseña: SECRET",
+    "pässword: SECRET",
+    "mot_de_passe: SECRET",
+    "OpenAIKey: SECRET",
+    "rootpw: SECRET",
+    "dbpass: SECRET",
+    "client-key-data: SECRET",
+    "client: ${oc.env:API_TOKEN,SECRET}",
+    "setup:\n- wandb login --relogin SECRET",
+    "setup:\n- setenv HF_TOKEN SECRET",
+    "key: |\n  -----BEGIN PGP PRIVATE KEY BLOCK-----\n  SECRET\n  -----END PGP PRIVATE KEY BLOCK-----",
     "key: |\n  -----BEGIN RSA PRIVATE KEY-----\n  SECRET\n  -----END RSA PRIVATE KEY-----",
 )
 
@@ -165,5 +179,9 @@ SHOWN = (
     "+db@a:b=mysql",
     "task='basic classification'",
     "compass=north",
+    "open_key=x",
+    "run='wandb login --relogin'",
+    "where=${oc.env:DATA,/data}",
+    "args=[--seed,3,--tokens,5]",
 )
 """What looks like a secret to a search for words, and is none."""

@@ -108,6 +108,16 @@ def test_numbers_of_tokens_and_flags_are_shown_in_a_config() -> None:
     assert redaction.without_secrets(config) == config
 
 
+def test_a_number_among_the_words_of_a_command_is_hidden_after_a_secrets_option() -> None:
+    config = OmegaConf.create({"args": ["--password", 12345678, "--seed", 12345], "token": None})
+    redaction.learn(config)
+    assert redaction.without_secrets(OmegaConf.to_container(config)) == {
+        "args": ["--password", "***", "--seed", 12345],
+        "token": None,
+    }
+    assert redaction.message_without_secrets("no login with 12345678") == "no login with ***"
+
+
 def test_the_values_of_a_search_are_shown_and_a_fixed_one_is_not() -> None:
     params = {"token": "choice(a, b)", "key.token": {"type": "choice", "values": ["a"]}, "db.password": "abc"}
     shown = redaction.without_secrets({"hydra": {"sweeper": {"params": params}}})

@@ -1,6 +1,7 @@
 """Which key is that of a secret: decided by its words, of which the last one says what the value is."""
 
 import re
+import unicodedata
 from enum import IntEnum
 from functools import lru_cache
 
@@ -28,13 +29,15 @@ _SECRETS = _words(
     "jwt jwts bearer auth otp totp mnemonic webhook webhooks connstr"
 )
 _ENDINGS = re.compile(
-    r"(?:password|passwd|passphrase|secret|credential|(?:api|access|secret|private|auth|account|signing|encryption)key"
+    r"(?:password|passwd|passphrase|secret|credential|(?:db|user|root|admin|bind|smtp|mysql|login)(?:pass|pw)"
+    r"|(?:api|access|secret|private|auth|account|signing|encryption|openai)key"
     r"|(?:api|access|auth|oauth|refresh|session|bearer|bot|csrf|xsrf|git|github|gitlab|hf|wandb|slack|user)token)s?$"
 )
 """What a word ends with that was written without a separator, such as ``dbpassword`` and ``PGPASSWORD``."""
 
 _PHRASES = re.compile(
-    r"(?:^|_)(?:conn(?:ection)?_str(?:ing)?|webhook_ur[il]|(?:seed|recovery)_phrase|pass_(?:word|phrase|code)s?)$"
+    r"(?:^|_)(?:conn(?:ection)?_str(?:ing)?|webhook_ur[il]|(?:seed|recovery)_phrase|pass_(?:word|phrase|code)s?"
+    r"|mots?_de_passe|open_ai_key|(?:client|private)_key_data)$"
 )
 
 _OF_KEYS = _words(
@@ -92,7 +95,7 @@ def level_of_path(path: str) -> Level:
 @lru_cache(maxsize=4096)
 def level_of(key: str) -> Level:
     """How much is hidden of the value of one key, and below it."""
-    words = [word.lower() for word in _WORD.findall(key)]
+    words = [word.lower() for word in _WORD.findall(_without_accents(key))]
     if _PHRASES.search("_".join(words)):
         return Level.ALL
     while len(words) > 1 and (words[-1] in _AFTER or words[-1].isdigit()):
@@ -102,6 +105,10 @@ def level_of(key: str) -> Level:
     if words[-1] == "id" and words[-2:-1] in (["key"], ["secret"]):
         words.pop()
     return _level_of_words(set(words[:-1]), words[-1])
+
+
+def _without_accents(key: str) -> str:
+    return key if key.isascii() else re.sub(r"[\u0300-\u036f]", "", unicodedata.normalize("NFKD", key))
 
 
 def is_single(key: str) -> bool:

@@ -27,6 +27,9 @@ _TOKEN_IN_URL = re.compile(rf"(?P<before>{_SCHEME}){_TOKEN}(?=(?::(?:x-oauth-bas
 _CURLS_USER = re.compile(
     r"(?P<before>\bcurl\b[^|;&\n]{0,500}?\s(?:-u|--user|--proxy-user)[ =]*['\"]?[^\s:'\"]+:)[^\s'\"]+"
 )
+_LOGIN_OF_WANDB = re.compile(r"(?P<before>\bwandb login (?:--?[\w-]+(?:=\S+)? )*)(?=\S*\d)[^\s'\"-]\S{7,}(?<!['\"\]])")
+_SET_IN_SHELL = re.compile(r"(?P<before>\b(?:setenv|set -\w+) (?P<key>\w+) +)(?P<value>[^\s;&|]+)")
+_DEFAULT = re.compile(r"(?P<before>\$\{oc\.env:(?P<key>\w+)\s*,\s*)(?P<value>[^{}]+)(?=\})")
 _QUERY = re.compile(r"(?P<before>[?&;](?P<key>[\w.\-]+)=)(?P<value>[^&;\s'\"#]+)")
 _OF_QUERIES = {"key", "sig", "signature", "x-amz-signature", "x-amz-credential", "x-goog-signature", "code", "pwd"}
 
@@ -34,7 +37,9 @@ _NAME = r"(?!(?:[a-z]+\d{0,4}|v?\d{1,4})(?:[-_](?:[a-z]+\d{0,4}|v?\d{1,4}))*(?![
 """No name of a model, such as ``sk-resnet50`` and ``hf_model2024``."""
 
 _FORMS = (
-    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
+    re.compile(
+        r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|\Z)", re.DOTALL
+    ),
     re.compile(r"\beyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?"),
     re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b"),
     re.compile(r"\bAIza[\w-]{20,}|\bya29\.[\w-]{10,}"),
@@ -71,6 +76,9 @@ def without_forms(text: str) -> str:
         text = _CURLS_USER.sub(rf"\g<before>{HIDDEN}", text)
     if "=" in text:
         text = _QUERY.sub(_hide_in_query, text)
+    text = _LOGIN_OF_WANDB.sub(rf"\g<before>{HIDDEN}", text)
+    for given in (_SET_IN_SHELL, _DEFAULT):
+        text = given.sub(_hide_in_query, text)
     for form in _FORMS:
         text = form.sub(HIDDEN, text)
     return text

@@ -28,8 +28,8 @@ def without_secrets(data: Any, level: Level = Level.NOTHING, path: tuple[str, ..
             return data
         return {key: _of_entry(key, value, data, level, path) for key, value in data.items()}
     if isinstance(data, (list, tuple)):
-        if level is Level.NOTHING and data and all(isinstance(each, str) for each in data):
-            return arguments_without_secrets(data)
+        if level is Level.NOTHING:
+            return _of_words(data, path)
         return [without_secrets(each, level, path) for each in data]
     if level is not Level.NOTHING:
         return _hidden(data, level)
@@ -63,14 +63,20 @@ def _secrets_in_word(word: str, shown: str) -> Iterator[str]:
 
 def arguments_without_secrets(arguments: Sequence[str]) -> list[str]:
     """The words of a command line, among them Hydra's overrides; the word after ``--token`` is that option's value."""
+    return _of_words(arguments, ())
+
+
+def _of_words(words: Sequence[Any], path: tuple[str, ...]) -> list[Any]:
+    """A list that may be a command line: YAML has a number among its words, as in ``[--password, 12345678]``."""
     shown, level = [], Level.NOTHING
-    for word in arguments:
-        if level is not Level.NOTHING and not word.startswith("-"):
-            shown.append(_hidden(word, level))
+    for word in words:
+        is_text = isinstance(word, str)
+        if level is not Level.NOTHING and not (is_text and word.startswith("-")):
+            shown.append(without_secrets(word, level, path))
             level = Level.NOTHING
         else:
-            shown.append(override_without_secrets(word))
-            level = level_of(word) if _FLAG.fullmatch(word) else Level.NOTHING
+            shown.append(override_without_secrets(word) if is_text else without_secrets(word, path=path))
+            level = level_of(word) if is_text and _FLAG.fullmatch(word) else Level.NOTHING
     return shown
 
 
@@ -123,8 +129,9 @@ def _of_entry(key: Any, value: Any, entries: Mapping[Any, Any], level: Level, pa
         from ax_moo.system.redaction.command_lines import command_without_secrets
 
         return command_without_secrets(value)
-    if name == "value" and entries.get("type") != "choice":  # {name: PASSWORD, value: ...}
-        level = max(level, level_of_path(str(entries.get("name", ""))))
+    if name in ("value", "Value") and entries.get("type") != "choice":  # {name: PASSWORD, value: ...}
+        names = (entries.get(each) for each in ("name", "Name", "key", "Key"))
+        level = max([level, *(level_of_path(each) for each in names if isinstance(each, str))])
     if not (is_single(name) and isinstance(value, Mapping)):
         # All of a path counts in a key with dots, and below a token the key of its value.
         level = max(level, level_of_path(".".join((*path[-1:], name)) if name in CONTENTS else name))
