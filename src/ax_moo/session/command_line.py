@@ -36,6 +36,8 @@ def check_readable(overrides: Sequence[str]) -> None:
     parser = create_parser()
     for index, text in enumerate(overrides):
         override = _parsed(text, parser)
+        if not override.key_or_group:
+            raise ConfigError(f"{text}: it has no key; write KEY=VALUE")
         if override.is_delete():
             _check_deletable(text, overrides[:index])
         if override.is_sweep_override():

@@ -18,6 +18,9 @@ from ax_moo.system.text import did_you_mean, first_line, nearest
 _SWEEPER = "hydra/sweeper"
 _OURS = "ax_moo"
 _TARGET = "hydra_plugins.ax_moo_sweeper."
+_SENTENCES = (HydraException, OmegaConfBaseException)
+_REFUSALS = (*_SENTENCES, ValueError, AssertionError)
+"""What Hydra raises where it cannot compose: the last two for a number or nothing as a config group's option."""
 _NOT_FOUND = re.compile(r"Could not find '(.+)/([^/']+)'")
 _NOT_MERGED = re.compile(r"(In '.*'): \w+ raised while composing config:\n\s*(.+)\n(?:.*\n)*?\s*full_key: *(\S*)")
 
@@ -72,7 +75,7 @@ def _is_ours(config: DictConfig) -> bool:
 def _composed(loader: ConfigLoader, config_name: str | None, overrides: Sequence[str]) -> DictConfig | Exception:
     try:
         config: DictConfig = loader.load_configuration(config_name, list(overrides), RunMode.MULTIRUN)
-    except (HydraException, OmegaConfBaseException) as error:
+    except _REFUSALS as error:
         return error
     return config
 
@@ -90,11 +93,17 @@ def _chooses_ours(loader: ConfigLoader, name: str) -> bool:
             loaded: Any = source.load_config(f"{name.removesuffix('.yaml')}.yaml").config
             values: Any = OmegaConf.to_container(loaded, resolve=False)
             defaults = values.get("defaults", [])
-        except (HydraException, OmegaConfBaseException, OSError, ValueError, AttributeError):
+        except (*_SENTENCES, OSError, ValueError, AttributeError):
             continue
         entries = [each for each in defaults if isinstance(each, Mapping)]
         return any(str(key).endswith(_SWEEPER) and each[key] == _OURS for each in entries for key in each)
     return False
+
+
+def _which(group: str, option: str, options: Sequence[str]) -> str:
+    if option in options:  # such as the number 0
+        return f"write it in quotes: \"{group}='{option}'\""
+    return f"valid: {', '.join(options)}"
 
 
 def _why_not(error: Exception, text: str, loader: ConfigLoader, config: DictConfig | None) -> str:
@@ -111,6 +120,10 @@ def _why_not(error: Exception, text: str, loader: ConfigLoader, config: DictConf
     if key == "hydra.mode":
         return f"must be one of RUN, MULTIRUN; {did_you_mean(text.partition('=')[2], ['RUN', 'MULTIRUN'])}"
     why = first_line(error)
+    is_no_option = (text.startswith(key) and why.startswith("Could not override")) or not isinstance(error, _SENTENCES)
+    if is_no_option and (options := loader.get_group_options(key)):
+        which = _which(key, text.partition("=")[2], options)
+        return f"the config group {key!r} takes the name of an option; {which}"
     if why.startswith("Could not override") and config is not None:
         known = [*keys_of(config), *loader.list_groups("")]
         near = nearest(key, known)

@@ -27,7 +27,7 @@ def _explained(method: Callable[..., Any]) -> Callable[..., Any]:
         given = list(overrides)
         try:
             return method(self, config_name, overrides, *rest, **options)
-        except (HydraException, OmegaConfBaseException) as error:
+        except (HydraException, OmegaConfBaseException, ValueError, AssertionError) as error:
             if options.get("from_shell", True) and options.get("validate_sweep_overrides", True):
                 _end_if_ours(self.config_loader, config_name, given, error)
             raise
