@@ -354,8 +354,10 @@ def test_a_link_in_the_place_of_a_file_is_not_written_through(tmp_path: Path, na
     (folder / name).unlink(missing_ok=True)
     victim.write_text("mine")
     (folder / name).symlink_to(victim)
-    CliRunner().invoke(app, ["stop", "--now", str(folder)])
+    ended = CliRunner().invoke(app, ["stop", "--now", str(folder)])
     assert victim.read_text() == "mine"
+    assert ended.exit_code == 2
+    assert name != "lock" or "lock: it is a link; put the file itself there" in ended.stderr
 
 
 def test_a_folder_of_jobs_outside_of_the_sweeps_is_not_moved_with_it(tmp_path: Path) -> None:

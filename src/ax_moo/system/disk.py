@@ -68,6 +68,8 @@ class CannotWrite(ConfigError):
         path, why = error.filename or where, error.strerror or error
         if error.errno == errno.EISDIR:
             return cls(f"cannot write to {path}: it is a directory", "move it away, or name another folder")
+        if error.errno == errno.ELOOP:  # opened without following links: private_files
+            return cls(f"cannot write to {path}: it is a link", "put the file itself there, or name another folder")
         return cls(f"cannot write to {path}: {why}")
 
 
