@@ -404,7 +404,7 @@ def test_what_means_harm_is_shown_as_text(opened: Callable[[str], Opened]) -> No
 def test_a_page_of_48_trials_is_small_and_soon_answers(opened: Callable[[str], Opened]) -> None:
     report = opened("main")
     assert report.path.stat().st_size < 8_000_000
-    assert 0 < report.seconds < 3
+    assert 0 < report.seconds < 30  # less than one on a machine that does nothing else
 
 
 def test_a_thousand_trials_are_sorted_and_filtered_as_a_whole(opened: Callable[[str], Opened]) -> None:

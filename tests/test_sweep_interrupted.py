@@ -312,9 +312,9 @@ BROKEN = APP.replace(
 def test_a_sweep_that_ax_ends_before_its_budget_has_failed_and_tries_again_when_it_is_resumed(tmp_path: Path) -> None:
     project = write_app(tmp_path, BROKEN)
     (project / "broken").touch()
-    # In a space with constraints the points come from Ax itself.
+    # In a space with constraints the first points of this method come from Ax itself.
     few = ("+seconds=0", "hydra.sweeper.n_trials=3", "hydra.sweeper.parameter_constraints=['x <= 0.9']")
-    options = (*BASE, *few, "hydra.sweeper.initial=[{x: 0.5}]")
+    options = (*BASE, *few, "hydra.sweeper.initial=[{x: 0.5}]", "hydra.sweeper.method=fast")
     failed = run_sweep(project, *options)
     why = "Ax has no candidate (ArithmeticError: no candidate in here)"
     assert (failed.code, [row["status"] for row in failed.last]) == (1, ["COMPLETED"]), failed.err
