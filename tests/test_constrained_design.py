@@ -30,11 +30,11 @@ def _problem(parameters: Sequence[str], constraint: str) -> Problem:
     return problem(*parameters, objectives=TWO_OBJECTIVES, parameter_constraints=[constraint])
 
 
-def _continued(here: Problem, method: Method, trials: Sequence[Trial]) -> list[Candidate]:
+def _continued(here: Problem, method: Method, trials: Sequence[Trial], n: int = N) -> list[Candidate]:
     """The candidates after these trials of a design that was told of them."""
-    design, found = InitialDesign(here, method, 7, n_initial=N), list[Candidate]()
+    design, found = InitialDesign(here, method, 7, n_initial=n), list[Candidate]()
     design.replay(trials)
-    for index in range(len(trials), N):
+    for index in range(len(trials), n):
         try:
             candidate = design.ask()
         except SearchSpaceExhausted:
@@ -76,6 +76,14 @@ def test_ax_proposes_them_too_where_the_optimizer_is_asked_alone_also_after_a_re
         assert candidate == designed[index]
         trials.append(proposed(index, candidate).to(TrialStatus.COMPLETED, outcome={"f": index / 10, "g": 0.5}))
         optimizer.tell(trials[-1])
+
+
+def test_a_point_that_changes_in_its_last_digit_is_not_proposed_again_after_a_resume() -> None:
+    here = _problem([f"{name}=tag(log, interval(0.5, 2))" for name in "ab"], "a <= b")
+    whole = _continued(here, Method.SOBOL, [], 120)
+    assert len({key(each.parameterization) for each in whole}) == 120
+    trials = [proposed(index, each) for index, each in enumerate(whole)]
+    assert _continued(here, Method.SOBOL, trials[:60], 120) == whole[60:]
 
 
 def test_the_points_of_fast_are_axs_own() -> None:

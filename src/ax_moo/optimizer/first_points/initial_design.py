@@ -174,8 +174,9 @@ class InitialDesign:
         while self._n_in_vain < _MOST_IN_VAIN:
             point = self._encoding.to_parameterization(self._arm(next(self._points)))
             self._n_in_vain = 0 if self._problem.points.is_allowed(point) else self._n_in_vain + 1
-            if self._n_in_vain == 0 and self._untried.is_new(point):
-                return self._encoding.to_arm(point)  # rounding may have moved it within the constraints
+            arm = self._encoding.to_arm(point)  # rounding may have moved the point within the constraints
+            if self._n_in_vain == 0 and self._untried.is_new(self._encoding.to_parameterization(arm)):
+                return arm
         return self._encoding.to_arm(self._untried.one())
 
     def _arm(self, point: Sequence[float]) -> Parameterization:
